@@ -1,0 +1,53 @@
+"""What differs between deployments, read from the environment once and then frozen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, Json, StringConstraints
+
+
+class Plan(BaseModel):
+    """What an organisation on this plan may do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scim: bool = Field(description="whether its connections are served")
+    max_connections: int = Field(default=1, ge=0)
+
+
+PLANS: Mapping[str, Plan] = {"free": Plan(scim=False), "enterprise": Plan(scim=True)}
+
+Url = Annotated[str, StringConstraints(pattern=r"^(https?://[^\s?#]+)?$")]
+
+
+class Settings(BaseModel):
+    """Settings of one deployment, named as the environment variables that hold them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    table_name: str = Field(alias="TABLE_NAME", min_length=3)
+    stage: str = Field(alias="STAGE", pattern=r"^[A-Za-z0-9_-]+$")
+    public_url: Url = Field(default="", alias="PUBLIC_URL")
+    plans: Json[dict[str, Plan]] | Mapping[str, Plan] = Field(default=PLANS, alias="PLANS")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings.
+
+        Raises:
+            pydantic.ValidationError: names what is missing or wrong.
+        """
+        return cls.model_validate(dict(environment))
+
+    @property
+    def secrets_prefix(self) -> str:
+        """What the name of every secret of this deployment begins with."""
+        return f"passerelle/{self.stage}"
+
+    @property
+    def base_url(self) -> str:
+        """The public URL without a trailing slash; empty: derived from each request."""
+        return self.public_url.rstrip("/")

@@ -1,0 +1,323 @@
+"""Every key of the table, and who may touch which. Pure.
+
+Four rows carry the design; they are written in one transaction:
+
+    user     S#<connection>#U            <uid>          the document
+    lock     S#<connection>#K#un#<hash>  #              who holds this userName
+    member   S#<connection>#M            <gid>#<uid>    and its reverse  ...#U  <uid>#<gid>
+    change   S#<connection>#F#<day>      <ulid>         what happened
+
+What each access needs (consistent reads throughout, no index, no Scan):
+
+    a user, with the ids of his teams     Query  ...#U        <uid> .. <uid>~
+    a user by userName                    Get    ...#K#un#<hash>, then as above
+    users by externalId, by e-mail        Query  ...#K#ex#<hash>, ...#K#em#<hash>
+    a team                                Get    ...#G        <gid>
+    a team by displayName                 Get    ...#K#gn#<hash>
+    teams by externalId                   Query  ...#K#gx#<hash>
+    members of a team                     Query  ...#M        <gid># .. <gid>#~
+    exact totals, and where a page starts Query  ...#CNT      U#.. or G#..
+    a page of users or teams              Query  ...#U or ...#G, from the first two digits on
+    who calls                             BatchGet C#<org>: #, N#<conn>, N#<conn>#T#<token>
+
+The first letter of a partition key is its class and the next part its owner, so that one
+place (`Grant`) can say who may touch what. Hashes hide personal data and bound the length.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+# Sorts behind every character that a sort key holds (digits, letters, '#'), so that
+# `prefix .. prefix + LAST` is "begins with".
+LAST = "~"
+# Sorts before every character that a sort key holds; DynamoDB refuses an empty one.
+FIRST = " "
+ONLY = "#"
+ORGANISATION_ID_LENGTH = 10
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+Kind = Literal["U", "G"]
+Verb = Literal["read", "put", "update", "delete"]
+
+ALL_VERBS: frozenset[Verb] = frozenset({"read", "put", "update", "delete"})
+READ: frozenset[Verb] = frozenset({"read"})
+DELETE: frozenset[Verb] = frozenset({"delete"})
+
+
+class Key(NamedTuple):
+    """Partition key and sort key of a row."""
+
+    pk: str
+    sk: str
+
+
+class Range(NamedTuple):
+    """Rows of one partition from `low` to `high`, both included."""
+
+    pk: str
+    low: str
+    high: str
+
+
+def fold_name(text: str) -> str:
+    """Fold a name for comparison: two names that fold equal may not stand side by side."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def exact(text: str) -> str:
+    """Normalise a case-exact value: the same characters, whatever their composition."""
+    return unicodedata.normalize("NFC", text)
+
+
+def digest(folded: str) -> str:
+    """Hash a folded value for a key: 40 hex digits of SHA-256."""
+    return hashlib.sha256(folded.encode()).hexdigest()[:40]
+
+
+def ulid(at: datetime, entropy: int) -> str:
+    """Make a ULID: 48 bits of milliseconds, then 80 bits of `entropy`; sorts by time."""
+    value = (int(at.timestamp() * 1000) << 80) | (entropy & ((1 << 80) - 1))
+    return "".join(CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def organisation_of(connection: str) -> str:
+    """Tell the organisation from a connection's id, so that a URL alone yields every key."""
+    return connection[:ORGANISATION_ID_LENGTH]
+
+
+@dataclass(frozen=True, slots=True)
+class ScimKeys:
+    """Keys of one connection: its users, teams and what belongs to them."""
+
+    connection: str
+
+    @property
+    def prefix(self) -> str:
+        """What each of its partition keys begins with."""
+        return f"S#{self.connection}"
+
+    @property
+    def users(self) -> str:
+        """Partition of the users and, behind each, the ids of his teams."""
+        return f"{self.prefix}#U"
+
+    @property
+    def groups(self) -> str:
+        """Partition of the teams."""
+        return f"{self.prefix}#G"
+
+    @property
+    def members(self) -> str:
+        """Partition of the memberships, by team."""
+        return f"{self.prefix}#M"
+
+    def user(self, uid: str) -> Key:
+        """Key of a user."""
+        return Key(self.users, uid)
+
+    def user_with_groups(self, uid: str) -> Range:
+        """Range of a user's row, first, and his reverse rows."""
+        return Range(self.users, uid, uid + LAST)
+
+    def reverse(self, uid: str, gid: str) -> Key:
+        """Key of the row that says, beside the user, that he is in a team."""
+        return Key(self.users, f"{uid}#{gid}")
+
+    def user_name(self, name: str) -> Key:
+        """Key of the lock of a userName."""
+        return Key(f"{self.prefix}#K#un#{digest(fold_name(name))}", ONLY)
+
+    def external_id(self, value: str, uid: str) -> Key:
+        """Key of the index row of a user's externalId; not unique."""
+        return Key(f"{self.prefix}#K#ex#{digest(exact(value))}", uid)
+
+    def email(self, value: str, uid: str) -> Key:
+        """Key of the index row of one of a user's e-mail addresses; not unique."""
+        return Key(f"{self.prefix}#K#em#{digest(fold_name(value))}", uid)
+
+    def group(self, gid: str) -> Key:
+        """Key of a team."""
+        return Key(self.groups, gid)
+
+    def group_name(self, name: str) -> Key:
+        """Key of the lock of a team's displayName."""
+        return Key(f"{self.prefix}#K#gn#{digest(fold_name(name))}", ONLY)
+
+    def group_external_id(self, value: str, gid: str) -> Key:
+        """Key of the index row of a team's externalId; not unique."""
+        return Key(f"{self.prefix}#K#gx#{digest(exact(value))}", gid)
+
+    def member(self, gid: str, uid: str) -> Key:
+        """Key of a membership."""
+        return Key(self.members, f"{gid}#{uid}")
+
+    def members_of(self, gid: str) -> Range:
+        """Range of a team's memberships."""
+        return Range(self.members, f"{gid}#", f"{gid}#{LAST}")
+
+    def counter(self, kind: Kind, resource_id: str) -> Key:
+        """Key of the counter that a resource is counted in: by its first two digits."""
+        return Key(f"{self.prefix}#CNT", f"{kind}#{resource_id[:2]}")
+
+    def counters(self, kind: Kind) -> Range:
+        """Range of all counters of a kind."""
+        return Range(f"{self.prefix}#CNT", f"{kind}#", f"{kind}#{LAST}")
+
+    def change(self, change_ulid: str, at: datetime) -> Key:
+        """Key of a change row; its partition is the day."""
+        return Key(f"{self.prefix}#F#{at:%Y-%m-%d}", change_ulid)
+
+    def operation(self, due: str, operation_id: str) -> Key:
+        """Key of an operation of many steps; sorts by when it is due."""
+        return Key("O#", f"{due}#{self.connection}#{operation_id}")
+
+    def local(self, uid: str) -> Key:
+        """Key of what the organisation itself says about a user."""
+        return Key(f"L#{organisation_of(self.connection)}", uid)
+
+    def grants(self) -> tuple[Grant, ...]:
+        """What serving SCIM requests of this connection may touch."""
+        return (
+            Grant(self.prefix, ALL_VERBS),
+            Grant("O#", ALL_VERBS, names=f"#{self.connection}#"),
+            Grant(f"C#{organisation_of(self.connection)}", READ),
+            Grant(f"L#{organisation_of(self.connection)}", DELETE),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationKeys:
+    """Keys of one organisation: its settings, connections and tokens."""
+
+    organisation: str
+
+    @property
+    def partition(self) -> str:
+        """Partition of the organisation's settings."""
+        return f"C#{self.organisation}"
+
+    @property
+    def row(self) -> Key:
+        """Key of the organisation itself."""
+        return Key(self.partition, ONLY)
+
+    def workspace(self, workspace: str) -> Key:
+        """Key of a workspace."""
+        return Key(self.partition, f"W#{workspace}")
+
+    def workspaces(self) -> Range:
+        """Range of all workspaces."""
+        return Range(self.partition, "W#", f"W#{LAST}")
+
+    def role(self, role: str) -> Key:
+        """Key of a role."""
+        return Key(self.partition, f"R#{role}")
+
+    def roles(self) -> Range:
+        """Range of all roles."""
+        return Range(self.partition, "R#", f"R#{LAST}")
+
+    def domain(self, domain: str) -> Key:
+        """Key of a verified domain."""
+        return Key(self.partition, f"D#{domain}")
+
+    def domains(self) -> Range:
+        """Range of all verified domains."""
+        return Range(self.partition, "D#", f"D#{LAST}")
+
+    def connection(self, connection: str) -> Key:
+        """Key of a connection."""
+        return Key(self.partition, f"N#{connection}")
+
+    def connections(self) -> Range:
+        """Range of all connections, with their tokens between them."""
+        return Range(self.partition, "N#", f"N#{LAST}")
+
+    def token(self, connection: str, token: str) -> Key:
+        """Key of a token's metadata; its digest lives in Secrets Manager."""
+        return Key(self.partition, f"N#{connection}#T#{token}")
+
+    def tokens(self, connection: str) -> Range:
+        """Range of a connection's tokens."""
+        return Range(self.partition, f"N#{connection}#T#", f"N#{connection}#T#{LAST}")
+
+    def row_and_domains(self) -> Range:
+        """Range of the organisation's own row and its verified domains."""
+        return Range(self.partition, ONLY, self.domains().high)
+
+    def roles_and_workspaces(self) -> Range:
+        """Range of its roles and its workspaces."""
+        return Range(self.partition, self.roles().low, self.workspaces().high)
+
+    def listed(self) -> Key:
+        """Key of the organisation's row in the list of all."""
+        return Key("A#ORG", self.organisation)
+
+    def operation(self, due: str, connection: str, operation_id: str) -> Key:
+        """Key of an operation on one of its connections."""
+        return ScimKeys(connection).operation(due, operation_id)
+
+    def grants(self) -> tuple[Grant, ...]:
+        """What administering this organisation may touch."""
+        return (
+            Grant(self.partition, ALL_VERBS),
+            Grant(f"L#{self.organisation}", ALL_VERBS),
+            Grant(f"I#{self.organisation}", ALL_VERBS),
+            Grant("X#", ALL_VERBS),
+            Grant("O#", ALL_VERBS, names=f"#{self.organisation}"),
+            Grant(f"S#{self.organisation}", READ, whole=False),
+        )
+
+    def operator_grants(self) -> tuple[Grant, ...]:
+        """What the operator may touch while he works on this organisation."""
+        return (*self.grants(), Grant("A#ORG", ALL_VERBS), Grant("I#operator", ALL_VERBS))
+
+
+def reference(value: str) -> Key:
+    """Key of the row that makes the SaaS's own id of an organisation unique."""
+    return Key(f"X#ref#{digest(exact(value))}", ONLY)
+
+
+def verified_domain(domain: str) -> Key:
+    """Key of the row that says which organisation a domain belongs to; one at most."""
+    return Key(f"X#dom#{digest(fold_name(domain))}", ONLY)
+
+
+def organisations(after: str = "") -> Range:
+    """Range of the list of organisations, from behind the id `after` on."""
+    return Range("A#ORG", after + FIRST, LAST)
+
+
+def operator_grants() -> tuple[Grant, ...]:
+    """What the operator may touch before an organisation is named: he looks one up."""
+    return (Grant("A#ORG", READ), Grant("X#ref", READ))
+
+
+def idempotency(owner: str, key: str) -> Key:
+    """Key of an Idempotency-Key that `owner` (an organisation, or `operator`) has sent."""
+    return Key(f"I#{owner}", digest(exact(key)))
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Leave to do `verbs` to rows whose partition key begins with `prefix`.
+
+    The comparison includes the next '#', so `S#abc` does not open `S#abcd`; with `whole`
+    false the last part may go on, as an organisation's connections do. `names` must stand in
+    the sort key: in the partition of operations it is the key's only hold on a tenant.
+    """
+
+    prefix: str
+    verbs: frozenset[Verb]
+    names: str = ""
+    whole: bool = True
+
+    def covers(self, verb: Verb, pk: str, sk: str) -> bool:
+        """Tell whether this grant allows `verb` on that row."""
+        prefix = self.prefix if not self.whole else self.prefix.removesuffix("#") + "#"
+        return verb in self.verbs and (pk + "#").startswith(prefix) and self.names in sk

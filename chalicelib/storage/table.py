@@ -1,0 +1,161 @@
+"""A namespace of the table: its reads, its writes, and the guard of what it may touch.
+
+Every route runs in the same Lambda, so IAM cannot keep SCIM apart from administration, nor
+one tenant from another: the namespace does, in production as in tests. It is bound once, per
+request, to the grants of its caller; no function behind it takes a tenant's id.
+
+All reads are consistent: a look-up right after a create sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from chalicelib.storage.clock import Clock
+from chalicelib.storage.expressions import VERBS, Action, Item, from_wire, key_of, wire_key
+from chalicelib.storage.keys import Grant, Key, Range, Verb
+from chalicelib.storage.retries import Deadline
+from chalicelib.storage.transactions import transact
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+T = TypeVar("T")
+
+# DynamoDB's limits of keys in one BatchGetItem and of requests in one BatchWriteItem.
+MOST_GETS = 100
+MOST_BATCH_WRITES = 25
+
+RANGE = "PK = :pk AND SK BETWEEN :low AND :high"
+
+
+class OutsideNamespace(Exception):
+    """A programming error: the caller has no grant for this row. Nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The table and how to reach it; `client` makes no retries of its own."""
+
+    client: DynamoDBClient
+    name: str
+    clock: Clock = field(default_factory=Clock)
+
+    def namespace(self, grants: Sequence[Grant], deadline: Deadline) -> Namespace:
+        """Bind what one request may touch, and until when."""
+        return Namespace(self, tuple(grants), deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """What one request may touch. Every call raises Busy at the deadline."""
+
+    table: Table
+    grants: tuple[Grant, ...]
+    deadline: Deadline
+
+    def get(self, key: Key) -> Item | None:
+        """Read one row: 1 RCU for each started 4 KB."""
+        self._guard("read", key)
+        answer = self._repeat(
+            lambda: self.table.client.get_item(
+                TableName=self.table.name, Key=wire_key(key), ConsistentRead=True
+            )
+        )
+        return from_wire(answer["Item"]) if "Item" in answer else None
+
+    def batch_get(self, keys: Iterable[Key]) -> dict[Key, Item]:
+        """Read rows by key, 100 a call; those that are not there are not in the answer.
+
+        A throttled key comes back unprocessed. That is never absence: it is asked for again.
+        """
+        wanted = list(dict.fromkeys(keys))
+        for key in wanted:
+            self._guard("read", key)
+        found: dict[Key, Item] = {}
+        for chunk in chunks(wanted, MOST_GETS):
+            for item in self._batch_get(chunk):
+                found[key_of(item)] = item
+        return found
+
+    def _batch_get(self, keys: Sequence[Key]) -> Iterator[Item]:
+        pending: Any = {"Keys": [wire_key(key) for key in keys], "ConsistentRead": True}
+        for _ in self.deadline.attempts():
+            request = {self.table.name: pending}
+            answer = self._repeat(lambda: self.table.client.batch_get_item(RequestItems=request))  # noqa: B023
+            yield from map(from_wire, answer["Responses"].get(self.table.name, []))
+            pending = answer.get("UnprocessedKeys", {}).get(self.table.name)
+            if not pending:
+                return
+
+    def query(
+        self, rows: Range, *, page: int | None = None, descending: bool = False
+    ) -> Iterator[Item]:
+        """Read the rows of a range in order, lazily: a call is made when its rows are due.
+
+        `page` is how many rows the first call reads; each further call reads twice as many,
+        so that a guess too low costs few round trips. None: as many as DynamoDB gives (1 MB).
+        """
+        self._guard("read", Key(rows.pk, rows.low))
+        request: dict[str, Any] = {
+            "TableName": self.table.name,
+            "KeyConditionExpression": RANGE,
+            "ExpressionAttributeValues": {
+                ":pk": {"S": rows.pk},
+                ":low": {"S": rows.low},
+                ":high": {"S": rows.high},
+            },
+            "ConsistentRead": True,
+            "ScanIndexForward": not descending,
+        }
+        limit = page
+        while True:
+            asked = request | ({"Limit": limit} if limit else {})
+            answer = self._repeat(lambda: self.table.client.query(**asked))  # noqa: B023
+            yield from map(from_wire, answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            limit = limit * 2 if limit else None
+
+    def commit(self, actions: Sequence[Action]) -> None:
+        """Write all of these actions or none, once; see `transact`.
+
+        Raises:
+            Cancelled: a condition did not hold; says which.
+        """
+        for action in actions:
+            self._guard(VERBS[type(action)], action.key)
+        transact(self.table.client, self.table.name, actions, self.deadline)
+
+    def batch_delete(self, keys: Iterable[Key]) -> None:
+        """Delete rows without condition, 25 a call: for rows that no reader asks any more."""
+        for chunk in chunks(list(keys), MOST_BATCH_WRITES):
+            for key in chunk:
+                self._guard("delete", key)
+            self._batch_delete(chunk)
+
+    def _batch_delete(self, keys: Sequence[Key]) -> None:
+        pending: Any = [{"DeleteRequest": {"Key": wire_key(key)}} for key in keys]
+        for _ in self.deadline.attempts():
+            request = {self.table.name: pending}
+            answer = self._repeat(lambda: self.table.client.batch_write_item(RequestItems=request))  # noqa: B023
+            pending = answer.get("UnprocessedItems", {}).get(self.table.name)
+            if not pending:
+                return
+
+    def _repeat(self, call: Any) -> Mapping[str, Any]:
+        answer: Mapping[str, Any] = self.deadline.repeat(call)
+        return answer
+
+    def _guard(self, verb: Verb, key: Key) -> None:
+        if not any(grant.covers(verb, key.pk, key.sk) for grant in self.grants):
+            message = f"no grant to {verb} a row of class {key.pk[:2]}"
+            raise OutsideNamespace(message)
+
+
+def chunks(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Cut a sequence into pieces of at most `size`."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))
