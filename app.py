@@ -1,0 +1,43 @@
+"""Passerelle's composition root: settings and clients in, routes out. No logic."""
+
+from __future__ import annotations
+
+import boto3
+from botocore.config import Config
+from chalice import Chalice, ConvertToMiddleware
+
+from chalicelib.api import admin, scim
+from chalicelib.api.refusals import redress
+from chalicelib.api.services import Services
+from chalicelib.auth.secrets import Secrets
+from chalicelib.observability import logger
+from chalicelib.settings import Settings
+from chalicelib.storage.table import Table
+
+# The only retry loop is storage.retries: it knows the deadline, the SDK's does not.
+ONCE = Config(
+    retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5, max_pool_connections=50
+)
+
+
+def services_of(settings: Settings) -> Services:
+    """Make the clients of this deployment, once per container."""
+    return Services(
+        table=Table(boto3.client("dynamodb", config=ONCE), settings.table_name),
+        secrets=Secrets(boto3.client("secretsmanager", config=ONCE), settings.secrets_prefix),
+        settings=settings,
+    )
+
+
+def build(services: Services) -> Chalice:
+    """Join the routes to an app; tests call it with services of their own."""
+    application = Chalice(app_name="passerelle")
+    application.api.binary_types = []
+    application.register_middleware(ConvertToMiddleware(logger.inject_lambda_context))
+    application.register_middleware(redress, "http")
+    application.register_blueprint(scim.routes(services))
+    application.register_blueprint(admin.routes(services))
+    return application
+
+
+app = build(services_of(Settings.from_environment()))

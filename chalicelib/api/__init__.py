@@ -1,0 +1,1 @@
+"""HTTP: the only package that knows Chalice; requests come in, answers and errors go out."""

@@ -1,0 +1,1 @@
+"""What an identity provider provisions: users, teams and memberships of one connection."""

@@ -1,0 +1,114 @@
+"""Which terms of a filter can be looked up by key. Pure.
+
+Names a place in the resource as `emails.value`: the attribute in its schema's spelling and the
+sub-attribute, `value` where the filter leaves it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from chalicelib.scim.filters import (
+    And,
+    AttrPath,
+    Comparison,
+    Filter,
+    Not,
+    Or,
+    Present,
+    Scalar,
+    ValuePath,
+)
+from chalicelib.scim.schema import ResourceType
+
+PRESENT = "pr"
+
+
+class Use(NamedTuple):
+    """A filter's use of a place: the operator (`pr` too) and the value."""
+
+    place: str
+    op: str
+    value: Scalar
+
+
+def uses(node: Filter, kind: ResourceType, inside: str = "") -> Iterator[Use]:
+    """Yield every comparison of a filter, those within brackets and negations too.
+
+    `inside` is the attribute whose elements a filter in square brackets chooses from.
+    """
+    match node:
+        case And(terms) | Or(terms):
+            for term in terms:
+                yield from uses(term, kind, inside)
+        case Not(term):
+            yield from uses(term, kind, inside)
+        case ValuePath(path, choice):
+            yield from uses(choice, kind, _place(path, kind, inside))
+        case Comparison(path, op, value):
+            yield from _compared(path, op, value, kind, inside)
+        case Present(path):
+            yield from _compared(path, PRESENT, None, kind, inside)
+
+
+def _compared(
+    path: AttrPath | ValuePath, op: str, value: Scalar, kind: ResourceType, inside: str
+) -> Iterator[Use]:
+    if isinstance(path, ValuePath):
+        attribute = _place(path.path, kind, inside)
+        yield Use(f"{attribute}.{(path.sub or 'value').lower()}", op, value)
+        yield from uses(path.filter, kind, attribute)
+        return
+    place = _place(path, kind, inside)
+    yield Use(place if inside or "." in place else _whole(path, kind, place), op, value)
+
+
+def _place(path: AttrPath, kind: ResourceType, inside: str) -> str:
+    if inside:
+        return f"{inside}.{path.name.lower()}"
+    target = kind.resolve(path.urn, path.name, path.sub)
+    if target is None or target.attribute is None:
+        return ""
+    names = [target.attribute.name]
+    if target.sub_attribute is not None:
+        names.append(target.sub_attribute.name.lower())
+    return ".".join(names)
+
+
+def _whole(path: AttrPath, kind: ResourceType, place: str) -> str:
+    """A complex attribute that is compared as a whole is compared by its `value`."""
+    target = kind.resolve(path.urn, path.name, path.sub)
+    is_complex = bool(target and target.attribute and target.attribute.type == "complex")
+    return f"{place}.value" if is_complex else place
+
+
+def equalities(node: Filter, kind: ResourceType) -> dict[str, str]:
+    """Tell which places must equal which text for the filter to hold: keys to look up.
+
+    Only terms that must all hold count; of two for the same place the first is taken, and the
+    filter as a whole decides in the end.
+    """
+    found: dict[str, str] = {}
+    for term in node.terms if isinstance(node, And) else (node,):
+        for use in _required(term, kind):
+            if use.op == "eq" and isinstance(use.value, str):
+                found.setdefault(use.place, use.value)
+    return found
+
+
+def _required(term: Filter, kind: ResourceType) -> Iterator[Use]:
+    """Yield the uses of a term that hold whenever the term does."""
+    match term:
+        case Comparison():
+            yield from _first(uses(term, kind))
+        case ValuePath(path, choice):
+            inside = _place(path, kind, "")
+            for part in choice.terms if isinstance(choice, And) else (choice,):
+                if isinstance(part, Comparison):
+                    yield from _first(uses(part, kind, inside))
+
+
+def _first(found: Iterator[Use]) -> Iterator[Use]:
+    """Only the comparison itself: what stands in its square brackets may hold an `or`."""
+    yield next(found)

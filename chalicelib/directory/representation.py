@@ -1,0 +1,67 @@
+"""Users and teams as SCIM resources: what the row holds, and what the service adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from chalicelib.directory.tenant import Tenant
+from chalicelib.scim.catalog import GROUP, USER
+from chalicelib.scim.schema import Resource, ResourceType
+from chalicelib.storage.items import Document, Group, User
+
+
+def user_version(user: User) -> str:
+    """Give a user's ETag; memberships do not change it."""
+    return f'W/"{user.version}"'
+
+
+def group_version(group: Group) -> str:
+    """Give a team's ETag; it changes with the document and with the members."""
+    return f'W/"{group.version}.{group.memberships}"'
+
+
+def user_resource(tenant: Tenant, user: User, groups: Iterable[Group]) -> Resource:
+    """Represent a user who is in `groups`."""
+    joined = [_group_of_user(tenant, group) for group in groups]
+    own = {"groups": joined} if joined else {}
+    return _resource(USER, tenant, user, user_version(user)) | own
+
+
+def group_resource(tenant: Tenant, group: Group, members: Sequence[str]) -> Resource:
+    """Represent a team with these members, by their ids."""
+    own = {"members": [_member(tenant, uid) for uid in members]} if members else {}
+    return _resource(GROUP, tenant, group, group_version(group)) | own
+
+
+def _resource(kind: ResourceType, tenant: Tenant, row: User | Group, version: str) -> Resource:
+    return {
+        "schemas": schemas_of(kind, row.document),
+        "id": row.id,
+        **row.document,
+        "meta": {
+            "resourceType": kind.name,
+            "created": row.created,
+            "lastModified": row.modified,
+            "location": f"{tenant.base_url}{kind.endpoint}/{row.id}",
+            "version": version,
+        },
+    }
+
+
+def schemas_of(kind: ResourceType, document: Document) -> list[str]:
+    """Name the core schema and the extensions that the document uses."""
+    return [kind.schema.id, *(s.id for s in kind.extensions if s.id in document)]
+
+
+def _member(tenant: Tenant, uid: str) -> Mapping[str, Any]:
+    return {"value": uid, "$ref": f"{tenant.base_url}/Users/{uid}", "type": "User"}
+
+
+def _group_of_user(tenant: Tenant, group: Group) -> Mapping[str, Any]:
+    return {
+        "value": group.id,
+        "$ref": f"{tenant.base_url}/Groups/{group.id}",
+        "display": group.document["displayName"],
+        "type": "direct",
+    }

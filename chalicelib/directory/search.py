@@ -1,0 +1,375 @@
+"""Lists and filters: by key wherever a term of the filter has one, else a bounded read.
+
+A filter with a key (an `eq` on id, userName, externalId, an e-mail, a team's name or a member)
+finds its candidates by that key and is then applied to them as a whole. One without a key is
+applied to everything, up to a bound; above it the answer is 400 with the reason. A list is
+never cut and never wrongly empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, islice
+from typing import TypeVar
+
+from chalicelib.directory.planning import equalities, uses
+from chalicelib.directory.representation import group_resource, user_resource
+from chalicelib.directory.rows import UserRows, groups_by_id, read_group, read_user, users_of
+from chalicelib.directory.tenant import Tenant
+from chalicelib.scim.catalog import GROUP, USER
+from chalicelib.scim.errors import Busy, InvalidFilter, TooMany
+from chalicelib.scim.filters import Filter
+from chalicelib.scim.matching import compile_filter
+from chalicelib.scim.schema import Resource
+from chalicelib.storage.expressions import Item
+from chalicelib.storage.items import Group, group_of
+from chalicelib.storage.keys import FIRST, LAST, Key, Kind, Range
+
+T = TypeVar("T")
+
+# What a filter without a key reads at most, and how many members a page of teams holds.
+MOST_RESOURCES = 10_000
+MOST_ROWS = 100_000
+MOST_MEMBERS = 5_000
+
+# A lock may change hands between its read and the read of its owner; then both are read again.
+LOCK_READS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a client asks for: filter, 1-based start, count; `wide`: with groups or members."""
+
+    filter: Filter | None
+    start: int
+    count: int
+    wide: bool = True
+
+    @property
+    def window(self) -> slice:
+        """The part of a whole result that is asked for."""
+        return slice(self.start - 1, self.start - 1 + self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The resources asked for, and how many there are in all."""
+
+    resources: Sequence[Resource]
+    total: int
+
+
+# --- users ------------------------------------------------------------------------------------
+
+
+def users(tenant: Tenant, query: Query) -> Page:
+    """List users in the order of their ids.
+
+    Raises:
+        InvalidFilter: the filter cannot be answered by these schemas.
+        TooMany: no term of the filter has a key and there are more users than one answer reads.
+    """
+    if query.filter is None:
+        return _page_of_users(tenant, query)
+    holds = compile_filter(query.filter, USER)
+    with_groups = any(use.place.startswith("groups.") for use in uses(query.filter, USER))
+    rows = list(_user_candidates(tenant, query.filter))
+    seen = _represented_users(tenant, rows, with_groups=with_groups)
+    hits = [row for row, resource in zip(rows, seen, strict=True) if holds(resource)]
+    page = _represented_users(tenant, hits[query.window], with_groups=query.wide)
+    return Page(page, len(hits))
+
+
+def _page_of_users(tenant: Tenant, query: Query) -> Page:
+    total, low, skip = _position(tenant, "U", query.start)
+    if query.count == 0 or query.start > total:
+        return Page((), total)
+    # One row more than is asked for: a user is complete when the next one begins.
+    items = tenant.rows.query(
+        Range(tenant.keys.users, low, LAST), page=min(skip + query.count, total) + 1
+    )
+    rows = list(islice(users_of(items), skip, skip + query.count))
+    return Page(_represented_users(tenant, rows, with_groups=query.wide), total)
+
+
+def _position(tenant: Tenant, kind: Kind, start: int) -> tuple[int, str, int]:
+    """Count all, and tell from which key on and how many rows further a page starts."""
+    counters = list(tenant.rows.query(tenant.keys.counters(kind)))
+    ends = list(accumulate(item["n"] for item in counters))
+    for item, end in zip(counters, ends, strict=True):
+        if end >= start:
+            return ends[-1], item["SK"].partition("#")[2], start - 1 - (end - item["n"])
+    return (ends[-1] if ends else 0), LAST, 0
+
+
+def _represented_users(
+    tenant: Tenant, rows: Sequence[UserRows], *, with_groups: bool
+) -> list[Resource]:
+    """Represent users; their teams are read once each."""
+    met = groups_by_id(tenant, (gid for row in rows for gid in row.group_ids if with_groups))
+    return [
+        user_resource(tenant, row.user, [met[gid] for gid in row.group_ids if gid in met])
+        for row in rows
+    ]
+
+
+def _user_candidates(tenant: Tenant, node: Filter) -> Iterable[UserRows]:
+    known = equalities(node, USER)
+    for place, look_up in USER_KEYS.items():
+        if place in known:
+            return look_up(tenant, known[place])
+    return _bounded(users_of(_bounded_rows(tenant, tenant.keys.users)))
+
+
+def _user_by_id(tenant: Tenant, uid: str) -> Iterable[UserRows]:
+    found = read_user(tenant, uid) if is_id(uid) else None
+    return [found] if found else []
+
+
+def _user_by_name(tenant: Tenant, name: str) -> Iterable[UserRows]:
+    key = tenant.keys.user_name(name)
+    for owner in _owners(tenant, key, "uid"):
+        found = read_user(tenant, owner)
+        if found and tenant.keys.user_name(found.user.document["userName"]) == key:
+            return [found]
+    return []
+
+
+def _users_by_external_id(tenant: Tenant, value: str) -> Iterable[UserRows]:
+    return _indexed_users(tenant, tenant.keys.external_id(value, FIRST))
+
+
+def _users_by_email(tenant: Tenant, value: str) -> Iterable[UserRows]:
+    return _indexed_users(tenant, tenant.keys.email(value, FIRST))
+
+
+def _indexed_users(tenant: Tenant, first: Key) -> Iterator[UserRows]:
+    for item in _bounded(tenant.rows.query(Range(first.pk, FIRST, LAST))):
+        found = read_user(tenant, item["SK"])
+        if found:
+            yield found
+
+
+USER_KEYS: Mapping[str, Callable[[Tenant, str], Iterable[UserRows]]] = {
+    "id": _user_by_id,
+    "userName": _user_by_name,
+    "externalId": _users_by_external_id,
+    "emails.value": _users_by_email,
+}
+
+
+# --- teams ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A team, and those of the users whom the filter names who are known to be members."""
+
+    group: Group
+    members: frozenset[str] = frozenset()
+
+
+def groups(tenant: Tenant, query: Query) -> Page:
+    """List teams in the order of their ids.
+
+    A page with members holds as many teams as have 5,000 members together, at least one.
+
+    Raises:
+        InvalidFilter: the filter cannot be answered by these schemas, or compares members by
+            another operator than `eq`.
+        TooMany: no term of the filter has a key and there are more teams than one answer reads.
+    """
+    if query.filter is None:
+        rows, total = _page_of_groups(tenant, query)
+    else:
+        hits = _matching_groups(tenant, query.filter)
+        rows, total = hits[query.window], len(hits)
+    return Page(_represented_groups(tenant, rows, with_members=query.wide), total)
+
+
+def _page_of_groups(tenant: Tenant, query: Query) -> tuple[list[Group], int]:
+    total, low, skip = _position(tenant, "G", query.start)
+    if query.count == 0 or query.start > total:
+        return [], total
+    items = tenant.rows.query(
+        Range(tenant.keys.groups, low, LAST), page=min(skip + query.count, total)
+    )
+    return [group_of(item) for item in islice(items, skip, skip + query.count)], total
+
+
+def _represented_groups(
+    tenant: Tenant, rows: Sequence[Group], *, with_members: bool
+) -> list[Resource]:
+    if not with_members:
+        return [group_resource(tenant, group, ()) for group in rows]
+    fitting = rows[: max(1, _fitting([group.size for group in rows]))]
+    members = _members_of(tenant, [group for group in fitting if group.size])
+    return [group_resource(tenant, group, members.get(group.id, ())) for group in fitting]
+
+
+def _fitting(sizes: Sequence[int]) -> int:
+    return sum(total <= MOST_MEMBERS for total in accumulate(sizes))
+
+
+def _members_of(tenant: Tenant, rows: Sequence[Group]) -> dict[str, list[str]]:
+    """Read the members of teams, in the order of their ids, by as few Queries as they allow."""
+    found: dict[str, list[str]] = {group.id: [] for group in rows}
+    page = sum(group.size for group in rows) + 1
+    low = rows[0].id if rows else None
+    while low is not None:
+        low = _collect(tenant, low, page, found)
+    return found
+
+
+def _collect(tenant: Tenant, low: str, page: int, found: dict[str, list[str]]) -> str | None:
+    """Read on from a team; where another team's rows come between, tell where to start again."""
+    last = next(reversed(found))
+    rows = Range(tenant.keys.members, f"{low}#", f"{last}#{LAST}")
+    for item in tenant.rows.query(rows, page=page):
+        gid, _, uid = item["SK"].partition("#")
+        if gid not in found:
+            return next((wanted for wanted in found if wanted > gid), None)
+        found[gid].append(uid)
+    return None
+
+
+def _matching_groups(tenant: Tenant, node: Filter) -> list[Group]:
+    holds = compile_filter(node, GROUP)
+    named = _named_members(node)
+    candidates = list(_group_candidates(tenant, node, named))
+    members = _known_members(tenant, candidates, named)
+    return [
+        each.group
+        for each in candidates
+        if holds(group_resource(tenant, each.group, sorted(members[each.group.id])))
+    ]
+
+
+def _named_members(node: Filter) -> frozenset[str]:
+    """Tell which users a filter asks about as members.
+
+    Members are rows, not part of the team: only `eq` can be answered without reading them all.
+    """
+    asked = [use for use in uses(node, GROUP) if use.place.startswith("members")]
+    for use in asked:
+        if use.op != "eq" or use.place != "members.value" or not isinstance(use.value, str):
+            message = 'members can be compared only as `members.value eq "<id of a user>"`.'
+            raise InvalidFilter(message)
+    return frozenset(str(use.value) for use in asked)
+
+
+def _known_members(
+    tenant: Tenant, candidates: Sequence[_Candidate], named: frozenset[str]
+) -> dict[str, frozenset[str]]:
+    """Tell which of the named users are members of each candidate; read what is not known."""
+    open_keys = {
+        tenant.keys.member(each.group.id, uid): (each.group.id, uid)
+        for each in candidates
+        for uid in named - each.members
+        if is_id(uid)
+    }
+    met = [open_keys[key] for key in tenant.rows.batch_get(open_keys)] if open_keys else []
+    known = {each.group.id: each.members for each in candidates}
+    for gid, uid in met:
+        known[gid] |= {uid}
+    return known
+
+
+def _group_candidates(tenant: Tenant, node: Filter, named: frozenset[str]) -> Iterable[_Candidate]:
+    known = equalities(node, GROUP)
+    if "id" in known:
+        return _group_by_id(tenant, known["id"], named)
+    for place, look_up in GROUP_KEYS.items():
+        if place in known:
+            return look_up(tenant, known[place])
+    rows = _bounded(_bounded_rows(tenant, tenant.keys.groups))
+    return (_Candidate(group_of(item)) for item in rows)
+
+
+def _group_by_id(tenant: Tenant, gid: str, named: frozenset[str]) -> Iterable[_Candidate]:
+    """Read a team together with the memberships that the filter names: one BatchGet.
+
+    Entra ID checks a membership so: `id eq "G" and members eq "U"`.
+    """
+    if not is_id(gid):
+        return
+    row = tenant.keys.group(gid)
+    member_rows = {tenant.keys.member(gid, uid): uid for uid in named if is_id(uid)}
+    found = tenant.rows.batch_get([row, *member_rows])
+    if row in found:
+        there = frozenset(uid for key, uid in member_rows.items() if key in found)
+        yield _Candidate(group_of(found[row]), there)
+
+
+def _group_by_name(tenant: Tenant, name: str) -> Iterable[_Candidate]:
+    key = tenant.keys.group_name(name)
+    for owner in _owners(tenant, key, "gid"):
+        group = read_group(tenant, owner)
+        if group and tenant.keys.group_name(group.document["displayName"]) == key:
+            return [_Candidate(group)]
+    return []
+
+
+def _groups_by_external_id(tenant: Tenant, value: str) -> Iterable[_Candidate]:
+    first = tenant.keys.group_external_id(value, FIRST)
+    items = _bounded(tenant.rows.query(Range(first.pk, FIRST, LAST)))
+    found = groups_by_id(tenant, [item["SK"] for item in items])
+    return [_Candidate(group) for group in found.values()]
+
+
+def _groups_of_member(tenant: Tenant, uid: str) -> Iterable[_Candidate]:
+    rows = read_user(tenant, uid) if is_id(uid) else None
+    found = groups_by_id(tenant, rows.group_ids if rows else ())
+    return [_Candidate(group, frozenset({uid})) for group in found.values()]
+
+
+GROUP_KEYS: Mapping[str, Callable[[Tenant, str], Iterable[_Candidate]]] = {
+    "displayName": _group_by_name,
+    "externalId": _groups_by_external_id,
+    "members.value": _groups_of_member,
+}
+
+
+# --- both -------------------------------------------------------------------------------------
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text may be the id of a user or team: 32 hex digits, as we make them."""
+    return len(text) == 32 and not set(text) - set("0123456789abcdef")  # noqa: PLR2004
+
+
+def _owners(tenant: Tenant, lock: Key, attribute: str) -> Iterator[str]:
+    """Yield who holds a name; again where the caller finds that the holder let go of it.
+
+    Raises:
+        Busy: it changed hands at every read.
+    """
+    for _ in range(LOCK_READS):
+        row = tenant.rows.get(lock)
+        if row is None:
+            return
+        yield row[attribute]
+    raise Busy
+
+
+def _bounded_rows(tenant: Tenant, pk: str) -> Iterator[Item]:
+    for count, item in enumerate(tenant.rows.query(Range(pk, FIRST, LAST))):
+        if count == MOST_ROWS:
+            raise _too_many()
+        yield item
+
+
+def _bounded(found: Iterable[T]) -> Iterator[T]:
+    for count, each in enumerate(found):
+        if count == MOST_RESOURCES:
+            raise _too_many()
+        yield each
+
+
+def _too_many() -> TooMany:
+    return TooMany(
+        f"This filter would have to be applied to more than {MOST_RESOURCES:,} resources. Add a "
+        "term that can be looked up: id, userName, externalId or emails.value of a user, id, "
+        "displayName, externalId or members.value of a group, with `eq` and joined by `and`."
+    )

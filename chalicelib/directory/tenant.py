@@ -1,0 +1,55 @@
+"""The SCIM tenant of one request: its namespace of the table, and what its writes note.
+
+Bound once, after authentication. No function of this package takes a connection's id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chalicelib.storage.clock import Clock, timestamp
+from chalicelib.storage.expressions import Put
+from chalicelib.storage.items import Change, Operation
+from chalicelib.storage.keys import ScimKeys
+from chalicelib.storage.table import Namespace
+
+# How long an operation of many steps is left to the one who began it.
+HELD_FOR = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One connection, for one request.
+
+    `base_url` is the connection's SCIM URL without a trailing slash; `token_id` and
+    `request_id` are noted in every change row.
+    """
+
+    rows: Namespace
+    keys: ScimKeys
+    base_url: str
+    default_role: str
+    token_id: str
+    request_id: str
+
+    @property
+    def clock(self) -> Clock:
+        """The clock and the source of ids."""
+        return self.rows.table.clock
+
+    def now(self) -> str:
+        """Tell the moment, as resources carry it."""
+        return timestamp(self.clock.now())
+
+    def note(self, change: Change) -> Put:
+        """Make the change row that goes into the same transaction as the change."""
+        at: datetime = self.clock.now()
+        entropy = self.clock.random.getrandbits(80)
+        return change.put(
+            self.keys, at, entropy, request_id=self.request_id, token_id=self.token_id
+        )
+
+    def new_operation(self) -> Operation:
+        """Begin an operation of many steps."""
+        return Operation(self.clock.new_id(), timestamp(self.clock.now() + HELD_FOR))
