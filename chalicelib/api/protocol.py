@@ -24,7 +24,7 @@ from chalicelib.scim.preconditions import Precondition, if_match
 from chalicelib.scim.projection import Projection, project
 from chalicelib.scim.schema import Resource, ResourceType
 from chalicelib.storage.items import Document
-from chalicelib.storage.keys import ScimKeys
+from chalicelib.storage.keys import ScimKeys, is_id
 
 MEGABYTE = 1_000_000
 MOST_USER_BYTES = MEGABYTE
@@ -51,7 +51,7 @@ class Call:
             NotFound: it has not the form of an id, so there is nothing to read.
         """
         named = self.request.path.get("id", "")
-        if not search.is_id(named):
+        if not is_id(named):
             raise NotFound
         return named
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+from chalicelib.directory.operations import drop_ids
 from chalicelib.directory.representation import group_version, user_version
 from chalicelib.directory.rows import UserRows, member_ids, read_group, read_user
 from chalicelib.directory.tenant import Tenant
@@ -27,8 +28,7 @@ from chalicelib.storage.expressions import (
     absent,
     equals,
 )
-from chalicelib.storage.items import Change, Group, Operation, group_index_keys, index_keys
-from chalicelib.storage.keys import Key
+from chalicelib.storage.items import Change, Group, Operation, group_index_keys, held_by, index_keys
 from chalicelib.storage.table import MOST_BATCH_WRITES
 from chalicelib.storage.transactions import MOST_ACTIONS, Cancelled
 
@@ -46,14 +46,19 @@ def delete_group(tenant: Tenant, gid: str, precondition: Precondition | None = N
         PreconditionFailed: If-Match names another version.
         Busy: still contended at the deadline, and the team is still there.
     """
-    operation = _remove_group(tenant, gid, precondition)
+    operation, running = _remove_group(tenant, gid, precondition)
     try:
+        if running:
+            drop_ids(tenant, running.id)
         clear_group(tenant, gid, operation)
     except Busy:
         return
 
 
-def _remove_group(tenant: Tenant, gid: str, precondition: Precondition | None) -> Operation:
+def _remove_group(
+    tenant: Tenant, gid: str, precondition: Precondition | None
+) -> tuple[Operation, Operation | None]:
+    """Remove the team; the operation that clears up, and the one that held the team till now."""
     for _ in tenant.rows.deadline.attempts():
         group = read_group(tenant, gid)
         if group is None:
@@ -67,7 +72,7 @@ def _remove_group(tenant: Tenant, gid: str, precondition: Precondition | None) -
             )
         except Cancelled:
             continue
-        return operation
+        return operation, group.operation
     raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
 
 
@@ -84,8 +89,8 @@ def _group_removal(
         *(Delete(key) for key in group_index_keys(keys, group.id, group.document)),
         Update(keys.counter("G", group.id), add={"n": -1}),
         tenant.note(Change("team", group.id)),
-        Put(_row_key(tenant, operation), {"kind": "group delete", "target": group.id}),
-        *([Delete(_row_key(tenant, running))] if running else []),
+        Put(tenant.keys.operation(operation.id), {"kind": "group delete", "target": group.id}),
+        *([Delete(tenant.keys.operation(running.id))] if running else []),
     ]
 
 
@@ -98,7 +103,7 @@ def clear_group(tenant: Tenant, gid: str, operation: Operation) -> None:
     while page := list(islice(members, MOST_BATCH_WRITES)):
         tenant.rows.batch_delete(tenant.keys.reverse(uid, gid) for uid in page)
         tenant.rows.batch_delete(tenant.keys.member(gid, uid) for uid in page)
-    tenant.rows.commit([Delete(_row_key(tenant, operation))])
+    tenant.rows.commit([Delete(tenant.keys.operation(operation.id))])
 
 
 def delete_user(tenant: Tenant, uid: str, precondition: Precondition | None = None) -> None:
@@ -130,8 +135,12 @@ def finish_user(tenant: Tenant, uid: str, operation: Operation) -> None:
     """
     for _ in tenant.rows.deadline.attempts():
         rows = read_user(tenant, uid)
-        if rows is None or rows.user.operation != operation or _user_deleted(tenant, rows):
+        if rows is None or not _is_held(rows, operation) or _user_deleted(tenant, rows):
             return
+
+
+def _is_held(rows: UserRows, operation: Operation) -> bool:
+    return rows.user.operation is not None and rows.user.operation.id == operation.id
 
 
 def _user_deleted(tenant: Tenant, rows: UserRows) -> bool:
@@ -175,7 +184,7 @@ def _user_removal(tenant: Tenant, rows: UserRows, gone: frozenset[str]) -> list[
         Update(keys.counter("U", user.id), add={"n": -1}),
         tenant.note(Change("user", user.id)),
         Delete(keys.local(user.id)),
-        *([Delete(_row_key(tenant, user.operation))] if user.operation else []),
+        *([Delete(tenant.keys.operation(user.operation.id))] if user.operation else []),
         *_releases(tenant, user.id, rows.group_ids, gone),
     ]
 
@@ -206,7 +215,10 @@ def _mark(tenant: Tenant, rows: UserRows) -> Operation | None:
                     set={"op": operation.attribute()},
                     condition=as_read,
                 ),
-                Put(_row_key(tenant, operation), {"kind": "user delete", "target": rows.user.id}),
+                Put(
+                    tenant.keys.operation(operation.id),
+                    {"kind": "user delete", "target": rows.user.id},
+                ),
             ]
         )
     except Cancelled:
@@ -230,12 +242,3 @@ def _release(tenant: Tenant, rows: UserRows, operation: Operation) -> None:
             gone |= found_gone
         else:
             return
-
-
-def held_by(operation: Operation | None) -> Condition:
-    """The row is held by this operation, or by none."""
-    return equals("op", operation.attribute()) if operation else absent("op")
-
-
-def _row_key(tenant: Tenant, operation: Operation) -> Key:
-    return tenant.keys.operation(operation.until, operation.id)

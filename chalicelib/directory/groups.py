@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from chalicelib.directory import memberships
-from chalicelib.directory.memberships import Delta
+from chalicelib.directory import large_changes, memberships
 from chalicelib.directory.representation import group_resource, group_version
 from chalicelib.directory.rows import member_ids, read_group
 from chalicelib.directory.tenant import Tenant
 from chalicelib.directory.users import Edit, differing, moved_indexes, moved_lock
-from chalicelib.scim.errors import NotFound, Uniqueness
+from chalicelib.scim.errors import NotFound, PayloadTooLarge, Uniqueness
 from chalicelib.scim.patch import MemberChange
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.scim.schema import Resource
@@ -24,13 +23,24 @@ from chalicelib.storage.expressions import (
     NEW,
     Action,
     Condition,
+    Item,
     Put,
     Update,
     absent,
     equals,
 )
-from chalicelib.storage.items import Change, Document, Group, canonical, group_index_keys
-from chalicelib.storage.transactions import Cancelled
+from chalicelib.storage.items import (
+    Change,
+    Delta,
+    Document,
+    Group,
+    Operation,
+    canonical,
+    group_index_keys,
+    group_of,
+)
+from chalicelib.storage.keys import is_id
+from chalicelib.storage.transactions import MOST_ACTIONS, Cancelled
 
 NAME_IN_USE = (
     "displayName: another group of this connection has this displayName (letter case ignored)."
@@ -52,32 +62,53 @@ class GroupChange:
 
 
 def create(tenant: Tenant, document: Document, uids: frozenset[str]) -> Resource:
-    """Create a team with these users in it: one transaction, 10 WCU and 6 a member.
+    """Create a team with these users in it: 10 WCU and 6 a member.
+
+    One transaction while they fit (31 beside an externalId), else a declared target.
 
     Raises:
         Uniqueness: another team has the displayName.
         InvalidValue: an id is no user of this connection; names it.
-        PayloadTooLarge: more members than one transaction takes.
+        PayloadTooLarge: more members than the plan lets one request name.
+        Busy: still contended at the deadline.
     """
+    members = _permitted(tenant, MemberChange(add=uids))
     now = tenant.now()
     group = Group(
         id=tenant.clock.new_id(),
         version=1,
         memberships=0,
-        size=len(uids),
+        size=0,
         document=document,
         created=now,
         modified=now,
     )
-    delta = Delta(add=uids)
-    actions = _creation(tenant, group, delta)
-    memberships.require_fit(delta, len(actions))
+    delta = Delta(add=members.add)
     try:
-        tenant.rows.commit([*actions, *memberships.actions(tenant, group.id, delta)])
+        return _created(tenant, group, delta)
     except Cancelled as cancelled:
-        memberships.settled(tenant, group.id, delta, cancelled)
+        memberships.refuse_unknown(tenant, delta, cancelled)
         raise Uniqueness(NAME_IN_USE) from cancelled
-    return group_resource(tenant, group, sorted(uids))
+
+
+def _created(tenant: Tenant, group: Group, delta: Delta) -> Resource:
+    """Write a new team and its members, and represent it.
+
+    Raises:
+        Cancelled: the name is taken, or somebody is no user.
+    """
+    full = replace(group, size=len(delta.add))
+    own = _creation(tenant, full, delta)
+    if memberships.needed(delta, len(own)) <= MOST_ACTIONS:
+        tenant.rows.commit([*own, *memberships.actions(tenant, group.id, delta)])
+        return group_resource(tenant, full, sorted(delta.add))
+    large_changes.declare(
+        tenant,
+        group.id,
+        delta,
+        lambda operation: _creation(tenant, replace(group, operation=operation), Delta()),
+    )
+    return get(tenant, group.id)
 
 
 def _creation(tenant: Tenant, group: Group, delta: Delta) -> list[Action]:
@@ -117,26 +148,28 @@ def get_if_small(tenant: Tenant, gid: str, most: int) -> Resource | None:
 
 
 def change(tenant: Tenant, gid: str, wanted: GroupChange) -> None:
-    """Change a team's document, its members, or both: one transaction.
+    """Change a team's document, its members, or both.
 
-    What is already so is left out; where nothing is left, nothing is written and the version
-    stays. The read and the transaction start over when another writer came between.
+    One transaction while the change fits (32 members to add, 49 to remove), else a declared
+    target. What is already so is left out; where nothing is left, nothing is written and the
+    version stays. The read and the transaction start over when another writer came between.
 
     Raises:
         NotFound: no such team.
         PreconditionFailed: If-Match names another version.
         Uniqueness: another team has the new displayName.
         InvalidValue: an id to be added is no user of this connection; names it.
-        PayloadTooLarge: more members than one transaction takes.
+        PayloadTooLarge: more members than the plan lets one request name.
         Busy: still contended at the deadline.
     """
+    wanted = replace(wanted, members=_permitted(tenant, wanted.members))
     already: frozenset[str] = frozenset()
     for _ in tenant.rows.deadline.attempts():
         attempt = _planned(tenant, gid, wanted, already)
         if attempt is None:
             return
         try:
-            tenant.rows.commit(list(attempt.actions(tenant)))
+            attempt.send(tenant)
         except Cancelled as cancelled:
             already |= attempt.learn(tenant, cancelled)
         else:
@@ -153,31 +186,44 @@ class _Attempt:
     delta: Delta
     condition: Condition
 
-    def actions(self, tenant: Tenant) -> Iterator[Action]:
-        """Make the actions of the transaction.
+    def send(self, tenant: Tenant) -> None:
+        """Write the change, or declare it where it does not fit one transaction.
 
         Raises:
-            PayloadTooLarge: they are too many.
+            Cancelled: a condition did not hold; nothing was written.
         """
-        own = list(self._own(tenant))
-        memberships.require_fit(self.delta, len(own))
-        yield from own
-        yield from memberships.actions(tenant, self.gid, self.delta)
-
-    def _own(self, tenant: Tenant) -> Iterator[Action]:
-        moved = {"n": self.delta.growth, "m": 1} if self.delta else {}
-        edited = _edited(self.before, self.document)
-        yield Update(
-            tenant.keys.group(self.gid),
-            set={"modified": tenant.now()} | edited,
-            add=moved,
-            condition=self.condition,
+        own = self._own(tenant, self.delta)
+        if memberships.needed(self.delta, len(own)) <= MOST_ACTIONS:
+            tenant.rows.commit([*own, *memberships.actions(tenant, self.gid, self.delta)])
+            return
+        large_changes.declare(
+            tenant, self.gid, self.delta, lambda operation: self._own(tenant, Delta(), operation)
         )
-        yield tenant.note(self._change(edited.get("v")))
-        if self.before is not None and self.document is not None:
-            yield from _moved(tenant, self.before, self.document)
 
-    def _change(self, version: int | None) -> Change:
+    def _own(
+        self, tenant: Tenant, delta: Delta, operation: Operation | None = None
+    ) -> list[Action]:
+        """Make the actions beside the members': the team, what its document moves, the change.
+
+        A declared target notes its members step by step.
+        """
+        edited = _edited(self.before, self.document)
+        held = {"op": operation.attribute()} if operation else {}
+        own: list[Action] = [
+            Update(
+                tenant.keys.group(self.gid),
+                set={"modified": tenant.now()} | edited | held,
+                add={"n": delta.growth, "m": 1} if delta else {},
+                condition=self.condition,
+            )
+        ]
+        if self.before is not None and self.document is not None:
+            own += _moved(tenant, self.before, self.document)
+        if delta or edited:
+            own.append(tenant.note(self._change(delta, edited.get("v"))))
+        return own
+
+    def _change(self, delta: Delta, version: int | None) -> Change:
         attributes = (
             differing(self.before.document, self.document) if self.before and self.document else ()
         )
@@ -186,8 +232,8 @@ class _Attempt:
             self.gid,
             version,
             attributes,
-            added=self.delta.add,
-            removed=self.delta.remove,
+            added=delta.add,
+            removed=delta.remove,
         )
 
     def learn(self, tenant: Tenant, cancelled: Cancelled) -> frozenset[str]:
@@ -196,13 +242,13 @@ class _Attempt:
         Raises:
             NotFound, Uniqueness, InvalidValue: trying again would not help.
         """
-        row = tenant.keys.group(self.gid)
-        if row in cancelled.rows:
-            if cancelled.rows[row] is None:
-                raise NotFound from cancelled
+        key = tenant.keys.group(self.gid)
+        if key in cancelled.rows:
+            _wait(tenant, cancelled.rows[key])
             return frozenset()
         if self.document is not None:
             _refuse_taken_name(tenant, self.gid, self.document, cancelled)
+        memberships.refuse_unknown(tenant, self.delta, cancelled)
         return memberships.settled(tenant, self.gid, self.delta, cancelled)
 
 
@@ -229,11 +275,47 @@ def _planned(
 
 def _read(tenant: Tenant, gid: str, wanted: GroupChange) -> Group:
     group = read_group(tenant, gid)
+    if group is not None and group.operation is not None:
+        large_changes.join(tenant, gid, group.operation)
+        group = read_group(tenant, gid)
     if group is None:
         raise NotFound
     if wanted.precondition:
         wanted.precondition.require(group_version(group))
     return group
+
+
+def _wait(tenant: Tenant, row: Item | None) -> None:
+    """See an operation through that holds the team; nothing where only a version differs.
+
+    Raises:
+        NotFound: the team is gone.
+    """
+    if row is None:
+        raise NotFound
+    group = group_of(row)
+    if group.operation is not None:
+        large_changes.join(tenant, group.id, group.operation)
+
+
+def _permitted(tenant: Tenant, members: MemberChange) -> MemberChange:
+    """Check whom a request names as members; an id that cannot be one is nobody's.
+
+    Raises:
+        InvalidValue: somebody who is to be in the team cannot be a user.
+        PayloadTooLarge: they are more than the plan lets one request name.
+    """
+    wanted = members.add | (members.replace or frozenset())
+    if unknown := sorted(uid for uid in wanted if not is_id(uid)):
+        raise memberships.unknown(unknown[0])
+    named = len(wanted | members.remove)
+    if named > tenant.most_members:
+        message = (
+            f"members: this request names {named:,}; your plan takes {tenant.most_members:,} in "
+            "one request. Send them in several."
+        )
+        raise PayloadTooLarge(message)
+    return replace(members, remove=frozenset(filter(is_id, members.remove)))
 
 
 def _delta(tenant: Tenant, gid: str, members: MemberChange) -> Delta:

@@ -6,39 +6,20 @@ already are told by the condition that failed; the rest is sent again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from chalicelib.directory import deletes
 from chalicelib.directory.tenant import Tenant
-from chalicelib.scim.errors import InvalidValue, PayloadTooLarge
-from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Put, Update, absent
-from chalicelib.storage.items import user_of
-from chalicelib.storage.transactions import MOST_ACTIONS, Cancelled
+from chalicelib.scim.errors import InvalidValue
+from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Item, Put, Update, absent
+from chalicelib.storage.items import Delta, user_of
+from chalicelib.storage.transactions import Cancelled
 
 ACTIONS_AN_ADD = 3
 ACTIONS_A_REMOVAL = 2
 
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """Users who come into a team and users who leave it; nobody is in both."""
-
-    add: frozenset[str] = frozenset()
-    remove: frozenset[str] = frozenset()
-
-    def __bool__(self) -> bool:
-        """Tell whether anybody comes or goes."""
-        return bool(self.add or self.remove)
-
-    def without(self, settled: frozenset[str]) -> Delta:
-        """Leave out those who are already as they shall be."""
-        return Delta(self.add - settled, self.remove - settled)
-
-    @property
-    def growth(self) -> int:
-        """By how many the team grows; negative where it shrinks."""
-        return len(self.add) - len(self.remove)
+# How much of a client's text an error repeats.
+LONGEST_SHOWN = 64
 
 
 def actions(tenant: Tenant, gid: str, delta: Delta) -> Iterator[Action]:
@@ -53,47 +34,56 @@ def actions(tenant: Tenant, gid: str, delta: Delta) -> Iterator[Action]:
         yield Delete(keys.reverse(uid, gid), EXISTS)
 
 
-def require_fit(delta: Delta, others: int) -> None:
-    """Check that a change of members fits one transaction beside `others` actions.
+def needed(delta: Delta, others: int) -> int:
+    """Count the actions of a change of members beside `others`: what fits is computed."""
+    return others + ACTIONS_AN_ADD * len(delta.add) + ACTIONS_A_REMOVAL * len(delta.remove)
+
+
+def require_users(tenant: Tenant, uids: frozenset[str]) -> None:
+    """Check, by reading them, that these are users of this connection: 1 RCU each.
 
     Raises:
-        PayloadTooLarge: it does not; names how many would.
+        InvalidValue: one is not; names him.
     """
-    needed = others + ACTIONS_AN_ADD * len(delta.add) + ACTIONS_A_REMOVAL * len(delta.remove)
-    if needed <= MOST_ACTIONS:
-        return
-    free = MOST_ACTIONS - others
-    message = (
-        f"members: this request adds {len(delta.add)} and removes {len(delta.remove)}; beside "
-        f"its other changes one request takes {free // ACTIONS_AN_ADD} members to add or "
-        f"{free // ACTIONS_A_REMOVAL} to remove. Send the members in smaller portions."
-    )
-    raise PayloadTooLarge(message)
+    found = tenant.rows.batch_get(tenant.keys.user(uid) for uid in sorted(uids))
+    for uid in sorted(uids):
+        row = found.get(tenant.keys.user(uid))
+        if row is None or "op" in row:
+            _refuse(tenant, uid, row)
+
+
+def not_users(tenant: Tenant, delta: Delta, cancelled: Cancelled) -> frozenset[str]:
+    """Tell from a cancelled transaction who of those to be added is no user, or not any more."""
+    return frozenset(uid for uid in delta.add if tenant.keys.user(uid) in cancelled.rows)
+
+
+def refuse_unknown(tenant: Tenant, delta: Delta, cancelled: Cancelled) -> None:
+    """Refuse a change that adds somebody who is no user.
+
+    Raises:
+        InvalidValue: names him.
+    """
+    for uid in sorted(not_users(tenant, delta, cancelled)):
+        _refuse(tenant, uid, cancelled.rows[tenant.keys.user(uid)])
 
 
 def settled(tenant: Tenant, gid: str, delta: Delta, cancelled: Cancelled) -> frozenset[str]:
-    """Tell from a cancelled transaction who is already as he shall be.
-
-    Raises:
-        InvalidValue: somebody who is to be added is no user of this connection.
-    """
-    for uid in sorted(delta.add):
-        if tenant.keys.user(uid) in cancelled.rows:
-            _refuse(tenant, uid, cancelled)
-    return frozenset(_met(tenant, gid, delta.add | delta.remove, cancelled))
+    """Tell from a cancelled transaction who is already as he shall be."""
+    keys = tenant.keys
+    return frozenset(
+        uid
+        for uid in delta.add | delta.remove
+        if keys.member(gid, uid) in cancelled.rows or keys.reverse(uid, gid) in cancelled.rows
+    )
 
 
-def _met(tenant: Tenant, gid: str, uids: Iterable[str], cancelled: Cancelled) -> Iterator[str]:
-    for uid in uids:
-        rows = (tenant.keys.member(gid, uid), tenant.keys.reverse(uid, gid))
-        if any(key in cancelled.rows for key in rows):
-            yield uid
-
-
-def _refuse(tenant: Tenant, uid: str, cancelled: Cancelled) -> None:
+def _refuse(tenant: Tenant, uid: str, row: Item | None) -> None:
     """Raise for somebody who is not there; a delete of him that is under way is finished."""
-    row = cancelled.rows[tenant.keys.user(uid)]
     if row is not None and (operation := user_of(row).operation) is not None:
         deletes.finish_user(tenant, uid, operation)
-    message = f'members: no user of this connection has the id "{uid}".'
-    raise InvalidValue(message) from cancelled
+    raise unknown(uid)
+
+
+def unknown(uid: str) -> InvalidValue:
+    """Refuse an id that is no user's."""
+    return InvalidValue(f'members: no user of this connection has the id "{uid[:LONGEST_SHOWN]}".')

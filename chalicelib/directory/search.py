@@ -24,7 +24,7 @@ from chalicelib.scim.matching import compile_filter
 from chalicelib.scim.schema import Resource
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.items import Group, group_of
-from chalicelib.storage.keys import FIRST, LAST, Key, Kind, Range
+from chalicelib.storage.keys import FIRST, LAST, Key, Kind, Range, is_id
 
 T = TypeVar("T")
 
@@ -332,11 +332,6 @@ GROUP_KEYS: Mapping[str, Callable[[Tenant, str], Iterable[_Candidate]]] = {
 
 
 # --- both -------------------------------------------------------------------------------------
-
-
-def is_id(text: str) -> bool:
-    """Tell whether a text may be the id of a user or team: 32 hex digits, as we make them."""
-    return len(text) == 32 and not set(text) - set("0123456789abcdef")  # noqa: PLR2004
 
 
 def _owners(tenant: Tenant, lock: Key, attribute: str) -> Iterator[str]:

@@ -5,17 +5,21 @@ Bound once, after authentication. No function of this package takes a connection
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.storage.clock import Clock, timestamp
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.items import Change, Operation
 from chalicelib.storage.keys import ScimKeys
+from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Namespace
 
 # How long an operation of many steps is left to the one who began it.
 HELD_FOR = timedelta(seconds=30)
+
+# How many members one request may name where the organisation's plan does not say.
+MOST_MEMBERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class Tenant:
     """One connection, for one request.
 
     `base_url` is the connection's SCIM URL without a trailing slash; `token_id` and
-    `request_id` are noted in every change row.
+    `request_id` are noted in every change row; `most_members` is what one request may name.
     """
 
     rows: Namespace
@@ -32,6 +36,7 @@ class Tenant:
     default_role: str
     token_id: str
     request_id: str
+    most_members: int = MOST_MEMBERS
 
     @property
     def clock(self) -> Clock:
@@ -50,6 +55,16 @@ class Tenant:
             self.keys, at, entropy, request_id=self.request_id, token_id=self.token_id
         )
 
+    def late(self, seconds: float) -> Tenant:
+        """Bind the same tenant to a deadline of its own, for a last word past this one's."""
+        deadline = Deadline.after(seconds, self.clock)
+        return replace(self, rows=replace(self.rows, deadline=deadline))
+
     def new_operation(self) -> Operation:
-        """Begin an operation of many steps."""
-        return Operation(self.clock.new_id(), timestamp(self.clock.now() + HELD_FOR))
+        """Name an operation of many steps, held from now on."""
+        until = self.held_until()
+        return Operation(self.keys.operation_id(until, self.clock.new_id()), until)
+
+    def held_until(self) -> str:
+        """Tell until when an operation is left to whoever works on it now."""
+        return timestamp(self.clock.now() + HELD_FOR)

@@ -60,8 +60,10 @@ class Placeholders:
         self._values: dict[str, Any] = {}
 
     def name(self, attribute: str) -> str:
-        """Give the placeholder of an attribute name; the same name gets the same one."""
-        return self._names.setdefault(attribute, f"#{len(self._names)}")
+        """Give the placeholder of an attribute name, or of a path such as `op.id`."""
+        return ".".join(
+            self._names.setdefault(part, f"#{len(self._names)}") for part in attribute.split(".")
+        )
 
     def value(self, value: Any) -> str:
         """Give a placeholder to a value."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.expressions import Item, Put
+from chalicelib.storage.expressions import Condition, Item, Put, absent, equals
 from chalicelib.storage.keys import Key, ScimKeys, ulid
 
 # Version of the rows' shape: a release reads its own and the one before.
@@ -30,7 +30,10 @@ def canonical(document: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation of many steps that holds a row: its id, and until when it is left alone."""
+    """An operation of many steps that holds a row, as the row's `op` says it.
+
+    `id` is the sort key of the operation's own row; until `until` it is left to its holder.
+    """
 
     id: str
     until: str
@@ -38,6 +41,16 @@ class Operation:
     def attribute(self) -> Item:
         """Write it as the attribute `op` of the row."""
         return {"id": self.id, "until": self.until}
+
+
+def held_by(operation: Operation | None) -> Condition:
+    """The row is held by this operation, whoever works on it; or by none."""
+    return equals("op.id", operation.id) if operation else absent("op")
+
+
+def held_as_read(operation: Operation) -> Condition:
+    """The row is held by this operation, and nobody has taken it over since it was read."""
+    return equals("op", operation.attribute())
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,7 @@ class User:
             "granted_role": self.granted_role,
             "created": self.created,
             "modified": self.modified,
+            "op": self.operation and self.operation.attribute(),
             "shape": SHAPE,
         }
 
@@ -96,6 +110,7 @@ class Group:
             "doc": canonical(self.document),
             "created": self.created,
             "modified": self.modified,
+            "op": self.operation and self.operation.attribute(),
             "shape": SHAPE,
         }
 
@@ -134,6 +149,27 @@ def _operation_of(item: Item) -> Operation | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Delta:
+    """Users who come into a team and users who leave it; nobody is in both."""
+
+    add: frozenset[str] = frozenset()
+    remove: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        """Tell whether anybody comes or goes."""
+        return bool(self.add or self.remove)
+
+    def without(self, settled: frozenset[str]) -> Delta:
+        """Leave out those who are already as they shall be."""
+        return Delta(self.add - settled, self.remove - settled)
+
+    @property
+    def growth(self) -> int:
+        """By how many the team grows; negative where it shrinks."""
+        return len(self.add) - len(self.remove)
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What a write did, for the SaaS's feed: ids and names of attributes, never values."""
 
@@ -153,8 +189,8 @@ class Change:
             "id": self.id,
             "version": self.version,
             "attributes": list(self.attributes) or None,
-            "added": _packed(self.added),
-            "removed": _packed(self.removed),
+            "added": packed(self.added) or None,
+            "removed": packed(self.removed) or None,
             "at": timestamp(at),
             "request_id": request_id,
             "token": token_id,
@@ -164,8 +200,14 @@ class Change:
         return Put(keys.change(ulid(at, entropy), at), row)
 
 
-def _packed(ids: Iterable[str]) -> bytes | None:
-    return b"".join(bytes.fromhex(each) for each in sorted(ids)) or None
+def packed(ids: Iterable[str]) -> bytes:
+    """Write ids as 16 bytes each."""
+    return b"".join(bytes.fromhex(each) for each in sorted(ids))
+
+
+def unpacked(ids: bytes) -> list[str]:
+    """Read ids of 16 bytes each."""
+    return [ids[start : start + 16].hex() for start in range(0, len(ids), 16)]
 
 
 def index_keys(keys: ScimKeys, uid: str, document: Mapping[str, Any]) -> frozenset[Key]:

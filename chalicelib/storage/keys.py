@@ -39,6 +39,8 @@ LAST = "~"
 FIRST = " "
 ONLY = "#"
 ORGANISATION_ID_LENGTH = 10
+ID_LENGTH = 32
+HEX_DIGITS = frozenset("0123456789abcdef")
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 Kind = Literal["U", "G"]
@@ -83,6 +85,14 @@ def ulid(at: datetime, entropy: int) -> str:
     """Make a ULID: 48 bits of milliseconds, then 80 bits of `entropy`; sorts by time."""
     value = (int(at.timestamp() * 1000) << 80) | (entropy & ((1 << 80) - 1))
     return "".join(CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text may be the id of a user or team: 32 hex digits, as we make them.
+
+    Asked before a client's text gets into a key, where it could name a row of another kind.
+    """
+    return len(text) == ID_LENGTH and not set(text) - HEX_DIGITS
 
 
 def organisation_of(connection: str) -> str:
@@ -172,9 +182,21 @@ class ScimKeys:
         """Key of a change row; its partition is the day."""
         return Key(f"{self.prefix}#F#{at:%Y-%m-%d}", change_ulid)
 
-    def operation(self, due: str, operation_id: str) -> Key:
-        """Key of an operation of many steps; sorts by when it is due."""
-        return Key("O#", f"{due}#{self.connection}#{operation_id}")
+    def operation_id(self, due: str, unique: str) -> str:
+        """Name an operation of many steps: by when it is due, its connection, and chance."""
+        return f"{due}#{self.connection}#{unique}"
+
+    def operation(self, operation_id: str) -> Key:
+        """Key of an operation; it sorts by when it is due."""
+        return Key("O#", operation_id)
+
+    def operation_page(self, operation_id: str, page: int) -> Key:
+        """Key of a row with ids that an operation works on."""
+        return Key(f"{self.prefix}#P#{operation_id.rpartition('#')[2]}", f"{page:03d}")
+
+    def operation_pages(self, operation_id: str) -> Range:
+        """Range of all rows with ids that an operation works on."""
+        return Range(self.operation_page(operation_id, 0).pk, FIRST, LAST)
 
     def local(self, uid: str) -> Key:
         """Key of what the organisation itself says about a user."""
@@ -258,9 +280,10 @@ class OrganisationKeys:
         """Key of the organisation's row in the list of all."""
         return Key("A#ORG", self.organisation)
 
-    def operation(self, due: str, connection: str, operation_id: str) -> Key:
+    def operation(self, due: str, connection: str, unique: str) -> Key:
         """Key of an operation on one of its connections."""
-        return ScimKeys(connection).operation(due, operation_id)
+        keys = ScimKeys(connection)
+        return keys.operation(keys.operation_id(due, unique))
 
     def grants(self) -> tuple[Grant, ...]:
         """What administering this organisation may touch."""
