@@ -21,6 +21,7 @@ scimType (RFC 7644 table 9) and a default text; `detail` says what to mend and w
     +-- PreconditionFailed      412
     +-- PayloadTooLarge         413
     +-- UnsupportedMediaType    415
+    +-- TooManyRequests         429, with Retry-After
     +-- InternalError           500
     +-- NotImplemented_         501
     +-- Busy                    503, with Retry-After: contended or throttled, the client may repeat
@@ -180,6 +181,25 @@ class UnsupportedMediaType(ScimError):
 
     status = 415
     default = "Send the body as application/scim+json or application/json, uncompressed."
+
+
+class TooManyRequests(ScimError):
+    """This connection calls more often than its plan allows (RFC 6585 section 4)."""
+
+    status = 429
+
+    def __init__(self, seconds: int) -> None:
+        """Take after how many whole seconds a request is served again."""
+        self.seconds = max(1, seconds)
+        super().__init__(
+            "This connection makes more requests than its plan allows; "
+            f"repeat the request after {self.seconds} s."
+        )
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Whole seconds: clients do not read fractions."""
+        return {"Retry-After": str(self.seconds)}
 
 
 class InternalError(ScimError):

@@ -1,0 +1,316 @@
+"""The messages of SCIM that are no resources: RFC 7644 section 3, RFC 7643 sections 5 to 7.
+
+Reads bodies and PATCH envelopes, writes errors, lists and discovery documents. It refuses to know
+what an operation means (`dialects`, `patch`) and what HTTP makes of a message (`api`). The limits
+that discovery announces stand here, so that who enforces them imports what was promised.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from chalicelib.scim import catalog
+from chalicelib.scim.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
+from chalicelib.scim.schema import ResourceType, Schema
+
+ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
+LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+PROVIDER_URN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
+RESOURCE_TYPE_URN = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
+
+MAX_RESULTS = 1_000
+DEFAULT_RESULTS = 100
+MAX_OPERATIONS = 2_000
+MAX_DEPTH = 32
+
+Document = dict[str, Any]
+
+Op = Literal["add", "replace", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawOperation:
+    """One PATCH operation as the client wrote it, `op` in lower case and nothing else changed.
+
+    `has_value` tells a value of null, which clears, from none.
+    """
+
+    op: Op
+    path: str | None
+    value: Any
+    has_value: bool
+
+
+# -- Reading
+
+
+def parse_json(body: bytes, limit: int) -> Document:
+    """Read the JSON object that a body is, strictly: RFC 8259, and what it leaves to the reader.
+
+    Raises:
+        PayloadTooLarge: more than `limit` bytes.
+        InvalidSyntax: no UTF-8, no JSON, no object, nested deeper than 32, a key sent twice, a
+            number that no double or no 4,300 digits hold.
+        InvalidValue: U+0000 or half of a surrogate pair anywhere; no store and no log takes them.
+    """
+    if len(body) > limit:
+        raise PayloadTooLarge(f"The body has {len(body):,} bytes, at most {limit:,} are taken.")
+    text = _decode(body)
+    _see_depth(text)
+    _see_characters(text)
+    document = _load(text)
+    if not isinstance(document, dict):
+        raise InvalidSyntax("The body is no JSON object.")
+    return document
+
+
+def parse_patch(body: Mapping[str, Any]) -> tuple[RawOperation, ...]:
+    """Read the envelope of a PATCH: RFC 7644 section 3.5.2.
+
+    Keys and `op` may come in any case, keys that the RFC does not know are ignored, and `schemas`
+    may be missing.
+
+    Raises:
+        InvalidSyntax: no operation, an unknown `op`, another message's `schemas`.
+        PayloadTooLarge: more operations than `MAX_OPERATIONS`.
+    """
+    try:
+        message = _PatchOp.model_validate(_fold_keys(body))
+    except ValidationError as error:
+        raise _misread(error) from None
+    if message.schemas and PATCH_URN.lower() not in (urn.lower() for urn in message.schemas):
+        raise InvalidSyntax(f"schemas: a PATCH is a message of {PATCH_URN}.")
+    if not message.operations:
+        raise InvalidSyntax("Operations: at least one is due (RFC 7644 section 3.5.2).")
+    return tuple(_raw(operation) for operation in message.operations)
+
+
+# A string with its escapes, ended or not: each character is read once, so an attacker gains
+# nothing by quotes that never close.
+_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_FILLING = re.compile(r"[^\[\]{}]+")
+_STEPS: Mapping[str, int] = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+# An escape; a pair of surrogates is one. What the group holds cannot be kept.
+_HEX = "[0-9a-fA-F]"
+_ESCAPES = re.compile(
+    rf"\\(?:u[dD][89abAB]{_HEX}{{2}}\\u[dD][c-fC-F]{_HEX}{{2}}|(u0000|u[dD][89a-fA-F]{_HEX}{{2}})|.)",
+    re.DOTALL,
+)
+
+
+def _decode(body: bytes) -> str:
+    try:
+        # A byte order mark may stand before JSON and is to be ignored (RFC 8259 section 8.1).
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidSyntax(f"The body is no UTF-8, at byte {error.start}.") from None
+
+
+def _see_depth(text: str) -> None:
+    """Refuse deep nesting before the JSON reader recurses into it."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    brackets = _FILLING.sub("", _STRINGS.sub("", text))
+    if max(accumulate(_STEPS[bracket] for bracket in brackets), default=0) > MAX_DEPTH:
+        raise InvalidSyntax(f"The body is nested deeper than {MAX_DEPTH} levels.")
+
+
+def _see_characters(text: str) -> None:
+    """Refuse what JSON can write and nothing can store: U+0000 and unpaired surrogates."""
+    if "\0" in text:
+        raise InvalidValue(f"U+0000 at character {text.index(chr(0))} of the body.")
+    if "\\u" not in text:
+        return
+    for escape in _ESCAPES.finditer(text):
+        if escape[1] is not None:
+            raise InvalidValue(
+                f"U+{escape[1][1:].upper()} at character {escape.start()} of the body: U+0000 and "
+                "half surrogate pairs cannot be kept."
+            )
+
+
+def _load(text: str) -> Any:
+    try:
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant
+        )
+    except json.JSONDecodeError as error:
+        raise InvalidSyntax(
+            f"The body is no JSON: {error.msg}, line {error.lineno} column {error.colno}."
+        ) from None
+    except ValueError:
+        raise InvalidSyntax("The body holds a number with too many digits.") from None
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> Document:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise InvalidSyntax("An object of the body has the same key twice (RFC 8259 section 4).")
+    return found
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise InvalidSyntax("The body holds a number that is too large for a double.")
+    return number
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise InvalidSyntax(f"The body is no JSON: {name} is no JSON number (RFC 8259 section 6).")
+
+
+def _fold_keys(message: Any) -> Any:
+    if not isinstance(message, Mapping):
+        return message
+    folded = {key.lower(): value for key, value in message.items()}
+    if len(folded) < len(message):
+        raise InvalidSyntax("A message has the same key twice, compared without case.")
+    return folded
+
+
+def _few(operations: Any) -> Any:
+    if isinstance(operations, list) and len(operations) > MAX_OPERATIONS:
+        raise PayloadTooLarge(
+            f"{len(operations):,} operations, at most {MAX_OPERATIONS:,} are taken at once."
+        )
+    return operations
+
+
+def _lower(word: Any) -> Any:
+    return word.lower() if isinstance(word, str) else word
+
+
+class _Operation(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    op: Annotated[Op, BeforeValidator(_lower)]
+    path: str | None = None
+    value: Any = None
+
+
+class _PatchOp(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    schemas: list[str] | None = None
+    operations: Annotated[
+        list[Annotated[_Operation, BeforeValidator(_fold_keys)]], BeforeValidator(_few)
+    ] = []
+
+
+def _raw(operation: _Operation) -> RawOperation:
+    has_value = "value" in operation.model_fields_set
+    return RawOperation(operation.op, operation.path or None, operation.value, has_value)
+
+
+def _misread(error: ValidationError) -> InvalidSyntax:
+    """Say where a message is wrong, in the RFC's spelling and without repeating its content."""
+    first = error.errors()[0]
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    where = where.removeprefix(".").replace("operations", "Operations")
+    return InvalidSyntax(f"{where}: {first['msg']} (RFC 7644 section 3.5.2).")
+
+
+# -- Writing
+
+
+def error_body(error: ScimError) -> Document:
+    """Write the body of a refusal: RFC 7644 section 3.12; `status` is a string there."""
+    scim_type = {} if error.scim_type is None else {"scimType": error.scim_type}
+    return {
+        "schemas": [ERROR_URN],
+        **scim_type,
+        "detail": error.detail,
+        "status": str(error.status),
+    }
+
+
+def list_response(resources: Sequence[Document], total: int, start_index: int) -> Document:
+    """Write a page of a list: RFC 7644 section 3.4.2; `Resources` is there even if empty."""
+    return {
+        "schemas": [LIST_URN],
+        "totalResults": total,
+        "startIndex": start_index,
+        "itemsPerPage": len(resources),
+        "Resources": list(resources),
+    }
+
+
+def service_provider_config(base_url: str) -> Document:
+    """Write what this service can do: RFC 7643 section 5, `pagination` of RFC 9865 section 4."""
+    return {
+        "schemas": [PROVIDER_URN],
+        "patch": {"supported": True},
+        "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+        "filter": {"supported": True, "maxResults": MAX_RESULTS},
+        "changePassword": {"supported": False},
+        "sort": {"supported": False},
+        "etag": {"supported": True},
+        "pagination": {
+            "cursor": False,
+            "index": True,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": DEFAULT_RESULTS,
+            "maxPageSize": MAX_RESULTS,
+        },
+        "authenticationSchemes": [
+            {
+                "type": "oauthbearertoken",
+                "name": "Bearer token",
+                "description": "The secret token of the connection, as a bearer token (RFC 6750).",
+                "specUri": "https://www.rfc-editor.org/info/rfc6750",
+                "primary": True,
+            }
+        ],
+        "meta": _meta("ServiceProviderConfig", f"{base_url}/ServiceProviderConfig"),
+    }
+
+
+def resource_types(base_url: str) -> list[Document]:
+    """Write the resource types, User first: RFC 7643 section 6; `id` is the name."""
+    return [_resource_type(kind, base_url) for kind in catalog.RESOURCE_TYPES.values()]
+
+
+def schemas(base_url: str) -> list[Document]:
+    """Write the schemas of the resource types and their extensions: RFC 7643 section 7."""
+    return [
+        _schema(schema, base_url)
+        for kind in catalog.RESOURCE_TYPES.values()
+        for schema in kind.schemas()
+    ]
+
+
+def _resource_type(kind: ResourceType, base_url: str) -> Document:
+    document: Document = {
+        "schemas": [RESOURCE_TYPE_URN],
+        "id": kind.name,
+        "name": kind.name,
+        "endpoint": kind.endpoint,
+        "description": kind.description,
+        "schema": kind.schema.id,
+    }
+    if kind.extensions:
+        document["schemaExtensions"] = [
+            {"schema": extension.id, "required": False} for extension in kind.extensions
+        ]
+    document["meta"] = _meta("ResourceType", f"{base_url}/ResourceTypes/{kind.name}")
+    return document
+
+
+def _schema(schema: Schema, base_url: str) -> Document:
+    meta = _meta("Schema", f"{base_url}/Schemas/{schema.id}")
+    return catalog.dump(schema) | {"meta": meta}
+
+
+def _meta(resource_type: str, location: str) -> Document:
+    return {"resourceType": resource_type, "location": location}

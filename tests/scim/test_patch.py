@@ -1,0 +1,315 @@
+"""PATCH as identity providers send it, and as RFC 7644 section 3.5.2 has it."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.scim import patch
+from chalicelib.scim.catalog import GROUP, RESOURCE_TYPES, USER
+from chalicelib.scim.dialects import Operation, normalise
+from chalicelib.scim.errors import BadRequest, InvalidPath, InvalidValue, Mutability, ScimError
+from chalicelib.scim.filters import AttrPath, parse_path
+from chalicelib.scim.messages import parse_patch
+from chalicelib.scim.patch import MemberChange
+from chalicelib.scim.schema import Attribute, ResourceType, Schema
+from chalicelib.scim.validation import MAX_VALUES
+
+CORPUS = Path(__file__).parent.parent / "corpus" / "patch"
+KINDS = {kind.name: kind for kind in RESOURCE_TYPES.values()}
+CASES = [
+    (KINDS[document["kind"]], case, f"{path.stem}: {case['title']}")
+    for path in sorted(CORPUS.glob("*.json"))
+    for document in [json.loads(path.read_text(encoding="utf-8"))]
+    for case in document["cases"]
+]
+
+
+def those_with(key):
+    """The cases that end so, with their titles."""
+    return [pytest.param(kind, case, id=title) for kind, case, title in CASES if key in case]
+
+
+def patched(kind, given, operations):
+    """Do what the directory does with the body of a PATCH; answer the resource and its members."""
+    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}
+    rest, change = patch.members(normalise(parse_patch(body), kind), kind)
+    return patch.apply(rest, given, kind), change
+
+
+@pytest.mark.parametrize(("kind", "case"), those_with("expected"))
+def test_a_recorded_request_has_the_effect_that_was_meant(kind, case):
+    """Each row of the dialect table, and each example of RFC 7644 section 3.5.2."""
+    resource, change = patched(kind, case["given"], case["operations"])
+
+    assert resource == case["expected"]
+    assert change == expected_change(case.get("members", {}))
+
+
+@pytest.mark.parametrize(("kind", "case"), those_with("error"))
+def test_a_request_that_cannot_be_meant_is_refused(kind, case):
+    """Its scimType is that of RFC 7644 table 9, and what was there is as it was."""
+    before = copy.deepcopy(case["given"])
+
+    with pytest.raises(BadRequest) as refusal:
+        patched(kind, case["given"], case["operations"])
+
+    assert refusal.value.scim_type == case["error"]
+    assert case["given"] == before
+
+
+def expected_change(case):
+    """Read the `members` of a case."""
+    replace = case.get("replace")
+    whole = None if replace is None else frozenset(replace)
+    return MemberChange(whole, frozenset(case.get("add", [])), frozenset(case.get("remove", [])))
+
+
+def test_booleans_stay_booleans():
+    """JSON's true is not 1, although Python's is: the document is compared as JSON."""
+    resource, _ = patched(
+        USER, {"userName": "x"}, [{"op": "Add", "path": "active", "value": "True"}]
+    )
+
+    assert json.dumps(resource) == '{"userName": "x", "active": true}'
+
+
+# --- properties -------------------------------------------------------------------------------
+
+NAMES = st.sampled_from(
+    ["title", "active", "name", "emails", "manager", "roles", "userName", "x", "id"]
+)
+PATHS = st.sampled_from(
+    [
+        *("title", "active", "name", "name.familyName", "emails", "emails.primary", "manager"),
+        *("emails[type eq work].value", "emails[primary eq true]", "userName", "id"),
+        "roles[value pr]",
+    ]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["", "work", "True", "a@b.c"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["value", "type", "primary", "familyName"]), inner)
+    ),
+    max_leaves=6,
+)
+OPERATIONS = st.lists(
+    st.builds(
+        lambda op, path, value: {"op": op, "path": path, "value": value},
+        st.sampled_from(["add", "replace", "remove"]),
+        PATHS,
+        VALUES,
+    )
+    | st.builds(
+        lambda op, value: {"op": op, "value": value},
+        st.sampled_from(["add", "replace"]),
+        st.dictionaries(NAMES, VALUES, max_size=3),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+def a_user(**attributes):
+    """A user with something to change."""
+    emails = [{"type": "work", "value": "w@x.y", "primary": True}, {"value": "h@x.y"}]
+    return {"userName": "bjensen", "name": {"givenName": "B"}, "emails": emails} | attributes
+
+
+@given(OPERATIONS)
+def test_a_patch_never_changes_the_document_that_it_was_given(operations):
+    """All or nothing (RFC 7644 section 3.5.2): whatever fails, the stored bytes are the same."""
+    user = a_user()
+    before = json.dumps(user)
+
+    outcome(operations, user)
+
+    assert json.dumps(user) == before
+
+
+@given(OPERATIONS)
+def test_whatever_is_sent_is_patched_or_refused(operations):
+    """No input reaches a fault of ours, and the result is a document as validation makes it."""
+    resource = outcome(operations, a_user())
+
+    if resource is not None:
+        assert patch.apply((), resource, USER) == resource
+        assert all(value not in (None, "", [], {}) for value in resource.values())
+        assert sum(e.get("primary") is True for e in resource.get("emails", [])) <= 1
+
+
+@given(OPERATIONS)
+def test_a_repeated_replace_changes_nothing_more(operations):
+    """Identity providers repeat a request whose answer they did not see.
+
+    Where the first one made the path match nothing (`[type eq "work"].type`), it is refused.
+    """
+    replaces = [operation | {"op": "replace"} for operation in operations][:1]
+    once = outcome(replaces, a_user())
+
+    if once is not None:
+        assert outcome(replaces, once) in (once, None)
+
+
+def outcome(operations, user):
+    """The patched user, or None where the request is refused."""
+    try:
+        return patched(USER, user, operations)[0]
+    except ScimError:
+        return None
+
+
+# --- members ----------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["add", "remove", "replace"]), st.sets(st.sampled_from("abcd"))),
+        max_size=6,
+    ),
+    st.frozensets(st.sampled_from("abcd")),
+)
+def test_the_net_change_is_what_one_after_another_would_have_done(steps, before):
+    """The members are never read: the change must be right for any group."""
+    expected = set(before)
+    for op, ids in steps:
+        expected = {"add": expected | ids, "remove": expected - ids, "replace": ids}[op]
+    operations = [Operation(op, parse_path("members"), sorted(ids)) for op, ids in steps]
+
+    _, change = patch.members(operations, GROUP)
+
+    whole = before if change.replace is None else change.replace
+    assert (whole | change.add) - change.remove == expected
+    assert not change.add & change.remove
+
+
+def test_a_request_on_other_attributes_asks_nothing_of_the_members():
+    """So a rename costs no reading of members."""
+    operations = (Operation("replace", parse_path("displayName"), "New"),)
+
+    rest, change = patch.members(operations, GROUP)
+
+    assert (rest, change.empty) == (operations, True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        MemberChange(frozenset()),
+        MemberChange(add=frozenset("a")),
+        MemberChange(remove=frozenset("a")),
+    ],
+)
+def test_a_change_that_asks_anything_is_not_empty(change):
+    """To replace all by none is a change: it empties the group."""
+    assert not change.empty
+
+
+# --- limits and rules of the schema -----------------------------------------------------------
+
+
+def test_values_are_limited_while_they_are_added():
+    """2,000 operations with an element each would otherwise be compared two by two."""
+    roles = [{"op": "add", "path": "roles", "value": {"value": f"r{i}"}} for i in range(2_000)]
+
+    with pytest.raises(InvalidValue, match=f"at most {MAX_VALUES}"):
+        patched(USER, {"userName": "x"}, roles)
+
+
+def test_the_limits_of_a_resource_hold_after_a_patch():
+    """An e-mail is a row of its own, so there may be 20 of them, however they came."""
+    emails = [{"op": "add", "path": "emails", "value": [{"value": f"{i}@x.y"}]} for i in range(21)]
+
+    with pytest.raises(InvalidValue, match="emails"):
+        patched(USER, {"userName": "x"}, emails)
+
+
+BADGE = ResourceType(
+    name="User",
+    endpoint="/Badges",
+    description="A kind with what the catalogue's kinds lack",
+    schema=Schema(
+        id="urn:example:Badge",
+        name="Badge",
+        description="",
+        attributes=(
+            Attribute("number", mutability="immutable"),
+            Attribute("tags", multi_valued=True),
+            Attribute("seen", "dateTime"),
+            Attribute(
+                "holder",
+                "complex",
+                sub_attributes=(Attribute("value", mutability="immutable"), Attribute("note")),
+            ),
+        ),
+    ),
+)
+IMMUTABLE_CASES = [
+    ("number", "1", None),
+    ("number", "2", Mutability),
+    ("number", None, Mutability),
+    ("holder.note", "x", None),
+    ("holder.value", "b", Mutability),
+    ("holder", {"value": "b"}, Mutability),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "refusal"), IMMUTABLE_CASES)
+def test_an_immutable_value_is_set_once(path, value, refusal):
+    """RFC 7643 section 2.2; to say again what is there is no change."""
+    badge = {"number": "1", "holder": {"value": "a"}}
+    operation = Operation("replace", parse_path(path), value)
+
+    if refusal is None:
+        assert patch.apply((operation,), badge, BADGE)
+    else:
+        with pytest.raises(refusal):
+            patch.apply((operation,), badge, BADGE)
+
+
+def test_an_immutable_value_may_be_set_where_there_is_none():
+    """RFC 7644 section 3.5.2.1: `add` is allowed where there is no value yet."""
+    operation = Operation("add", parse_path("number"), "1")
+
+    assert patch.apply((operation,), {}, BADGE) == {"number": "1"}
+
+
+TAG_CASES = [
+    ("add", "tags", ["B", "c"], ["a", "b", "c"]),
+    ("remove", "tags", ["A"], ["b"]),
+    ("remove", 'tags[value eq "a"]', None, ["b"]),
+    ("replace", 'tags[value eq "a"]', "c", ["c", "b"]),
+    ("replace", 'tags[value eq "a"]', "", ["b"]),
+    ("replace", 'tags[value eq "z"]', "", ["a", "b"]),
+]
+
+
+@pytest.mark.parametrize(("op", "path", "value", "expected"), TAG_CASES)
+def test_plain_values_are_chosen_and_compared_as_elements(op, path, value, expected):
+    """RFC 7644 section 3.5.2: elements without sub-attributes are called `value` in a choice."""
+    operation = Operation(op, parse_path(path), value)
+
+    badge = patch.apply((operation,), {"tags": ["a", "b"]}, BADGE)
+
+    assert [tag.lower() for tag in badge["tags"]] == expected
+
+
+def test_an_operation_on_nothing_is_refused():
+    """`dialects` lets none through; whoever skips it learns so."""
+    operation = Operation("add", parse_path("shoeSize"), "44")
+
+    with pytest.raises(InvalidPath, match="shoeSize"):
+        patch.apply((operation,), {}, BADGE)
+
+
+def test_an_operation_has_a_canonical_path():
+    """The path that `members` recognises is the schema's spelling."""
+    (operation,) = normalise(
+        parse_patch({"Operations": [{"op": "ADD", "path": "MEMBERS", "value": []}]}), GROUP
+    )
+
+    assert operation.path.attr == AttrPath(None, "members")
