@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import boto3
 from botocore.config import Config
-from chalice import Chalice, ConvertToMiddleware
+from chalice.app import Chalice, ConvertToMiddleware
 
-from chalicelib.api import admin, scim
+from chalicelib.api import admin, scim, sweeper
 from chalicelib.api.refusals import redress
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
@@ -37,6 +37,7 @@ def build(services: Services) -> Chalice:
     application.register_middleware(redress, "http")
     application.register_blueprint(scim.routes(services))
     application.register_blueprint(admin.routes(services))
+    application.register_blueprint(sweeper.schedules(services))
     return application
 
 

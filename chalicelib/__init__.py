@@ -6,3 +6,5 @@ The packages are the stations of a request; imports and calls go one way only:
 
 `scim` holds the protocol as pure functions: it imports none of the others, and all call it.
 """
+
+VERSION = "0.1.0"

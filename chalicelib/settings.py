@@ -9,6 +9,15 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, Json, StringConstraints
 
 
+class Rate(BaseModel):
+    """How many requests a connection may make to one process, well above Entra ID's 25/s."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    per_second: float = Field(default=50, gt=0)
+    burst: int = Field(default=200, ge=1)
+
+
 class Plan(BaseModel):
     """What an organisation on this plan may do."""
 
@@ -16,6 +25,8 @@ class Plan(BaseModel):
 
     scim: bool = Field(description="whether its connections are served")
     max_connections: int = Field(default=1, ge=0)
+    max_members_a_request: int = Field(default=10_000, ge=1)
+    rate: Rate | None = Field(default=Rate(), description="None: no limit")
 
 
 PLANS: Mapping[str, Plan] = {"free": Plan(scim=False), "enterprise": Plan(scim=True)}

@@ -100,7 +100,7 @@ def _body(event: Mapping[str, Any]) -> bytes:
 
 def write(response: Response) -> ChaliceResponse:
     """Write an answer for Chalice."""
-    headers = dict(response.headers)
+    headers: dict[str, str | list[str]] = dict(response.headers)
     if response.document is None:
         return ChaliceResponse("", headers=headers, status_code=response.status)
     headers["Content-Type"] = response.media_type
@@ -120,7 +120,7 @@ def guarded(route: str, answer: Answer, error_body: ErrorBody, now: Callable[[],
             response = answer(request)
         except ScimError as error:
             response = error_body(error, request.request_id)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the one place that answers for the unforeseen
             logger.exception("unforeseen fault", extra={"request_id": request.request_id})
             fault = InternalError(
                 f"The service met an unexpected condition; request id {request.request_id}."

@@ -86,6 +86,8 @@ def answer(services: Services, offer: Offer, request: Request) -> Response:
         request.headers.get("authorization", ()),
         services.table.clock.now(),
     )
+    if connection.plan.rate is not None:
+        services.buckets.take(connection.id, connection.plan.rate)
     if request.method not in offer:
         raise MethodNotAllowed(*offer)
     tenant = Tenant(
@@ -95,6 +97,7 @@ def answer(services: Services, offer: Offer, request: Request) -> Response:
         default_role=connection.default_role,
         token_id=connection.token_id,
         request_id=request.request_id,
+        most_members=connection.plan.max_members_a_request,
     )
     return offer[request.method](Call(request, tenant, connection))
 
@@ -216,7 +219,8 @@ def _group(body: Document) -> tuple[Document, frozenset[str] | None]:
     """
     document = validation.check(body, GROUP)
     members = document.pop("members", [])
-    if not any(key.lower() == "members" for key in body):
+    targets = (GROUP.locate(key) for key in body)
+    if not any(t and t.attribute and t.attribute.name == "members" for t in targets):
         return document, None
     return document, patch.member_ids(members)
 

@@ -19,7 +19,7 @@ from chalicelib.scim.errors import (
 
 ERRORS: Mapping[int, Callable[[Response], ScimError]] = {
     400: lambda _: BadRequest(),
-    405: lambda response: MethodNotAllowed(*response.headers.get("Allow", "").split(", ")),
+    405: lambda response: MethodNotAllowed(*str(response.headers.get("Allow", "")).split(", ")),
     415: lambda _: UnsupportedMediaType(),
 }
 
@@ -32,6 +32,7 @@ def redress(request: Request, get_response: Callable[[Request], Response]) -> Re
     response = get_response(request)
     if not isinstance(response.body, dict):
         return response
-    error = ERRORS.get(response.status_code, lambda _: InternalError())(response)
-    body = scim_error if request.path.startswith("/scim/") else problem
-    return edge.write(body(error, request.context.get("requestId", "")))
+    known = ERRORS.get(response.status_code)
+    error = known(response) if known else InternalError()
+    body: edge.ErrorBody = scim_error if request.path.startswith("/scim/") else problem
+    return edge.write(body(error, str(request.context.get("requestId", ""))))

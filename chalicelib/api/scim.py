@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from chalice import Blueprint
+from chalice.app import Blueprint
 from chalice.app import Response as ChaliceResponse
 
 from chalicelib.api import edge, protocol

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
+from chalicelib.api.rate import Buckets
 from chalicelib.auth.secrets import Secrets
 from chalicelib.settings import Settings
 from chalicelib.storage.retries import Deadline
@@ -15,11 +17,12 @@ DEADLINE_SECONDS = 25.0
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The table, the secrets and the settings of this deployment."""
+    """The table, the secrets and the settings of this deployment; the buckets of this process."""
 
     table: Table
     secrets: Secrets
     settings: Settings
+    buckets: Buckets = field(default_factory=lambda: Buckets(time.monotonic))
 
     def deadline(self) -> Deadline:
         """Set the deadline of one request, counted from now."""

@@ -268,7 +268,8 @@ def _planned(
     if document is not None or delta:
         condition = _condition(before, wanted, document_changes=document is not None)
         return _Attempt(gid, before, document, delta, condition)
-    if before is None and read_group(tenant, gid) is None:
+    # Who is there already has been told by a transaction that met the team.
+    if before is None and not already and read_group(tenant, gid) is None:
         raise NotFound
     return None
 

@@ -1,0 +1,1 @@
+"""Who calls: bearer text in, a principal out."""

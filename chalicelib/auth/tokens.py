@@ -1,0 +1,109 @@
+"""The text of a credential: how it is made, read and compared. Pure.
+
+    psl_scim_<id: 12>_<secret: 43>_<checksum: 6>      a connection's token
+    psl_op_<id: 12>_<secret: 43>_<checksum: 6>        the operator key
+
+All in base 62. The fixed beginning lets secret scanners recognise one; the checksum (CRC-32 of
+all before it) tells a mistyped one from a wrong one before anything is read. Knows no tenant,
+no table and no expiry: whether a token lives is for others to say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import string
+import zlib
+from dataclasses import dataclass, field
+from random import Random
+from typing import Literal, cast
+
+Kind = Literal["scim", "op"]
+
+BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+ID_LENGTH = 12
+SECRET_BITS = 256
+SECRET_LENGTH = 43  # 62 ** 43 is just above 2 ** 256
+CHECKSUM_LENGTH = 6  # 62 ** 6 is above 2 ** 32
+HINT_LENGTH = 4
+
+FORM = re.compile(
+    r"(?P<body>psl_(?P<kind>scim|op)_(?P<id>[0-9A-Za-z]{12})_(?P<secret>[0-9A-Za-z]{43}))"
+    r"_(?P<checksum>[0-9A-Za-z]{6})"
+)
+TOKEN_ID = re.compile(r"[0-9A-Za-z]{12}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a well-formed credential says about itself; nothing of it is proven yet."""
+
+    kind: Kind
+    id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A new credential: `text` is shown once, `hint` is what may be shown for ever."""
+
+    id: str
+    secret: str = field(repr=False)
+    text: str = field(repr=False)
+    hint: str
+
+    @property
+    def digest(self) -> str:
+        """What is kept of it."""
+        return digest(self.secret)
+
+
+def mint(kind: Kind, random: Random) -> Minted:
+    """Make a credential of 256 random bits; `random` must be fit for secrets."""
+    token_id = base62(random.getrandbits(72), ID_LENGTH)
+    secret = base62(random.getrandbits(SECRET_BITS), SECRET_LENGTH)
+    body = f"psl_{kind}_{token_id}_{secret}"
+    text = f"{body}_{checksum(body)}"
+    return Minted(token_id, secret, text, f"psl_{kind}_...{text[-HINT_LENGTH:]}")
+
+
+def parse(text: str) -> Token | None:
+    """Read a credential; None where the form or the checksum is wrong."""
+    read = FORM.fullmatch(text)
+    if read is None or checksum(read["body"]) != read["checksum"]:
+        return None
+    return Token(cast("Kind", read["kind"]), read["id"], read["secret"])
+
+
+def digest(secret: str) -> str:
+    """Give what may be kept of a secret: SHA-256 in hex.
+
+    256 random bits cannot be guessed, so no salt and no slow hash is needed.
+    """
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def well_formed(kept: str) -> bool:
+    """Tell whether a kept digest is one at all: an empty or damaged one must match nothing."""
+    return DIGEST.fullmatch(kept) is not None
+
+
+def matches(secret: str, kept: str) -> bool:
+    """Compare a secret with a kept digest in constant time; a malformed digest never matches."""
+    return well_formed(kept) and hmac.compare_digest(digest(secret), kept)
+
+
+def checksum(body: str) -> str:
+    """Give the checksum that follows `body`."""
+    return base62(zlib.crc32(body.encode()), CHECKSUM_LENGTH)
+
+
+def base62(number: int, length: int) -> str:
+    """Write a number in base 62, the highest digit first, modulo 62 to the `length`."""
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, len(BASE62))
+        digits.append(BASE62[digit])
+    return "".join(reversed(digits))

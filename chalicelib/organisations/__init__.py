@@ -1,0 +1,1 @@
+"""What the operator and an organisation's admin manage: organisations, connections, tokens."""

@@ -1,0 +1,31 @@
+"""One organisation under administration: its namespace of the table, and who is at work.
+
+Bound once, after authentication. No function behind it takes an organisation's id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.storage.clock import Clock
+from chalicelib.storage.keys import OrganisationKeys
+from chalicelib.storage.table import Namespace
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """One organisation, for one request; `by` is noted where something is made."""
+
+    rows: Namespace
+    keys: OrganisationKeys
+    by: str
+
+    @property
+    def clock(self) -> Clock:
+        """The clock and the source of ids."""
+        return self.rows.table.clock
+
+    def now(self) -> datetime:
+        """Tell the moment."""
+        return self.clock.now()

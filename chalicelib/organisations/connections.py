@@ -1,0 +1,228 @@
+"""Connections of one organisation: create, read, list, change. One function per operation.
+
+What depends on what else there is in the organisation (how many connections, whether a role is
+there) raises the organisation's version in the same transaction, so two such changes never
+pass each other unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.organisations import idempotency, organisations
+from chalicelib.organisations.administration import Administration
+from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
+from chalicelib.organisations.idempotency import Attempt
+from chalicelib.organisations.requests import ConnectionChanges, NewConnection, present
+from chalicelib.scim.errors import Busy, Forbidden, NotFound
+from chalicelib.scim.preconditions import Precondition
+from chalicelib.settings import Plan
+from chalicelib.storage.clock import timestamp
+from chalicelib.storage.configuration import (
+    CONNECTION_ID,
+    SERVED_STATES,
+    Connection,
+    Organisation,
+    Role,
+    changed,
+    connection_from,
+    new_connection_id,
+    role_from,
+)
+from chalicelib.storage.expressions import NEW, Action, Put, Update, equals
+from chalicelib.storage.transactions import Cancelled
+
+# What a connection refers to; the referred must stay while it does.
+REFERENCES = frozenset({"workspace", "default_role"})
+DIRECT = frozenset(ConnectionChanges.model_fields) - {"settings"}
+
+WITHOUT_SCIM = (
+    "The organisation's plan `{plan}` does not include SCIM, so it can have no connection. "
+    "Change the plan first."
+)
+TOO_MANY = (
+    "The organisation's plan `{plan}` has {most} connection(s) at most, and that many are there."
+)
+NO_WORKSPACE = "there is no such workspace in this organisation"
+NO_ROLE = "there is no such role in this organisation"
+PROTECTED = "a protected role is never given by provisioning; choose another"
+NOT_DEFAULT = "this role may not be a default role; choose one with `may_be_default`"
+
+
+def version(connection: Connection) -> str:
+    """Give a connection's ETag."""
+    return f'W/"{connection.version}"'
+
+
+def create(
+    admin: Administration,
+    body: NewConnection,
+    plans: Mapping[str, Plan],
+    tried: Attempt | None,
+) -> Connection:
+    """Create a connection, active at once; it serves nobody until it has a token.
+
+    Raises:
+        NotFound: no such organisation.
+        Forbidden: its plan lacks SCIM.
+        Conflict: it has as many connections as its plan allows.
+        InvalidFields: there is no such workspace or role, or the role may not be a default.
+        Busy: the same request is being served at this moment.
+    """
+    for _ in admin.rows.deadline.attempts():
+        organisation = organisations.read_row(admin)
+        _require_room(admin, organisation, plans)
+        _require_referred(admin, body.workspace, body.default_role)
+        connection = _new(admin, body)
+        if _created(admin, organisation, connection, tried):
+            return connection
+    raise Busy  # pragma: no cover - attempts() never ends without raising
+
+
+def _new(admin: Administration, body: NewConnection) -> Connection:
+    now = timestamp(admin.now())
+    return Connection(
+        id=new_connection_id(admin.keys.organisation, admin.clock.random),
+        name=body.name,
+        state="active",
+        workspace=body.workspace,
+        default_role=body.default_role,
+        identity_provider=body.identity_provider,
+        created=now,
+        modified=now,
+        settings=body.settings.model_dump(exclude_none=True),
+    )
+
+
+def _created(
+    admin: Administration, organisation: Organisation, made: Connection, tried: Attempt | None
+) -> bool:
+    """Write the connection; False where something else in the organisation came first."""
+    row = made.row() | {"tokens_version": made.tokens_version}
+    actions: list[Action] = [
+        Put(admin.keys.connection(made.id), row, NEW),
+        _depends_on(admin, organisation),
+    ]
+    if tried:
+        actions.append(tried.note(made.id, admin.now()))
+    try:
+        admin.rows.commit(actions)
+    except Cancelled as cancelled:
+        if idempotency.overtaken(cancelled, tried):
+            raise Busy from cancelled
+        return False
+    return True
+
+
+def _depends_on(admin: Administration, organisation: Organisation) -> Update:
+    return Update(
+        admin.keys.row,
+        set={"version": organisation.version + 1},
+        condition=equals("version", organisation.version),
+    )
+
+
+def _require_room(
+    admin: Administration, organisation: Organisation, plans: Mapping[str, Plan]
+) -> None:
+    plan = plans.get(organisation.plan, Plan(scim=False))
+    if not plan.scim:
+        raise Forbidden(WITHOUT_SCIM.format(plan=organisation.plan))
+    counted = [each for each in listed(admin) if each.state in SERVED_STATES]
+    if len(counted) >= plan.max_connections:
+        raise Conflict(TOO_MANY.format(plan=organisation.plan, most=plan.max_connections))
+
+
+def _require_referred(admin: Administration, workspace: str, role: str) -> None:
+    """Check what a connection refers to: one BatchGetItem."""
+    workspace_key, role_key = admin.keys.workspace(workspace), admin.keys.role(role)
+    found = admin.rows.batch_get([workspace_key, role_key])
+    faults = [] if workspace_key in found else [Fault("workspace", NO_WORKSPACE)]
+    fault = _role_fault(role_from(found[role_key]) if role_key in found else None)
+    if fault:
+        faults.append(Fault("default_role", fault))
+    if faults:
+        raise InvalidFields(*faults)
+
+
+def _role_fault(role: Role | None) -> str | None:
+    if role is None:
+        return NO_ROLE
+    if role.protected:
+        return PROTECTED
+    return None if role.may_be_default else NOT_DEFAULT
+
+
+def get(admin: Administration, connection_id: str) -> Connection:
+    """Read a connection: 1 RCU.
+
+    Raises:
+        NotFound: the organisation has none of this id.
+    """
+    formed = CONNECTION_ID.fullmatch(connection_id) is not None
+    row = admin.rows.get(admin.keys.connection(connection_id)) if formed else None
+    if row is None:
+        raise NotFound
+    return connection_from(row)
+
+
+def listed(admin: Administration) -> tuple[Connection, ...]:
+    """List the connections: one Query, which passes their tokens too."""
+    rows = admin.rows.query(admin.keys.connections())
+    return tuple(connection_from(row) for row in rows if row["SK"].count("#") == 1)
+
+
+def change(
+    admin: Administration,
+    connection_id: str,
+    body: ConnectionChanges,
+    precondition: Precondition | None,
+) -> Connection:
+    """Change what the body names; a changed state acts at the next SCIM request.
+
+    Raises:
+        NotFound: the organisation has none of this id.
+        InvalidFields: there is no such workspace or role, or the role may not be a default.
+        PreconditionFailed: it is not at the version that the client means.
+    """
+    for _ in admin.rows.deadline.attempts():
+        organisation = organisations.read_row(admin)
+        before = get(admin, connection_id)
+        if precondition:
+            precondition.require(version(before))
+        after = replace(before, **_changes(before, body))
+        if after == before:
+            return before
+        if body.model_fields_set & REFERENCES:
+            _require_referred(admin, after.workspace, after.default_role)
+        after = replace(after, version=before.version + 1, modified=timestamp(admin.now()))
+        if _changed(admin, list(_replacement(admin, organisation, before, after))):
+            return after
+    raise Busy  # pragma: no cover - attempts() never ends without raising
+
+
+def _changes(before: Connection, body: ConnectionChanges) -> dict[str, Any]:
+    changes = present(body, DIRECT)
+    if "settings" in body.model_fields_set:
+        merged = {**before.settings, **body.settings.model_dump(exclude_unset=True)}
+        changes["settings"] = {name: v for name, v in merged.items() if v is not None}
+    return changes
+
+
+def _replacement(
+    admin: Administration, organisation: Organisation, before: Connection, after: Connection
+) -> Iterator[Action]:
+    key = admin.keys.connection(after.id)
+    yield changed(key, after.row(), equals("version", before.version))
+    if any(getattr(before, name) != getattr(after, name) for name in REFERENCES):
+        yield _depends_on(admin, organisation)
+
+
+def _changed(admin: Administration, actions: list[Action]) -> bool:
+    try:
+        admin.rows.commit(actions)
+    except Cancelled:
+        return False
+    return True

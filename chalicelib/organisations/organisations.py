@@ -1,0 +1,285 @@
+"""Organisations: create, read, list, change. One function per operation.
+
+A reference and a domain are held by lock rows, so two organisations cannot have the same one.
+Every change is conditioned on the version that was read and starts over when another came
+first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from chalicelib.organisations import idempotency
+from chalicelib.organisations.administration import Administration
+from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
+from chalicelib.organisations.idempotency import Attempt
+from chalicelib.organisations.requests import (
+    NewOrganisation,
+    NewRole,
+    OrganisationChanges,
+    present,
+)
+from chalicelib.scim.errors import BadRequest, Busy, NotFound
+from chalicelib.scim.preconditions import Precondition
+from chalicelib.settings import Plan
+from chalicelib.storage import keys as table_keys
+from chalicelib.storage.clock import timestamp
+from chalicelib.storage.configuration import (
+    ORGANISATION_ID,
+    Organisation,
+    Role,
+    Workspace,
+    changed,
+    organisation_from,
+    role_from,
+    workspace_from,
+)
+from chalicelib.storage.expressions import ANY, NEW, Action, Delete, Item, Put, equals
+from chalicelib.storage.items import SHAPE
+from chalicelib.storage.keys import Key
+from chalicelib.storage.table import Namespace
+from chalicelib.storage.transactions import Cancelled
+
+REFERENCE_IN_USE = "reference: another organisation has this reference."
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An organisation with its workspaces, roles and verified domains."""
+
+    organisation: Organisation
+    workspaces: tuple[Workspace, ...] = ()
+    roles: tuple[Role, ...] = ()
+    domains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An organisation as the list of all shows it."""
+
+    id: str
+    name: str
+    plan: str
+    state: str
+    reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the list; `following` is where the next one begins, None at the end."""
+
+    items: tuple[Listed, ...]
+    following: str | None = None
+
+
+def version(organisation: Organisation) -> str:
+    """Give an organisation's ETag."""
+    return f'W/"{organisation.version}"'
+
+
+def create(
+    admin: Administration,
+    body: NewOrganisation,
+    plans: Mapping[str, Plan],
+    tried: Attempt | None,
+) -> Whole:
+    """Create the organisation that `admin` is bound to: one transaction with all it has.
+
+    Raises:
+        InvalidFields: no such plan.
+        Conflict: another organisation has the reference or one of the domains.
+        Busy: the same request is being served at this moment.
+    """
+    _require_plan(body.plan, plans)
+    whole = _new(admin, body)
+    try:
+        admin.rows.commit(list(_creation(admin, whole, tried)))
+    except Cancelled as cancelled:
+        raise _refusal(cancelled, whole, tried) from cancelled
+    return whole
+
+
+def _new(admin: Administration, body: NewOrganisation) -> Whole:
+    now = timestamp(admin.now())
+    organisation = Organisation(
+        id=admin.keys.organisation,
+        name=body.name,
+        plan=body.plan,
+        state="active",
+        created=now,
+        modified=now,
+        reference=body.reference,
+        sso=body.sso.model_dump() if body.sso else None,
+    )
+    return Whole(
+        organisation,
+        workspaces=tuple(sorted((Workspace(w.id, w.name) for w in body.workspaces), key=_by_id)),
+        roles=tuple(sorted(map(_new_role, body.roles), key=_by_id)),
+        domains=tuple(sorted(body.domains)),
+    )
+
+
+def _new_role(body: NewRole) -> Role:
+    eligible = not body.protected if body.may_be_default is None else body.may_be_default
+    return Role(body.id, body.name, may_be_default=eligible, protected=body.protected)
+
+
+def _by_id(row: Workspace | Role) -> str:
+    return row.id
+
+
+def _creation(admin: Administration, whole: Whole, tried: Attempt | None) -> Iterator[Action]:
+    keys, organisation = admin.keys, whole.organisation
+    owned = {"org": organisation.id}
+    yield Put(keys.row, organisation.row(), NEW)
+    yield Put(keys.listed(), organisation.listed(), NEW)
+    if organisation.reference is not None:
+        yield Put(table_keys.reference(organisation.reference), owned, NEW)
+    yield from (Put(keys.workspace(each.id), each.row()) for each in whole.workspaces)
+    yield from (Put(keys.role(each.id), each.row()) for each in whole.roles)
+    for domain in whole.domains:
+        yield Put(keys.domain(domain), {"shape": SHAPE})
+        yield Put(table_keys.verified_domain(domain), owned, NEW)
+    if tried:
+        yield tried.note(organisation.id, admin.now())
+
+
+def _refusal(cancelled: Cancelled, whole: Whole, tried: Attempt | None) -> Conflict | Busy:
+    if idempotency.overtaken(cancelled, tried):
+        return Busy()
+    taken: list[str] = [
+        f"domains: {domain} belongs to another organisation."
+        for domain in whole.domains
+        if table_keys.verified_domain(domain) in cancelled.rows
+    ]
+    if _reference_key(whole.organisation) in cancelled.rows:
+        taken.append(REFERENCE_IN_USE)
+    # Else the random id is taken, which the next attempt's will not be.
+    return Conflict(" ".join(taken)) if taken else Busy()
+
+
+def _reference_key(organisation: Organisation) -> Key | None:
+    return table_keys.reference(organisation.reference) if organisation.reference else None
+
+
+def get(admin: Administration) -> Whole:
+    """Read the organisation: two Queries, whatever its connections hold.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    rows = list(admin.rows.query(admin.keys.row_and_domains()))
+    if not rows or rows[0]["SK"] != table_keys.ONLY:
+        raise NotFound
+    owned = list(admin.rows.query(admin.keys.roles_and_workspaces()))
+    return Whole(
+        organisation_from(rows[0]),
+        workspaces=tuple(map(workspace_from, _beginning("W#", owned))),
+        roles=tuple(map(role_from, _beginning("R#", owned))),
+        domains=tuple(row["SK"].removeprefix("D#") for row in _beginning("D#", rows)),
+    )
+
+
+def _beginning(prefix: str, rows: list[Item]) -> Iterator[Item]:
+    return (row for row in rows if row["SK"].startswith(prefix))
+
+
+def read_row(admin: Administration) -> Organisation:
+    """Read the organisation's own row: 1 RCU.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    row = admin.rows.get(admin.keys.row)
+    if row is None:
+        raise NotFound
+    return organisation_from(row)
+
+
+def listed(rows: Namespace, cursor: str, size: int = PAGE) -> Page:
+    """List organisations in the order of their ids, from behind the cursor on: one Query.
+
+    Raises:
+        BadRequest: the cursor is none that this list has given.
+    """
+    if cursor and ORGANISATION_ID.fullmatch(cursor) is None:
+        raise BadRequest("cursor: take the `next` of the page before, unchanged.")
+    found = rows.query(table_keys.organisations(after=cursor), page=size + 1)
+    items = tuple(_listed(row) for row in islice(found, size + 1))
+    return Page(items[:size], items[size - 1].id if len(items) > size else None)
+
+
+def by_reference(rows: Namespace, reference: str) -> Page:
+    """List the organisation that has this reference, if any."""
+    holder = rows.get(table_keys.reference(reference))
+    row = rows.get(Key(table_keys.organisations().pk, holder["org"])) if holder else None
+    return Page((_listed(row),) if row else ())
+
+
+def _listed(row: Item) -> Listed:
+    return Listed(row["SK"], row["name"], row["plan"], row["state"], row.get("reference"))
+
+
+def change(
+    admin: Administration,
+    body: OrganisationChanges,
+    plans: Mapping[str, Plan],
+    precondition: Precondition | None,
+) -> Whole:
+    """Change what the body names; a changed plan or state acts at the next SCIM request.
+
+    Raises:
+        NotFound: there is none of this id.
+        InvalidFields: no such plan.
+        Conflict: another organisation has the reference.
+        PreconditionFailed: it is not at the version that the client means.
+    """
+    changes = present(body, OrganisationChanges.model_fields)
+    if "plan" in changes:
+        _require_plan(body.plan, plans)
+    for _ in admin.rows.deadline.attempts():
+        before = read_row(admin)
+        if precondition:
+            precondition.require(version(before))
+        after = replace(before, **changes)
+        if after == before or _changed(admin, before, after):
+            break
+    return get(admin)
+
+
+def _changed(admin: Administration, before: Organisation, after: Organisation) -> bool:
+    """Write the change; False where another change came first."""
+    after = replace(after, version=before.version + 1, modified=timestamp(admin.now()))
+    try:
+        admin.rows.commit(list(_replacement(admin, before, after)))
+    except Cancelled as cancelled:
+        if admin.keys.row not in cancelled.rows:
+            raise Conflict(REFERENCE_IN_USE) from cancelled
+        return False
+    return True
+
+
+def _replacement(
+    admin: Administration, before: Organisation, after: Organisation
+) -> Iterator[Action]:
+    yield changed(admin.keys.row, after.row(), equals("version", before.version))
+    yield changed(admin.keys.listed(), after.listed(), ANY)
+    old, new = _reference_key(before), _reference_key(after)
+    if old == new:
+        return
+    if old:
+        yield Delete(old, equals("org", after.id))
+    if new:
+        yield Put(new, {"org": after.id}, NEW)
+
+
+def _require_plan(plan: str, plans: Mapping[str, Plan]) -> None:
+    if plan not in plans:
+        raise InvalidFields(Fault("plan", f"there is no such plan; there are {_words(plans)}"))
+
+
+def _words(plans: Mapping[str, Plan]) -> str:
+    return ", ".join(f"`{plan}`" for plan in sorted(plans))

@@ -1,0 +1,182 @@
+"""What the config routes take: closed shapes, so that a mistyped field is never passed over.
+
+Only shapes and what can be judged by the body alone; whether a plan, a role or a workspace
+exists is for the functions that use them. In a PATCH a field that is absent stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+# An organisation and all that comes with it are one transaction of at most 100 rows: its own
+# row, the list's, the reference's, the Idempotency-Key's, and two a domain.
+MOST_WORKSPACES = 40
+MOST_ROLES = 36
+MOST_DOMAINS = 10
+
+LOCAL_ID_FORM = r"^[A-Za-z0-9._-]{1,64}$"
+NAME_FORM = r"^[^\x00-\x1f\x7f]*$"
+HTTPS_FORM = r"^https://[^\s/?#]+[^\s#]*$"
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+MOST_DOMAIN_CHARACTERS = 253
+RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+# In a PATCH: not sent, so not changed. Only fields that are in `model_fields_set` are read.
+ABSENT: Any = None
+
+IdentityProvider = Literal["entra", "okta", "google", "other"]
+
+
+def _domain(text: str) -> str:
+    domain = text.lower()
+    labels = domain.split(".")
+    if not (
+        len(labels) > 1
+        and len(domain) <= MOST_DOMAIN_CHARACTERS
+        and all(LABEL.fullmatch(label) for label in labels)
+    ):
+        raise PydanticCustomError("domain", "is no domain name like example.com (ASCII form)")
+    return domain
+
+
+def _rfc_3339(value: Any) -> Any:
+    if not (isinstance(value, str) and RFC_3339.fullmatch(value)):
+        raise PydanticCustomError("time", "is no RFC 3339 time like 2027-01-31T12:00:00Z")
+    return value
+
+
+def _distinct(key: Callable[[Any], str]) -> AfterValidator:
+    def check(values: list[Any]) -> list[Any]:
+        if len(set(map(key, values))) < len(values):
+            raise PydanticCustomError("distinct", "holds the same one twice")
+        return values
+
+    return AfterValidator(check)
+
+
+def _id(value: Any) -> str:
+    return str(value.id)
+
+
+LocalId = Annotated[str, StringConstraints(pattern=LOCAL_ID_FORM)]
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NAME_FORM),
+]
+Domain = Annotated[str, AfterValidator(_domain)]
+Time = Annotated[AwareDatetime, BeforeValidator(_rfc_3339)]
+
+
+class Body(BaseModel):
+    """A body that refuses what it does not know, and coerces nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sso(Body):
+    """How the organisation's people sign in; `forced` leaves them no password."""
+
+    provider: Name
+    redirect_url: Annotated[str, StringConstraints(pattern=HTTPS_FORM, max_length=2000)]
+    forced: Annotated[bool, Field(strict=True)] = False
+
+
+class NewWorkspace(Body):
+    """A workspace by the id that the SaaS gave it."""
+
+    id: LocalId
+    name: Name
+
+
+class NewRole(Body):
+    """A role by the id that the SaaS gave it; may be a default role unless it is protected."""
+
+    id: LocalId
+    name: Name
+    may_be_default: Annotated[bool | None, Field(strict=True)] = None
+    protected: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="after")
+    def _protected_is_never_default(self) -> Self:
+        if self.protected and self.may_be_default:
+            raise PydanticCustomError("protected", "a protected role may not be a default role")
+        return self
+
+
+class NewOrganisation(Body):
+    """An organisation with what it has from the start."""
+
+    name: Name
+    plan: str
+    reference: Name | None = None
+    workspaces: Annotated[list[NewWorkspace], _distinct(_id)] = Field(
+        default=[], max_length=MOST_WORKSPACES
+    )
+    roles: Annotated[list[NewRole], _distinct(_id)] = Field(default=[], max_length=MOST_ROLES)
+    sso: Sso | None = None
+    domains: Annotated[list[Domain], _distinct(str)] = Field(default=[], max_length=MOST_DOMAINS)
+
+
+class OrganisationChanges(Body):
+    """What of an organisation shall change; `reference` and `sso` can be taken away by null."""
+
+    name: Name = ABSENT
+    reference: Name | None = None
+    plan: str = ABSENT
+    state: Literal["active", "suspended"] = ABSENT
+    sso: Sso | None = None
+
+
+class ConnectionSettings(Body):
+    """How a connection behaves; null is the default of its identity provider."""
+
+    group_patch_answer: Literal["auto", "204"] | None = None
+
+
+class NewConnection(Body):
+    """A connection of an organisation."""
+
+    name: Name
+    workspace: LocalId
+    default_role: LocalId
+    identity_provider: IdentityProvider
+    settings: ConnectionSettings = ConnectionSettings()
+
+
+class ConnectionChanges(Body):
+    """What of a connection shall change."""
+
+    name: Name = ABSENT
+    workspace: LocalId = ABSENT
+    default_role: LocalId = ABSENT
+    identity_provider: IdentityProvider = ABSENT
+    state: Literal["active", "paused"] = ABSENT
+    settings: ConnectionSettings = ABSENT
+
+
+class NewToken(Body):
+    """A token of a connection; without an end it ends in a year."""
+
+    name: Name
+    expires_at: Time | None = None
+
+
+def present(body: Body, names: Iterable[str]) -> dict[str, Any]:
+    """Give those of the named fields that the client has sent, as plain values."""
+    return body.model_dump(include=set(names) & body.model_fields_set)

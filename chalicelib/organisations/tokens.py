@@ -1,0 +1,248 @@
+"""Tokens of a connection: make, list, revoke.
+
+A token is a row, which says whether it lives, and a secret, which holds the digest. The two
+stand in two services, so each is declared before it is made and an operation row says what is
+left to do: whatever is interrupted, no secret is kept for a token that has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from chalicelib.auth.secrets import Secrets
+from chalicelib.auth.tokens import TOKEN_ID, Minted, mint
+from chalicelib.organisations import connections, idempotency
+from chalicelib.organisations.administration import Administration
+from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
+from chalicelib.organisations.idempotency import Attempt
+from chalicelib.organisations.requests import NewToken
+from chalicelib.scim.errors import Busy, NotFound, Unavailable
+from chalicelib.storage.clock import timestamp
+from chalicelib.storage.configuration import Connection, TokenRow, token_from
+from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Put, Update, equals
+from chalicelib.storage.items import SHAPE
+from chalicelib.storage.keys import Key
+from chalicelib.storage.retries import Deadline
+from chalicelib.storage.transactions import Cancelled
+
+MOST_LIVE = 5
+LIFE = timedelta(days=365)
+LONGEST_LIFE = timedelta(days=3650)
+# The secret outlives its token by this, so that the last request with it is still answered.
+SECRET_OUTLIVES = timedelta(seconds=60)
+# Seconds of the request's time kept back to take a token back whose secret could not be made.
+KEPT_BACK = 3.0
+# Seconds for removing the secret of a token that is revoked already.
+REMOVAL = 5.0
+
+TOO_MANY = f"The connection has {MOST_LIVE} live tokens, the most that it may have: revoke one."
+REPLAYED = (
+    "This request has created a token before. Its text was shown once and is not kept: if it "
+    "was lost, revoke the token and make another one with another Idempotency-Key."
+)
+REVOKED_MEANWHILE = "The token was revoked or ended before it could be shown; make another one."
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new token; `text` goes into one answer and nowhere else."""
+
+    row: TokenRow
+    text: str = field(repr=False)
+
+
+def create(
+    admin: Administration,
+    secrets: Secrets,
+    connection_id: str,
+    body: NewToken,
+    tried: Attempt | None,
+) -> Created:
+    """Make a token: its row, then its secret, then the row is read again.
+
+    Before the answer nobody holds it.
+
+    Raises:
+        NotFound: the organisation has no such connection.
+        InvalidFields: it would end in the past, or in more than ten years.
+        Conflict: too many live ones, or revoked before it could be shown.
+        Unavailable: the secret could not be made; the token is taken back.
+    """
+    minted = mint("scim", admin.clock.random)
+    row = _new(admin, minted, body)
+    _declare(admin, connection_id, row, tried)
+    try:
+        _keep(admin, secrets, connection_id, minted)
+    except Unavailable:
+        _take_back(admin, connection_id, row, tried)
+        raise
+    _require_live(admin, secrets, connection_id, row)
+    return Created(row, minted.text)
+
+
+def _new(admin: Administration, minted: Minted, body: NewToken) -> TokenRow:
+    now = admin.now()
+    return TokenRow(
+        id=minted.id,
+        name=body.name,
+        hint=minted.hint,
+        state="live",
+        created=timestamp(now),
+        created_by=admin.by,
+        expires=timestamp(_end(body.expires_at, now)),
+    )
+
+
+def _end(wanted: datetime | None, now: datetime) -> datetime:
+    if wanted is None:
+        return now + LIFE
+    if not now < wanted <= now + LONGEST_LIFE:
+        raise InvalidFields(Fault("expires_at", "must be in the future, ten years at most"))
+    return wanted
+
+
+def _declare(
+    admin: Administration, connection_id: str, row: TokenRow, tried: Attempt | None
+) -> None:
+    for _ in admin.rows.deadline.attempts():
+        # In this order: a token made after the first read fails the condition on its count.
+        connection = connections.get(admin, connection_id)
+        live = [each for each in _rows(admin, connection_id) if each.live(admin.now())]
+        if len(live) >= MOST_LIVE:
+            raise Conflict(TOO_MANY)
+        if _declared(admin, connection, row, tried):
+            return
+
+
+def _declared(
+    admin: Administration, connection: Connection, row: TokenRow, tried: Attempt | None
+) -> bool:
+    """Write the token's row; False where another token of the connection came first."""
+    count = connection.tokens_version
+    actions: list[Action] = [
+        Put(admin.keys.token(connection.id, row.id), row.row(), NEW),
+        Update(
+            admin.keys.connection(connection.id),
+            set={"tokens_version": count + 1},
+            condition=equals("tokens_version", count),
+        ),
+        _removal(admin, connection.id, row, _secret_end(row)),
+    ]
+    if tried:
+        actions.append(tried.note(row.id, admin.now()))
+    try:
+        admin.rows.commit(actions)
+    except Cancelled as cancelled:
+        if idempotency.overtaken(cancelled, tried):
+            raise Busy from cancelled
+        return False
+    return True
+
+
+def _secret_end(row: TokenRow) -> str:
+    return timestamp(datetime.fromisoformat(row.expires) + SECRET_OUTLIVES)
+
+
+def _removal_key(admin: Administration, connection_id: str, row: TokenRow, due: str) -> Key:
+    return admin.keys.operation(due, connection_id, row.id)
+
+
+def _removal(admin: Administration, connection_id: str, row: TokenRow, due: str) -> Put:
+    """Declare that the secret goes when `due`; the token's id makes the operation's."""
+    declared = {"kind": "secret", "target": row.id, "connection": connection_id, "shape": SHAPE}
+    return Put(_removal_key(admin, connection_id, row, due), declared)
+
+
+def _keep(admin: Administration, secrets: Secrets, connection_id: str, minted: Minted) -> None:
+    deadline = admin.rows.deadline
+    earlier = replace(deadline, at=deadline.at - KEPT_BACK)
+    secrets.create(connection_id, minted.id, minted.digest, earlier)
+
+
+def _take_back(
+    admin: Administration, connection_id: str, row: TokenRow, tried: Attempt | None
+) -> None:
+    """Revoke a token that has no secret, and forget its Idempotency-Key: nothing was created."""
+    actions = list(_revocation(admin, connection_id, row, timestamp(admin.now())))
+    if tried:
+        actions.append(Delete(tried.key))
+    admin.rows.commit(actions)
+
+
+def _require_live(
+    admin: Administration, secrets: Secrets, connection_id: str, row: TokenRow
+) -> None:
+    present = admin.rows.get(admin.keys.token(connection_id, row.id))
+    if present is None or not token_from(present).live(admin.now()):
+        revoke(admin, secrets, connection_id, row.id)
+        raise Conflict(REVOKED_MEANWHILE, id=row.id, hint=row.hint)
+
+
+def replayed(admin: Administration, connection_id: str, token_id: str) -> Conflict:
+    """Answer a creation that was sent again: which token it made, never the token."""
+    row = admin.rows.get(admin.keys.token(connection_id, token_id))
+    return Conflict(REPLAYED, id=token_id, hint=token_from(row).hint if row else None)
+
+
+def listed(admin: Administration, connection_id: str) -> tuple[TokenRow, ...]:
+    """List a connection's tokens, those that have ended too, the oldest first.
+
+    Raises:
+        NotFound: the organisation has no such connection.
+    """
+    connections.get(admin, connection_id)
+    return tuple(sorted(_rows(admin, connection_id), key=lambda row: (row.created, row.id)))
+
+
+def _rows(admin: Administration, connection_id: str) -> Iterator[TokenRow]:
+    return map(token_from, admin.rows.query(admin.keys.tokens(connection_id)))
+
+
+def revoke(admin: Administration, secrets: Secrets, connection_id: str, token_id: str) -> None:
+    """End a token now; repeating it is no fault.
+
+    It is revoked with its row. Where the secret cannot be removed at once, the operation row
+    stays and says that it is still to be done.
+
+    Raises:
+        NotFound: the organisation has no such connection, or that no such token.
+    """
+    row = _get(admin, connection_id, token_id)
+    due = timestamp(admin.now())
+    try:
+        admin.rows.commit(list(_revocation(admin, connection_id, row, due)))
+    except Cancelled as cancelled:
+        raise NotFound from cancelled
+    if _removed(admin, secrets, connection_id, token_id):
+        admin.rows.commit([Delete(_removal_key(admin, connection_id, row, due))])
+
+
+def _get(admin: Administration, connection_id: str, token_id: str) -> TokenRow:
+    connections.get(admin, connection_id)
+    formed = TOKEN_ID.fullmatch(token_id) is not None
+    row = admin.rows.get(admin.keys.token(connection_id, token_id)) if formed else None
+    if row is None:
+        raise NotFound
+    return token_from(row)
+
+
+def _revocation(
+    admin: Administration, connection_id: str, row: TokenRow, due: str
+) -> Iterator[Action]:
+    key = admin.keys.token(connection_id, row.id)
+    yield Update(key, set={"state": "revoked"}, condition=EXISTS)
+    yield _removal(admin, connection_id, row, due)
+    if due != _secret_end(row):  # a transaction may not name a row twice
+        yield Delete(_removal_key(admin, connection_id, row, _secret_end(row)))
+
+
+def _removed(admin: Administration, secrets: Secrets, connection_id: str, token_id: str) -> bool:
+    soon = admin.clock.monotonic() + REMOVAL
+    deadline = Deadline(admin.clock, min(admin.rows.deadline.at, soon))
+    try:
+        secrets.delete(connection_id, token_id, deadline)
+    except Unavailable:
+        return False
+    return True

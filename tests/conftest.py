@@ -1,0 +1,93 @@
+"""A service on moto: the table and secrets that deployment makes, a clock that tests hold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from random import Random
+from typing import Any, NamedTuple
+
+# Before any client is made: moto answers it, and nobody else could.
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "TABLE_NAME": "passerelle-test",
+    "SECRETS_PREFIX": "passerelle/test",
+    "STAGE": "test",
+    "POWERTOOLS_SERVICE_NAME": "passerelle",
+    "POWERTOOLS_METRICS_NAMESPACE": "Passerelle",
+}
+os.environ.update(ENVIRONMENT)
+
+import boto3  # noqa: E402 - the environment comes first
+import pytest  # noqa: E402
+from moto import mock_aws  # noqa: E402
+
+from app import build  # noqa: E402
+from chalicelib.api.services import Services  # noqa: E402
+from chalicelib.auth.secrets import Secrets  # noqa: E402
+from chalicelib.auth.tokens import mint  # noqa: E402
+from chalicelib.settings import Settings  # noqa: E402
+from chalicelib.storage.table import Table  # noqa: E402
+from dev import resources  # noqa: E402
+from tests.builders import Hands, Http, http  # noqa: E402
+
+OPERATOR_KEY = mint("op", Random(1)).text  # noqa: S311 - nobody's key
+
+
+class Clients(NamedTuple):
+    """What AWS is called with."""
+
+    dynamodb: Any
+    secretsmanager: Any
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    """Let moto answer for AWS, empty, for one test."""
+    with mock_aws():
+        yield
+
+
+@pytest.fixture(scope="session")
+def clients() -> Clients:
+    """Make the clients once: that takes longer than most tests."""
+    return Clients(boto3.client("dynamodb"), boto3.client("secretsmanager"))
+
+
+@pytest.fixture
+def dynamodb(aws: None, clients: Clients) -> Any:
+    """Give a client of DynamoDB."""
+    return clients.dynamodb
+
+
+@pytest.fixture
+def secretsmanager(aws: None, clients: Clients) -> Any:
+    """Give a client of Secrets Manager."""
+    return clients.secretsmanager
+
+
+@pytest.fixture
+def hands() -> Hands:
+    """Hold the hands of the service's clock."""
+    return Hands()
+
+
+@pytest.fixture
+def services(dynamodb: Any, secretsmanager: Any, hands: Hands) -> Services:
+    """Make what deployment makes, and the services on it."""
+    resources.make("test", dynamodb, secretsmanager, lambda: OPERATOR_KEY)
+    settings = Settings.from_environment(ENVIRONMENT)
+    return Services(
+        table=Table(dynamodb, settings.table_name, hands.clock()),
+        secrets=Secrets(secretsmanager, settings.secrets_prefix),
+        settings=settings,
+    )
+
+
+@pytest.fixture
+def operator(services: Services) -> Http:
+    """Call the app with the operator key."""
+    return http(build(services), OPERATOR_KEY)
