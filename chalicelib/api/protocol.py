@@ -17,7 +17,13 @@ from chalicelib.directory.groups import GroupChange
 from chalicelib.directory.tenant import Tenant
 from chalicelib.scim import dialects, messages, patch, validation
 from chalicelib.scim.catalog import GROUP, USER
-from chalicelib.scim.errors import Forbidden, InvalidValue, MethodNotAllowed, NotFound
+from chalicelib.scim.errors import (
+    Forbidden,
+    InvalidCursor,
+    InvalidValue,
+    MethodNotAllowed,
+    NotFound,
+)
 from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.patch import MemberChange
 from chalicelib.scim.preconditions import Precondition, if_match
@@ -206,6 +212,19 @@ def _patched_group(call: Call, projection: Projection) -> Response:
     return Response(204)
 
 
+def list_members(call: Call) -> Response:
+    """GET /Groups/{id}/members: a team's members by cursor, however many they are.
+
+    Ours, in the form of RFC 9865: `nextCursor` is absent on the last page.
+    """
+    after = call.request.query.get("cursor", "")
+    if after and not is_id(after):
+        raise InvalidCursor
+    found = groups.members_after(call.tenant, call.id, after, _count(call))
+    following = {"nextCursor": found.next} if found.next else {}
+    return Response(200, messages.list_response(found.page, found.total, None) | following)
+
+
 def delete_group(call: Call) -> Response:
     """DELETE /Groups/{id} (section 3.6)."""
     deletes.delete_group(call.tenant, call.id, call.precondition)
@@ -293,13 +312,16 @@ def _listed(
     query = call.request.query
     node = parse_filter(query["filter"]) if "filter" in query else None
     start = max(1, _whole_number(query, "startIndex", 1))
-    count = max(0, _whole_number(query, "count", messages.DEFAULT_RESULTS))
-    wanted = search.Query(
-        node, start, min(count, messages.MAX_RESULTS), wide=projection.wants(joined)
-    )
+    wanted = search.Query(node, start, _count(call), wide=projection.wants(joined))
     page = find(call.tenant, wanted)
-    found = [project(each, kind, projection) for each in page.resources]
+    found = messages.fitting([project(each, kind, projection) for each in page.resources])
     return Response(200, messages.list_response(found, page.total, start))
+
+
+def _count(call: Call) -> int:
+    """How many resources a page is to have: below 0 counts as 0, above our limit as that."""
+    wanted = _whole_number(call.request.query, "count", messages.DEFAULT_RESULTS)
+    return min(max(0, wanted), messages.MAX_RESULTS)
 
 
 def _whole_number(query: Mapping[str, str], name: str, absent: int) -> int:
@@ -327,6 +349,7 @@ RESOURCES: Mapping[str, Offer] = {
         "PATCH": patch_group,
         "DELETE": delete_group,
     },
+    "/Groups/{id}/members": {"GET": list_members},
     "/ServiceProviderConfig": {"GET": service_provider_config},
     "/ResourceTypes": {"GET": resource_types},
     "/ResourceTypes/{id}": {"GET": resource_type},

@@ -6,15 +6,21 @@ the team. A team is read before its members, so an ETag is never newer than its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from chalicelib.directory import large_changes, memberships
-from chalicelib.directory.representation import group_resource, group_version
+from chalicelib.directory.representation import (
+    group_resource,
+    group_version,
+    member,
+    most_members,
+)
 from chalicelib.directory.rows import member_ids, read_group
 from chalicelib.directory.tenant import Tenant
 from chalicelib.directory.users import Edit, differing, moved_indexes, moved_lock
-from chalicelib.scim.errors import NotFound, PayloadTooLarge, Uniqueness
+from chalicelib.scim.errors import NotFound, PayloadTooLarge, TooMany, Uniqueness
 from chalicelib.scim.patch import MemberChange
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.scim.schema import Resource
@@ -59,6 +65,15 @@ class GroupChange:
     def reads(self) -> bool:
         """Tell whether the team must be read first; adding and removing members needs not."""
         return bool(self.edit or self.precondition or self.members.replace is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A page of a team's members, how many there are, and after whom the next page begins."""
+
+    page: Sequence[Document]
+    total: int
+    next: str | None
 
 
 def create(tenant: Tenant, document: Document, uids: frozenset[str]) -> Resource:
@@ -130,12 +145,42 @@ def get(tenant: Tenant, gid: str, *, with_members: bool = True) -> Resource:
 
     Raises:
         NotFound: no such team.
+        TooMany: it has more members than one answer holds.
     """
+    group = _existing(tenant, gid)
+    if not with_members or not group.size:
+        return group_resource(tenant, group, ())
+    most = most_members(tenant)
+    if group.size > most:
+        message = (
+            f"The group has {group.size:,} members; one answer holds {most:,}. Read it with "
+            f"excludedAttributes=members, and the members from /Groups/{gid}/members."
+        )
+        raise TooMany(message)
+    return group_resource(tenant, group, list(member_ids(tenant, gid)))
+
+
+def members_after(tenant: Tenant, gid: str, after: str, count: int) -> Members:
+    """Read a page of a team's members: those whose ids follow `after`, at most `count`.
+
+    Raises:
+        NotFound: no such team.
+    """
+    group = _existing(tenant, gid)
+    uids = list(islice(member_ids(tenant, gid, page=count + 1, after=after), count + 1))
+    more = len(uids) > count
+    return Members(
+        [member(tenant, uid) for uid in uids[:count]],
+        group.size,
+        uids[count - 1] if more and count else None,
+    )
+
+
+def _existing(tenant: Tenant, gid: str) -> Group:
     group = read_group(tenant, gid)
     if group is None:
         raise NotFound
-    uids = list(member_ids(tenant, gid)) if with_members and group.size else []
-    return group_resource(tenant, group, uids)
+    return group
 
 
 def get_if_small(tenant: Tenant, gid: str, most: int) -> Resource | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import json
+from collections.abc import Iterable, Sequence
 
 from chalicelib.directory.tenant import Tenant
 from chalicelib.scim.catalog import GROUP, USER
+from chalicelib.scim.messages import MAX_ANSWER_BYTES
 from chalicelib.scim.schema import Resource, ResourceType
 from chalicelib.storage.items import Document, Group, User
+from chalicelib.storage.keys import ID_LENGTH
 
 
 def user_version(user: User) -> str:
@@ -30,7 +32,7 @@ def user_resource(tenant: Tenant, user: User, groups: Iterable[Group]) -> Resour
 
 def group_resource(tenant: Tenant, group: Group, members: Sequence[str]) -> Resource:
     """Represent a team with these members, by their ids."""
-    own = {"members": [_member(tenant, uid) for uid in members]} if members else {}
+    own = {"members": [member(tenant, uid) for uid in members]} if members else {}
     return _resource(GROUP, tenant, group, group_version(group)) | own
 
 
@@ -54,11 +56,17 @@ def schemas_of(kind: ResourceType, document: Document) -> list[str]:
     return [kind.schema.id, *(s.id for s in kind.extensions if s.id in document)]
 
 
-def _member(tenant: Tenant, uid: str) -> Mapping[str, Any]:
+def most_members(tenant: Tenant) -> int:
+    """Tell how many members one answer holds: about 37,000."""
+    return MAX_ANSWER_BYTES // (len(json.dumps(member(tenant, "0" * ID_LENGTH))) + 1)
+
+
+def member(tenant: Tenant, uid: str) -> Document:
+    """Represent a member of a team."""
     return {"value": uid, "$ref": f"{tenant.base_url}/Users/{uid}", "type": "User"}
 
 
-def _group_of_user(tenant: Tenant, group: Group) -> Mapping[str, Any]:
+def _group_of_user(tenant: Tenant, group: Group) -> Document:
     return {
         "value": group.id,
         "$ref": f"{tenant.base_url}/Groups/{group.id}",

@@ -58,7 +58,12 @@ def groups_by_id(tenant: Tenant, gids: Iterable[str]) -> dict[str, Group]:
     return {gid: group_of(item) for gid, item in rows if item is not None}
 
 
-def member_ids(tenant: Tenant, gid: str, *, page: int | None = None) -> Iterator[str]:
-    """Yield the ids of a team's members, in order, a page at a time."""
-    for item in tenant.rows.query(tenant.keys.members_of(gid), page=page):
+def member_ids(
+    tenant: Tenant, gid: str, *, page: int | None = None, after: str = ""
+) -> Iterator[str]:
+    """Yield the ids of a team's members, in order, behind `after`, a page at a time."""
+    rows = tenant.keys.members_of(gid)
+    # A blank sorts before all that a key may hold, so `after` itself is passed over.
+    behind = rows._replace(low=f"{rows.low}{after} ") if after else rows
+    for item in tenant.rows.query(behind, page=page):
         yield item["SK"].partition("#")[2]

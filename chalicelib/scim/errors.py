@@ -8,6 +8,7 @@ scimType (RFC 7644 table 9) and a default text; `detail` says what to mend and w
     +-- BadRequest              400
     |   +-- InvalidFilter       400 invalidFilter
     |   +-- TooMany             400 tooMany
+    |   +-- InvalidCursor       400 invalidCursor
     |   +-- Mutability          400 mutability
     |   +-- InvalidSyntax       400 invalidSyntax
     |   +-- InvalidPath         400 invalidPath
@@ -71,6 +72,13 @@ class TooMany(BadRequest):
 
     scim_type = "tooMany"
     default = "The request yields more results than this service returns at once."
+
+
+class InvalidCursor(BadRequest):
+    """The cursor is none that this list has given (RFC 9865 section 2.1)."""
+
+    scim_type = "invalidCursor"
+    default = "cursor: not one that this list has given; begin again without a cursor."
 
 
 class Mutability(BadRequest):

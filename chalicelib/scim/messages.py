@@ -31,6 +31,8 @@ MAX_RESULTS = 1_000
 DEFAULT_RESULTS = 100
 MAX_OPERATIONS = 2_000
 MAX_DEPTH = 32
+# Lambda answers with 6 MB at most; the rest is for the envelope that API Gateway's event adds.
+MAX_ANSWER_BYTES = 5_500_000
 
 Document = dict[str, Any]
 
@@ -235,15 +237,32 @@ def error_body(error: ScimError) -> Document:
     }
 
 
-def list_response(resources: Sequence[Document], total: int, start_index: int) -> Document:
-    """Write a page of a list: RFC 7644 section 3.4.2; `Resources` is there even if empty."""
+def list_response(resources: Sequence[Document], total: int, start_index: int | None) -> Document:
+    """Write a page of a list: RFC 7644 section 3.4.2; `Resources` is there even if empty.
+
+    A page by cursor has no `start_index` (RFC 9865 section 2.1).
+    """
+    place = {} if start_index is None else {"startIndex": start_index}
     return {
         "schemas": [LIST_URN],
         "totalResults": total,
-        "startIndex": start_index,
+        **place,
         "itemsPerPage": len(resources),
         "Resources": list(resources),
     }
+
+
+def fitting(resources: Sequence[Document]) -> Sequence[Document]:
+    """Leave out from the end what one answer cannot hold; at least one stays.
+
+    RFC 7644 section 3.4.2.4 lets a page be shorter than asked; itemsPerPage tells.
+    """
+    total = 0
+    for place, resource in enumerate(resources):
+        total += len(json.dumps(resource, ensure_ascii=False).encode())
+        if total > MAX_ANSWER_BYTES and place:
+            return resources[:place]
+    return resources
 
 
 def service_provider_config(base_url: str) -> Document:
