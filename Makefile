@@ -1,0 +1,58 @@
+# The verbs of this repository. `make` lists them.
+#
+# The first one makes the virtual environments (.venv, and .venv-engine for the embedded engine);
+# later ones find them made and need no network.
+
+STAGE ?= dev
+export PORT LOCAL_DIR FRESH PUBLIC_URL
+
+# The first interpreter that is new enough; PYTHON=... chooses another.
+FOUND := $(shell for each in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$each && break; done)
+
+VENV := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help run idp test check format package clean python environment engine
+
+help: ## list the verbs
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort \
+		| awk -F '\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+run: environment engine ## serve it on 127.0.0.1 with a demo (PORT=8000 LOCAL_DIR=.local FRESH=1)
+	@exec $(VENV) -m dev.serve
+
+idp: environment ## play an identity provider's cycle on the running demo (LOCAL_DIR=.local)
+	@exec $(VENV) -m dev.idp
+
+test: environment engine ## run all tests
+	@$(VENV) -m pytest $(ARGS)
+
+check: environment ## lint, format, types, templates
+	@$(VENV) -m ruff check .
+	@$(VENV) -m ruff format --check .
+	@$(VENV) -m mypy
+	@.venv/bin/cfn-lint .chalice/resources.json
+	@echo 'All checks passed.'
+
+format: environment ## put the code into the form that `make check` wants
+	@$(VENV) -m ruff check --fix --quiet .
+	@$(VENV) -m ruff format .
+
+package: environment ## build what is deployed into build/ and check what it holds (STAGE=dev)
+	@exec $(VENV) -m dev.package $(STAGE)
+
+clean: ## remove the environments and all that was built; keeps LOCAL_DIR
+	rm -rf .venv .venv-engine build .chalice/deployments .mypy_cache .pytest_cache .ruff_cache
+
+environment: python
+	@$(FOUND) dev/environment.py app
+
+engine: python
+	@$(FOUND) dev/environment.py engine
+
+python:
+	@test -n '$(FOUND)' || { echo 'Python 3.11 or newer is needed and was not found as' \
+		'python3 or python3.x. Install it, or name it: make PYTHON=/path/to/python3.12 ...' \
+		>&2; exit 1; }

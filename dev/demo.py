@@ -1,0 +1,158 @@
+"""The demo organisation of `make run`, made and found again through the admin routes.
+
+What a caller needs to know of it stands in `demo.json` while the server runs. Knows the public
+routes (product.md 6 of the design); refuses to know tables and secrets.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ORGANISATION = {
+    "name": "Demo",
+    "plan": "enterprise",
+    "workspaces": [{"id": "main", "name": "Main"}],
+    "roles": [{"id": "reader", "name": "Reader", "may_be_default": True}],
+}
+CONNECTION = {
+    "name": "Demo",
+    "workspace": "main",
+    "default_role": "reader",
+}
+TOKEN = {"name": "make run"}
+
+
+class DemoFailed(Exception):
+    """An admin route refused; says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What an identity provider is given, and whose it is."""
+
+    organisation: str
+    connection: str
+    scim_url: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The admin routes of one server, called with the operator key."""
+
+    url: str
+    key: str
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        """Read; None where there is no such thing."""
+        answer = requests.get(self.url + path, headers=self._headers(), timeout=30)
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        return _document(answer)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Create, and give what was created."""
+        answer = requests.post(self.url + path, json=body, headers=self._headers(), timeout=30)
+        return _document(answer)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+
+def _document(answer: requests.Response) -> dict[str, Any]:
+    if not answer.ok:
+        asked = f"{answer.request.method} {answer.request.path_url}"
+        raise DemoFailed(f"{asked} was answered {answer.status_code}: {answer.text}")
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def provide(admin: Admin, known: Mapping[str, Any] | None) -> Demo:
+    """Give the demo of an earlier run where it still exists, else a new one without users.
+
+    Raises:
+        DemoFailed: an admin route refused.
+    """
+    if known:
+        path = f"/organisations/{known['organisation']}/connections/{known['connection']}"
+        connection = admin.get(path)
+        if connection:
+            token = known["token"]
+            if not _is_accepted(admin, connection["id"], token):
+                token = admin.post(f"{path}/tokens", TOKEN)["token"]
+            return Demo(known["organisation"], connection["id"], connection["scim_url"], token)
+    return create(admin)
+
+
+def create(admin: Admin, identity_provider: str = "other") -> Demo:
+    """Make an organisation with one empty connection and a token of it.
+
+    Raises:
+        DemoFailed: an admin route refused.
+    """
+    organisation = admin.post("/organisations", ORGANISATION)["id"]
+    path = f"/organisations/{organisation}/connections"
+    connection = admin.post(path, {**CONNECTION, "identity_provider": identity_provider})
+    token = admin.post(f"{path}/{connection['id']}/tokens", TOKEN)["token"]
+    return Demo(organisation, connection["id"], connection["scim_url"], token)
+
+
+def _is_accepted(admin: Admin, connection: str, token: str) -> bool:
+    # Asked at the server itself: `scim_url` may be a public address that leads here later.
+    url = f"{admin.url.removesuffix('/admin')}/scim/v2/{connection}/ServiceProviderConfig"
+    answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    return answer.status_code != HTTPStatus.UNAUTHORIZED
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFile:
+    """`demo.json`: there while the server runs, so that scripts can wait for it.
+
+    Between two runs its content is kept beside it.
+    """
+
+    directory: Path
+
+    @property
+    def path(self) -> Path:
+        """Where scripts look."""
+        return self.directory / "demo.json"
+
+    @property
+    def _kept(self) -> Path:
+        return self.directory / "demo.kept.json"
+
+    def withdraw(self) -> None:
+        """Put the file aside: nothing is ready any more."""
+        if self.path.exists():
+            self.path.replace(self._kept)
+
+    def known(self) -> dict[str, Any] | None:
+        """Read what an earlier run left, None after the first start and after `forget`."""
+        if not self._kept.exists():
+            return None
+        known: dict[str, Any] = json.loads(self._kept.read_text(encoding="utf-8"))
+        return known
+
+    def forget(self) -> None:
+        """Remove what earlier runs left."""
+        self.path.unlink(missing_ok=True)
+        self._kept.unlink(missing_ok=True)
+
+    def publish(self, document: Mapping[str, Any]) -> None:
+        """Write the file whole, readable by its owner alone: it holds two credentials."""
+        new = self.directory / "demo.new.json"
+        new.unlink(missing_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(document, file, indent=2)
+            file.write("\n")
+        new.replace(self.path)

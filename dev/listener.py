@@ -1,0 +1,105 @@
+"""The WSGI server of `make run`: waitress, which keeps the headers as they were sent.
+
+WSGI joins repeated headers into one, but API Gateway does not, and two Authorization headers
+must be told from one. Knows sockets and threads; refuses to know what is served.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from wsgiref.types import WSGIApplication, WSGIEnvironment
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, get_header_lines
+from waitress.server import TcpWSGIServer
+from waitress.task import WSGITask
+
+HOST = "127.0.0.1"
+THREADS = 16
+
+
+class PortTaken(Exception):
+    """Somebody else listens on the port."""
+
+
+class _Parser(HTTPRequestParser):
+    """Remembers each header line, with the name's spelling."""
+
+    wire_headers: tuple[tuple[str, str], ...] = ()
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        lines = get_header_lines(header_plus.partition(b"\r\n")[2])
+        pairs = [line.decode("latin-1").partition(":") for line in lines]
+        # A name with an underscore is dropped, as waitress does: it could pose as another one.
+        self.wire_headers = tuple(
+            (name, value.strip(" \t")) for name, _, value in pairs if "_" not in name
+        )
+
+
+class _Task(WSGITask):
+    def get_environment(self) -> WSGIEnvironment:
+        environ: WSGIEnvironment = super().get_environment()
+        environ["passerelle.headers"] = self.request.wire_headers
+        return environ
+
+
+class _Channel(HTTPChannel):
+    parser_class = _Parser
+    task_class = _Task
+
+
+class _Server(TcpWSGIServer):
+    channel_class = _Channel
+
+
+@contextmanager
+def listening(application: WSGIApplication, port: int) -> Iterator[int]:
+    """Serve on 127.0.0.1 while the block runs; gives the port, chosen freely where it is 0.
+
+    At the end no new request is taken, and those under way have five seconds to finish.
+
+    Raises:
+        PortTaken: the port is not free.
+    """
+    with _bound(port) as own:
+        sockets: dict[int, object] = {}
+        server = _Server(
+            application,
+            map=sockets,
+            adj=Adjustments(
+                sockets=[own], threads=THREADS, ident="passerelle", connection_limit=1000
+            ),
+            sockinfo=(own.family, own.type, own.proto, own.getsockname()),
+            _sock=own,
+            bind_socket=False,
+        )
+        stop = threading.Event()
+        loop = threading.Thread(target=_loop, args=(sockets, stop), name="listener", daemon=True)
+        loop.start()
+        try:
+            yield int(server.effective_port)
+        finally:
+            server.task_dispatcher.shutdown()
+            stop.set()
+            server.pull_trigger()
+            loop.join()
+            wasyncore.close_all(sockets)
+
+
+def _bound(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as refused:
+        raise PortTaken(f"Port {port} of {HOST} cannot be listened on: {refused}.") from refused
+
+
+def _loop(sockets: dict[int, object], stop: threading.Event) -> None:
+    # poll, not select: the latter fails from the 1,024th open file on.
+    while not stop.is_set():
+        wasyncore.loop(timeout=30, use_poll=True, map=sockets, count=1)

@@ -1,0 +1,178 @@
+"""What calls of DynamoDB cost, by AWS's published rules rather than by what an engine reports.
+
+Amazon DynamoDB Local counts 4 write units for a transaction that costs 6, moto counts something
+else, so the figures are computed from the sizes of the rows:
+
+    item            UTF-8 bytes of every name and value; a number takes a byte for two digits and
+                    one more; a list or map 3 bytes, and 1 for each element
+    GetItem         1 RCU for each started 4 KB, consistent; a row that is not there takes 1
+    BatchGetItem    the same for each row
+    Query           the rows of a call together, for each started 4 KB; at least 1
+    transactions    2 WCU for each started KB of each row, the larger of before and after; a
+                    ConditionCheck counts like a write, and a failed transaction like any other
+    BatchWriteItem  1 WCU for each started KB of a row that is deleted; at least 1
+
+All reads of this project are consistent. The meter refuses to know operations of SCIM, and any
+call that is not priced here: a Scan would be an AttributeError.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Wire = Mapping[str, Any]
+Keys = tuple[str, str]
+
+READ_BYTES = 4096
+WRITE_BYTES = 1024
+TRANSACTION = 2  # a transactional write is billed twice
+MOST_GETS = 100
+
+
+def item_size(item: Wire) -> int:
+    """Count the bytes of a row: names and values."""
+    return sum(len(name.encode()) + value_size(value) for name, value in item.items())
+
+
+def value_size(value: Wire) -> int:
+    """Count the bytes of one attribute value, as `{"S": "text"}`."""
+    ((kind, content),) = value.items()
+    return SIZES[kind](content)
+
+
+def number_size(text: str) -> int:
+    """Count the bytes of a number: zeroes before and behind are not stored, a sign is."""
+    sign, digits, _ = Decimal(text).normalize().as_tuple()
+    return ceil(len(digits) / 2) + 1 + sign
+
+
+SIZES: Mapping[str, Callable[[Any], int]] = {
+    "S": lambda text: len(text.encode()),
+    "N": number_size,
+    "B": len,
+    "BOOL": lambda _: 1,
+    "NULL": lambda _: 1,
+    "L": lambda values: 3 + sum(1 + value_size(value) for value in values),
+    "M": lambda values: 3 + len(values) + item_size(values),
+    "SS": lambda texts: sum(len(text.encode()) for text in texts),
+    "NS": lambda numbers: sum(map(number_size, numbers)),
+    "BS": lambda contents: sum(map(len, contents)),
+}
+
+
+def read_units(size: int) -> int:
+    """Price a consistent read of so many bytes."""
+    return max(1, ceil(size / READ_BYTES))
+
+
+def write_units(size: int) -> int:
+    """Price a write, outside of a transaction, of a row of so many bytes."""
+    return max(1, ceil(size / WRITE_BYTES))
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What was called, how often, and what it cost."""
+
+    calls: Mapping[str, int]
+    rcu: int
+    wcu: int
+
+    @property
+    def round_trips(self) -> int:
+        """Calls one after another: this project never sends two at a time."""
+        return sum(self.calls.values())
+
+
+@dataclass(slots=True)
+class Meter:
+    """A client of DynamoDB that counts; stands where a store expects its client.
+
+    It looks up rows by the client that it wraps, uncounted, to know what a write replaces.
+    """
+
+    client: DynamoDBClient
+    calls: Counter[str] = field(default_factory=Counter)
+    rcu: int = 0
+    wcu: int = 0
+
+    def take(self) -> Cost:
+        """Give what was counted since the last time, and start again from nothing."""
+        cost = Cost(dict(self.calls), self.rcu, self.wcu)
+        self.calls, self.rcu, self.wcu = Counter(), 0, 0
+        return cost
+
+    def get_item(self, **request: Any) -> Any:
+        """Count a GetItem."""
+        answer = self.client.get_item(**request)
+        self._count("GetItem", rcu=read_units(item_size(answer.get("Item", {}))))
+        return answer
+
+    def batch_get_item(self, **request: Any) -> Any:
+        """Count a BatchGetItem; what is unprocessed is not billed."""
+        answer = self.client.batch_get_item(**request)
+        asked = sum(len(part["Keys"]) for part in request["RequestItems"].values())
+        left = sum(len(part["Keys"]) for part in answer.get("UnprocessedKeys", {}).values())
+        found = [item for items in answer["Responses"].values() for item in items]
+        missing = asked - left - len(found)
+        self._count("BatchGetItem", rcu=missing + sum(read_units(item_size(i)) for i in found))
+        return answer
+
+    def query(self, **request: Any) -> Any:
+        """Count a Query; it reads no more than it answers, since ours have no filter."""
+        answer = self.client.query(**request)
+        self._count("Query", rcu=read_units(sum(map(item_size, answer["Items"]))))
+        return answer
+
+    def transact_write_items(self, **request: Any) -> Any:
+        """Count a TransactWriteItems, whether it succeeds or fails."""
+        parts = [part for entry in request["TransactItems"] for part in entry.values()]
+        sizes = [self._sizes(parts)]
+        try:
+            return self.client.transact_write_items(**request)
+        finally:
+            sizes.append(self._sizes(parts))
+            sizes.append([item_size(part.get("Item", {})) for part in parts])
+            largest = map(max, *sizes)
+            self._count("TransactWriteItems", wcu=TRANSACTION * sum(map(write_units, largest)))
+
+    def batch_write_item(self, **request: Any) -> Any:
+        """Count a BatchWriteItem that deletes."""
+        ((table, entries),) = request["RequestItems"].items()
+        parts = [entry["DeleteRequest"] | {"TableName": table} for entry in entries]
+        self._count("BatchWriteItem", wcu=sum(map(write_units, self._sizes(parts))))
+        return self.client.batch_write_item(**request)
+
+    def _count(self, call: str, *, rcu: int = 0, wcu: int = 0) -> None:
+        self.calls[call] += 1
+        self.rcu += rcu
+        self.wcu += wcu
+
+    def _sizes(self, parts: Sequence[Wire]) -> list[int]:
+        """Look up how large rows are at this moment; one that is not there has no size."""
+        keys = [_key(part) for part in parts]
+        tables = {part["TableName"] for part in parts}
+        found = {_pair(item): item_size(item) for name in tables for item in self._rows(name, keys)}
+        return [found.get(_pair(key), 0) for key in keys]
+
+    def _rows(self, table: str, keys: Sequence[Wire]) -> Iterable[Wire]:
+        for start in range(0, len(keys), MOST_GETS):
+            chunk: Any = {"Keys": keys[start : start + MOST_GETS], "ConsistentRead": True}
+            yield from self.client.batch_get_item(RequestItems={table: chunk})["Responses"][table]
+
+
+def _key(part: Wire) -> Wire:
+    held = part.get("Key") or part["Item"]
+    return {"PK": held["PK"], "SK": held["SK"]}
+
+
+def _pair(item: Wire) -> Keys:
+    return item["PK"]["S"], item["SK"]["S"]

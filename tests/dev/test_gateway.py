@@ -1,0 +1,340 @@
+"""Between HTTP and the app stands what API Gateway does, no more and no less."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+from chalice.app import Chalice, Request, Response
+
+from dev.gateway import MAX_BODY, Gateway, Sent
+from dev.listener import PortTaken, listening
+
+TYPES = ["application/scim+json", "application/json"]
+ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def request_of(app: Chalice) -> Request:
+    """Give the request that the app serves in this thread."""
+    assert app.current_request
+    return app.current_request
+
+
+def an_app() -> Chalice:
+    """Build an app whose answers repeat the event that reached it."""
+    app = Chalice("tiny", configure_logs=False)
+
+    def event(**_: str) -> dict[str, object]:
+        return dict(request_of(app).to_original_event())
+
+    app.route("/things/{id}", methods=ANY_METHOD, content_types=TYPES)(event)
+    app.route("/things", methods=["GET", "POST"], content_types=TYPES, name="all")(event)
+    app.route("/things/.search", methods=["POST"], content_types=TYPES, name="search")(event)
+    app.route("/raise", methods=["GET"], name="fail")(lambda: 1 / 0)
+    app.route("/unwritable", methods=["GET"], name="odd")(lambda: {"odd": object()})
+    app.route("/bytes", methods=["POST"], content_types=["image/png"], name="bytes")(event)
+    app.route("/gone", methods=["GET"], name="gone")(lambda: Response("", status_code=204))
+    cookies = Response("", {"Set-Cookie": ["a=1", "b=2"]})
+    app.route("/cookies", methods=["GET"], name="cookies")(lambda: cookies)
+    return app
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    """Put a gateway before the app."""
+    return Gateway(an_app(), "local", "id.example.com")
+
+
+@pytest.fixture
+def connection(gateway):
+    """Open one connection to a real server with the gateway behind it."""
+    with listening(gateway, 0) as port:
+        client = HTTPConnection("127.0.0.1", port, timeout=10)
+        yield client
+        client.close()
+
+
+def event_of(gateway: Gateway, method: str, path: str, **sent) -> dict[str, Any]:
+    """Send a request and give the event that the app saw."""
+    answered = gateway.answer(Sent(method, path, **sent))
+    assert answered.status == 200, answered
+    return dict(json.loads(answered.body))
+
+
+def test_an_event_says_where_and_what_was_called(gateway):
+    """The app derives its own URL and its log lines from these fields (data-model.md B4)."""
+    event = event_of(gateway, "GET", "/things/7", source_ip="10.0.0.9")
+
+    context = event["requestContext"]
+    assert event["resource"] == context["resourcePath"] == "/things/{id}"
+    assert event["path"] == context["path"] == "/things/7"
+    assert context["stage"] == "local"
+    assert context["domainName"] == "id.example.com"
+    assert context["identity"]["sourceIp"] == "10.0.0.9"
+    assert event["body"] is None
+
+
+def test_each_request_has_an_id_of_its_own_that_the_caller_sees(gateway):
+    """A fault is found in the logs by the id that the client was told."""
+    first = gateway.answer(Sent("GET", "/things"))
+    second = gateway.answer(Sent("GET", "/things"))
+
+    told = dict(first.headers)["x-amzn-RequestId"]
+    assert json.loads(first.body)["requestContext"]["requestId"] == told
+    assert told != dict(second.headers)["x-amzn-RequestId"]
+
+
+@pytest.mark.parametrize("sent", ["a%20b", "a%2Fb", "%C3%A9", "a+b", "%2e%2e", "a;b=c"])
+def test_ids_stay_percent_encoded(gateway, sent):
+    """API Gateway hands path parameters on as they came; decoding is the app's, once."""
+    assert event_of(gateway, "GET", f"/things/{sent}")["pathParameters"] == {"id": sent}
+
+
+def test_a_literal_segment_wins_over_a_parameter(gateway):
+    """`/Users/.search` is no user called .search (RFC 7644 section 3.4.3)."""
+    event = event_of(gateway, "POST", "/things/.search")
+
+    assert event["resource"] == "/things/.search"
+
+
+@pytest.mark.parametrize("path", ["/things/", "/things/7/"])
+def test_a_trailing_slash_is_ignored(gateway, path):
+    """As on AWS; identity providers put one there where the tenant URL ends in one."""
+    assert gateway.answer(Sent("GET", path)).status == 200
+
+
+NOWHERE = [
+    ("GET", "/"),
+    ("GET", "/nothing"),
+    ("GET", "/things//"),
+    ("GET", "//things"),
+    ("GET", "/things/7/more"),
+    ("GET", "/Things"),
+    ("GET", "/%74hings"),
+    ("GET", "/things/../things"),
+    ("DELETE", "/things"),
+    ("HEAD", "/things"),
+    ("OPTIONS", "/things/7"),
+    ("PROPFIND", "/things/7"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), NOWHERE)
+def test_what_nobody_registered_is_a_scim_404_of_the_gateway(gateway, method, path):
+    """Gateway response MISSING_AUTHENTICATION_TOKEN with status 404 (architecture.md 2)."""
+    answered = gateway.answer(Sent(method, path))
+
+    assert answered.status == 404
+    assert ("Content-Type", "application/scim+json") in answered.headers
+    assert json.loads(answered.body)["status"] == "404"
+
+
+def test_a_body_above_10_mb_is_a_scim_413_of_the_gateway(gateway):
+    """API Gateway's own limit, in words that a SCIM client can show."""
+    at_limit = gateway.answer(Sent("POST", "/things", body=b" " * MAX_BODY))
+    above = gateway.answer(Sent("POST", "/things", body=b" " * (MAX_BODY + 1)))
+
+    assert at_limit.status == 200
+    assert above.status == 413
+    assert json.loads(above.body)["status"] == "413"
+
+
+def test_parameters_are_decoded_and_all_there(gateway):
+    """API Gateway decodes the query; `headers`-like maps hold the last value, the others all."""
+    query = "a=1&a=2&filter=userName+eq+%22b%40c%22&empty=&aadOptscim062020"
+
+    event = event_of(gateway, "GET", "/things", query=query)
+
+    assert event["queryStringParameters"]["a"] == "2"
+    assert event["multiValueQueryStringParameters"] == {
+        "a": ["1", "2"],
+        "filter": ['userName eq "b@c"'],
+        "empty": [""],
+        "aadOptscim062020": [""],
+    }
+
+
+@pytest.mark.parametrize("query", ["", "&", "&&"])
+def test_no_parameters_are_null(gateway, query):
+    """API Gateway sends null, not an empty object."""
+    event = event_of(gateway, "GET", "/things", query=query)
+
+    assert event["queryStringParameters"] is None
+    assert event["multiValueQueryStringParameters"] is None
+
+
+UNDECODABLE = [
+    ("/bytes", "image/png", b"\x89PNG"),
+    ("/bytes", "Image/PNG; a=b", b"text"),
+    ("/things", "application/json", b'"\xff"'),
+]
+
+
+@pytest.mark.parametrize(("path", "media_type", "body"), UNDECODABLE)
+def test_bytes_that_are_no_text_travel_as_base64(gateway, path, media_type, body):
+    """An event is JSON: what is not UTF-8 would be changed on its way to the app."""
+    event = event_of(gateway, "POST", path, headers=(("content-type", media_type),), body=body)
+
+    assert event["isBase64Encoded"] is True
+    assert base64.b64decode(event["body"]) == body
+
+
+def test_a_fault_outside_the_views_is_a_500_without_internals(gateway, capsys):
+    """An answer that cannot be written fails the function; the gateway says so and goes on."""
+    answered = gateway.answer(Sent("GET", "/unwritable"))
+
+    assert answered.status == 500
+    assert json.loads(answered.body)["status"] == "500"
+    assert b"object" not in answered.body
+    assert "TypeError" in capsys.readouterr().err
+
+
+def test_a_fault_in_a_view_is_the_apps_own_500(gateway):
+    """Chalice answers for its views, here as on AWS."""
+    assert b"InternalServerError" in gateway.answer(Sent("GET", "/raise")).body
+
+
+def test_an_answer_may_repeat_a_header(gateway):
+    """Two cookies are two lines (RFC 6265 section 3)."""
+    headers = gateway.answer(Sent("GET", "/cookies")).headers
+
+    assert [value for name, value in headers if name == "Set-Cookie"] == ["a=1", "b=2"]
+
+
+def test_an_answer_without_content_has_no_length(gateway):
+    """RFC 9110 section 8.6: a 204 carries no Content-Length."""
+    assert "Content-Length" not in dict(gateway.answer(Sent("GET", "/gone")).headers)
+
+
+def test_each_request_is_reported_without_its_query():
+    """Filters hold e-mail addresses, and nobody expects those in a terminal's scrollback."""
+    lines: list[str] = []
+
+    with listening(Gateway(an_app(), "local", "x", lines.append), 0) as port:
+        client = HTTPConnection("127.0.0.1", port, timeout=10)
+        client.request("GET", "/things/7?filter=secret")
+        client.getresponse().read()
+        client.close()
+
+    assert len(lines) == 1
+    assert lines[0].startswith("GET /things/7 200 ")
+
+
+def test_repeated_headers_arrive_one_by_one(connection):
+    """Two Authorization headers must be told from one with a comma (data-model.md C2)."""
+    connection.putrequest("GET", "/things")
+    connection.putheader("X-Twice", "1")
+    connection.putheader("X-Twice", "2, 3")
+    connection.endheaders()
+
+    event = json.loads(connection.getresponse().read())
+    assert event["multiValueHeaders"]["X-Twice"] == ["1", "2, 3"]
+    assert event["headers"]["X-Twice"] == "2, 3"
+
+
+def test_a_chunked_body_arrives_whole_and_the_connection_lives_on(connection):
+    """`chalice local` takes the chunks for the next request (platform.md 4)."""
+    connection.request("POST", "/things", body=iter([b'{"a"', b":1}"]), encode_chunked=True)
+    first = json.loads(connection.getresponse().read())
+    socket = connection.sock
+    connection.request("GET", "/things")
+    connection.getresponse().read()
+
+    assert first["body"] == '{"a":1}'
+    assert connection.sock is socket
+
+
+def test_head_has_no_body_and_keeps_the_connection_in_step(connection):
+    """RFC 9110 section 9.3.2: a body here would be read as the next answer."""
+    connection.request("HEAD", "/things")
+    assert connection.getresponse().read() == b""
+
+    connection.request("GET", "/things")
+    assert connection.getresponse().status == 200
+
+
+def test_headers_that_pose_as_a_proxy_change_nothing(connection):
+    """Whoever can reach the server could send them: nothing is believed."""
+    posing = {
+        "X-Forwarded-For": "1.2.3.4",
+        "X-Forwarded-Host": "evil.example.com",
+        "X-HTTP-Method-Override": "DELETE",
+        "Host": "evil.example.com",
+    }
+    connection.request("GET", "/things", headers=posing)
+
+    event = json.loads(connection.getresponse().read())
+    assert event["httpMethod"] == event["requestContext"]["httpMethod"] == "GET"
+    assert event["requestContext"]["identity"]["sourceIp"] == "127.0.0.1"
+    assert event["requestContext"]["domainName"] == "id.example.com"
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.1/things?a=1", "/things?a=1", "/things/?a=1"])
+def test_the_target_is_taken_as_sent(connection, target):
+    """RFC 9112 section 3.2.2: a server must take a whole address as target too."""
+    connection.request("GET", target)
+
+    event = json.loads(connection.getresponse().read())
+    assert event["queryStringParameters"] == {"a": "1"}
+
+
+def test_requests_under_way_do_not_see_each_other():
+    """Chalice keeps the request on the app, so one caller got another's data (platform.md 4)."""
+    app = Chalice("threads", configure_logs=False)
+    together = threading.Barrier(2, timeout=10)
+
+    def who() -> list[str]:
+        together.wait()
+        return [request_of(app).headers["authorization"], app.lambda_context.aws_request_id]
+
+    app.route("/who", methods=["GET"])(who)
+    gateway = Gateway(app, "local", "x")
+
+    with ThreadPoolExecutor(2) as callers:
+        asked = [Sent("GET", "/who", headers=(("authorization", one),)) for one in "ab"]
+        answers = list(callers.map(gateway.answer, asked))
+
+    for sent, answered in zip(asked, answers, strict=True):
+        told = dict(answered.headers)["x-amzn-RequestId"]
+        assert json.loads(answered.body) == [sent.header("authorization"), told]
+
+
+def test_many_connections_each_get_their_own_answers():
+    """The same over HTTP, as `make run` serves it: 16 callers, 800 requests."""
+    app = Chalice("threads", configure_logs=False)
+
+    @app.route("/who/{it}", methods=["GET"])
+    def who(it: str) -> list[str]:
+        time.sleep(0.001)  # long enough for another request to come between
+        return [it, (request_of(app).uri_params or {})["it"]]
+
+    def call(port: int, caller: int) -> list[list[str]]:
+        client = HTTPConnection("127.0.0.1", port, timeout=30)
+        answers = []
+        for n in range(50):
+            client.request("GET", f"/who/{caller}-{n}")
+            answers.append(json.loads(client.getresponse().read()))
+        client.close()
+        return answers
+
+    with listening(Gateway(app, "local", "x"), 0) as port, ThreadPoolExecutor(16) as callers:
+        every = list(callers.map(call, [port] * 16, range(16)))
+
+    wanted = [[[f"{caller}-{n}"] * 2 for n in range(50)] for caller in range(16)]
+    assert every == wanted
+
+
+def test_a_port_in_use_is_said(gateway):
+    """`make run` twice is the first thing that goes wrong."""
+    with (
+        listening(gateway, 0) as port,
+        pytest.raises(PortTaken, match=f"Port {port} of 127.0.0.1"),
+        listening(gateway, port),
+    ):
+        pass
