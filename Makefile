@@ -14,7 +14,7 @@ FOUND := $(shell for each in $(PYTHON) python3 python3.14 python3.13 python3.12 
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run idp test check format package clean python environment engine
+.PHONY: help run idp corpus suites test check format package clean python environment engine
 
 help: ## list the verbs
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort \
@@ -25,6 +25,15 @@ run: environment engine ## serve it on 127.0.0.1 with a demo (PORT=8000 LOCAL_DI
 
 idp: environment ## play an identity provider's cycle on the running demo (LOCAL_DIR=.local)
 	@exec $(VENV) -m dev.idp
+
+corpus: environment ## play all recorded requests of Entra ID on the running server (LOCAL_DIR=.local)
+	@exec $(VENV) -m dev.corpus
+
+suites: environment ## judge the running server by scim2-tester and scim-sanity (LOCAL_DIR=.local)
+	@exec $(VENV) -m dev.suites
+
+crowd: environment ## sixteen clients at once on the running demo (LOCAL_DIR=.local)
+	@exec $(VENV) -m dev.crowd
 
 test: environment engine ## run all tests
 	@$(VENV) -m pytest $(ARGS)

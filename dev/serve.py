@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib
+import json
 import os
 import shutil
 import signal
@@ -41,6 +42,9 @@ ACCOUNT = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+
+# The demo may be called as fast as it answers.
+UNLIMITED = json.dumps({"free": {"scim": False}, "enterprise": {"scim": True, "rate": None}})
 
 
 class CannotRun(Exception):
@@ -154,7 +158,7 @@ def _provide_account(engine_url: str, options: Options) -> str:
         os.environ.pop(name, None)
     config = resources.read_json("config.json")["environment_variables"]
     os.environ.update({**config, **ACCOUNT, "AWS_ENDPOINT_URL": engine_url})
-    os.environ.update({"STAGE": STAGE, "PUBLIC_URL": options.public_url})
+    os.environ.update({"STAGE": STAGE, "PUBLIC_URL": options.public_url, "PLANS": UNLIMITED})
     made = resources.define({"Stage": STAGE, "OperatorKey": ""})
     os.environ["TABLE_NAME"] = made["Table"]["TableName"]
     secrets = boto3.client("secretsmanager")
