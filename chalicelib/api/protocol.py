@@ -63,8 +63,9 @@ class Call:
 
     @property
     def precondition(self) -> Precondition | None:
-        """The If-Match header."""
-        return if_match(self.request.header("if-match"))
+        """The If-Match header; repeated ones are one list (RFC 9110 section 5.3)."""
+        values = self.request.headers.get("if-match", ())
+        return if_match(", ".join(values) if values else None)
 
     def projection(self, kind: ResourceType) -> Projection:
         """What of a resource is asked for."""

@@ -221,9 +221,7 @@ def _says(old: Any, new: Any, change: _Change) -> bool:
 
 def _equal(old: Any, new: Any, name: str, change: _Change) -> bool:
     sub = change.attribute.sub(name)
-    if sub is None or sub.multi_valued:
-        return bool(old == new)
-    return same(old, new, sub)
+    return bool(old == new) if sub is None or sub.multi_valued else same(old, new, sub)
 
 
 def _one_primary(elements: Sequence[Any], fresh: Collection[int]) -> Sequence[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from dataclasses import replace
@@ -12,8 +13,9 @@ import pytest
 from app import build
 from chalicelib import VERSION
 from chalicelib.api.admin import ROUTES
-from tests.builders import connection_body, http, organisation_body
-from tests.conftest import OPERATOR_KEY
+from chalicelib.settings import Settings
+from tests.builders import Between, connection_body, http, organisation_body
+from tests.conftest import ENVIRONMENT, OPERATOR_KEY
 
 ORGANISATIONS = "/admin/organisations"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -110,6 +112,17 @@ def test_an_unknown_organisation_is_not_found(operator, organisation, method, ta
     answer = operator(method, f"{ORGANISATIONS}/{organisation}{tail}", body)
 
     assert (answer.status, answer.body["title"]) == (404, "Not Found")
+
+
+@pytest.mark.parametrize("organisation", UNKNOWN_IDS[1:])
+def test_what_cannot_be_an_organisation_never_becomes_a_key(services, organisation):
+    """The path is the caller's; keys are ours."""
+    table = Between(services.table.client)
+    counted = replace(services, table=replace(services.table, client=table))
+
+    http(build(counted), OPERATOR_KEY)("GET", f"{ORGANISATIONS}/{organisation}")
+
+    assert table.calls == []
 
 
 # --- organisations ----------------------------------------------------------------------------
@@ -430,11 +443,18 @@ def test_a_key_is_for_one_content(operator, organisation):
     assert "Idempotency-Key" in answer.body["detail"]
 
 
-def test_a_key_is_for_one_route(operator, organisation, connection):
+def test_a_key_is_for_one_route(services):
     """The same content elsewhere is another request."""
-    operator("POST", f"{connection}/tokens", {"name": "B"}, KEYED)
+    plans = {"enterprise": {"scim": True, "max_connections": 2}}
+    settings = Settings.from_environment({**ENVIRONMENT, "PLANS": json.dumps(plans)})
+    operator = http(build(replace(services, settings=settings)), OPERATOR_KEY)
+    organisation = operator("POST", ORGANISATIONS, organisation_body()).body["id"]
+    path = f"{ORGANISATIONS}/{organisation}/connections"
 
-    assert operator("POST", f"{organisation}/connections", connection_body(), KEYED).status == 400
+    one, two = (operator("POST", path, connection_body()).body["id"] for _ in range(2))
+    answers = [operator("POST", f"{path}/{c}/tokens", {"name": "B"}, KEYED) for c in (one, two)]
+
+    assert [answer.status for answer in answers] == [201, 400]
 
 
 def test_a_key_is_forgotten_after_a_day(operator, hands):

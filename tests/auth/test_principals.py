@@ -106,12 +106,20 @@ def another_secret(token):
     return f"{guessed}_{checksum(guessed)}"
 
 
+def another_id(token):
+    """Keep the secret of a token, under an id of our choice."""
+    prefix, _, secret, _ = token.rsplit("_", 3)
+    body = f"{prefix}_{'0' * 12}_{secret}"
+    return f"{body}_{checksum(body)}"
+
+
 GARBAGE = {
     "nothing": lambda _: "",
     "no token": lambda _: "letmein",
     "mistyped": lambda token: token[:-1] + ("0" if token[-1] != "0" else "1"),
     "unknown": lambda _: mint("scim", Random(5)).text,  # noqa: S311 - nobody's token
     "the right id with another secret": another_secret,
+    "the right secret with another id": another_id,
     "the operator key": lambda _: OPERATOR_KEY,
 }
 

@@ -135,7 +135,10 @@ def test_a_secret_without_text_is_unreadable(secrets, secretsmanager, deadline):
 
 def test_a_secret_whose_creation_got_no_answer_is_created(secrets, between, deadline):
     """The repetition finds its own work and does not take it for somebody else's."""
-    between.faults["create_secret"] = [lose(ConnectTimeoutError(endpoint_url="https://x.y"))]
+    between.faults["create_secret"] = [
+        lose(ConnectTimeoutError(endpoint_url="https://example.com")),
+        fail(refused("ResourceExistsException")),
+    ]
 
     secrets.create("conn", "token", DIGEST, deadline)
 

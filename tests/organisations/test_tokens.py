@@ -33,15 +33,15 @@ def tenant(services):
 
 
 @pytest.fixture
-def manager(services):
+def between(services):
     """Stand before the client of Secrets Manager."""
     return Between(services.secrets._client)
 
 
 @pytest.fixture
-def secrets(services, manager):
+def secrets(services, between):
     """Keep secrets through what stands before the client."""
-    return Secrets(manager, services.settings.secrets_prefix)
+    return Secrets(between, services.settings.secrets_prefix)
 
 
 def create(tenant, secrets, **body):
@@ -214,9 +214,9 @@ def test_revoking_again_is_no_fault(tenant, secrets):
     assert declared(tenant) == set()
 
 
-def test_a_revoke_stands_where_secrets_manager_does_not_answer(services, tenant, manager, secrets):
+def test_a_revoke_stands_where_secrets_manager_does_not_answer(services, tenant, between, secrets):
     """It acts by the row; what is left to do stays declared."""
-    manager.faults["delete_secret"] = [fail(TIMES_OUT)] * 1000
+    between.faults["delete_secret"] = [fail(TIMES_OUT)] * 1000
 
     revoke(tenant, secrets, tenant.token_id)
 
@@ -225,10 +225,10 @@ def test_a_revoke_stands_where_secrets_manager_does_not_answer(services, tenant,
 
 
 def test_a_later_revoke_removes_what_an_earlier_one_left(
-    tenant, manager, secrets, secretsmanager, hands
+    tenant, between, secrets, secretsmanager, hands
 ):
     """Whoever repeats the DELETE finishes it."""
-    manager.faults["delete_secret"] = [fail(refused("AccessDeniedException"))]
+    between.faults["delete_secret"] = [fail(refused("AccessDeniedException"))]
     revoke(tenant, secrets, tenant.token_id)
     hands.move(seconds=1)
 
@@ -237,9 +237,9 @@ def test_a_later_revoke_removes_what_an_earlier_one_left(
     assert kept(secretsmanager) == set()
 
 
-def test_a_token_whose_secret_cannot_be_made_is_taken_back(tenant, manager, secrets):
+def test_a_token_whose_secret_cannot_be_made_is_taken_back(tenant, between, secrets):
     """503, no live row that counts among the five, and the removal is declared for now."""
-    manager.faults["create_secret"] = [fail(refused("LimitExceededException"))]
+    between.faults["create_secret"] = [fail(refused("LimitExceededException"))]
 
     with pytest.raises(Unavailable):
         create(tenant, secrets)
@@ -250,9 +250,9 @@ def test_a_token_whose_secret_cannot_be_made_is_taken_back(tenant, manager, secr
     assert ("2027-01-31T12:00:00.000Z", taken.id) in declared(tenant)
 
 
-def test_there_is_time_to_take_a_token_back(tenant, manager, secrets):
+def test_there_is_time_to_take_a_token_back(tenant, between, secrets):
     """Where Secrets Manager is silent up to the end, the last seconds are kept for the table."""
-    manager.faults["create_secret"] = [fail(TIMES_OUT)] * 1000
+    between.faults["create_secret"] = [fail(TIMES_OUT)] * 1000
 
     with pytest.raises(Unavailable):
         create(tenant, secrets)
@@ -261,15 +261,15 @@ def test_there_is_time_to_take_a_token_back(tenant, manager, secrets):
     assert sorted(states) == ["live", "revoked"]
 
 
-def test_a_secret_made_without_an_answer_is_used(services, tenant, manager, secrets):
+def test_a_secret_made_without_an_answer_is_used(services, tenant, between, secrets):
     """The repetition finds it made."""
-    manager.faults["create_secret"] = [lose(refused("InternalServiceError", 500))]
+    between.faults["create_secret"] = [lose(refused("InternalServiceError", 500))]
 
     assert opens(services, tenant, create(tenant, secrets).text)
 
 
 def test_a_token_revoked_before_it_is_shown_is_never_shown(
-    tenant, manager, secrets, secretsmanager
+    tenant, between, secrets, secretsmanager
 ):
     """An admin who sees it in the list may revoke it between its row and its secret."""
 
@@ -277,7 +277,7 @@ def test_a_token_revoked_before_it_is_shown_is_never_shown(
         for each in tokens.listed(tenant.admin, tenant.connection):
             revoke(tenant, secrets, each.id)
 
-    manager.faults["create_secret"] = [first(revoke_all)]
+    between.faults["create_secret"] = [first(revoke_all)]
 
     with pytest.raises(Conflict, match="revoked") as conflict:
         create(tenant, secrets)
@@ -287,9 +287,9 @@ def test_a_token_revoked_before_it_is_shown_is_never_shown(
     assert declared(tenant) == set()
 
 
-def test_a_crash_after_the_declaration_leaves_it_declared(tenant, manager, secrets):
+def test_a_crash_after_the_declaration_leaves_it_declared(tenant, between, secrets):
     """The process dies before CreateSecret: nobody holds the token, and the row says all."""
-    manager.faults["create_secret"] = [fail(KeyboardInterrupt())]
+    between.faults["create_secret"] = [fail(KeyboardInterrupt())]
 
     with pytest.raises(KeyboardInterrupt):
         create(tenant, secrets)

@@ -1,0 +1,120 @@
+"""Idempotency-Key under races and faults: data-model.md B1, last paragraph."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.organisations import connections, idempotency, organisations, tokens
+from chalicelib.organisations.errors import Conflict
+from chalicelib.organisations.requests import NewConnection, NewOrganisation, NewToken
+from chalicelib.scim.errors import Busy, Unavailable
+from chalicelib.storage.expressions import Delete
+from tests.builders import (
+    Between,
+    a_tenant,
+    an_administration,
+    an_organisation,
+    connection_body,
+    fail,
+    first,
+    organisation_body,
+    refused,
+)
+
+
+def attempt(owner):
+    """Make an attempt with a key."""
+    return idempotency.attempt(owner, ("key",), "route", {"a": 1})
+
+
+def create_organisation(services, admin):
+    """Create an organisation with a key."""
+    body = NewOrganisation.model_validate(organisation_body())
+    organisations.create(admin, body, services.settings.plans, attempt("operator"))
+
+
+def create_connection(services, admin):
+    """Create a connection with a key."""
+    body = NewConnection.model_validate(connection_body())
+    tried = attempt(admin.keys.organisation)
+    connections.create(admin, body, services.settings.plans, tried)
+
+
+def create_token(services, admin):
+    """Create a token with a key."""
+    [connection] = connections.listed(admin)
+    tried = attempt(admin.keys.organisation)
+    tokens.create(admin, services.secrets, connection.id, NewToken(name="B"), tried)
+
+
+CREATIONS = [
+    (an_administration, create_organisation),
+    (an_organisation, create_connection),
+    (lambda services: a_tenant(services).admin, create_token),
+]
+
+
+@pytest.mark.parametrize(("prepared", "create"), CREATIONS)
+def test_of_the_same_post_twice_at_once_one_creates(services, prepared, create):
+    """The other is told to come again, and then finds what was created: nothing is made twice."""
+    admin = prepared(services)
+    client = Between(services.table.client)
+    overtaking = an_administration(services, admin.keys.organisation)
+    client.faults["transact_write_items"] = [first(lambda: create(services, overtaking))]
+    raced = replace(services, table=replace(services.table, client=client))
+
+    with pytest.raises(Busy):
+        create(services, an_administration(raced, admin.keys.organisation))
+    owner = "operator" if create is create_organisation else admin.keys.organisation
+    assert idempotency.recall(admin.rows, attempt(owner))
+
+
+def test_a_token_that_was_taken_back_uses_no_key_up(services):
+    """The 503 is followed by the same POST, which must be able to succeed."""
+    tenant = a_tenant(services)
+    tried = attempt(tenant.organisation)
+    broken = Between(services.secrets._client)
+    broken.faults["create_secret"] = [fail(refused("LimitExceededException"))]
+    services.secrets._client = broken
+
+    with pytest.raises(Unavailable):
+        create_token(services, tenant.admin)
+
+    assert idempotency.recall(tenant.admin.rows, tried) is None
+    create_token(services, tenant.admin)
+
+
+def test_a_replay_names_the_token_also_where_its_row_is_gone(services):
+    """409 with the id; there is no hint any more."""
+    tenant = a_tenant(services)
+    tenant.admin.rows.commit([Delete(tenant.admin.keys.token(tenant.connection, tenant.token_id))])
+
+    conflict = tokens.replayed(tenant.admin, tenant.connection, tenant.token_id)
+
+    assert isinstance(conflict, Conflict)
+    assert conflict.members == {"id": tenant.token_id, "hint": None}
+
+
+def test_an_expired_key_that_somebody_else_renews_stays_his(services, hands):
+    """Its row is deleted as it was read, never as it is by now."""
+    admin = an_administration(services)
+    tried = attempt("operator")
+    assert tried
+    admin.rows.commit([tried.note("old", admin.now())])
+    hands.move(hours=24)
+    client = Between(services.table.client)
+    client.faults["transact_write_items"] = [first(lambda: renew(services, tried))]
+    raced = replace(services, table=replace(services.table, client=client))
+
+    idempotency.recall(an_administration(raced).rows, tried)
+
+    assert idempotency.recall(an_administration(services).rows, tried) == "new"
+
+
+def renew(services, tried):
+    """Take an expired key for something new."""
+    admin = an_administration(services)
+    assert idempotency.recall(admin.rows, tried) is None
+    admin.rows.commit([tried.note("new", admin.now())])
