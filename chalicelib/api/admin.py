@@ -1,148 +1,65 @@
 """The config routes: organisations, connections and tokens, in JSON.
 
-Only the operator key opens them, and it is looked at before anything of the request is read.
 What the answers hold is written here; what the operations do stands in `organisations`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from types import MappingProxyType
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from chalice.app import Blueprint
-from chalice.app import Response as ChaliceResponse
 
 from chalicelib import VERSION
-from chalicelib.api import edge
+from chalicelib.api import calls
 from chalicelib.api.bodies import read_body
-from chalicelib.api.edge import JSON, Answer, Request, Response
-from chalicelib.api.problems import problem
+from chalicelib.api.calls import (
+    CONNECTION,
+    CONNECTIONS,
+    NEVER_KEPT,
+    NO_HEADERS,
+    ORGANISATION,
+    ORGANISATIONS,
+    Call,
+    Document,
+    Headers,
+    Route,
+    Who,
+)
+from chalicelib.api.edge import Response
 from chalicelib.api.services import Services
-from chalicelib.auth.principals import authenticate_operator
 from chalicelib.organisations import connections, idempotency, organisations, tokens
-from chalicelib.organisations.administration import Administration
 from chalicelib.organisations.errors import Conflict
-from chalicelib.organisations.idempotency import Attempt
-from chalicelib.organisations.organisations import PAGE, Whole
+from chalicelib.organisations.organisations import Whole
 from chalicelib.organisations.requests import (
-    Body,
     ConnectionChanges,
     NewConnection,
     NewOrganisation,
     NewToken,
     OrganisationChanges,
 )
-from chalicelib.scim.errors import BadRequest, NotFound
-from chalicelib.scim.preconditions import Precondition, if_match
-from chalicelib.storage.configuration import (
-    ORGANISATION_ID,
-    Connection,
-    TokenRow,
-    new_organisation_id,
-)
-from chalicelib.storage.keys import OrganisationKeys, operator_grants
-from chalicelib.storage.retries import Deadline
+from chalicelib.scim.errors import NotFound
+from chalicelib.storage.configuration import Connection, TokenRow, new_organisation_id
+from chalicelib.storage.keys import operator_grants
 
-ORGANISATIONS = "/admin/organisations"
-ORGANISATION = f"{ORGANISATIONS}/{{organisation}}"
-CONNECTIONS = f"{ORGANISATION}/connections"
-CONNECTION = f"{CONNECTIONS}/{{connection}}"
 TOKENS = f"{CONNECTION}/tokens"
 TOKEN = f"{TOKENS}/{{token}}"
 
 OPERATOR = "operator"
 GONE = "This request has created something before, which is no longer there."
 
-SIZE = re.compile(r"[0-9]{1,3}")
-
-Document = dict[str, Any]
-Headers = Mapping[str, str]
 T = TypeVar("T")
-
-NO_HEADERS: Headers = MappingProxyType({})
-NEVER_KEPT: Headers = MappingProxyType({"Cache-Control": "no-store"})
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request of the operator, and what it is served with."""
-
-    services: Services
-    request: Request
-    deadline: Deadline
-
-    def administration(self, organisation: str | None = None) -> Administration:
-        """Bind an organisation: the path's, unless another is named.
-
-        Raises:
-            NotFound: the path names none that could be.
-        """
-        organisation = organisation or self.request.path["organisation"]
-        if ORGANISATION_ID.fullmatch(organisation) is None:
-            raise NotFound
-        keys = OrganisationKeys(organisation)
-        rows = self.services.table.namespace(keys.operator_grants(), self.deadline)
-        return Administration(rows, keys, by=OPERATOR)
-
-    def precondition(self) -> Precondition | None:
-        """Read If-Match; several of them say together what is meant."""
-        return if_match(", ".join(self.request.headers.get("if-match", ())) or None)
-
-    @property
-    def connection(self) -> str:
-        """The connection that the path names; whether there is one is for others to say."""
-        return self.request.path["connection"]
-
-    def attempt(self, owner: str, body: Body) -> Attempt | None:
-        """Read Idempotency-Key, for this route and what was sent."""
-        values = self.request.headers.get("idempotency-key", ())
-        route = "/".join((type(body).__name__, *self.request.path.values()))
-        sent = body.model_dump(mode="json", exclude_unset=True)
-        return idempotency.attempt(owner, values, route, sent)
-
-
-Handler = Callable[[Call], Response]
 
 
 def routes(services: Services) -> Blueprint:
     """Make the blueprint of the config routes and the health check."""
-    blueprint = Blueprint(__name__)
-    for method, path, handler in ROUTES:
-        _register(blueprint, services, (method, path), _for_the_operator(services, handler))
-    _register(blueprint, services, ("GET", "/health"), health)
-    return blueprint
+    return calls.routes(services, ROUTES, __name__)
 
 
-def _register(
-    blueprint: Blueprint, services: Services, at: tuple[str, str], answer: Answer
-) -> None:
-    method, path = at
-    guarded = edge.guarded(path, answer, problem, services.table.clock.monotonic)
-    public_url = services.settings.base_url
-
-    def view(**_: str) -> ChaliceResponse:
-        return edge.write(guarded(edge.read(blueprint.current_request, public_url)))
-
-    view.__name__ = f"{method}_{path}"
-    register = blueprint.route(path, methods=[method], content_types=edge.ACCEPTED)
-    register(view)
-
-
-def _for_the_operator(services: Services, handler: Handler) -> Answer:
-    def answer(request: Request) -> Response:
-        deadline = services.deadline()
-        authenticate_operator(services.secrets, request.headers.get("authorization", ()), deadline)
-        return handler(Call(services, request, deadline))
-
-    return answer
-
-
-def health(_: Request) -> Response:
+def health(_: Call) -> Response:
     """GET /health, open to anyone: that it runs, and which version."""
-    return _json(200, {"ok": True, "version": VERSION})
+    return calls.json(200, {"ok": True, "version": VERSION})
 
 
 # --- organisations ----------------------------------------------------------------------------
@@ -169,16 +86,8 @@ def list_organisations(call: Call) -> Response:
     if "reference" in query:
         page = organisations.by_reference(rows, query["reference"])
     else:
-        page = organisations.listed(rows, query.get("cursor", ""), _size(query.get("limit")))
-    return _list([asdict(each) for each in page.items], page.following)
-
-
-def _size(limit: str | None) -> int:
-    if limit is None:
-        return PAGE
-    if SIZE.fullmatch(limit) is None or not 1 <= int(limit) <= PAGE:
-        raise BadRequest(f"limit: a whole number from 1 to {PAGE}.")
-    return int(limit)
+        page = organisations.listed(rows, query.get("cursor", ""), call.page_size)
+    return calls.items([asdict(each) for each in page.items], page.following)
 
 
 def get_organisation(call: Call) -> Response:
@@ -209,7 +118,7 @@ def _whole(whole: Whole, status: int = 200, headers: Headers = NO_HEADERS) -> Re
         "created": organisation.created,
         "last_modified": organisation.modified,
     }
-    return _json(status, document, {"ETag": organisations.version(organisation), **headers})
+    return calls.json(status, document, {"ETag": organisations.version(organisation), **headers})
 
 
 # --- connections ------------------------------------------------------------------------------
@@ -233,7 +142,7 @@ def list_connections(call: Call) -> Response:
     """GET /admin/organisations/{org}/connections."""
     admin = call.administration()
     organisations.read_row(admin)
-    return _list([_described(call, each) for each in connections.listed(admin)])
+    return calls.items([_described(call, each) for each in connections.listed(admin)])
 
 
 def get_connection(call: Call) -> Response:
@@ -253,7 +162,7 @@ def _connection(
     call: Call, connection: Connection, status: int = 200, headers: Headers = NO_HEADERS
 ) -> Response:
     etag = {"ETag": connections.version(connection)}
-    return _json(status, _described(call, connection), {**etag, **headers})
+    return calls.json(status, _described(call, connection), {**etag, **headers})
 
 
 def _described(call: Call, connection: Connection) -> Document:
@@ -284,13 +193,13 @@ def create_token(call: Call) -> Response:
     if known:
         raise tokens.replayed(admin, call.connection, known)
     made = tokens.create(admin, call.services.secrets, call.connection, body, tried)
-    return _json(201, _token(call, made.row) | {"token": made.text}, NEVER_KEPT)
+    return calls.json(201, _token(call, made.row) | {"token": made.text}, NEVER_KEPT)
 
 
 def list_tokens(call: Call) -> Response:
     """GET .../connections/{connection}/tokens."""
     found = tokens.listed(call.administration(), call.connection)
-    return _list([_token(call, row) for row in found])
+    return calls.items([_token(call, row) for row in found])
 
 
 def revoke_token(call: Call) -> Response:
@@ -328,24 +237,17 @@ def _still_there(read: Callable[..., T], *named: Any) -> T:
         raise Conflict(GONE) from None
 
 
-def _list(items: Sequence[Document], following: str | None = None) -> Response:
-    return _json(200, {"items": items, "next": following})
-
-
-def _json(status: int, document: Document, headers: Headers = NO_HEADERS) -> Response:
-    return Response(status, document, headers, media_type=JSON)
-
-
-ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("POST", ORGANISATIONS, create_organisation),
-    ("GET", ORGANISATIONS, list_organisations),
-    ("GET", ORGANISATION, get_organisation),
-    ("PATCH", ORGANISATION, change_organisation),
-    ("POST", CONNECTIONS, create_connection),
-    ("GET", CONNECTIONS, list_connections),
-    ("GET", CONNECTION, get_connection),
-    ("PATCH", CONNECTION, change_connection),
-    ("POST", TOKENS, create_token),
-    ("GET", TOKENS, list_tokens),
-    ("DELETE", TOKEN, revoke_token),
+ROUTES = (
+    Route("GET", "/health", Who.ANYONE, health),
+    Route("POST", ORGANISATIONS, Who.OPERATOR, create_organisation),
+    Route("GET", ORGANISATIONS, Who.OPERATOR, list_organisations),
+    Route("GET", ORGANISATION, Who.OWN_ADMIN, get_organisation),
+    Route("PATCH", ORGANISATION, Who.OPERATOR, change_organisation),
+    Route("POST", CONNECTIONS, Who.OWN_ADMIN, create_connection),
+    Route("GET", CONNECTIONS, Who.OWN_ADMIN, list_connections),
+    Route("GET", CONNECTION, Who.OWN_ADMIN, get_connection),
+    Route("PATCH", CONNECTION, Who.OWN_ADMIN, change_connection),
+    Route("POST", TOKENS, Who.OWN_ADMIN, create_token),
+    Route("GET", TOKENS, Who.OWN_ADMIN, list_tokens),
+    Route("DELETE", TOKEN, Who.OWN_ADMIN, revoke_token),
 )

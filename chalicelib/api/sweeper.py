@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from chalice.app import Blueprint, CloudWatchEvent, Rate
+from chalice.app import Chalice, CloudWatchEvent, Rate
 
 from chalicelib.api.services import Services
 from chalicelib.directory import sweeping
@@ -22,15 +22,16 @@ from chalicelib.storage.keys import FIRST, READ, Grant, Range, ScimKeys
 MOST_OPERATIONS = 100
 
 
-def schedules(services: Services) -> Blueprint:
-    """Make the blueprint of the scheduled function."""
-    blueprint = Blueprint(__name__)
+def schedule(application: Chalice, services: Services) -> None:
+    """Give the app its scheduled function.
 
-    @blueprint.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")
+    No blueprint: Lambda would look for `sweep` in this module, where it is not; as the app's own
+    it is looked for in `app`, which names it.
+    """
+
+    @application.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")
     def sweep(_event: CloudWatchEvent) -> None:
         sweep_due(services)
-
-    return blueprint
 
 
 def sweep_due(services: Services) -> int:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from chalicelib.auth import tokens
 from chalicelib.auth.secrets import Gone, Secrets
@@ -115,6 +116,46 @@ def authenticate_connection(
     _prove(rows, secrets, claim, now)
     _admit(claim, plans)
     return _principal(claim, plans)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls a route beside SCIM; `organisation` None sees all of them, "" none."""
+
+    name: str
+    organisation: str | None
+
+    @classmethod
+    def operator(cls) -> Self:
+        """The operator of this deployment."""
+        return cls("operator", None)
+
+    @classmethod
+    def nobody(cls) -> Self:
+        """Whoever it is: nothing was asked of him."""
+        return cls("anyone", "")
+
+    @property
+    def is_operator(self) -> bool:
+        """Tell whether the operator calls."""
+        return self.organisation is None
+
+    def sees(self, organisation: str) -> bool:
+        """Tell whether an organisation is there for this caller."""
+        return self.organisation in (None, organisation)
+
+
+def authenticate_admin(
+    secrets: Secrets, authorization: tuple[str, ...], deadline: Deadline
+) -> Caller:
+    """Tell who administers: so far, the operator alone.
+
+    Raises:
+        Unauthorized: anybody else.
+        Unavailable: the operator key cannot be read, or there is none.
+    """
+    authenticate_operator(secrets, authorization, deadline)
+    return Caller.operator()
 
 
 def authenticate_operator(

@@ -1,0 +1,191 @@
+"""The routes beside SCIM: who may call one, what it is served with, how it answers.
+
+A module of routes is a table of `Route`; `routes` registers them. Who calls is decided before
+anything else of the request is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+from chalice.app import Blueprint
+from chalice.app import Response as ChaliceResponse
+
+from chalicelib.api import edge
+from chalicelib.api.edge import JSON, Answer, Request, Response
+from chalicelib.api.problems import problem
+from chalicelib.api.services import Services
+from chalicelib.auth.principals import Caller, authenticate_admin
+from chalicelib.organisations import idempotency
+from chalicelib.organisations.administration import Administration
+from chalicelib.organisations.idempotency import Attempt
+from chalicelib.organisations.requests import Body
+from chalicelib.scim.errors import BadRequest, Forbidden, NotFound
+from chalicelib.scim.preconditions import Precondition, if_match
+from chalicelib.storage.configuration import ORGANISATION_ID
+from chalicelib.storage.keys import OrganisationKeys
+from chalicelib.storage.retries import Deadline
+
+ORGANISATIONS = "/admin/organisations"
+ORGANISATION = f"{ORGANISATIONS}/{{organisation}}"
+CONNECTIONS = f"{ORGANISATION}/connections"
+CONNECTION = f"{CONNECTIONS}/{{connection}}"
+
+# The most items of a page, and the number where the client names none.
+PAGE = 100
+SIZE = re.compile(r"[0-9]{1,3}")
+
+Document = dict[str, Any]
+Headers = Mapping[str, str]
+
+NO_HEADERS: Headers = MappingProxyType({})
+NEVER_KEPT: Headers = MappingProxyType({"Cache-Control": "no-store"})
+
+FOR_THE_OPERATOR = "Only the operator of this deployment may do this."
+
+
+class Who(Enum):
+    """Who may call a route: anyone, only the operator, or also the organisation's own admin."""
+
+    ANYONE = "anyone"
+    OPERATOR = "operator"
+    OWN_ADMIN = "own admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of somebody who may make it, and what it is served with."""
+
+    services: Services
+    request: Request
+    caller: Caller
+    deadline: Deadline
+
+    def administration(self, organisation: str | None = None) -> Administration:
+        """Bind an organisation: the path's, unless another is named.
+
+        Raises:
+            NotFound: the path names none that could be, or one that is not this admin's own.
+        """
+        organisation = organisation or self.request.path["organisation"]
+        if ORGANISATION_ID.fullmatch(organisation) is None or not self.caller.sees(organisation):
+            raise NotFound
+        keys = OrganisationKeys(organisation)
+        grants = keys.operator_grants() if self.caller.is_operator else keys.grants()
+        rows = self.services.table.namespace(grants, self.deadline)
+        return Administration(rows, keys, by=self.caller.name)
+
+    def precondition(self) -> Precondition | None:
+        """Read If-Match; several of them say together what is meant."""
+        return if_match(", ".join(self.request.headers.get("if-match", ())) or None)
+
+    @property
+    def connection(self) -> str:
+        """The connection that the path names; whether there is one is for others to say."""
+        return self.request.path["connection"]
+
+    @property
+    def page_size(self) -> int:
+        """How many items a page is to have: `?limit=`.
+
+        Raises:
+            BadRequest: no number from 1 to 100.
+        """
+        limit = self.request.query.get("limit", str(PAGE))
+        if SIZE.fullmatch(limit) is None or not 1 <= int(limit) <= PAGE:
+            raise BadRequest(f"limit: a whole number from 1 to {PAGE}.")
+        return int(limit)
+
+    def attempt(self, owner: str, body: Body) -> Attempt | None:
+        """Read Idempotency-Key, for this route and what was sent."""
+        values = self.request.headers.get("idempotency-key", ())
+        route = "/".join((type(body).__name__, *self.request.path.values()))
+        sent = body.model_dump(mode="json", exclude_unset=True)
+        return idempotency.attempt(owner, values, route, sent)
+
+
+Handler = Callable[[Call], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method of a path, who may call it, and what answers."""
+
+    method: str
+    path: str
+    who: Who
+    handler: Handler
+
+
+def routes(services: Services, table: Iterable[Route], name: str) -> Blueprint:
+    """Make a blueprint of these routes."""
+    blueprint = Blueprint(name)
+    for route in table:
+        _register(blueprint, services, route)
+    return blueprint
+
+
+def _register(blueprint: Blueprint, services: Services, route: Route) -> None:
+    answer = ANSWERS[route.who](services, route.handler)
+    guarded = edge.guarded(route.path, answer, problem, services.table.clock.monotonic)
+    public_url = services.settings.base_url
+
+    def view(**_: str) -> ChaliceResponse:
+        return edge.write(guarded(edge.read(blueprint.current_request, public_url)))
+
+    view.__name__ = f"{route.method}_{route.path}"
+    register = blueprint.route(route.path, methods=[route.method], content_types=edge.ACCEPTED)
+    register(view)
+
+
+def _for_anyone(services: Services, handler: Handler) -> Answer:
+    def answer(request: Request) -> Response:
+        return handler(Call(services, request, Caller.nobody(), services.deadline()))
+
+    return answer
+
+
+def _for_the_operator(services: Services, handler: Handler) -> Answer:
+    def answer(request: Request) -> Response:
+        call = _authenticated(services, request)
+        if not call.caller.is_operator:
+            raise Forbidden(FOR_THE_OPERATOR)
+        return handler(call)
+
+    return answer
+
+
+def _for_admins(services: Services, handler: Handler) -> Answer:
+    def answer(request: Request) -> Response:
+        return handler(_authenticated(services, request))
+
+    return answer
+
+
+def _authenticated(services: Services, request: Request) -> Call:
+    deadline = services.deadline()
+    authorization = request.headers.get("authorization", ())
+    caller = authenticate_admin(services.secrets, authorization, deadline)
+    return Call(services, request, caller, deadline)
+
+
+ANSWERS: Mapping[Who, Callable[[Services, Handler], Answer]] = {
+    Who.ANYONE: _for_anyone,
+    Who.OPERATOR: _for_the_operator,
+    Who.OWN_ADMIN: _for_admins,
+}
+
+
+def items(found: Sequence[Document], following: str | None = None) -> Response:
+    """Answer a page of a list; `following` is the cursor of the next one."""
+    return json(200, {"items": found, "next": following})
+
+
+def json(status: int, document: Document, headers: Headers = NO_HEADERS) -> Response:
+    """Answer with a document."""
+    return Response(status, document, headers, media_type=JSON)
