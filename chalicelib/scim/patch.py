@@ -302,7 +302,7 @@ def _edited(old: Any, change: _Change) -> Any:
         return CLEARED
     if not _of_complex(change):
         return _checked(change.operation.value, change)
-    new = _merged(old, _said(change), change.attribute)
+    new = _merged(old, _said(change))
     if new is not CLEARED and any(
         sub.mutability == "immutable" and sub.name in old and new.get(sub.name) != old[sub.name]
         for sub in change.attribute.sub_attributes
@@ -349,23 +349,19 @@ def _checked(value: Any, change: _Change) -> Any:
     return found[0] if found else CLEARED
 
 
-def _merged(old: Resource, said: _Said, attribute: Attribute) -> Any:
+def _merged(old: Resource, said: _Said) -> Any:
     """Merge what is said into a complex value (RFC 7644 section 3.5.2.3: the rest stays).
 
     Taking away the `value` takes away all: no e-mail is left without its address. What then
-    only says of which type it was, goes as well. Another manager's `$ref` is not kept.
+    only says of which type it was, goes as well. The `$ref` of another manager is not kept.
     """
     cleared = said.cleared & old.keys()
     if "value" in cleared:
         return CLEARED
-    kept = {} if _refers_elsewhere(old, said.given, attribute) else old
-    new = {name: value for name, value in kept.items() if name not in cleared} | said.given
+    changes = "value" in said.given and said.given["value"] != old.get("value")
+    gone = cleared | {"$ref"} if changes else cleared
+    new = {name: value for name, value in old.items() if name not in gone} | said.given
     return CLEARED if cleared and new.keys() <= _LABELS else new
-
-
-def _refers_elsewhere(old: Resource, given: Resource, attribute: Attribute) -> bool:
-    is_reference = not attribute.multi_valued and attribute.sub("$ref") is not None
-    return is_reference and "value" in given and given["value"] != old.get("value")
 
 
 _LABELS: Final = frozenset({"type", "primary"})

@@ -212,12 +212,18 @@ def test_a_change_that_asks_anything_is_not_empty(change):
 # --- limits and rules of the schema -----------------------------------------------------------
 
 
+def roles(count):
+    """Operations that add so many roles."""
+    return [{"op": "add", "path": "roles", "value": {"value": f"r{i}"}} for i in range(count)]
+
+
 def test_values_are_limited_while_they_are_added():
     """2,000 operations with an element each would otherwise be compared two by two."""
-    roles = [{"op": "add", "path": "roles", "value": {"value": f"r{i}"}} for i in range(2_000)]
+    resource, _ = patched(USER, {"userName": "x"}, roles(MAX_VALUES))
 
+    assert len(resource["roles"]) == MAX_VALUES
     with pytest.raises(InvalidValue, match=f"at most {MAX_VALUES}"):
-        patched(USER, {"userName": "x"}, roles)
+        patched(USER, {"userName": "x"}, [*roles(1_999), {"op": "remove", "path": "roles"}])
 
 
 def test_the_limits_of_a_resource_hold_after_a_patch():
@@ -239,7 +245,12 @@ BADGE = ResourceType(
         attributes=(
             Attribute("number", mutability="immutable"),
             Attribute("tags", multi_valued=True),
-            Attribute("seen", "dateTime"),
+            Attribute(
+                "keys",
+                "complex",
+                multi_valued=True,
+                sub_attributes=(Attribute("doors", multi_valued=True), Attribute("note")),
+            ),
             Attribute(
                 "holder",
                 "complex",
@@ -296,6 +307,17 @@ def test_plain_values_are_chosen_and_compared_as_elements(op, path, value, expec
     badge = patch.apply((operation,), {"tags": ["a", "b"]}, BADGE)
 
     assert [tag.lower() for tag in badge["tags"]] == expected
+
+
+@pytest.mark.parametrize(("doors", "count"), [(["a", "b"], 1), (["a"], 2)])
+def test_an_element_without_a_value_is_known_by_all_that_is_said(doors, count):
+    """RFC 7644 section 3.5.2.1: what is there already is not added again."""
+    key = {"doors": ["a", "b"], "note": "spare"}
+    operation = Operation("add", parse_path("keys"), [{"doors": doors}])
+
+    badge = patch.apply((operation,), {"keys": [key]}, BADGE)
+
+    assert len(badge["keys"]) == count
 
 
 def test_an_operation_on_nothing_is_refused():
