@@ -10,23 +10,24 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from chalice.app import Blueprint
 from chalice.app import Response as ChaliceResponse
 
-from chalicelib.api import edge
-from chalicelib.api.edge import JSON, Answer, Request, Response
+from chalicelib.api import cookies, edge
+from chalicelib.api.edge import JSON, Request, Response
 from chalicelib.api.problems import problem
 from chalicelib.api.services import Services
-from chalicelib.auth.principals import Caller, authenticate_admin
+from chalicelib.auth.principals import Caller, authenticate_admin, bearer
 from chalicelib.organisations import idempotency
 from chalicelib.organisations.administration import Administration
 from chalicelib.organisations.idempotency import Attempt
 from chalicelib.organisations.requests import Body
 from chalicelib.scim.errors import BadRequest, Forbidden, NotFound
-from chalicelib.scim.preconditions import Precondition, if_match
+from chalicelib.scim.preconditions import Precondition, entity_tags
 from chalicelib.storage.configuration import ORGANISATION_ID
 from chalicelib.storage.keys import OrganisationKeys
 from chalicelib.storage.retries import Deadline
@@ -47,6 +48,10 @@ NO_HEADERS: Headers = MappingProxyType({})
 NEVER_KEPT: Headers = MappingProxyType({"Cache-Control": "no-store"})
 
 FOR_THE_OPERATOR = "Only the operator of this deployment may do this."
+AT_REST = (
+    "The organisation is suspended: its settings can be read, but not changed. Ask the SaaS's "
+    "support to set it to active again."
+)
 
 
 class Who(Enum):
@@ -78,11 +83,11 @@ class Call:
         keys = OrganisationKeys(organisation)
         grants = keys.operator_grants() if self.caller.is_operator else keys.grants()
         rows = self.services.table.namespace(grants, self.deadline)
-        return Administration(rows, keys, by=self.caller.name)
+        return Administration(rows, keys, self.caller.name, self.request.request_id)
 
     def precondition(self) -> Precondition | None:
         """Read If-Match; several of them say together what is meant."""
-        return if_match(", ".join(self.request.headers.get("if-match", ())) or None)
+        return entity_tags(self.request.headers.get("if-match", ()))
 
     @property
     def connection(self) -> str:
@@ -114,12 +119,22 @@ Handler = Callable[[Call], Response]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method of a path, who may call it, and what answers."""
+    """A method of a path, who may call it, and what answers.
+
+    `harmless` marks one that changes no setting though it is no GET: the admin of a suspended
+    organisation may call it too.
+    """
 
     method: str
     path: str
     who: Who
     handler: Handler
+    harmless: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Tell whether it changes anything of the organisation."""
+        return self.method != "GET" and not self.harmless
 
 
 def routes(services: Services, table: Iterable[Route], name: str) -> Blueprint:
@@ -131,8 +146,10 @@ def routes(services: Services, table: Iterable[Route], name: str) -> Blueprint:
 
 
 def _register(blueprint: Blueprint, services: Services, route: Route) -> None:
-    answer = ANSWERS[route.who](services, route.handler)
-    guarded = edge.guarded(route.path, answer, problem, services.table.clock.monotonic)
+    answer = _for_anyone if route.who is Who.ANYONE else _for_admins
+    guarded = edge.guarded(
+        route.path, partial(answer, services, route), problem, services.table.clock.monotonic
+    )
     public_url = services.settings.base_url
 
     def view(**_: str) -> ChaliceResponse:
@@ -143,42 +160,38 @@ def _register(blueprint: Blueprint, services: Services, route: Route) -> None:
     register(view)
 
 
-def _for_anyone(services: Services, handler: Handler) -> Answer:
-    def answer(request: Request) -> Response:
-        return handler(Call(services, request, Caller.nobody(), services.deadline()))
-
-    return answer
+def _for_anyone(services: Services, route: Route, request: Request) -> Response:
+    return route.handler(Call(services, request, Caller.nobody(), services.deadline()))
 
 
-def _for_the_operator(services: Services, handler: Handler) -> Answer:
-    def answer(request: Request) -> Response:
-        call = _authenticated(services, request)
-        if not call.caller.is_operator:
-            raise Forbidden(FOR_THE_OPERATOR)
-        return handler(call)
-
-    return answer
-
-
-def _for_admins(services: Services, handler: Handler) -> Answer:
-    def answer(request: Request) -> Response:
-        return handler(_authenticated(services, request))
-
-    return answer
-
-
-def _authenticated(services: Services, request: Request) -> Call:
+def _for_admins(services: Services, route: Route, request: Request) -> Response:
     deadline = services.deadline()
     authorization = request.headers.get("authorization", ())
-    caller = authenticate_admin(services.secrets, authorization, deadline)
-    return Call(services, request, caller, deadline)
+    # Whoever sends Authorization is judged by that alone.
+    cookie = "" if authorization else cookies.read(request)
+    credential = bearer(authorization) or cookie
+    caller = authenticate_admin(services.table, services.secrets, credential, deadline)
+    if cookie:
+        cookies.require_own_page(request)
+    _admit(caller, route, request)
+    return route.handler(Call(services, request, caller, deadline))
 
 
-ANSWERS: Mapping[Who, Callable[[Services, Handler], Answer]] = {
-    Who.ANYONE: _for_anyone,
-    Who.OPERATOR: _for_the_operator,
-    Who.OWN_ADMIN: _for_admins,
-}
+def _admit(caller: Caller, route: Route, request: Request) -> None:
+    """Let a known caller in.
+
+    Another organisation is not there for him, whatever the route: that is said first.
+
+    Raises:
+        NotFound: the path names an organisation that is not this admin's own.
+        Forbidden: it is the operator's route, or the admin's organisation is suspended.
+    """
+    if not caller.sees(request.path.get("organisation", caller.organisation or "")):
+        raise NotFound
+    if route.who is Who.OPERATOR and not caller.is_operator:
+        raise Forbidden(FOR_THE_OPERATOR)
+    if caller.at_rest and route.changes:
+        raise Forbidden(AT_REST)
 
 
 def items(found: Sequence[Document], following: str | None = None) -> Response:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from chalicelib.api.edge import Request, Response
+from chalicelib.api.recording import Recording
 from chalicelib.api.services import Services
 from chalicelib.auth.principals import Connection, authenticate_connection
 from chalicelib.directory import deletes, groups, search, users
 from chalicelib.directory.groups import GroupChange
 from chalicelib.directory.tenant import Tenant
-from chalicelib.scim import dialects, messages, patch, validation
+from chalicelib.scim import cursors, dialects, messages, patch, validation
 from chalicelib.scim.catalog import GROUP, USER
 from chalicelib.scim.errors import (
     Forbidden,
@@ -23,14 +24,17 @@ from chalicelib.scim.errors import (
     InvalidValue,
     MethodNotAllowed,
     NotFound,
+    NotImplemented_,
+    UnsupportedMediaType,
 )
 from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.patch import MemberChange
-from chalicelib.scim.preconditions import Precondition, if_match
+from chalicelib.scim.preconditions import Precondition, entity_tags
 from chalicelib.scim.projection import Projection, project
 from chalicelib.scim.schema import Resource, ResourceType
 from chalicelib.storage.items import Document
 from chalicelib.storage.keys import ScimKeys, is_id
+from chalicelib.storage.table import Namespace
 
 MEGABYTE = 1_000_000
 MOST_USER_BYTES = MEGABYTE
@@ -63,9 +67,8 @@ class Call:
 
     @property
     def precondition(self) -> Precondition | None:
-        """The If-Match header; repeated ones are one list (RFC 9110 section 5.3)."""
-        values = self.request.headers.get("if-match", ())
-        return if_match(", ".join(values) if values else None)
+        """The If-Match header."""
+        return entity_tags(self.request.headers.get("if-match", ()))
 
     def projection(self, kind: ResourceType) -> Projection:
         """What of a resource is asked for."""
@@ -85,6 +88,23 @@ def answer(services: Services, offer: Offer, request: Request) -> Response:
     """
     keys = ScimKeys(request.path["connection"])
     rows = services.table.namespace(keys.grants(), services.deadline())
+    recording = Recording.of(services, rows, keys, request)
+    connection = recording.admission(lambda: _admitted(services, rows, keys, request))
+    tenant = Tenant(
+        rows=rows,
+        keys=keys,
+        base_url=f"{request.base_url}/scim/v2/{keys.connection}",
+        default_role=connection.default_role,
+        token_id=connection.token_id,
+        request_id=request.request_id,
+        most_members=connection.plan.max_members_a_request,
+    )
+    call = Call(request, tenant, connection)
+    return recording.answer(tenant, connection, lambda: _offered(offer, call))
+
+
+def _admitted(services: Services, rows: Namespace, keys: ScimKeys, request: Request) -> Connection:
+    """Tell which connection calls, and that it does not call too often."""
     connection = authenticate_connection(
         rows,
         services.secrets,
@@ -95,18 +115,13 @@ def answer(services: Services, offer: Offer, request: Request) -> Response:
     )
     if connection.plan.rate is not None:
         services.buckets.take(connection.id, connection.plan.rate)
-    if request.method not in offer:
+    return connection
+
+
+def _offered(offer: Offer, call: Call) -> Response:
+    if call.request.method not in offer:
         raise MethodNotAllowed(*offer)
-    tenant = Tenant(
-        rows=rows,
-        keys=keys,
-        base_url=f"{request.base_url}/scim/v2/{keys.connection}",
-        default_role=connection.default_role,
-        token_id=connection.token_id,
-        request_id=request.request_id,
-        most_members=connection.plan.max_members_a_request,
-    )
-    return offer[request.method](Call(request, tenant, connection))
+    return offer[call.request.method](call)
 
 
 # --- users ------------------------------------------------------------------------------------
@@ -114,7 +129,12 @@ def answer(services: Services, offer: Offer, request: Request) -> Response:
 
 def list_users(call: Call) -> Response:
     """GET /Users (section 3.4.2)."""
-    return _listed(call, USER, "groups", search.users)
+    return _listed(call, USERS, call.request.query)
+
+
+def search_users(call: Call) -> Response:
+    """POST /Users/.search (section 3.4.3)."""
+    return _listed(call, USERS, messages.parse_search(_body(call, MOST_USER_BYTES)))
 
 
 def create_user(call: Call) -> Response:
@@ -128,7 +148,7 @@ def get_user(call: Call) -> Response:
     """GET /Users/{id} (section 3.4.1)."""
     projection = call.projection(USER)
     found = users.get(call.tenant, call.id, with_groups=projection.wants("groups"))
-    return _resource(found, USER, projection)
+    return _unless_known(call, found) or _resource(found, USER, projection)
 
 
 def replace_user(call: Call) -> Response:
@@ -166,7 +186,12 @@ def delete_user(call: Call) -> Response:
 
 def list_groups(call: Call) -> Response:
     """GET /Groups (section 3.4.2)."""
-    return _listed(call, GROUP, "members", search.groups)
+    return _listed(call, GROUPS, call.request.query)
+
+
+def search_groups(call: Call) -> Response:
+    """POST /Groups/.search (section 3.4.3)."""
+    return _listed(call, GROUPS, messages.parse_search(_body(call, MOST_USER_BYTES)))
 
 
 def create_group(call: Call) -> Response:
@@ -181,7 +206,7 @@ def get_group(call: Call) -> Response:
     """GET /Groups/{id} (section 3.4.1)."""
     projection = call.projection(GROUP)
     found = groups.get(call.tenant, call.id, with_members=projection.wants("members"))
-    return _resource(found, GROUP, projection)
+    return _unless_known(call, found) or _resource(found, GROUP, projection)
 
 
 def replace_group(call: Call) -> Response:
@@ -221,7 +246,7 @@ def list_members(call: Call) -> Response:
     after = call.request.query.get("cursor", "")
     if after and not is_id(after):
         raise InvalidCursor
-    found = groups.members_after(call.tenant, call.id, after, _count(call))
+    found = groups.members_after(call.tenant, call.id, after, _count(call.request.query))
     following = {"nextCursor": found.next} if found.next else {}
     return Response(200, messages.list_response(found.page, found.total, None) | following)
 
@@ -288,10 +313,26 @@ def _one_of(call: Call, found: list[Document]) -> Response:
     raise NotFound
 
 
+def me(_: Call) -> Response:
+    """Any method on /Me (section 3.11).
+
+    Raises:
+        NotImplemented_: always; a connection's token stands for no user.
+    """
+    message = (
+        "/Me stands for the user who calls; a provisioning token stands for none. Use /Users with "
+        "a filter on userName."
+    )
+    raise NotImplemented_(message)
+
+
 # --- what they share --------------------------------------------------------------------------
 
 
 def _body(call: Call, most_bytes: int) -> Document:
+    # RFC 9110 section 8.4: `identity` says that nothing was done to the body.
+    if call.request.header("content-encoding") not in {None, "identity"}:
+        raise UnsupportedMediaType
     return messages.parse_json(call.request.body, most_bytes)
 
 
@@ -303,25 +344,54 @@ def _resource(
     return Response(status, project(resource, kind, projection), headers)
 
 
-def _listed(
-    call: Call,
-    kind: ResourceType,
-    joined: str,
-    find: Callable[[Tenant, search.Query], search.Page],
-) -> Response:
-    projection = call.projection(kind)
-    query = call.request.query
-    node = parse_filter(query["filter"]) if "filter" in query else None
-    start = max(1, _whole_number(query, "startIndex", 1))
-    wanted = search.Query(node, start, _count(call), wide=projection.wants(joined))
-    page = find(call.tenant, wanted)
+def _unless_known(call: Call, resource: Resource) -> Response | None:
+    """Answer 304 where the client has this version already (RFC 7644 section 3.14)."""
+    known = entity_tags(call.request.headers.get("if-none-match", ()))
+    version = resource["meta"]["version"]
+    if known is None or not known.names(version):
+        return None
+    return Response(304, headers={"ETag": version})
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A list of one kind: its attribute that costs reads of its own, and what finds the page."""
+
+    kind: ResourceType
+    joined: str
+    find: Callable[[Tenant, search.Query], search.Page]
+
+
+USERS = _Listing(USER, "groups", search.users)
+GROUPS = _Listing(GROUP, "members", search.groups)
+
+
+def _listed(call: Call, listing: _Listing, query: Mapping[str, str]) -> Response:
+    """Answer a page: by index, or, where `cursor` is asked for, by cursor (RFC 9865)."""
+    kind = listing.kind
+    projection = Projection.parse(query.get("attributes"), query.get("excludedAttributes"), kind)
+    asked = f"{kind.name} {query.get('filter', '')}"
+    wanted = search.Query(
+        filter=parse_filter(query["filter"]) if "filter" in query else None,
+        start=max(1, _whole_number(query, "startIndex", 1)),
+        count=_count(query),
+        wide=projection.wants(listing.joined),
+        after=cursors.read(query["cursor"], asked) if "cursor" in query else None,
+    )
+    page = listing.find(call.tenant, wanted)
+    call.tenant.trace.meet(each["id"] for each in page.resources)
     found = messages.fitting([project(each, kind, projection) for each in page.resources])
-    return Response(200, messages.list_response(found, page.total, start))
+    if wanted.after is None:
+        return Response(200, messages.list_response(found, page.total, wanted.start))
+    document = messages.list_response(found, page.total, None)
+    if found and (page.more or len(found) < len(page.resources)):
+        document["nextCursor"] = cursors.write(found[-1]["id"], asked)
+    return Response(200, document)
 
 
-def _count(call: Call) -> int:
+def _count(query: Mapping[str, str]) -> int:
     """How many resources a page is to have: below 0 counts as 0, above our limit as that."""
-    wanted = _whole_number(call.request.query, "count", messages.DEFAULT_RESULTS)
+    wanted = _whole_number(query, "count", messages.DEFAULT_RESULTS)
     return min(max(0, wanted), messages.MAX_RESULTS)
 
 
@@ -337,6 +407,7 @@ def _whole_number(query: Mapping[str, str], name: str, absent: int) -> int:
 
 RESOURCES: Mapping[str, Offer] = {
     "/Users": {"GET": list_users, "POST": create_user},
+    "/Users/.search": {"POST": search_users},
     "/Users/{id}": {
         "GET": get_user,
         "PUT": replace_user,
@@ -344,6 +415,7 @@ RESOURCES: Mapping[str, Offer] = {
         "DELETE": delete_user,
     },
     "/Groups": {"GET": list_groups, "POST": create_group},
+    "/Groups/.search": {"POST": search_groups},
     "/Groups/{id}": {
         "GET": get_group,
         "PUT": replace_group,
@@ -356,6 +428,7 @@ RESOURCES: Mapping[str, Offer] = {
     "/ResourceTypes/{id}": {"GET": resource_type},
     "/Schemas": {"GET": schemas},
     "/Schemas/{id}": {"GET": schema},
+    "/Me": dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), me),
 }
 
 

@@ -8,6 +8,7 @@ from chalice.app import Blueprint
 from chalice.app import Response as ChaliceResponse
 
 from chalicelib.api import edge, protocol
+from chalicelib.api.bulk import bulk
 from chalicelib.api.services import Services
 from chalicelib.scim.errors import ScimError
 from chalicelib.scim.messages import error_body
@@ -19,7 +20,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 def routes(services: Services) -> Blueprint:
     """Make the blueprint of all SCIM routes."""
     blueprint = Blueprint(__name__)
-    for path, offer in protocol.spellings():
+    for path, offer in [*protocol.spellings(), ("/Bulk", {"POST": bulk})]:
         _register(blueprint, services, path, offer)
     return blueprint
 

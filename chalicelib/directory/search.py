@@ -8,6 +8,7 @@ never cut and never wrongly empty.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
@@ -15,16 +16,25 @@ from typing import TypeVar
 
 from chalicelib.directory.planning import equalities, uses
 from chalicelib.directory.representation import group_resource, user_resource
-from chalicelib.directory.rows import UserRows, groups_by_id, read_group, read_user, users_of
 from chalicelib.directory.tenant import Tenant
 from chalicelib.scim.catalog import GROUP, USER
-from chalicelib.scim.errors import Busy, InvalidFilter, TooMany
+from chalicelib.scim.errors import InvalidFilter, TooMany
 from chalicelib.scim.filters import Filter
 from chalicelib.scim.matching import compile_filter
 from chalicelib.scim.schema import Resource
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.items import Group, group_of
-from chalicelib.storage.keys import FIRST, LAST, Key, Kind, Range, is_id
+from chalicelib.storage.keys import FIRST, LAST, Kind, Range, is_id
+from chalicelib.storage.rows import (
+    UserRows,
+    group_by_name,
+    groups_by_id,
+    read_user,
+    user_by_name,
+    users_by_email,
+    users_by_external_id,
+    users_of,
+)
 
 T = TypeVar("T")
 
@@ -33,31 +43,34 @@ MOST_RESOURCES = 10_000
 MOST_ROWS = 100_000
 MOST_MEMBERS = 5_000
 
-# A lock may change hands between its read and the read of its owner; then both are read again.
-LOCK_READS = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a client asks for: filter, 1-based start, count; `wide`: with groups or members."""
+    """What a client asks for; `wide`: with groups or members.
+
+    A page begins at the 1-based `start`, or, by cursor, behind the id `after` ("": at the
+    beginning).
+    """
 
     filter: Filter | None
     start: int
     count: int
     wide: bool = True
+    after: str | None = None
 
-    @property
-    def window(self) -> slice:
-        """The part of a whole result that is asked for."""
-        return slice(self.start - 1, self.start - 1 + self.count)
+    def window(self, ids: Sequence[str]) -> slice:
+        """Tell which part of a whole result, by its sorted ids, is asked for."""
+        first = self.start - 1 if self.after is None else bisect_right(ids, self.after)
+        return slice(first, first + self.count)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The resources asked for, and how many there are in all."""
+    """The resources asked for, how many there are in all, and whether others follow them."""
 
     resources: Sequence[Resource]
     total: int
+    more: bool
 
 
 # --- users ------------------------------------------------------------------------------------
@@ -77,30 +90,51 @@ def users(tenant: Tenant, query: Query) -> Page:
     rows = list(_user_candidates(tenant, query.filter))
     seen = _represented_users(tenant, rows, with_groups=with_groups)
     hits = [row for row, resource in zip(rows, seen, strict=True) if holds(resource)]
-    page = _represented_users(tenant, hits[query.window], with_groups=query.wide)
-    return Page(page, len(hits))
+    hits.sort(key=lambda row: row.user.id)
+    window = query.window([row.user.id for row in hits])
+    page = _represented_users(tenant, hits[window], with_groups=query.wide)
+    return Page(page, len(hits), more=window.stop < len(hits))
 
 
 def _page_of_users(tenant: Tenant, query: Query) -> Page:
-    total, low, skip = _position(tenant, "U", query.start)
-    if query.count == 0 or query.start > total:
-        return Page((), total)
+    place = _place(tenant, "U", query)
+    if query.count == 0 or place.low == LAST:
+        return Page((), place.total, more=False)
     # One row more than is asked for: a user is complete when the next one begins.
     items = tenant.rows.query(
-        Range(tenant.keys.users, low, LAST), page=min(skip + query.count, total) + 1
+        Range(tenant.keys.users, place.low, LAST),
+        page=min(place.skip + query.count, place.total) + 1,
     )
-    rows = list(islice(users_of(items), skip, skip + query.count))
-    return Page(_represented_users(tenant, rows, with_groups=query.wide), total)
+    rows = list(islice(users_of(items), place.skip, place.skip + query.count + place.ahead))
+    page = _represented_users(tenant, rows[: query.count], with_groups=query.wide)
+    return Page(page, place.total, more=len(rows) > query.count)
 
 
-def _position(tenant: Tenant, kind: Kind, start: int) -> tuple[int, str, int]:
-    """Count all, and tell from which key on and how many rows further a page starts."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page begins: from which key on, how many rows further; how many more to look at.
+
+    By cursor one resource more than asked for is read: it tells whether there is a next page.
+    """
+
+    total: int
+    low: str
+    skip: int
+    ahead: int
+
+
+def _place(tenant: Tenant, kind: Kind, query: Query) -> _Place:
+    """Count all, exactly, and tell where the page begins; LAST where it lies behind the end."""
     counters = list(tenant.rows.query(tenant.keys.counters(kind)))
     ends = list(accumulate(item["n"] for item in counters))
+    total = ends[-1] if ends else 0
+    if query.after is not None:
+        return _Place(total, query.after + LAST if query.after else FIRST, 0, 1)
     for item, end in zip(counters, ends, strict=True):
-        if end >= start:
-            return ends[-1], item["SK"].partition("#")[2], start - 1 - (end - item["n"])
-    return (ends[-1] if ends else 0), LAST, 0
+        if end >= query.start:
+            skip = query.start - 1 - (end - item["n"])
+            return _Place(total, item["SK"].partition("#")[2], skip, 0)
+    return _Place(total, LAST, 0, 0)
 
 
 def _represented_users(
@@ -128,27 +162,16 @@ def _user_by_id(tenant: Tenant, uid: str) -> Iterable[UserRows]:
 
 
 def _user_by_name(tenant: Tenant, name: str) -> Iterable[UserRows]:
-    key = tenant.keys.user_name(name)
-    for owner in _owners(tenant, key, "uid"):
-        found = read_user(tenant, owner)
-        if found and tenant.keys.user_name(found.user.document["userName"]) == key:
-            return [found]
-    return []
+    found = user_by_name(tenant, name)
+    return [found] if found else []
 
 
 def _users_by_external_id(tenant: Tenant, value: str) -> Iterable[UserRows]:
-    return _indexed_users(tenant, tenant.keys.external_id(value, FIRST))
+    return _bounded(users_by_external_id(tenant, value))
 
 
 def _users_by_email(tenant: Tenant, value: str) -> Iterable[UserRows]:
-    return _indexed_users(tenant, tenant.keys.email(value, FIRST))
-
-
-def _indexed_users(tenant: Tenant, first: Key) -> Iterator[UserRows]:
-    for item in _bounded(tenant.rows.query(Range(first.pk, FIRST, LAST))):
-        found = read_user(tenant, item["SK"])
-        if found:
-            yield found
+    return _bounded(users_by_email(tenant, value))
 
 
 USER_KEYS: Mapping[str, Callable[[Tenant, str], Iterable[UserRows]]] = {
@@ -181,21 +204,25 @@ def groups(tenant: Tenant, query: Query) -> Page:
         TooMany: no term of the filter has a key and there are more teams than one answer reads.
     """
     if query.filter is None:
-        rows, total = _page_of_groups(tenant, query)
+        rows, total, more = _page_of_groups(tenant, query)
     else:
         hits = _matching_groups(tenant, query.filter)
-        rows, total = hits[query.window], len(hits)
-    return Page(_represented_groups(tenant, rows, with_members=query.wide), total)
+        window = query.window([group.id for group in hits])
+        rows, total, more = hits[window], len(hits), window.stop < len(hits)
+    page = _represented_groups(tenant, rows, with_members=query.wide)
+    return Page(page, total, more=more or len(page) < len(rows))
 
 
-def _page_of_groups(tenant: Tenant, query: Query) -> tuple[list[Group], int]:
-    total, low, skip = _position(tenant, "G", query.start)
-    if query.count == 0 or query.start > total:
-        return [], total
+def _page_of_groups(tenant: Tenant, query: Query) -> tuple[list[Group], int, bool]:
+    place = _place(tenant, "G", query)
+    if query.count == 0 or place.low == LAST:
+        return [], place.total, False
+    last = place.skip + query.count + place.ahead
     items = tenant.rows.query(
-        Range(tenant.keys.groups, low, LAST), page=min(skip + query.count, total)
+        Range(tenant.keys.groups, place.low, LAST), page=min(last, place.total + place.ahead)
     )
-    return [group_of(item) for item in islice(items, skip, skip + query.count)], total
+    rows = [group_of(item) for item in islice(items, place.skip, last)]
+    return rows[: query.count], place.total, len(rows) > query.count
 
 
 def _represented_groups(
@@ -239,11 +266,12 @@ def _matching_groups(tenant: Tenant, node: Filter) -> list[Group]:
     named = _named_members(node)
     candidates = list(_group_candidates(tenant, node, named))
     members = _known_members(tenant, candidates, named)
-    return [
+    hits = [
         each.group
         for each in candidates
         if holds(group_resource(tenant, each.group, sorted(members[each.group.id])))
     ]
+    return sorted(hits, key=lambda group: group.id)
 
 
 def _named_members(node: Filter) -> frozenset[str]:
@@ -303,12 +331,8 @@ def _group_by_id(tenant: Tenant, gid: str, named: frozenset[str]) -> Iterable[_C
 
 
 def _group_by_name(tenant: Tenant, name: str) -> Iterable[_Candidate]:
-    key = tenant.keys.group_name(name)
-    for owner in _owners(tenant, key, "gid"):
-        group = read_group(tenant, owner)
-        if group and tenant.keys.group_name(group.document["displayName"]) == key:
-            return [_Candidate(group)]
-    return []
+    group = group_by_name(tenant, name)
+    return [_Candidate(group)] if group else []
 
 
 def _groups_by_external_id(tenant: Tenant, value: str) -> Iterable[_Candidate]:
@@ -332,20 +356,6 @@ GROUP_KEYS: Mapping[str, Callable[[Tenant, str], Iterable[_Candidate]]] = {
 
 
 # --- both -------------------------------------------------------------------------------------
-
-
-def _owners(tenant: Tenant, lock: Key, attribute: str) -> Iterator[str]:
-    """Yield who holds a name; again where the caller finds that the holder let go of it.
-
-    Raises:
-        Busy: it changed hands at every read.
-    """
-    for _ in range(LOCK_READS):
-        row = tenant.rows.get(lock)
-        if row is None:
-            return
-        yield row[attribute]
-    raise Busy
 
 
 def _bounded_rows(tenant: Tenant, pk: str) -> Iterator[Item]:

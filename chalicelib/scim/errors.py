@@ -19,6 +19,7 @@ scimType (RFC 7644 table 9) and a default text; `detail` says what to mend and w
     +-- NotFound                404
     +-- MethodNotAllowed        405, with Allow
     +-- Uniqueness              409 uniqueness
+    +-- BulkConflict            409
     +-- PreconditionFailed      412
     +-- PayloadTooLarge         413
     +-- UnsupportedMediaType    415
@@ -116,7 +117,16 @@ class InvalidValue(BadRequest):
     default = "A value is missing or not valid."
 
 
-class Unauthorized(ScimError):
+class _TurnedAway(ScimError):
+    """A request that is not let in; `reason` is for the connection's health, never answered."""
+
+    def __init__(self, detail: str | None = None, *, reason: str | None = None) -> None:
+        """Take the text for the client, and the reason in a word for the admin."""
+        self.reason = reason
+        super().__init__(detail)
+
+
+class Unauthorized(_TurnedAway):
     """One text for everything unknown, so that nothing can be learnt from it."""
 
     status = 401
@@ -131,7 +141,7 @@ class Unauthorized(ScimError):
         return {"WWW-Authenticate": 'Bearer realm="passerelle"'}
 
 
-class Forbidden(ScimError):
+class Forbidden(_TurnedAway):
     """The token is right, but the connection may not be used now; says why."""
 
     status = 403
@@ -170,6 +180,19 @@ class Uniqueness(ScimError):
     default = "The value is in use by another resource."
 
 
+class BulkConflict(ScimError):
+    """A bulk operation refers to what was not created (RFC 7644 section 3.7.1)."""
+
+    status = 409
+
+    def __init__(self, bulk_id: str) -> None:
+        """Take the bulkId that stands for nothing."""
+        super().__init__(
+            f'bulkId "{bulk_id}" stands for no resource: no operation of this request bears it, '
+            "the one that does has failed, or the two refer to each other in a circle."
+        )
+
+
 class PreconditionFailed(ScimError):
     """If-Match names a version that is not the present one (RFC 7644 section 3.14)."""
 
@@ -191,7 +214,7 @@ class UnsupportedMediaType(ScimError):
     default = "Send the body as application/scim+json or application/json, uncompressed."
 
 
-class TooManyRequests(ScimError):
+class TooManyRequests(_TurnedAway):
     """This connection calls more often than its plan allows (RFC 6585 section 4)."""
 
     status = 429
@@ -201,7 +224,8 @@ class TooManyRequests(ScimError):
         self.seconds = max(1, seconds)
         super().__init__(
             "This connection makes more requests than its plan allows; "
-            f"repeat the request after {self.seconds} s."
+            f"repeat the request after {self.seconds} s.",
+            reason="rate",
         )
 
     @property

@@ -13,9 +13,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from chalicelib.scim import catalog
 from chalicelib.scim.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
@@ -24,6 +24,9 @@ from chalicelib.scim.schema import ResourceType, Schema
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
 LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+BULK_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+BULK_RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 PROVIDER_URN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
 RESOURCE_TYPE_URN = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
 
@@ -31,12 +34,25 @@ MAX_RESULTS = 1_000
 DEFAULT_RESULTS = 100
 MAX_OPERATIONS = 2_000
 MAX_DEPTH = 32
+MAX_BULK_OPERATIONS = 500
+MAX_BULK_BYTES = 1_000_000
 # Lambda answers with 6 MB at most; the rest is for the envelope that API Gateway's event adds.
 MAX_ANSWER_BYTES = 5_500_000
 
 Document = dict[str, Any]
 
 Op = Literal["add", "replace", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkOperation:
+    """One operation of a bulk request: RFC 7644 section 3.7."""
+
+    method: str
+    path: str
+    bulk_id: str | None
+    data: Any
+    version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +101,7 @@ def parse_patch(body: Mapping[str, Any]) -> tuple[RawOperation, ...]:
         InvalidSyntax: no operation, an unknown `op`, another message's `schemas`.
         PayloadTooLarge: more operations than `MAX_OPERATIONS`.
     """
-    try:
-        message = _PatchOp.model_validate(_fold_keys(body))
-    except ValidationError as error:
-        raise _misread(error) from None
-    if message.schemas and PATCH_URN.lower() not in (urn.lower() for urn in message.schemas):
-        raise InvalidSyntax(f"schemas: a PATCH is a message of {PATCH_URN}.")
+    message = _read_message(_PatchOp, body, PATCH_URN, "section 3.5.2")
     if not message.operations:
         raise InvalidSyntax("Operations: at least one is due (RFC 7644 section 3.5.2).")
     return tuple(_raw(operation) for operation in message.operations)
@@ -193,6 +204,59 @@ def _lower(word: Any) -> Any:
     return word.lower() if isinstance(word, str) else word
 
 
+def _upper(word: Any) -> Any:
+    return word.upper() if isinstance(word, str) else word
+
+
+class _Message(BaseModel):
+    """What the messages of RFC 7644 share; unknown keys are ignored, keys come in any case."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    schemas: list[str] | None = None
+
+
+M = TypeVar("M", bound=_Message)
+
+
+def _read_message(model: type[M], body: Mapping[str, Any], urn: str, section: str) -> M:
+    try:
+        message = model.model_validate(_fold_keys(body))
+    except ValidationError as error:
+        raise _misread(error, section) from None
+    if message.schemas and urn.lower() not in (each.lower() for each in message.schemas):
+        raise InvalidSyntax(f"schemas: this is to be a message of {urn}.")
+    return message
+
+
+class _SearchRequest(_Message):
+    attributes: list[str] = []
+    excludedattributes: list[str] = []
+    filter: str | None = None
+    cursor: str | None = None
+    startindex: int | None = None
+    count: int | None = None
+
+
+def _digits(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+class _BulkOperation(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    method: Annotated[Literal["POST", "PUT", "PATCH", "DELETE"], BeforeValidator(_upper)]
+    path: str
+    bulkid: str | None = None
+    data: Any = None
+    version: str | None = None
+
+
+class _BulkRequest(_Message):
+    failonerrors: Annotated[int, Field(ge=1)] | None = None
+    operations: list[Annotated[_BulkOperation, BeforeValidator(_fold_keys)]] = []
+
+
 class _Operation(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
@@ -201,10 +265,7 @@ class _Operation(BaseModel):
     value: Any = None
 
 
-class _PatchOp(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    schemas: list[str] | None = None
+class _PatchOp(_Message):
     operations: Annotated[
         list[Annotated[_Operation, BeforeValidator(_fold_keys)]], BeforeValidator(_few)
     ] = []
@@ -215,12 +276,51 @@ def _raw(operation: _Operation) -> RawOperation:
     return RawOperation(operation.op, operation.path or None, operation.value, has_value)
 
 
-def _misread(error: ValidationError) -> InvalidSyntax:
+def _misread(error: ValidationError, section: str) -> InvalidSyntax:
     """Say where a message is wrong, in the RFC's spelling and without repeating its content."""
     first = error.errors()[0]
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
     where = where.removeprefix(".").replace("operations", "Operations")
-    return InvalidSyntax(f"{where}: {first['msg']} (RFC 7644 section 3.5.2).")
+    return InvalidSyntax(f"{where}: {first['msg']} (RFC 7644 {section}).")
+
+
+def parse_search(body: Mapping[str, Any]) -> dict[str, str]:
+    """Read a search request as the query parameters that it stands for: RFC 7644 section 3.4.3.
+
+    Raises:
+        InvalidSyntax: a parameter of another type, another message's `schemas`.
+    """
+    message = _read_message(_SearchRequest, body, SEARCH_URN, "section 3.4.3")
+    found = {
+        "attributes": ",".join(message.attributes) or None,
+        "excludedAttributes": ",".join(message.excludedattributes) or None,
+        "filter": message.filter,
+        "cursor": message.cursor,
+        "startIndex": _digits(message.startindex),
+        "count": _digits(message.count),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def parse_bulk(body: Mapping[str, Any]) -> tuple[tuple[BulkOperation, ...], int | None]:
+    """Read a bulk request: its operations, and after how many errors to stop (None: never).
+
+    Raises:
+        InvalidSyntax: no operation, an unknown method, another message's `schemas`.
+        PayloadTooLarge: more operations than `MAX_BULK_OPERATIONS`.
+    """
+    message = _read_message(_BulkRequest, body, BULK_URN, "section 3.7")
+    if not message.operations:
+        raise InvalidSyntax("Operations: at least one is due (RFC 7644 section 3.7).")
+    if len(message.operations) > MAX_BULK_OPERATIONS:
+        raise PayloadTooLarge(
+            f"{len(message.operations):,} operations, at most {MAX_BULK_OPERATIONS:,} are taken."
+        )
+    operations = tuple(
+        BulkOperation(op.method, op.path, op.bulkid, op.data, op.version)
+        for op in message.operations
+    )
+    return operations, message.failonerrors
 
 
 # -- Writing
@@ -252,6 +352,11 @@ def list_response(resources: Sequence[Document], total: int, start_index: int | 
     }
 
 
+def bulk_response(operations: Sequence[Document]) -> Document:
+    """Write the answer of a bulk request: RFC 7644 section 3.7."""
+    return {"schemas": [BULK_RESPONSE_URN], "Operations": list(operations)}
+
+
 def fitting(resources: Sequence[Document]) -> Sequence[Document]:
     """Leave out from the end what one answer cannot hold; at least one stays.
 
@@ -270,13 +375,17 @@ def service_provider_config(base_url: str) -> Document:
     return {
         "schemas": [PROVIDER_URN],
         "patch": {"supported": True},
-        "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+        "bulk": {
+            "supported": True,
+            "maxOperations": MAX_BULK_OPERATIONS,
+            "maxPayloadSize": MAX_BULK_BYTES,
+        },
         "filter": {"supported": True, "maxResults": MAX_RESULTS},
         "changePassword": {"supported": False},
         "sort": {"supported": False},
         "etag": {"supported": True},
         "pagination": {
-            "cursor": False,
+            "cursor": True,
             "index": True,
             "defaultPaginationMethod": "index",
             "defaultPageSize": DEFAULT_RESULTS,

@@ -1,4 +1,4 @@
-"""If-Match: which version a client means to change. RFC 7644 section 3.14, RFC 9110 13.1.1.
+"""If-Match and If-None-Match: which version a client means. RFC 7644 section 3.14, RFC 9110 13.1.
 
 Versions are weak and compared by what stands between the quotes.
 """
@@ -18,23 +18,30 @@ class Precondition:
 
     tags: frozenset[str]
 
+    def names(self, version: str) -> bool:
+        """Tell whether the present version, as an ETag, is one of them."""
+        return not self.tags or _opaque(version) in self.tags
+
     def require(self, version: str) -> None:
         """Check the present version, as an ETag.
 
         Raises:
             PreconditionFailed: it is none of them.
         """
-        if self.tags and _opaque(version) not in self.tags:
+        if not self.names(version):
             raise PreconditionFailed
 
 
-def if_match(header: str | None) -> Precondition | None:
-    """Read an If-Match header: `*`, or entity tags, weak or strong; None where there is none.
+def entity_tags(values: tuple[str, ...]) -> Precondition | None:
+    """Read a header of entity tags: `*`, or some, weak or strong; None where there is none.
+
+    A repeated header is one list (RFC 9110 section 5.3).
 
     Raises:
         BadRequest: it is neither.
     """
-    if header is None:
+    header = ", ".join(values)
+    if not values:
         return None
     if header.strip() == ANY_VERSION:
         return Precondition(frozenset())
@@ -44,6 +51,6 @@ def if_match(header: str | None) -> Precondition | None:
 def _opaque(tag: str) -> str:
     text = tag.removeprefix("W/")
     if len(text) < 3 or text[0] != '"' or text[-1] != '"':  # noqa: PLR2004 - quotes and a character
-        message = 'If-Match takes `*` or versions as they were sent, for example W/"3".'
+        message = 'If-Match and If-None-Match take `*` or versions as they were sent: W/"3".'
         raise BadRequest(message)
     return text[1:-1]

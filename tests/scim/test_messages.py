@@ -246,7 +246,7 @@ def test_the_provider_claims_what_it_does():
 
     assert claims == {
         "patch": True,
-        "bulk": False,
+        "bulk": True,
         "filter": True,
         "changePassword": False,
         "sort": False,
@@ -254,7 +254,7 @@ def test_the_provider_claims_what_it_does():
     }
     assert config["filter"]["maxResults"] == 1_000
     assert config["pagination"] == {
-        "cursor": False,
+        "cursor": True,
         "index": True,
         "defaultPaginationMethod": "index",
         "defaultPageSize": 100,
