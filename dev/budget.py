@@ -86,6 +86,10 @@ CLOSING = (
     "when the team is gone for every reader, the rest takes at least two calls and 2 WCU: its "
     "members are asked for, and the operation's row is deleted"
 )
+DECLARED = (
+    "who works on a declared change reads its ids back, first or after a crash alike: two calls "
+    "more than the fewest possible"
+)
 PAGES = (
     "rows are asked for by the number of users, and the rows of their teams lie between them: "
     "a second Query reads twice as many, so up to half of them are read in vain"
@@ -154,6 +158,15 @@ BUDGET: Sequence[Line] = (
         "1 RCU for each 45 members",
         scene=partial(do.with_team_of, 100),
     ),
+    Line(
+        "GET 100 of a team's 1,000 members",
+        do.list_members,
+        {GET: 1, QUERY: 1},
+        4,
+        0,
+        "1 RCU for each 45 members of the page",
+        scene=large_team,
+    ),
     Line("filter displayName eq", do.find_group_by_name, {GET: 2}, 2, 0, flat=True),
     Line(
         "filter members.value eq, in 3 teams",
@@ -188,6 +201,24 @@ BUDGET: Sequence[Line] = (
         0,
         200,
         "4 WCU a member of the change",
+    ),
+    Line(
+        "PATCH team: add 100 members",
+        partial(do.add_members, count=100),
+        {BATCH_GET: 2, TRANSACT: 7, QUERY: 2, BATCH_WRITE: 1},
+        202,
+        630,
+        "2 BatchGets for each 100 members of the change, 1 Transact for each 32",
+        note=DECLARED,
+    ),
+    Line(
+        "PATCH team: remove 100 members",
+        partial(do.remove_members, count=100),
+        {TRANSACT: 6, QUERY: 2, BATCH_GET: 1, BATCH_WRITE: 1},
+        102,
+        426,
+        "1 BatchGet for each 100 members of the change, 1 Transact for each 49",
+        note=DECLARED,
     ),
     Line("PATCH team: add who is there", do.add_member_again, WRITE, 0, 10, flat=True),
     Line(

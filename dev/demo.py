@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ TOKEN = {"name": "make run"}
 
 
 class DemoFailed(Exception):
-    """An admin route refused; says which and why."""
+    """An admin route refused, or nothing runs; says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,37 @@ def create(admin: Admin, identity_provider: str = "other") -> Demo:
     return Demo(organisation, connection["id"], connection["scim_url"], token)
 
 
+def running(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Read what the server that runs in LOCAL_DIR has written.
+
+    Raises:
+        DemoFailed: none runs there.
+    """
+    path = DemoFile(Path(environment.get("LOCAL_DIR") or ".local")).path
+    if not path.exists():
+        raise DemoFailed(f"there is no {path}. Start the server first: make run")
+    described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return described
+
+
+def beside(described: Mapping[str, Any], identity_provider: str) -> Demo:
+    """Make an organisation with an empty connection on the server that `running` describes.
+
+    Raises:
+        DemoFailed: an admin route refused.
+    """
+    admin = Admin(described["admin_url"], described["operator_key"])
+    made = create(admin, identity_provider)
+    return replace(made, scim_url=_at_the_server(admin, made.connection))
+
+
+def _at_the_server(admin: Admin, connection: str) -> str:
+    """The public address may lead to the server later only, when a tunnel stands."""
+    return f"{admin.url.removesuffix('/admin')}/scim/v2/{connection}"
+
+
 def _is_accepted(admin: Admin, connection: str, token: str) -> bool:
-    # Asked at the server itself: `scim_url` may be a public address that leads here later.
-    url = f"{admin.url.removesuffix('/admin')}/scim/v2/{connection}/ServiceProviderConfig"
+    url = f"{_at_the_server(admin, connection)}/ServiceProviderConfig"
     answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
     return answer.status_code != HTTPStatus.UNAUTHORIZED
 

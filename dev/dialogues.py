@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -94,7 +94,7 @@ def play(dialogue: Dialogue, send: Send) -> list[str]:
     known: dict[str, str] = {}
     for number, step in enumerate(dialogue.steps, start=1):
         answer = send(_request(step, known))
-        faults = [*_faults(step, answer, known), *_caught(step, answer, known)]
+        faults = [*_faults(step, answer, known)] or [*_caught(step, answer, known)]
         if faults:
             where = f"step {number}, {step.method} {_filled(step.path, known)}"
             return [f"{where}: {fault}" for fault in faults]
@@ -173,10 +173,14 @@ def _breaches(answer: Answer) -> Iterator[str]:
 def _nulls(value: Any, path: str) -> Iterator[str]:
     if value is None:
         yield path
-    parts = value.items() if isinstance(value, dict) else ()
-    parts = enumerate(value) if isinstance(value, list) else parts
-    for key, each in parts:
+    for key, each in _parts(value):
         yield from _nulls(each, f"{path}.{key}".lstrip("."))
+
+
+def _parts(value: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
 
 
 # --- comparison --------------------------------------------------------------------------------

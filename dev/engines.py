@@ -48,14 +48,14 @@ def running(directory: Path, interpreter: Path = INTERPRETER) -> Iterator[Engine
         EngineFailed: it is not installed, ended at once, or gave no answer in 30 s.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
+    port = free_port()
     with _held(directory) as lock:
         process = _start(directory, interpreter, port, lock)
     try:
         _wait_until_ready(process, port, directory / "engine.log")
         yield Engine(f"http://{HOST}:{port}", process)
     finally:
-        _stop(process)
+        stop(process)
 
 
 @contextmanager
@@ -79,7 +79,8 @@ def _is_free(lock: TextIO) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a port that nobody listens on."""
     with socket.create_server((HOST, 0)) as probe:
         return int(probe.getsockname()[1])
 
@@ -142,7 +143,8 @@ def _answers(port: int) -> bool:
         connection.close()
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Let a process end by the pipe that it reads; after 60 s by force."""
     if process.stdin:
         process.stdin.close()  # the sign to save and end, see engine_process.py
     try:

@@ -52,6 +52,11 @@ class Environment:
 ENVIRONMENTS = {
     "app": Environment(".venv", ("requirements-dev.txt", "requirements.txt")),
     "engine": Environment(".venv-engine", ("dev/engine-requirements.txt",)),
+    "emulator": Environment(
+        ".venv-emulator",
+        ("tests/deploy/emulator-requirements.txt", "dev/engine-requirements.txt"),
+    ),
+    "lambda": Environment(".venv-lambda", ("tests/deploy/lambda-requirements.txt",)),
 }
 
 

@@ -23,16 +23,27 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from chalice.app import Chalice
 
-from chalicelib.scim.errors import InternalError, NotFound, PayloadTooLarge, ScimError
+from chalicelib.scim.errors import (
+    Busy,
+    InternalError,
+    NotFound,
+    PayloadTooLarge,
+    ScimError,
+    Unavailable,
+)
 from chalicelib.scim.messages import error_body
 
 MAX_BODY = 10 * 1024 * 1024
 
 # The gateway's own answers by AWS's names of their types. A gateway response cannot tell one path
-# from another, so all of them are SCIM Error bodies.
+# from another, so all of them are SCIM Error bodies. Some are AWS's alone: too much for the
+# stage, a function that did not answer in time or not at all.
 REFUSALS: Mapping[str, ScimError] = {
     "MISSING_AUTHENTICATION_TOKEN": NotFound("There is no such path, or not with this method."),
     "REQUEST_TOO_LARGE": PayloadTooLarge("The body is larger than the 10 MB of API Gateway."),
+    "THROTTLED": Busy("Too many requests reach this deployment at once. Repeat it later."),
+    "INTEGRATION_TIMEOUT": Unavailable("The service did not answer in time. Repeat it."),
+    "INTEGRATION_FAILURE": Unavailable("The service does not answer. Repeat it."),
     "DEFAULT_5XX": InternalError(),
 }
 

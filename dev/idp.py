@@ -13,11 +13,12 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
 import requests
+
+from dev import demo
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -219,12 +220,12 @@ def cleaning_up(provider: Provider) -> Iterator[None]:
 
 def main() -> int:
     """Play on the demo that LOCAL_DIR describes; 0 when every answer was right."""
-    file = Path(os.environ.get("LOCAL_DIR") or ".local") / "demo.json"
-    if not file.exists():
-        print(f"make idp: there is no {file}. Start the server first: make run", file=sys.stderr)
+    try:
+        described = demo.running(os.environ)
+    except demo.DemoFailed as reason:
+        print(f"make idp: {reason}", file=sys.stderr)
         return 1
-    demo = json.loads(file.read_text(encoding="utf-8"))
-    provider = Provider(demo["scim_url"], demo["token"])
+    provider = Provider(described["scim_url"], described["token"])
     print(f"Tenant URL {provider.scim_url}")
     try:
         with cleaning_up(provider):

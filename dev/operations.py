@@ -6,7 +6,7 @@ Each function prepares, uncounted, what its operation needs, and gives back the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -53,8 +53,18 @@ class Scene:
         return str(users.create(self.set, document(self.set))["id"])
 
     def users(self, count: int) -> frozenset[str]:
-        """Add users."""
-        return frozenset(self.user() for _ in range(count))
+        """Add users as rows alone: changes of a team ask for no more of them."""
+        uids = [self.set.clock.new_id() for _ in range(count)]
+        write(self.set.rows.table, [_user(self.set, uid) for uid in uids])
+        return frozenset(uids)
+
+    def join(self, uids: Iterable[str]) -> None:
+        """Make users members of the team."""
+        joined = list(uids)
+        rows = [row for uid in joined for row in _membership(self.set, self.team, uid)]
+        write(self.set.rows.table, rows)
+        size = Update(self.set.keys.group(self.team), add={"n": len(joined)})
+        self.set.rows.commit([size])
 
     def group(self, uids: frozenset[str] = frozenset()) -> str:
         """Add a team with these members."""
@@ -66,10 +76,6 @@ class Scene:
         for _ in range(count):
             self.group(frozenset({uid}))
         return uid
-
-    def change(self, members: MemberChange) -> None:
-        """Change the members of the team."""
-        groups.change(self.set, self.team, GroupChange(None, members))
 
 
 def document(tenant: Tenant) -> Document:
@@ -104,9 +110,7 @@ def with_team_of(size: int) -> Iterator[Scene]:
     """
     with memory() as table:
         scene = _scene(table)
-        uids = [table.clock.new_id() for _ in range(size)]
-        write(table, [row for uid in uids for row in _membership(scene.set, scene.team, uid)])
-        scene.set.rows.commit([Update(scene.set.keys.group(scene.team), add={"n": size})])
+        scene.join(table.clock.new_id() for _ in range(size))
         yield scene
 
 
@@ -281,7 +285,7 @@ def delete_user(scene: Scene, teams: int) -> Act:
 def delete_member(scene: Scene) -> Act:
     """Delete a user who is in the scene's team."""
     uid = scene.user()
-    scene.change(MemberChange(add=frozenset({uid})))
+    scene.join([uid])
     return lambda: deletes.delete_user(scene.measured, uid)
 
 
@@ -331,7 +335,7 @@ def find_groups_of(scene: Scene, teams: int) -> Act:
 def find_membership(scene: Scene) -> Act:
     """Ask whether a user is in the team, as Entra ID does."""
     uid = scene.user()
-    scene.change(MemberChange(add=frozenset({uid})))
+    scene.join([uid])
     return lambda: _one(search.groups, scene, f'id eq "{scene.team}" and members eq "{uid}"')
 
 
@@ -348,15 +352,19 @@ def _change(scene: Scene, members: MemberChange) -> None:
 def remove_members(scene: Scene, count: int) -> Act:
     """Remove members from the team."""
     uids = scene.users(count)
-    for uid in uids:
-        scene.change(MemberChange(add=frozenset({uid})))
+    scene.join(uids)
     return lambda: _change(scene, MemberChange(remove=uids))
+
+
+def list_members(scene: Scene) -> Act:
+    """Read a page of 100 of the team's members."""
+    return lambda: groups.members_after(scene.measured, scene.team, "", 100)
 
 
 def add_member_again(scene: Scene) -> Act:
     """Add a user who is in the team already."""
     uids = scene.users(1)
-    scene.change(MemberChange(add=uids))
+    scene.join(uids)
     return lambda: _change(scene, MemberChange(add=uids))
 
 

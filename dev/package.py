@@ -2,18 +2,22 @@
 
     python -m dev.package dev
 
-Built from a copy of what is shipped, so that no byte code and no file of this working folder
-gets in. The template has the table and the operator key merged in.
+Built from a copy of what is shipped, so that no file of this working folder gets in; then each
+module gets its byte code. build/sam.json is the template for CloudFormation, with all in it that
+Chalice does not make.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from zipfile import ZipFile
+
+from dev import bytecode, template
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
@@ -28,6 +32,7 @@ def main(stage: str) -> int:
     copy_source()
     build(stage)
     archive = BUILD / "deployment.zip"
+    bytecode.add(archive)
     wrong = differences(archive)
     for line in wrong:
         print(f"make package: {line}", file=sys.stderr)
@@ -63,7 +68,9 @@ def build(stage: str) -> None:
     """
     chalice = str(Path(sys.executable).with_name("chalice"))
     command = [chalice, "--project-dir", str(SOURCE), "package"]
-    options = ["--stage", stage, "--merge-template", str(ROOT / ".chalice" / "resources.json")]
+    merged = BUILD / "merged.json"
+    merged.write_text(json.dumps(template.addition(stage), indent=2), encoding="utf-8")
+    options = ["--stage", stage, "--merge-template", str(merged)]
     done = subprocess.run(
         [*command, *options, str(BUILD)],
         env={**os.environ, "AWS_DEFAULT_REGION": REGION, "PYTHONDONTWRITEBYTECODE": "1"},
@@ -84,7 +91,7 @@ def differences(archive: Path) -> list[str]:
         *(f"{name} is packed, but not in requirements.txt" for name in sorted(packed - pins)),
         *(f"{name} is in requirements.txt, but not packed" for name in sorted(pins - packed)),
         *(f"{name} is missing in the archive" for name in sorted(OUR_OWN - tops)),
-        *(f"{name} is byte code of this machine" for name in names if _is_ours(name, ".pyc")),
+        *(f"{name} has no byte code" for name in bytecode.missing(archive)),
     ]
 
 
@@ -95,10 +102,6 @@ def _pins() -> list[tuple[str, str, str]]:
 
 def _plain(name: str) -> str:
     return name.strip().lower().replace("_", "-")
-
-
-def _is_ours(name: str, ending: str) -> bool:
-    return name.partition("/")[0] in OUR_OWN and name.endswith(ending)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 Reads the CloudFormation form and calls boto3 clients that it is given, so it does not know
 whether they reach moto, an emulator or AWS. Repeating it changes nothing and never replaces data.
 It refuses to know what the rows mean and who may read the key.
+
+The table and the key are made everywhere; the queue and the log groups where functions run.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +136,21 @@ def make_secret(secretsmanager: Any, defined: Properties) -> None:
         secretsmanager.create_secret(**defined)
     except secretsmanager.exceptions.ResourceExistsException:
         return
+
+
+def make_queue(sqs: Any, defined: Properties) -> None:
+    """Create the queue, or bring the settings of the existing one to the definition."""
+    url = sqs.create_queue(QueueName=defined["QueueName"])["QueueUrl"]
+    settings = {name: value for name, value in defined.items() if name != "QueueName"}
+    sqs.set_queue_attributes(
+        QueueUrl=url, Attributes={name: json.dumps(value) for name, value in settings.items()}
+    )
+
+
+def make_log_group(logs: Any, defined: Properties) -> None:
+    """Create the log group, or bring the retention of the existing one to the definition."""
+    name = defined["LogGroupName"]
+    # Made before, or by a function that had none yet.
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_group(logGroupName=name)
+    logs.put_retention_policy(logGroupName=name, retentionInDays=defined["RetentionInDays"])

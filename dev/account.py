@@ -1,0 +1,104 @@
+"""The AWS account that the credentials open, and where a deployed stage stands in it.
+
+Reads only. Knows Chalice's record of what it deployed; refuses to know how it is made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dev import resources
+from dev.stages import Stage
+
+
+class NoAccess(Exception):
+    """There are no credentials or no region, or the stage is not there; says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account and a region of it."""
+
+    session: boto3.Session
+    number: str
+
+    @property
+    def region(self) -> str:
+        """Its region."""
+        return str(self.session.region_name)
+
+    def client(self, service: str) -> Any:
+        """Make a client of a service there."""
+        return self.session.client(service)
+
+
+def find_account() -> Account:
+    """Tell whose credentials these are.
+
+    Raises:
+        NoAccess: there is no region, there are none, or they are not valid (any more).
+    """
+    try:
+        session = boto3.Session()
+        if not session.region_name:
+            raise NoAccess("No region is set: export AWS_DEFAULT_REGION=eu-central-1")
+        number = str(session.client("sts").get_caller_identity()["Account"])
+    except (BotoCoreError, ClientError) as refused:
+        raise NoAccess(
+            f"No access to AWS: {refused} Log in (`aws sso login`, AWS_PROFILE=...) until "
+            "`aws sts get-caller-identity` answers; docs/deploy.md says what is needed."
+        ) from None
+    return Account(session, number)
+
+
+def deployed(stage: Stage) -> dict[str, Mapping[str, Any]]:
+    """Read Chalice's record of what it deployed: by its name; empty where there is none."""
+    record = resources.CHALICE / "deployed" / f"{stage.name}.json"
+    if not record.exists():
+        return {}
+    found = json.loads(record.read_text(encoding="utf-8"))["resources"]
+    return {each["name"]: each for each in found}
+
+
+def api_of(stage: Stage) -> str:
+    """Tell the id of a deployed stage's API.
+
+    Raises:
+        NoAccess: it is not deployed from this folder.
+    """
+    record = deployed(stage)
+    if "rest_api" not in record:
+        raise NoAccess(f"stage {stage.name} is not deployed from this folder: make deploy")
+    return str(record["rest_api"]["rest_api_id"])
+
+
+def url_of(stage: Stage, account: Account) -> str:
+    """Tell the address that API Gateway serves a stage at; an emulator has its own.
+
+    Raises:
+        NoAccess: it is not deployed from this folder.
+    """
+    api = api_of(stage)
+    emulator = os.environ.get("AWS_ENDPOINT_URL")
+    if emulator:
+        return f"{emulator}/_aws/execute-api/{api}/{stage.api_stage}"
+    suffix = "amazonaws.com.cn" if account.region.startswith("cn-") else "amazonaws.com"
+    return f"https://{api}.execute-api.{account.region}.{suffix}/{stage.api_stage}"
+
+
+def operator_key(stage: Stage, account: Account) -> str:
+    """Read the operator key.
+
+    Raises:
+        ClientError: there is none, or it may not be read.
+    """
+    name = resources.define({"Stage": stage.name, "OperatorKey": ""})["OperatorKeySecret"]["Name"]
+    secrets = account.client("secretsmanager")
+    return str(secrets.get_secret_value(SecretId=name)["SecretString"])

@@ -1,0 +1,253 @@
+"""Teams: create, read, rename, replace; a version of the document and one of the members."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.directory import groups
+from chalicelib.directory.groups import GroupChange
+from chalicelib.scim.errors import InvalidValue, NotFound, PreconditionFailed, Uniqueness
+from chalicelib.scim.patch import MemberChange
+from tests.directory.builders import (
+    NOBODY,
+    a_group,
+    a_user,
+    change,
+    find_groups,
+    ids,
+    member_ids,
+    rename,
+    some_users,
+)
+from tests.invariants import read_all
+
+
+def version(tenant, gid):
+    """Read a team's version."""
+    return groups.get(tenant, gid, with_members=False)["meta"]["version"]
+
+
+def test_a_created_group_is_read_as_it_was_sent(tenant):
+    """With its members in the order of their ids; display is not kept (B4)."""
+    uids = some_users(tenant, 3)
+
+    created = groups.create(tenant, {"displayName": "Tour"}, frozenset(uids))
+
+    assert created["displayName"] == "Tour"
+    assert created["meta"]["version"] == 'W/"1.0"'
+    assert created["members"] == [
+        {"value": uid, "$ref": f"{tenant.base_url}/Users/{uid}", "type": "User"} for uid in uids
+    ]
+    assert groups.get(tenant, created["id"]) == created
+
+
+def test_a_group_without_members_shows_none(tenant):
+    """RFC 7643 section 2.5: an empty array is an absent attribute."""
+    assert "members" not in groups.create(tenant, {"displayName": "Tour"}, frozenset())
+
+
+@pytest.mark.parametrize("name", ["Tour", "TOUR", "tour"])
+def test_a_name_is_taken_in_every_letter_case(tenant, name):
+    """Entra ID matches teams by name and wants 409 (B1)."""
+    a_group(tenant, "Tour")
+
+    with pytest.raises(Uniqueness, match="displayName"):
+        groups.create(tenant, {"displayName": name}, frozenset())
+
+
+def test_a_group_and_a_user_may_have_one_name(tenant):
+    """Names of users and of teams are apart."""
+    a_user(tenant, userName="tour")
+
+    assert groups.create(tenant, {"displayName": "tour"}, frozenset())["displayName"] == "tour"
+
+
+def test_a_group_with_an_unknown_member_is_refused(tenant):
+    """400 that names the id; nothing is created."""
+    uid = a_user(tenant)
+    before = read_all(tenant.rows.table)
+
+    with pytest.raises(InvalidValue, match=NOBODY):
+        groups.create(tenant, {"displayName": "Tour"}, frozenset({uid, NOBODY}))
+
+    assert read_all(tenant.rows.table) == before
+
+
+def test_an_unknown_member_is_told_before_a_taken_name(tenant):
+    """Both are true; the client mends what it can."""
+    a_group(tenant, "Tour")
+
+    with pytest.raises(InvalidValue, match=NOBODY):
+        groups.create(tenant, {"displayName": "Tour"}, frozenset({NOBODY}))
+
+
+def test_a_renamed_group_frees_its_old_name(tenant):
+    """And keeps its members."""
+    uid = a_user(tenant)
+    gid = a_group(tenant, "Tour", [uid])
+
+    rename(tenant, gid, "Giro")
+
+    assert ids(find_groups(tenant, 'displayName eq "giro"')) == [gid]
+    assert find_groups(tenant, 'displayName eq "Tour"').total == 0
+    assert member_ids(tenant, gid) == [uid]
+    assert version(tenant, gid) == 'W/"2.0"'
+
+
+def test_a_rename_of_letter_case_alone_is_a_change(tenant):
+    """Both names fold to one key, which a transaction may not name twice (fact 5)."""
+    gid = a_group(tenant, "Tour")
+
+    rename(tenant, gid, "TOUR")
+
+    assert groups.get(tenant, gid)["displayName"] == "TOUR"
+
+
+def test_a_rename_to_a_taken_name_is_refused(tenant):
+    """409, and both stay as they were."""
+    a_group(tenant, "Giro")
+    gid = a_group(tenant, "Tour")
+    before = read_all(tenant.rows.table)
+
+    with pytest.raises(Uniqueness, match="displayName"):
+        rename(tenant, gid, "giro")
+
+    assert read_all(tenant.rows.table) == before
+
+
+def test_a_rename_to_the_same_name_keeps_everything(tenant):
+    """No write, no version (B4)."""
+    gid = a_group(tenant, "Tour")
+    before = read_all(tenant.rows.table)
+
+    rename(tenant, gid, "Tour")
+
+    assert read_all(tenant.rows.table) == before
+
+
+def test_the_external_id_moves_with_the_document(tenant):
+    """Okta looks teams up by it; it is not unique."""
+    a_group(tenant, "Giro", externalId="2")
+    gid = a_group(tenant, "Tour", externalId="1")
+
+    wanted = GroupChange(lambda now: now | {"externalId": "2"}, MemberChange())
+    groups.change(tenant, gid, wanted)
+
+    assert find_groups(tenant, 'externalId eq "1"').total == 0
+    assert find_groups(tenant, 'externalId eq "2"').total == 2
+
+
+def test_members_change_the_second_half_of_the_version(tenant, hands):
+    """ETag W/"<document>.<members>", lastModified with both (B4)."""
+    uid, gid = a_user(tenant), a_group(tenant)
+    hands.move(seconds=5)
+
+    change(tenant, gid, add=[uid])
+
+    assert version(tenant, gid) == 'W/"1.1"'
+    modified = groups.get(tenant, gid)["meta"]["lastModified"]
+    assert modified == "2027-01-31T12:00:05.000Z"
+
+
+def test_document_and_members_change_in_one_request(tenant):
+    """One PATCH of Okta names both: either all of it holds or nothing."""
+    uid, gid = a_user(tenant), a_group(tenant, "Tour")
+
+    members = MemberChange(add=frozenset({uid}))
+    groups.change(tenant, gid, GroupChange(lambda now: now | {"displayName": "Giro"}, members))
+
+    assert groups.get(tenant, gid)["displayName"] == "Giro"
+    assert member_ids(tenant, gid) == [uid]
+    assert version(tenant, gid) == 'W/"2.1"'
+
+
+def test_a_refused_name_refuses_the_members_too(tenant):
+    """All or nothing (I16)."""
+    uid, gid = a_user(tenant), a_group(tenant, "Tour")
+    a_group(tenant, "Giro")
+    members = MemberChange(add=frozenset({uid}))
+
+    with pytest.raises(Uniqueness):
+        groups.change(tenant, gid, GroupChange(lambda now: now | {"displayName": "Giro"}, members))
+
+    assert member_ids(tenant, gid) == []
+
+
+REPLACEMENTS = {
+    "all others": ([0, 1], [2, 3]),
+    "some others": ([0, 1, 2], [2, 3]),
+    "fewer": ([0, 1, 2], [1]),
+    "more": ([0], [0, 1, 2]),
+    "the same": ([0, 1], [0, 1]),
+    "none": ([0, 1], []),
+    "first ones": ([], [0, 1]),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), REPLACEMENTS.values(), ids=REPLACEMENTS)
+def test_replaced_members_are_those_and_no_others(tenant, before, after):
+    """PUT, and PATCH with replace: the difference is written."""
+    uids = some_users(tenant, 4)
+    gid = a_group(tenant, uids=[uids[i] for i in before])
+
+    change(tenant, gid, replace_by=[uids[i] for i in after])
+
+    assert member_ids(tenant, gid) == [uids[i] for i in after]
+    assert version(tenant, gid) == ('W/"1.0"' if before == after else 'W/"1.1"')
+
+
+@pytest.mark.parametrize("match", ['W/"1.0"', '"1.0"', "*"])
+def test_a_change_with_the_present_version_is_made(tenant, match):
+    """RFC 7644 section 3.14."""
+    uid, gid = a_user(tenant), a_group(tenant)
+
+    change(tenant, gid, add=[uid], match=match)
+
+    assert member_ids(tenant, gid) == [uid]
+
+
+def test_a_change_with_another_version_is_refused(tenant):
+    """412 whether the document or the members have changed, and for both kinds of change."""
+    uid, gid = a_user(tenant), a_group(tenant)
+    change(tenant, gid, add=[uid])
+
+    with pytest.raises(PreconditionFailed):
+        change(tenant, gid, remove=[uid], match='W/"1.0"')
+    with pytest.raises(PreconditionFailed):
+        rename(tenant, gid, "Giro", match='W/"1.0"')
+
+    assert member_ids(tenant, gid) == [uid]
+
+
+NOT_THERE = {
+    "read": lambda tenant: groups.get(tenant, NOBODY),
+    "rename": lambda tenant: rename(tenant, NOBODY, "Tour"),
+    "add": lambda tenant: change(tenant, NOBODY, add=[a_user(tenant)]),
+    "remove": lambda tenant: change(tenant, NOBODY, remove=[NOBODY]),
+    "replace": lambda tenant: change(tenant, NOBODY, replace_by=[]),
+    "nothing": lambda tenant: change(tenant, NOBODY),
+}
+
+
+@pytest.mark.parametrize("call", NOT_THERE.values(), ids=NOT_THERE)
+def test_a_group_that_is_not_there_is_not_found(tenant, call):
+    """Also where the request would change nothing."""
+    with pytest.raises(NotFound):
+        call(tenant)
+
+
+@pytest.mark.parametrize(("size", "shown"), [(0, True), (2, True), (3, False)])
+def test_a_small_group_is_answered_whole(tenant, size, shown):
+    """The answer to a PATCH is never a cut list: above the bound there is none (B4)."""
+    gid = a_group(tenant, uids=some_users(tenant, size))
+
+    found = groups.get_if_small(tenant, gid, 2)
+
+    assert (found is not None) == shown
+    if found is not None:
+        assert len(found.get("members", ())) == size
+
+
+def test_a_group_that_is_gone_is_no_small_one(tenant):
+    """It was deleted between the PATCH and its answer."""
+    assert groups.get_if_small(tenant, NOBODY, 100) is None

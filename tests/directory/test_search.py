@@ -1,0 +1,436 @@
+"""Lists and filters: exact totals, every page, and never a wrong empty answer."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.directory import deletes
+from chalicelib.scim.errors import Busy, InvalidFilter
+from chalicelib.scim.matching import fold
+from chalicelib.storage.expressions import Put
+from chalicelib.storage.keys import fold_name
+from tests.directory.builders import (
+    NOBODY,
+    a_group,
+    a_tenant,
+    a_user,
+    between,
+    by,
+    edit,
+    find_groups,
+    find_users,
+    ids,
+    rename,
+    some_groups,
+    some_users,
+)
+from tests.faults import FaultyClient
+
+
+def reads(tenant, action):
+    """Name the calls that a search makes of DynamoDB."""
+    client = FaultyClient(tenant.rows.table.client)
+    action(by(tenant, client))
+    return client.calls
+
+
+# --- pages ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 100])
+def test_pages_of_any_size_make_the_whole(tenant, count):
+    """Each user once, in the order of ids, and the same total on every page (I17)."""
+    uids = some_users(tenant, 8)
+
+    pages = [find_users(tenant, start=start, count=count) for start in range(1, 9, count)]
+
+    assert [uid for page in pages for uid in ids(page)] == uids
+    assert {page.total for page in pages} == {8}
+
+
+@pytest.mark.parametrize("start", range(1, 9))
+def test_a_page_starts_anywhere(tenant, start):
+    """RFC 7644 section 3.4.2.4: startIndex is any number from 1 on."""
+    uids = some_users(tenant, 8)
+
+    assert ids(find_users(tenant, start=start, count=3)) == uids[start - 1 : start + 2]
+
+
+@pytest.mark.parametrize(("start", "count"), [(9, 10), (1_000_000, 10), (1, 0), (9, 0)])
+def test_a_page_may_be_empty_and_still_count(tenant, start, count):
+    """RFC 7644 section 3.4.2.4: count 0 asks for the total alone."""
+    some_users(tenant, 8)
+
+    page = find_users(tenant, start=start, count=count)
+
+    assert (ids(page), page.total) == ([], 8)
+    assert reads(tenant, lambda it: find_users(it, start=start, count=count)) == ["query"]
+
+
+def test_of_nobody_there_is_an_empty_list(tenant):
+    """200 with a total of 0, not 404."""
+    assert (ids(find_users(tenant)), find_users(tenant).total) == ([], 0)
+    assert (ids(find_groups(tenant)), find_groups(tenant).total) == ([], 0)
+
+
+def test_totals_follow_every_create_and_delete(tenant):
+    """Exact at once: identity providers compare them (B2)."""
+    uids = some_users(tenant, 3)
+    deletes.delete_user(tenant, uids[1])
+
+    page = find_users(tenant)
+
+    assert (page.total, ids(page)) == (2, [uids[0], uids[2]])
+
+
+def test_the_rows_of_teams_between_users_do_not_count(tenant):
+    """A user's memberships lie beside him; a page is of users."""
+    uids = some_users(tenant, 4)
+    gids = some_groups(tenant, 5, uids[:3])
+
+    page = find_users(tenant, start=2, count=2)
+
+    assert ids(page) == uids[1:3]
+    shown = [[group["value"] for group in user["groups"]] for user in page.resources]
+    assert shown == [gids, gids]
+
+
+def test_groups_of_users_are_not_read_where_nobody_asked(tenant):
+    """excludedAttributes=groups saves the reads."""
+    uids = some_users(tenant, 2)
+    some_groups(tenant, 2, uids)
+
+    page = find_users(tenant, wide=False)
+
+    assert not any("groups" in user for user in page.resources)
+    assert "batch_get_item" not in reads(tenant, lambda it: find_users(it, wide=False))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_pages_of_groups_make_the_whole(tenant, count):
+    """As with users, each with its members."""
+    uids = some_users(tenant, 2)
+    gids = some_groups(tenant, 5, uids)
+
+    pages = [find_groups(tenant, start=start, count=count) for start in range(1, 6, count)]
+
+    found = [group for page in pages for group in page.resources]
+    assert [group["id"] for group in found] == gids
+    assert [[m["value"] for m in group["members"]] for group in found] == [uids] * 5
+
+
+def test_members_are_not_read_where_nobody_asked(tenant):
+    """Entra ID lists teams with excludedAttributes=members."""
+    gid = a_group(tenant, uids=some_users(tenant, 2))
+
+    page = find_groups(tenant, wide=False)
+
+    assert ids(page) == [gid]
+    assert "members" not in page.resources[0]
+    assert reads(tenant, lambda it: find_groups(it, wide=False)) == ["query"] * 2
+
+
+def test_a_team_being_cleared_between_two_others_is_passed_over(tenant):
+    """Its member rows are still there; no reader sees them (B2)."""
+    uids = some_users(tenant, 3)
+    gids = some_groups(tenant, 3, uids)
+
+    class Asking(FaultyClient):
+        def batch_write_item(self, **request):
+            page = find_groups(tenant)
+            assert ids(page) == [gids[0], gids[2]]
+            assert [len(group["members"]) for group in page.resources] == [3, 3]
+            return self.client.batch_write_item(**request)
+
+    deletes.delete_group(by(tenant, Asking(tenant.rows.table.client)), gids[1])
+
+
+# --- filters ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def people(tenant):
+    """Two users who share a word or two."""
+    ada = {"title": "Analyst", "name": {"familyName": "Lovelace"}, "active": True}
+    bob = {"title": "Admiral", "name": {"familyName": "Love"}, "active": False}
+    return {"ada": a_user(tenant, "ada", **ada), "bob": a_user(tenant, "bob", **bob)}
+
+
+USER_FILTERS = {
+    # by key
+    'userName eq "ada@example.com"': "ada",
+    'userName eq "ADA@Example.com"': "ada",
+    'externalId eq "ada"': "ada",
+    'externalId eq "ADA"': "",
+    'emails.value eq "ADA@example.com"': "ada",
+    'emails[type eq "work" and value eq "ada@example.com"]': "ada",
+    'emails[type eq "work"].value eq "ada@example.com"': "ada",
+    'emails[type eq "home"].value eq "ada@example.com"': "",
+    'emails eq "bob@example.com"': "bob",
+    f'id eq "{NOBODY}"': "",
+    'id eq "ada"': "",
+    'userName eq "nobody"': "",
+    # a key and more
+    'userName eq "ada@example.com" and active eq true': "ada",
+    'userName eq "ada@example.com" and active eq false': "",
+    'userName eq "ada@example.com" and userName eq "bob@example.com"': "",
+    'active eq true and externalId eq "ada"': "ada",
+    '(userName eq "ada@example.com")': "ada",
+    # without a key
+    'userName eq "ada@example.com" or userName eq "bob@example.com"': "ada bob",
+    'not (userName eq "ada@example.com")': "bob",
+    'userName ne "ada@example.com"': "bob",
+    'userName sw "A"': "ada",
+    'userName co "example"': "ada bob",
+    'title sw "A"': "ada bob",
+    'name.familyName eq "love"': "bob",
+    "active eq false": "bob",
+    'active eq "True"': "ada",
+    "nickName pr": "",
+    "title pr": "ada bob",
+    'meta.lastModified gt "2020-01-01T00:00:00Z"': "ada bob",
+    'emails[type eq "work"]': "ada bob",
+    'schemas eq "urn:ietf:params:scim:schemas:core:2.0:User"': "ada bob",
+}
+
+
+@pytest.mark.parametrize(("text", "names"), USER_FILTERS.items(), ids=USER_FILTERS)
+def test_a_filter_finds_who_matches_and_nobody_else(tenant, people, text, names):
+    """With a key or without one: the answer is the same, only the way differs (D 14)."""
+    page = find_users(tenant, text)
+
+    assert ids(page) == sorted(people[name] for name in names.split())
+    assert page.total == len(page.resources)
+
+
+KEYED = {
+    'id eq "{ada}"': ["query"],
+    'userName eq "ada@example.com"': ["get_item", "query"],
+    'externalId eq "ada"': ["query", "query"],
+    'emails eq "ada@example.com"': ["query", "query"],
+    'title pr and (active eq true and userName eq "ada@example.com")': ["get_item", "query"],
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), KEYED.items(), ids=KEYED)
+def test_a_filter_with_a_key_reads_by_it(tenant, people, text, expected):
+    """However many users there are (B2)."""
+    made = reads(tenant, lambda it: find_users(it, text.format(**people), wide=False))
+
+    assert made == expected
+
+
+def test_a_filtered_list_has_pages_too(tenant):
+    """The total is that of the hits."""
+    uids = some_users(tenant, 5)
+
+    page = find_users(tenant, 'userName sw "user"', start=2, count=2)
+
+    assert (ids(page), page.total) == (uids[1:3], 5)
+    assert find_users(tenant, 'userName sw "user"', count=0).total == 5
+
+
+def test_users_are_found_by_the_team_they_are_in(tenant):
+    """No key leads there, so all users are read, with their teams."""
+    uids = some_users(tenant, 3)
+    gid = a_group(tenant, "Tour", uids[:2])
+
+    assert ids(find_users(tenant, f'groups.value eq "{gid}"')) == uids[:2]
+    assert ids(find_users(tenant, 'groups.display eq "tour"', wide=False)) == uids[:2]
+    assert ids(find_users(tenant, "not (groups pr)")) == uids[2:]
+
+
+REFUSED = ['nobody eq "x"', "active gt true", 'password eq "x"', "active eq 1"]
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_a_filter_that_cannot_be_answered_is_refused(tenant, text):
+    """400 invalidFilter, in an empty directory too: an empty list would mean "nobody" (C2)."""
+    with pytest.raises(InvalidFilter):
+        find_users(tenant, text)
+
+
+LOOK_ALIKES = [("\u212aelvin", "kelvin", True), ("straße", "strasse", False)]
+
+
+@pytest.mark.parametrize(("stored", "asked", "found"), LOOK_ALIKES)
+def test_a_look_alike_is_not_matched_to_its_victim(tenant, stored, asked, found):
+    """The lock is shared, but a hit needs equality under simple folding (B4)."""
+    uid = a_user(tenant, userName=stored)
+
+    assert ids(find_users(tenant, f'userName eq "{asked}"')) == ([uid] if found else [])
+
+
+ALIKE = st.text(st.sampled_from("aAßsSKk\u212aİiıéÉe\u0301ﬁfΣσς"), min_size=1, max_size=3)
+
+
+@given(one=ALIKE, other=ALIKE)
+def test_whoever_matches_a_name_stands_under_its_lock(one, other):
+    """So a look-up by the lock misses nobody whom the comparison would match (C3)."""
+    if fold(one) == fold(other):
+        assert fold_name(one) == fold_name(other)
+
+
+# --- teams ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def teams(tenant):
+    """Two teams with a common member, and one member of the first alone."""
+    both, single = some_users(tenant, 2)
+    return {
+        "both": both,
+        "single": single,
+        "tour": a_group(tenant, "Tour", [both, single], externalId="1"),
+        "giro": a_group(tenant, "Giro", [both], externalId="2"),
+    }
+
+
+GROUP_FILTERS = {
+    'displayName eq "tour"': "tour",
+    'displayName eq "nobody"': "",
+    'displayName co "o"': "tour giro",
+    'externalId eq "2"': "giro",
+    'id eq "{tour}"': "tour",
+    'id eq "tour"': "",
+    'members.value eq "{both}"': "tour giro",
+    'members eq "{single}"': "tour",
+    'members[value eq "{single}"]': "tour",
+    'members eq "nobody"': "",
+    'id eq "{tour}" and members eq "{single}"': "tour",
+    'id eq "{giro}" and members eq "{single}"': "",
+    'members eq "{both}" and members eq "{single}"': "tour",
+    'members eq "{both}" and not (members eq "{single}")': "giro",
+    'displayName eq "Tour" and members eq "{both}"': "tour",
+    'members eq "{single}" or displayName eq "Giro"': "tour giro",
+    'not (members eq "{single}")': "giro",
+    'displayName eq "Tour" or displayName eq "Giro"': "tour giro",
+}
+
+
+@pytest.mark.parametrize(("text", "names"), GROUP_FILTERS.items(), ids=GROUP_FILTERS)
+def test_a_filter_finds_the_teams_that_match(tenant, teams, text, names):
+    """Members are rows beside the team; asking for one reads his row only."""
+    page = find_groups(tenant, text.format(**teams))
+
+    assert ids(page) == sorted(teams[name] for name in names.split())
+    assert page.total == len(page.resources)
+
+
+KEYED_GROUPS = {
+    'displayName eq "tour"': ["get_item", "get_item"],
+    'externalId eq "1"': ["query", "batch_get_item"],
+    'members eq "{both}"': ["query", "batch_get_item"],
+    'id eq "{tour}" and members eq "{both}"': ["batch_get_item"],
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), KEYED_GROUPS.items(), ids=KEYED_GROUPS)
+def test_a_filter_of_teams_with_a_key_reads_by_it(tenant, teams, text, expected):
+    """Entra ID's check of a membership is one call (B2)."""
+    assert reads(tenant, lambda it: find_groups(it, text.format(**teams), wide=False)) == expected
+
+
+def test_what_is_found_is_shown_whole(tenant, teams):
+    """The member that the filter named is not the only one."""
+    text = f'id eq "{teams["tour"]}" and members eq "{teams["single"]}"'
+
+    (found,) = find_groups(tenant, text).resources
+
+    assert len(found["members"]) == 2
+
+
+REFUSED_GROUPS = ['members co "a"', "members pr", 'members.display eq "Ada"', 'nobody eq "x"']
+
+
+@pytest.mark.parametrize("text", REFUSED_GROUPS)
+def test_members_are_compared_by_eq_only(tenant, text):
+    """Anything else would read every member of every team; 400 says so."""
+    with pytest.raises(InvalidFilter):
+        find_groups(tenant, text)
+
+
+# --- locks that change hands ------------------------------------------------------------------
+
+
+def test_a_lock_whose_owner_was_renamed_is_read_again(tenant):
+    """Between the lock and the user he gave up the name: nobody has it (B2)."""
+    uid = a_user(tenant, "ada")
+    racing = between(tenant, 1, lambda: edit(tenant, uid, userName="byron"))
+
+    assert find_users(racing, 'userName eq "ada@example.com"').total == 0
+
+
+def test_a_lock_whose_owner_was_replaced_leads_to_the_next(tenant):
+    """Deleted and created again under one name: the new one is found, never nobody."""
+    uid = a_user(tenant, "ada")
+    again = []
+
+    def replaced():
+        deletes.delete_user(tenant, uid)
+        again.append(a_user(tenant, "ada"))
+
+    page = find_users(between(tenant, 1, replaced), 'userName eq "ada@example.com"')
+
+    assert ids(page) == again
+
+
+def test_a_teams_lock_is_read_again_too(tenant):
+    """As a user's."""
+    gid = a_group(tenant, "Tour")
+    racing = between(tenant, 1, lambda: rename(tenant, gid, "Giro"))
+
+    assert find_groups(racing, 'displayName eq "tour"').total == 0
+
+
+def test_a_lock_that_leads_nowhere_is_busy(tenant):
+    """After three reads 503: an empty answer would be a second user with this name (B2)."""
+    lock = tenant.keys.user_name("ada")
+    tenant.rows.commit([Put(lock, {"uid": NOBODY})])
+
+    with pytest.raises(Busy):
+        find_users(tenant, 'userName eq "ada"')
+
+    tenant.rows.batch_delete([lock])
+
+
+def test_an_address_that_a_user_gave_up_meanwhile_finds_nobody(tenant):
+    """The index row was read, then the document moved on."""
+    uid = a_user(tenant, "ada")
+    racing = between(tenant, 1, lambda: edit(tenant, uid, emails=[]))
+
+    assert find_users(racing, 'emails eq "ada@example.com"').total == 0
+
+
+# --- tenants ----------------------------------------------------------------------------------
+
+LISTS = {
+    "all": None,
+    "by name": 'userName eq "ada@example.com"',
+    "by externalId": 'externalId eq "ada"',
+    "by address": 'emails eq "ada@example.com"',
+    "without key": 'userName co "a"',
+}
+
+
+@pytest.mark.parametrize("text", LISTS.values(), ids=LISTS)
+def test_another_connections_users_are_in_no_list(tenant, text):
+    """Not in totals either (I8)."""
+    a_user(tenant, "ada")
+
+    page = find_users(a_tenant(tenant.rows.table, "abcdefghijzzzzzz"), text)
+
+    assert (ids(page), page.total) == ([], 0)
+
+
+def test_another_connections_ids_find_nothing(tenant):
+    """An id that is known elsewhere is none here (D 15)."""
+    uid = a_user(tenant)
+    gid = a_group(tenant, uids=[uid])
+    sister = a_tenant(tenant.rows.table, "abcdefghijzzzzzz")
+
+    assert find_users(sister, f'id eq "{uid}"').total == 0
+    assert find_groups(sister, f'id eq "{gid}" and members eq "{uid}"').total == 0
+    assert find_groups(sister, f'members eq "{uid}"').total == 0

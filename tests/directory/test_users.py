@@ -1,0 +1,323 @@
+"""Users: create, read, change; who holds a name, and which version a client means."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.directory import users
+from chalicelib.scim.errors import Busy, NotFound, PreconditionFailed, Uniqueness
+from chalicelib.storage.items import user_of
+from tests.directory.builders import (
+    NOBODY,
+    a_document,
+    a_group,
+    a_tenant,
+    a_user,
+    between,
+    by,
+    changes,
+    edit,
+    find_users,
+    ids,
+)
+from tests.faults import FaultyClient, conflicting
+from tests.invariants import read_all
+
+
+def stored(tenant, uid):
+    """Read a user's row."""
+    return user_of(tenant.rows.get(tenant.keys.user(uid)))
+
+
+def test_a_created_user_is_read_as_he_was_sent(tenant):
+    """Nothing is trimmed, folded or reordered (B4)."""
+    document = a_document("Zoë", title=" Dr\n", nickName="\u212a")
+
+    created = users.create(tenant, document)
+
+    assert created.items() >= document.items()
+    assert users.get(tenant, created["id"]) == created
+
+
+def test_a_created_user_has_meta_and_a_version(tenant):
+    """RFC 7643 section 3.1; the location is where he can be read."""
+    created = users.create(tenant, a_document("ada"))
+
+    meta = created["meta"]
+    assert meta["version"] == 'W/"1"'
+    assert meta["location"] == f"{tenant.base_url}/Users/{created['id']}"
+    assert meta["created"] == meta["lastModified"] == "2027-01-31T12:00:00.000Z"
+
+
+def test_a_user_is_active_unless_it_is_said_otherwise(tenant):
+    """Okta's first POST does not speak of `active` (B4)."""
+    assert users.create(tenant, a_document("ada"))["active"] is True
+    assert users.create(tenant, a_document("bob", active=False))["active"] is False
+
+
+def test_the_default_role_of_the_moment_is_noted(tenant):
+    """A later change of the default is not for those who are there (B1)."""
+    uid = a_user(tenant)
+
+    assert stored(tenant, uid).granted_role == "reader"
+
+
+TAKEN = ["ada@example.com", "ADA@EXAMPLE.COM", "Ada@Example.com"]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_user_name_is_taken_in_every_letter_case(tenant, name):
+    """RFC 7643 section 4.1.1: userName is caseExact false and unique."""
+    a_user(tenant, "ada")
+
+    with pytest.raises(Uniqueness, match="userName"):
+        users.create(tenant, a_document("bob", userName=name))
+
+
+LOOK_ALIKES = [("straße", "strasse"), ("\u212aelvin", "kelvin"), ("ﬁona", "fiona")]
+
+
+@pytest.mark.parametrize(("first", "second"), LOOK_ALIKES)
+def test_a_look_alike_cannot_stand_beside_its_victim(tenant, first, second):
+    """They collide closed: whoever came first keeps the name (B4)."""
+    a_user(tenant, userName=first)
+
+    with pytest.raises(Uniqueness):
+        users.create(tenant, a_document("other", userName=second))
+
+
+def test_users_may_share_an_external_id_and_an_address(tenant):
+    """RFC 7643 asks for no uniqueness of them; Microsoft's own collection reuses both."""
+    shared = {"externalId": "1", "emails": [{"value": "team@example.com"}]}
+    one, other = a_user(tenant, "ada", **shared), a_user(tenant, "bob", **shared)
+
+    assert ids(find_users(tenant, 'externalId eq "1"')) == sorted([one, other])
+    assert ids(find_users(tenant, 'emails eq "TEAM@example.com"')) == sorted([one, other])
+
+
+def test_the_name_of_another_connection_is_free(tenant):
+    """Tenants do not know each other."""
+    sister = a_tenant(tenant.rows.table, "abcdefghijzzzzzz")
+    a_user(tenant, "ada")
+
+    created = users.create(sister, a_document("ada"))
+
+    with pytest.raises(NotFound):
+        users.get(tenant, created["id"])
+
+
+def test_a_failed_create_leaves_nothing(tenant):
+    """All or nothing: no index, no count, no change row (I16)."""
+    a_user(tenant, "ada")
+    before = read_all(tenant.rows.table)
+
+    with pytest.raises(Uniqueness):
+        users.create(tenant, a_document("bob", userName="ada@example.com"))
+
+    assert read_all(tenant.rows.table) == before
+
+
+# --- changes ----------------------------------------------------------------------------------
+
+
+def test_a_change_raises_the_version_and_the_time(tenant, hands):
+    """RFC 7644 section 3.14: a client tells by the version that it is another state."""
+    uid = a_user(tenant)
+    hands.move(seconds=5)
+
+    changed = edit(tenant, uid, title="Countess")
+
+    assert changed["title"] == "Countess"
+    assert changed["meta"]["version"] == 'W/"2"'
+    assert changed["meta"]["lastModified"] == "2027-01-31T12:00:05.000Z"
+    assert users.get(tenant, uid) == changed
+
+
+def test_a_change_of_nothing_keeps_everything(tenant, hands):
+    """Identity providers send the same every 40 minutes: no write, no version, no change row."""
+    uid = a_user(tenant)
+    before = read_all(tenant.rows.table)
+    hands.move(seconds=5)
+
+    unchanged = edit(tenant, uid, userName="ada@example.com")
+
+    assert unchanged["meta"]["version"] == 'W/"1"'
+    assert read_all(tenant.rows.table) == before
+
+
+def test_a_renamed_user_frees_his_old_name(tenant):
+    """A marriage, and a new colleague with the old name."""
+    uid = a_user(tenant, "ada")
+
+    edit(tenant, uid, userName="byron@example.com")
+
+    assert ids(find_users(tenant, 'userName eq "byron@example.com"')) == [uid]
+    assert find_users(tenant, 'userName eq "ada@example.com"').total == 0
+    users.create(tenant, a_document("ada"))
+
+
+def test_a_rename_of_letter_case_alone_is_a_change(tenant):
+    """Both names fold to one key, which a transaction may not name twice (fact 5)."""
+    uid = a_user(tenant, "ada")
+
+    changed = edit(tenant, uid, userName="ADA@example.com")
+
+    assert changed["userName"] == "ADA@example.com"
+    assert ids(find_users(tenant, 'userName eq "ada@example.com"')) == [uid]
+
+
+def test_a_rename_to_a_taken_name_is_refused(tenant):
+    """And leaves both as they were (I16)."""
+    a_user(tenant, "ada")
+    uid = a_user(tenant, "bob")
+    before = read_all(tenant.rows.table)
+
+    with pytest.raises(Uniqueness, match="userName"):
+        edit(tenant, uid, userName="Ada@example.com")
+
+    assert read_all(tenant.rows.table) == before
+
+
+MOVES = {
+    "another address": [{"value": "new@example.com"}],
+    "one more": [{"value": "ada@example.com"}, {"value": "new@example.com"}],
+    "the same in another case": [{"value": "ADA@example.com"}],
+    "the same twice": [{"value": "ada@example.com"}, {"value": "Ada@example.com"}],
+    "none": [],
+    "without a value": [{"type": "work"}],
+}
+
+
+@pytest.mark.parametrize("emails", MOVES.values(), ids=MOVES)
+def test_indexes_follow_the_addresses(tenant, emails):
+    """The invariants compare every index row with the documents when the test is over (I1)."""
+    uid = a_user(tenant, "ada")
+
+    assert edit(tenant, uid, emails=emails)["emails"] == emails
+
+
+def test_a_user_may_have_as_many_addresses_as_we_take(tenant):
+    """20 of them all replaced: one transaction still holds it (B2)."""
+    uid = a_user(tenant, "ada", emails=[{"value": f"{n}@old"} for n in range(20)])
+
+    edit(
+        tenant,
+        uid,
+        userName="new",
+        externalId="new",
+        emails=[{"value": f"{n}@n"} for n in range(20)],
+    )
+
+    assert ids(find_users(tenant, 'emails eq "7@new"')) == [uid]
+
+
+def test_a_change_names_the_attributes_that_differ(tenant):
+    """The SaaS reads what it is interested in; values stand in no change row."""
+    uid = a_user(tenant, "ada")
+
+    edit(tenant, uid, title="Countess", userName="byron", externalId="ada")
+
+    (change,) = [each for each in changes(tenant, "user") if each["version"] == 2]
+    assert change["id"] == uid
+    assert change["attributes"] == ["title", "userName"]
+
+
+def test_membership_does_not_change_a_users_version(tenant):
+    """Else a large team's change would fail the If-Match of everybody in it (B4)."""
+    uid = a_user(tenant)
+
+    a_group(tenant, uids=[uid])
+
+    assert users.get(tenant, uid)["meta"]["version"] == 'W/"1"'
+
+
+def test_a_user_shows_the_teams_he_is_in(tenant):
+    """RFC 7643 section 4.1.2: groups are read-only and come with their names."""
+    uid = a_user(tenant)
+    gid = a_group(tenant, "Tour", [uid])
+
+    assert users.get(tenant, uid)["groups"] == [
+        {
+            "value": gid,
+            "$ref": f"{tenant.base_url}/Groups/{gid}",
+            "display": "Tour",
+            "type": "direct",
+        }
+    ]
+    assert "groups" not in users.get(tenant, uid, with_groups=False)
+    assert edit(tenant, uid, title="x")["groups"] == users.get(tenant, uid)["groups"]
+
+
+# --- versions and contention ------------------------------------------------------------------
+
+
+def test_a_change_with_the_present_version_is_made(tenant):
+    """RFC 7644 section 3.14; weak or strong, alone or in a list, or any."""
+    uid = a_user(tenant)
+
+    for number, match in enumerate(['W/"1"', '"2"', 'W/"9", W/"3"', "*"]):
+        edit(tenant, uid, match, title=str(number))
+
+    assert users.get(tenant, uid)["title"] == "3"
+
+
+def test_a_change_with_another_version_is_refused(tenant):
+    """412, and nothing is written."""
+    uid = a_user(tenant)
+    before = read_all(tenant.rows.table)
+
+    with pytest.raises(PreconditionFailed):
+        edit(tenant, uid, 'W/"2"', title="Countess")
+
+    assert read_all(tenant.rows.table) == before
+
+
+def test_a_change_of_nobody_is_not_found(tenant):
+    """404, also with If-Match: there is nothing to compare."""
+    with pytest.raises(NotFound):
+        edit(tenant, NOBODY, title="Countess")
+    with pytest.raises(NotFound):
+        users.get(tenant, NOBODY)
+
+
+def test_a_change_that_came_between_is_not_overwritten(tenant):
+    """The edit is applied again to what is there now (version as condition)."""
+    uid = a_user(tenant)
+
+    edit(between(tenant, 1, lambda: edit(tenant, uid, title="Dr")), uid, nickName="A")
+
+    assert users.get(tenant, uid)["title"] == "Dr"
+    assert users.get(tenant, uid)["nickName"] == "A"
+
+
+def test_of_two_changes_with_one_version_one_is_refused(tenant):
+    """If-Match succeeds for exactly one of several writers (I13)."""
+    uid = a_user(tenant)
+    racing = between(tenant, 1, lambda: edit(tenant, uid, 'W/"1"', title="first"))
+
+    with pytest.raises(PreconditionFailed):
+        edit(racing, uid, 'W/"1"', title="second")
+
+    assert users.get(tenant, uid)["title"] == "first"
+
+
+def test_the_same_rename_by_two_requests_is_no_conflict(tenant):
+    """The lock's holder is this very user: no 409 where nobody else has the name (I10)."""
+    uid = a_user(tenant)
+    racing = between(tenant, 1, lambda: edit(tenant, uid, userName="byron"))
+
+    assert edit(racing, uid, userName="byron")["userName"] == "byron"
+    assert users.get(tenant, uid)["meta"]["version"] == 'W/"2"'
+
+
+def test_contention_to_the_end_is_busy(tenant):
+    """503 after 25 s, never 409 or 412 (B3)."""
+
+    class Contended(FaultyClient):
+        def transact_write_items(self, **request):
+            return conflicting(request, lambda: None)
+
+    with pytest.raises(Busy):
+        users.create(by(tenant, Contended(tenant.rows.table.client)), a_document("ada"))
+
+    assert find_users(a_tenant(tenant.rows.table)).total == 0

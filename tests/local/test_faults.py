@@ -1,0 +1,111 @@
+"""Every operation, every call of it, every fault at that call: on DynamoDB Local.
+
+A single fault is survived: the answer is the true one and the effect happens once. After a
+crash the next caller who repeats the request, or the sweeper alone, brings all to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib.storage.table import Table
+from tests.builders import Hands
+from tests.faults import CRASHES, PASSING, Crash, Fault, Request, Send
+from tests.invariants import unsound
+from tests.local.pictures import names_in, picture, said
+from tests.local.stages import Stage, set_up
+from tests.local.trials import TRIALS, Trial
+
+
+def half_unprocessed(request: Request, send: Send) -> Any:
+    """The first half of a batch is answered with nothing, the rest not at all."""
+    answer = send()
+    return answer | {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
+
+
+def met_by(call: str) -> Iterator[tuple[str, Fault]]:
+    """Yield the faults that this kind of call can meet and survive."""
+    only = {
+        "conflicting": call == "transact_write_items",
+        "in progress": call == "transact_write_items",
+        "unprocessed": call.startswith("batch_"),
+    }
+    yield from ((name, fault) for name, fault in PASSING.items() if only.get(name, True))
+    if call == "batch_get_item":
+        yield "half unprocessed", half_unprocessed
+
+
+@pytest.fixture
+def trial(name: str) -> Trial:
+    """Choose the trial of a case."""
+    return TRIALS[name]
+
+
+@pytest.fixture
+def stage(table: Table, hands: Hands, trial: Trial) -> Stage:
+    """Set its scene."""
+    return set_up(trial.scene, table, hands)
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_a_single_fault_changes_neither_answer_nor_effect(stage, trial, record_property):
+    """Issue 6, seen to work 1: the true answer and one effect, down to the feed."""
+    plain = stage.run(trial.act)
+    cases = [
+        (index, called, named, fault)
+        for index, called in enumerate(plain.calls)
+        for named, fault in met_by(called)
+    ]
+
+    for index, called, named, fault in cases:
+        run = stage.run(trial.act, index, fault)
+
+        where = f"{named} at call {index}, {called}"
+        assert run.said == plain.said, where
+        assert run.picture == plain.picture, where
+        assert unsound(run.rows) == [], where
+    assert unsound(plain.rows) == []
+    record_property("faults survived", len(cases))
+
+
+WRITES = [name for name, trial in TRIALS.items() if not trial.reads]
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_crash_is_made_good_by_the_sweeper_alone(stage, trial, record_property):
+    """Nobody comes again: all of it has happened or nothing, and nothing stays under way."""
+    plain = stage.run(trial.act)
+    ends = [picture(stage.before).state(), plain.picture.state()]
+    cases = [(index, fault) for index in range(len(plain.calls)) for fault in CRASHES.items()]
+
+    for index, (named, fault) in cases:
+        crashed = stage.run(trial.act, index, fault)
+        stage.sweep()
+
+        where = f"{named} call {index}, {plain.calls[index]}"
+        assert crashed.answer == Crash.__name__, where
+        assert picture(stage.rows).state() in ends, where
+        assert unsound(stage.rows) == [], where
+    record_property("crashes swept", len(cases))
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_crash_is_made_good_by_who_asks_again(stage, trial, record_property):
+    """The identity provider repeats its request and gets the answer, or that it is done."""
+    plain = stage.run(trial.act)
+    allowed = {plain.said, said(trial.refused, {})}
+    cases = [(index, fault) for index in range(len(plain.calls)) for fault in CRASHES.items()]
+
+    for index, (named, fault) in cases:
+        stage.run(trial.act, index, fault)
+        answer = stage.insist(trial.act)
+        stage.sweep()
+
+        where = f"{named} call {index}, {plain.calls[index]}"
+        assert said(answer, names_in(stage.rows)) in allowed, where
+        assert picture(stage.rows).state() == plain.picture.state(), where
+        assert unsound(stage.rows) == [], where
+    record_property("crashes repeated", len(cases))

@@ -1,0 +1,74 @@
+"""Two requests that meet, in every order: one whole before each call of the other, and back.
+
+A waits for B as it would for another Lambda: where B holds what A needs, A's clock goes on, B
+may find that its time is over, and both are asked again as an identity provider does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chalicelib.scim.errors import Busy, ScimError
+from chalicelib.storage.table import Table
+from tests.builders import Hands
+from tests.faults import Request, Send
+from tests.invariants import unsound
+from tests.local.pictures import picture
+from tests.local.races import DONE, RACES, Race
+from tests.local.stages import Stage, set_up
+from tests.local.trials import Act
+
+REFUSALS = {each.__name__ for each in ScimError.__subclasses__()} | {
+    deep.__name__ for each in ScimError.__subclasses__() for deep in each.__subclasses__()
+}
+
+
+def told(answer: Any) -> str:
+    """Tell a refusal by its name, and any answer as done."""
+    return answer if isinstance(answer, str) and answer in REFUSALS else DONE
+
+
+@pytest.fixture
+def race(name: str) -> Race:
+    """Choose the race of a case."""
+    return RACES[name]
+
+
+@pytest.fixture
+def stage(table: Table, hands: Hands, race: Race) -> Stage:
+    """Set its scene."""
+    return set_up(race.scene, table, hands)
+
+
+def met(stage: Stage, outer: Act, inner: Act, index: int) -> tuple[str, str]:
+    """Run `inner` as a whole before call `index` of `outer`; what both were told in the end."""
+    heard: list[Any] = []
+
+    def between(_: Request, send: Send) -> Any:
+        heard.append(stage.insist(inner))
+        return send()
+
+    answer: Any = stage.run(outer, index, between).answer
+    if told(answer) == Busy.__name__:
+        answer = stage.insist(outer)
+    stage.sweep()
+    return told(answer), told(heard[0])
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["", "the other way round"])
+@pytest.mark.parametrize("name", RACES)
+def test_two_who_meet_are_both_told_the_truth(stage, race, turned, record_property):
+    """Issue 6, seen to work 2: both orders, and every moment in between."""
+    outer, inner = (race.other, race.one) if turned else (race.one, race.other)
+    calls = stage.run(outer).calls
+
+    for index, call in enumerate(calls):
+        pair = met(stage, outer, inner, index)
+
+        where = f"before call {index}, {call}: {pair}"
+        assert (pair[::-1] if turned else pair) in race.allowed, where
+        assert race.holds(picture(stage.rows), pair[::-1] if turned else pair), where
+        assert unsound(stage.rows) == [], where
+    record_property("meetings", len(calls))

@@ -1,0 +1,135 @@
+"""One deadline for every cause of failure that passes."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import (
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
+
+from chalicelib.scim.errors import Busy
+from chalicelib.storage.retries import TRANSIENT_CODES, Deadline, passes
+from tests.faults import ENDPOINT, refusal
+from tests.storage.doubles import Script, Watch
+
+THROTTLED = refusal("ThrottlingException")
+
+PASSING = {
+    **{code: refusal(code) for code in TRANSIENT_CODES},
+    "any fault of the service": refusal("NobodyKnows", status=500),
+    "503": refusal("", status=503),
+    "lost reply": ReadTimeoutError(endpoint_url=ENDPOINT),
+    "lost request": ConnectTimeoutError(endpoint_url=ENDPOINT),
+    "no connection": EndpointConnectionError(endpoint_url=ENDPOINT),
+}
+
+LASTING = {
+    "a condition": refusal("ConditionalCheckFailedException"),
+    "no table": refusal("ResourceNotFoundException"),
+    "no permission": refusal("AccessDeniedException"),
+    "a fault of ours": refusal("ValidationException"),
+    "another request with this token": refusal("IdempotentParameterMismatchException"),
+    "wrong parameters": ParamValidationError(report="injected"),
+    "no error of AWS": KeyError("injected"),
+}
+
+
+def test_the_codes_that_pass_are_these():
+    """Adding one is a decision: repeating what does not pass only delays the answer (rule 8)."""
+    assert sorted(TRANSIENT_CODES) == [
+        "InternalFailure",
+        "InternalServerError",
+        "InternalServiceError",
+        "KeyRangeThroughputExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    ]
+
+
+@pytest.mark.parametrize("error", PASSING.values(), ids=PASSING)
+def test_what_passes_is_repeated(error):
+    """The caller gets the answer and hears nothing of the failure before it."""
+    client, watch = Script([error, error, "answer"]), Watch()
+
+    answer = Deadline.after(25, watch.clock()).repeat(client.call)
+
+    assert answer == "answer"
+    assert len(client.requests) == 3
+
+
+@pytest.mark.parametrize("error", LASTING.values(), ids=LASTING)
+def test_what_lasts_is_raised_at_once(error):
+    """An error that nobody foresaw is not hidden behind 25 s of repetition."""
+    client, watch = Script([error]), Watch()
+
+    with pytest.raises(type(error)):
+        Deadline.after(25, watch.clock()).repeat(client.call)
+
+    assert not passes(error)
+    assert len(client.requests) == 1
+
+
+def test_at_the_deadline_it_is_busy():
+    """503 with Retry-After: identity providers repeat that, and nothing else (B3)."""
+    client, watch = Script([THROTTLED]), Watch()
+
+    with pytest.raises(Busy):
+        Deadline.after(25, watch.clock()).repeat(client.call)
+
+    assert watch.passed == pytest.approx(25)
+
+
+def test_nothing_is_sent_after_the_deadline():
+    """API Gateway has given the caller up by then; a late write would surprise him."""
+    client, watch = Script(["answer"]), Watch()
+    deadline = Deadline.after(25, watch.clock())
+    watch.wait(25)
+
+    with pytest.raises(Busy):
+        deadline.repeat(client.call)
+
+    assert client.requests == []
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.01, 1.0, 25.0])
+def test_no_pause_goes_past_the_deadline(seconds):
+    """Sleeping when nothing can be sent any more only delays the 503."""
+    watch = Watch()
+
+    with pytest.raises(Busy):
+        Deadline.after(seconds, watch.clock()).repeat(Script([THROTTLED]).call)
+
+    assert watch.passed <= seconds + 1e-9
+
+
+def test_pauses_are_spread_wide_and_bounded():
+    """Full jitter: 5 ms and up to 4, 8 ... 200 ms, or many callers come back together (B3)."""
+    bounds = [min(200, 4 * 2**attempt) for attempt in range(10)]
+    seen = [pauses(seed, len(bounds)) for seed in range(200)]
+
+    for bound, waits in zip(bounds, zip(*seen, strict=True), strict=True):
+        assert min(waits) >= 0.005
+        assert max(waits) <= (5 + bound) / 1000
+        assert min(waits) < (5 + bound * 0.1) / 1000
+        assert max(waits) > (5 + bound * 0.9) / 1000
+
+
+def pauses(seed: int, count: int) -> list[float]:
+    """Measure the first pauses between attempts."""
+    watch = Watch()
+    Deadline.after(25, watch.clock(seed)).repeat(Script([THROTTLED] * count + ["done"]).call)
+    return watch.waits
+
+
+def test_attempts_are_counted_from_the_first():
+    """A loop that reads and writes again shares the deadline of what it calls."""
+    attempts = Deadline.after(25, Watch().clock()).attempts()
+
+    assert [next(attempts) for _ in range(3)] == [0, 1, 2]

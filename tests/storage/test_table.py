@@ -1,0 +1,263 @@
+"""A namespace reads consistently, never takes "not now" for "not there", and keeps its bounds."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib.scim.errors import Busy
+from chalicelib.storage.expressions import EXISTS, Check, Delete, Put, Update, to_wire
+from chalicelib.storage.keys import Key, Range, ScimKeys
+from chalicelib.storage.table import OutsideNamespace, chunks
+from tests.faults import refusal
+from tests.storage.doubles import MINE, Script, Watch, a_namespace
+
+KEYS = ScimKeys(MINE)
+FOREIGN = ScimKeys("zzzzzzzzzzklmnop")
+ROW = KEYS.user("1")
+THROTTLED = refusal("ProvisionedThroughputExceededException")
+
+
+def wire(key, **attributes):
+    """Write a row as DynamoDB answers it."""
+    return to_wire({"PK": key.pk, "SK": key.sk, **attributes})
+
+
+def wire_key(key):
+    """Write a key as DynamoDB answers it."""
+    return {"PK": {"S": key.pk}, "SK": {"S": key.sk}}
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+def test_a_row_is_read_consistently():
+    """A look-up right after a create sees it (B0)."""
+    client = Script([{"Item": wire(ROW, n=1)}])
+
+    row = a_namespace(client).get(ROW)
+
+    assert row == {"PK": ROW.pk, "SK": ROW.sk, "n": 1}
+    assert client.sent("ConsistentRead") == [True]
+
+
+def test_a_row_that_is_not_there_is_none():
+    """An answer without an Item is an answer."""
+    assert a_namespace(Script([{}])).get(ROW) is None
+
+
+def test_a_throttled_read_is_repeated():
+    """It is no absence: the lock of a userName would look free."""
+    assert a_namespace(Script([THROTTLED, {"Item": wire(ROW)}])).get(ROW) is not None
+
+
+def batch(*found: Key, left=()):
+    """Write an answer of BatchGetItem."""
+    unprocessed = {"table": {"Keys": [wire_key(key) for key in left], "ConsistentRead": True}}
+    answer = {"Responses": {"table": [wire(key) for key in found]}}
+    return answer | {"UnprocessedKeys": unprocessed if left else {}}
+
+
+def test_unprocessed_keys_are_asked_for_again():
+    """Read as absence, a token would be unknown: a false 401 and a job in quarantine (fact 7)."""
+    other, gone = KEYS.user("2"), KEYS.user("3")
+    client = Script([batch(ROW, left=[other, gone]), batch(left=[other, gone]), batch(other)])
+
+    found = a_namespace(client).batch_get([ROW, other, gone])
+
+    assert set(found) == {ROW, other}
+    assert len(client.requests) == 3
+
+
+def test_keys_that_stay_unprocessed_are_busy():
+    """Past the deadline 503, never an answer without them."""
+    watch = Watch()
+
+    with pytest.raises(Busy):
+        a_namespace(Script([batch(left=[ROW])]), watch).batch_get([ROW])
+
+    assert watch.passed == pytest.approx(25)
+
+
+def test_a_key_is_asked_for_once():
+    """BatchGetItem refuses a request that names a key twice."""
+    client = Script([batch(ROW)])
+
+    a_namespace(client).batch_get([ROW, ROW])
+
+    assert client.sent("RequestItems")[0]["table"]["Keys"] == [wire_key(ROW)]
+    assert client.sent("RequestItems")[0]["table"]["ConsistentRead"] is True
+
+
+def test_keys_go_a_hundred_a_call():
+    """DynamoDB takes no more."""
+    client = Script([batch()])
+
+    a_namespace(client).batch_get(KEYS.user(str(number)) for number in range(201))
+
+    asked = client.sent("RequestItems")
+    assert [len(request["table"]["Keys"]) for request in asked] == [100, 100, 1]
+
+
+def page(*keys: Key, more=False):
+    """Write an answer of Query."""
+    answer = {"Items": [wire(key) for key in keys]}
+    return answer | ({"LastEvaluatedKey": wire_key(keys[-1] if keys else ROW)} if more else {})
+
+
+def test_a_query_goes_on_where_a_page_ends():
+    """A page ends at 1 MB; taken for the end it would lose members silently."""
+    two, three = KEYS.user("2"), KEYS.user("3")
+    client = Script([page(ROW, more=True), page(two, more=True), page(three)])
+
+    rows = list(a_namespace(client).query(Range(KEYS.users, " ", "~")))
+
+    assert [row["SK"] for row in rows] == ["1", "2", "3"]
+    assert [request.get("ExclusiveStartKey") for _, request in client.requests] == [
+        None,
+        wire_key(ROW),
+        wire_key(two),
+    ]
+
+
+def test_an_empty_page_is_not_the_end():
+    """DynamoDB may answer none and still say that there is more."""
+    client = Script([page(more=True), page(ROW)])
+
+    assert len(list(a_namespace(client).query(Range(KEYS.users, " ", "~")))) == 1
+
+
+def test_a_query_calls_only_when_its_rows_are_due():
+    """Who needs ten rows does not pay for ten thousand."""
+    client = Script([page(ROW, more=True), page(KEYS.user("2"))])
+
+    next(a_namespace(client).query(Range(KEYS.users, " ", "~")))
+
+    assert len(client.requests) == 1
+
+
+def test_a_guess_of_the_page_that_is_too_low_costs_few_calls():
+    """Each further call reads twice as many."""
+    client = Script([page(ROW, more=True)] * 3 + [page(ROW)])
+
+    list(a_namespace(client).query(Range(KEYS.users, " ", "~"), page=5))
+
+    assert client.sent("Limit") == [5, 10, 20, 40]
+
+
+def test_a_query_names_its_range_in_order():
+    """Both bounds included, ascending unless asked otherwise, consistent."""
+    client = Script([page()])
+
+    list(a_namespace(client).query(KEYS.members_of("g"), descending=True))
+
+    _, request = client.requests[0]
+    assert request["ExpressionAttributeValues"] == {
+        ":pk": {"S": KEYS.members},
+        ":low": {"S": "g#"},
+        ":high": {"S": "g#~"},
+    }
+    assert request["ScanIndexForward"] is False
+    assert request["ConsistentRead"] is True
+    assert "Limit" not in request
+
+
+# --- deleting ---------------------------------------------------------------------------------
+
+
+def test_unprocessed_deletes_are_sent_again():
+    """What is left out would stay for ever: nobody asks these rows any more."""
+    other = KEYS.member("g", "2")
+    left = {"table": [{"DeleteRequest": {"Key": wire_key(other)}}]}
+    client = Script([{"UnprocessedItems": left}, {"UnprocessedItems": {}}])
+
+    a_namespace(client).batch_delete([KEYS.member("g", "1"), other])
+
+    first, second = client.sent("RequestItems")
+    assert len(first["table"]) == 2
+    assert second == left
+
+
+def test_deletes_go_twenty_five_a_call():
+    """DynamoDB takes no more."""
+    client = Script([{}])
+
+    a_namespace(client).batch_delete(KEYS.member("g", str(number)) for number in range(51))
+
+    assert [len(each["table"]) for each in client.sent("RequestItems")] == [25, 25, 1]
+
+
+def test_deletes_that_stay_unprocessed_are_busy():
+    """The operation's row stays, and whoever finds it goes on."""
+    left = {"table": [{"DeleteRequest": {"Key": wire_key(ROW)}}]}
+
+    with pytest.raises(Busy):
+        a_namespace(Script([{"UnprocessedItems": left}])).batch_delete([ROW])
+
+
+# --- errors and bounds ------------------------------------------------------------------------
+
+CALLS = {
+    "get": lambda rows: rows.get(ROW),
+    "batch_get": lambda rows: rows.batch_get([ROW]),
+    "query": lambda rows: list(rows.query(KEYS.user_with_groups("1"))),
+    "commit": lambda rows: rows.commit([Put(ROW)]),
+    "batch_delete": lambda rows: rows.batch_delete([ROW]),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_an_error_that_nobody_foresaw_passes_through(call):
+    """No call swallows what it does not understand."""
+    with pytest.raises(ClientError, match="AccessDenied"):
+        call(a_namespace(Script([refusal("AccessDeniedException")])))
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_every_call_ends_at_the_deadline(call):
+    """One deadline for all that a request does."""
+    watch = Watch()
+
+    with pytest.raises(Busy):
+        call(a_namespace(Script([THROTTLED]), watch))
+
+    assert watch.passed == pytest.approx(25)
+
+
+OUTSIDE = {
+    "get": lambda rows: rows.get(FOREIGN.user("1")),
+    "batch_get": lambda rows: rows.batch_get([ROW, FOREIGN.user("1")]),
+    "query": lambda rows: list(rows.query(FOREIGN.user_with_groups("1"))),
+    "put": lambda rows: rows.commit([Put(ROW), Put(FOREIGN.user("1"))]),
+    "update": lambda rows: rows.commit([Update(FOREIGN.user("1"), add={"g": 1})]),
+    "delete": lambda rows: rows.commit([Delete(FOREIGN.user("1"))]),
+    "check": lambda rows: rows.commit([Check(FOREIGN.user("1"), EXISTS)]),
+    "batch_delete": lambda rows: rows.batch_delete([ROW, FOREIGN.user("1")]),
+    "write settings": lambda rows: rows.commit([Put(KEYS.local("1"))]),
+    "read what the organisation noted": lambda rows: rows.get(KEYS.local("1")),
+}
+
+
+@pytest.mark.parametrize("call", OUTSIDE.values(), ids=OUTSIDE)
+def test_a_namespace_refuses_what_is_outside_before_it_sends(call):
+    """In production as in tests: IAM cannot part tenants that share one function (B1)."""
+    client = Script([{}])
+
+    with pytest.raises(OutsideNamespace):
+        call(a_namespace(client))
+
+    assert client.requests == []
+
+
+def test_the_refusal_names_no_tenant():
+    """It may end up in a log."""
+    with pytest.raises(OutsideNamespace) as caught:
+        a_namespace(Script([{}])).get(FOREIGN.user("1"))
+
+    assert "zzzz" not in str(caught.value)
+
+
+def test_a_sequence_is_cut_into_pieces():
+    """The last may be shorter; of nothing there is none."""
+    assert list(chunks("abcde", 2)) == ["ab", "cd", "e"]
+    assert list(chunks("", 2)) == []

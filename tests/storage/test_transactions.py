@@ -1,0 +1,135 @@
+"""A transaction is applied once, however often it is sent; why it failed is read by position."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from chalicelib.scim.errors import Busy
+from chalicelib.storage.expressions import EXISTS, NEW, Action, Check, Put
+from chalicelib.storage.keys import ScimKeys
+from chalicelib.storage.transactions import Cancelled
+from tests.faults import ENDPOINT, cancelled, refusal
+from tests.storage.doubles import MINE, Script, Watch, a_namespace
+
+KEYS = ScimKeys(MINE)
+FIRST, SECOND = KEYS.user("1"), KEYS.user("2")
+ACTIONS: list[Action] = [Put(FIRST, {"n": 1}, NEW), Check(SECOND, EXISTS)]
+TOKEN = "ClientRequestToken"
+
+CONFLICT = cancelled("None", "TransactionConflict")
+
+PASSING = {
+    "conflict": CONFLICT,
+    "throttled": cancelled("ThrottlingError", "None"),
+    "throughput": cancelled("ProvisionedThroughputExceeded", "None"),
+    "no reason": cancelled("None", "None"),
+    "in progress": refusal("TransactionInProgressException"),
+    "table throttled": refusal("ProvisionedThroughputExceededException"),
+    "lost reply": ReadTimeoutError(endpoint_url=ENDPOINT),
+}
+
+
+@pytest.mark.parametrize("error", PASSING.values(), ids=PASSING)
+def test_the_token_stays_for_every_repetition(error):
+    """A lost reply and a new token would count a membership twice (fact 3)."""
+    client = Script([error, error, {}])
+
+    a_namespace(client).commit(ACTIONS)
+
+    tokens = client.sent(TOKEN)
+    assert len(tokens) == 3
+    assert len(set(tokens)) == 1
+
+
+def test_the_content_stays_for_every_repetition():
+    """The same token with other content is an IdempotentParameterMismatch."""
+    client = Script([CONFLICT, {}])
+
+    a_namespace(client).commit(ACTIONS)
+
+    first, second = client.sent("TransactItems")
+    assert first == second
+
+
+def test_other_content_has_another_token():
+    """Else DynamoDB would answer for the first and not write the second."""
+    client = Script([{}])
+    rows = a_namespace(client)
+
+    rows.commit(ACTIONS)
+    rows.commit(ACTIONS[:1])
+
+    assert len(set(client.sent(TOKEN))) == 2
+
+
+def test_a_token_fits_dynamodb():
+    """ClientRequestToken takes 36 characters at most."""
+    client = Script([{}])
+
+    a_namespace(client).commit(ACTIONS)
+
+    assert len(client.sent(TOKEN)[0]) == 32
+
+
+def test_which_condition_failed_is_told_by_position():
+    """Never guessed from a text: 409, 404 and 412 depend on it (C1)."""
+    client = Script([cancelled("None", "ConditionalCheckFailed")])
+
+    with pytest.raises(Cancelled) as caught:
+        a_namespace(client).commit(ACTIONS)
+
+    assert caught.value.rows == {SECOND: None}
+
+
+def test_the_row_that_a_condition_met_comes_with_it():
+    """A lock that is held says by whom, without another read."""
+    met = {"PK": {"S": FIRST.pk}, "SK": {"S": FIRST.sk}, "uid": {"S": "x"}}
+    client = Script([cancelled(("ConditionalCheckFailed", met), "ConditionalCheckFailed")])
+
+    with pytest.raises(Cancelled) as caught:
+        a_namespace(client).commit(ACTIONS)
+
+    assert caught.value.rows == {FIRST: {"PK": FIRST.pk, "SK": FIRST.sk, "uid": "x"}, SECOND: None}
+
+
+def test_a_condition_that_failed_beside_a_conflict_is_final():
+    """The condition's answer is known; waiting for the conflict to pass adds nothing."""
+    client = Script([cancelled("ConditionalCheckFailed", "TransactionConflict")])
+
+    with pytest.raises(Cancelled) as caught:
+        a_namespace(client).commit(ACTIONS)
+
+    assert list(caught.value.rows) == [FIRST]
+    assert len(client.requests) == 1
+
+
+def test_contention_to_the_end_is_busy():
+    """Never 409 or 412: nobody else holds the name, the row was merely written often."""
+    watch = Watch()
+
+    with pytest.raises(Busy):
+        a_namespace(Script([CONFLICT]), watch).commit(ACTIONS)
+
+    assert watch.passed == pytest.approx(25)
+
+
+FINAL = {
+    "validation": refusal("ValidationException"),
+    "other content under this token": refusal("IdempotentParameterMismatchException"),
+    "too large": cancelled("ItemCollectionSizeLimitExceeded", "None"),
+    "row at fault": cancelled("ValidationError", "None"),
+    "no permission": refusal("AccessDeniedException"),
+}
+
+
+@pytest.mark.parametrize("error", FINAL.values(), ids=FINAL)
+def test_what_nobody_foresaw_is_not_swallowed(error):
+    """It becomes a 500 with a request id, not a wrong answer."""
+    client = Script([error])
+
+    with pytest.raises(ClientError) as caught:
+        a_namespace(client).commit(ACTIONS)
+
+    assert caught.value is error
+    assert len(client.requests) == 1

@@ -1,0 +1,174 @@
+"""What the documents say is so: links lead somewhere, verbs exist, numbers are the code's."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from chalicelib.api import protocol
+from chalicelib.directory import search, tenant
+from chalicelib.organisations import tokens
+from chalicelib.organisations.requests import Body, NewConnection, NewOrganisation, NewToken
+from chalicelib.scim import filters, messages, validation
+from dev import suites
+from dev.dialogues import load
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+DOCUMENTS = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+CONFORMANCE = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+VERB = re.compile(r"\bmake ([a-z-]+)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+COMMAND = re.compile(r"^(?:[A-Z]+=)?(?:\$\()?(\w+)", re.MULTILINE)
+POSTED = re.compile(r"(/organisations[^\s\"]*)[^']*(?:'Content-Type: [^']*'[^']*)?-d '([^']*)'")
+SPOKEN = re.compile(r"`make ([a-z-]+)[^`]*`")
+
+# What a reader's machine has anyway.
+PROGRAMS = {"make", "curl", "python3"}
+
+# The config routes whose bodies the documents show, by the last part of the path.
+SHAPES: dict[str, type[Body]] = {
+    "organisations": NewOrganisation,
+    "connections": NewConnection,
+    "tokens": NewToken,
+}
+
+
+def verbs() -> set[str]:
+    """List the Makefile's verbs."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+
+
+def anchors(document: Path) -> set[str]:
+    """List the anchors of a document's headings, as GitHub makes them."""
+    headings = HEADING.findall(document.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def blocks(document: Path) -> list[str]:
+    """Give a document's shell blocks."""
+    return [dedent(block) for block in BLOCK.findall(document.read_text(encoding="utf-8"))]
+
+
+def test_the_readme_can_be_read_in_one_go():
+    """What does not fit belongs into docs/."""
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 80
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path):
+    """A file that moves takes its links along."""
+    local = [
+        link
+        for link in LINK.findall(document.read_text(encoding="utf-8"))
+        if not link.startswith(("http://", "https://"))
+    ]
+
+    for link in local:
+        name, _, anchor = link.partition("#")
+        target = document.parent / name if name else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_verbs_that_are_named_exist(document: Path):
+    """`make` is the only way in that a newcomer is told of."""
+    text = document.read_text(encoding="utf-8")
+
+    assert {*SPOKEN.findall(text), *VERB.findall("".join(blocks(document)))} <= verbs()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_are_of_programs_that_everybody_has(document: Path):
+    """A block is there to be pasted."""
+    starts = [COMMAND.findall(block) for block in blocks(document)]
+
+    assert {start for found in starts for start in found} <= PROGRAMS
+
+
+BODIES = [
+    (document.name, path, sent)
+    for document in DOCUMENTS
+    for block in blocks(document)
+    for path, sent in POSTED.findall(block)
+]
+
+
+@pytest.mark.parametrize(("document", "path", "sent"), BODIES)
+def test_bodies_that_are_shown_are_taken(document: str, path: str, sent: str):
+    """The config routes refuse a field that they do not know."""
+    shape: type[Body] = SHAPES[path.rpartition("/")[2]]
+
+    assert shape.model_validate(json.loads(sent)).model_fields_set
+
+
+def test_a_body_of_each_kind_is_shown():
+    """An organisation, a connection and a token: what one needs to begin."""
+    assert {path.rpartition("/")[2] for _, path, _ in BODIES} == set(SHAPES)
+
+
+LIMITS = {
+    "resources in one page": (messages.MAX_RESULTS, messages.DEFAULT_RESULTS),
+    "body of a user's request": (protocol.MOST_USER_BYTES,),
+    "body of a team's request": (protocol.MOST_GROUP_BYTES,),
+    "answer": (messages.MAX_ANSWER_BYTES,),
+    "nesting of a body": (messages.MAX_DEPTH,),
+    "operations in a PATCH": (messages.MAX_OPERATIONS,),
+    "length of a filter": (filters.MAX_CHARACTERS,),
+    "terms of a filter": (filters.MAX_TERMS,),
+    "depth of a filter": (filters.MAX_DEPTH,),
+    "values of an attribute": (validation.MAX_VALUES,),
+    "resources that a filter without a key reads": (search.MOST_RESOURCES,),
+    "members named in one request": (tenant.MOST_MEMBERS,),
+    "live tokens of a connection": (tokens.MOST_LIVE,),
+}
+
+
+def rows(heading: str) -> list[list[str]]:
+    """Read the table under a heading of docs/conformance.md, without its head."""
+    section = CONFORMANCE.partition(f"\n{heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_the_limits_are_those_of_the_code():
+    """A client plans by them."""
+    written = {
+        name: tuple(int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", limit))
+        for name, limit in rows("## Limits")
+    }
+
+    assert written == LIMITS
+
+
+def test_every_row_of_the_dialect_is_told_and_played():
+    """The numbers are those of the files in tests/corpus/entra."""
+    told = [row[0] for row in rows("## Microsoft Entra ID's dialect (played)")]
+    played = {dialogue.row for dialogue in load(ROOT / "tests" / "corpus" / "entra").values()}
+
+    assert told == [str(number) for number in range(1, 24)]
+    assert {f"1.2 #{number}" for number in told} <= played
+
+
+def test_the_failures_that_are_meant_are_told():
+    """In the words that `make suites` prints."""
+    told = {check.strip("`"): why for check, why in rows("The failures are meant:")}
+
+    assert told == suites.KNOWN
+
+
+def test_the_suites_are_those_that_are_installed():
+    """Another version has other checks."""
+    pins = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
+
+    for name, version in re.findall(r"\| (scim2?-[a-z]+) ([\d.]+)", CONFORMANCE):
+        assert f"\n{name}=={version}\n" in pins
