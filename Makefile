@@ -4,7 +4,7 @@
 # later ones find them made and need no network.
 
 STAGE ?= dev
-export PORT LOCAL_DIR FRESH PUBLIC_URL
+export PORT LOCAL_DIR FRESH PUBLIC_URL CONFIRM DATA
 
 # The first interpreter that is new enough; PYTHON=... chooses another.
 FOUND := $(shell for each in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -14,11 +14,12 @@ FOUND := $(shell for each in $(PYTHON) python3 python3.14 python3.13 python3.12 
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run idp corpus suites test check format package clean python environment engine
+.PHONY: access deploy destroy deploy-test costs performance emulator
+.PHONY: help run idp budget corpus suites test check format package clean python environment engine
 
 help: ## list the verbs
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort \
-		| awk -F '\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort \
+		| awk -F '\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 run: environment engine ## serve it on 127.0.0.1 with a demo (PORT=8000 LOCAL_DIR=.local FRESH=1)
 	@exec $(VENV) -m dev.serve
@@ -35,6 +36,9 @@ suites: environment ## judge the running server by scim2-tester and scim-sanity 
 crowd: environment ## sixteen clients at once on the running demo (LOCAL_DIR=.local)
 	@exec $(VENV) -m dev.crowd
 
+budget: environment ## measure what each operation costs in DynamoDB (ARGS=--write: into docs/storage.md)
+	@exec $(VENV) -m dev.budget $(ARGS)
+
 test: environment engine ## run all tests
 	@$(VENV) -m pytest $(ARGS)
 
@@ -49,17 +53,39 @@ format: environment ## put the code into the form that `make check` wants
 	@$(VENV) -m ruff check --fix --quiet .
 	@$(VENV) -m ruff format .
 
-package: environment ## build what is deployed into build/ and check what it holds (STAGE=dev)
-	@exec $(VENV) -m dev.package $(STAGE)
+package: environment ## build archive and CloudFormation template into build/ and check them (STAGE=dev)
+	@$(VENV) -m dev.package $(STAGE)
+	@.venv/bin/cfn-lint build/sam.json
+
+deploy: environment ## put a stage into an AWS account, as often as wanted (STAGE=dev)
+	@exec $(VENV) -m dev.deploy $(STAGE)
+
+access: environment ## print URL and operator key of a deployed stage, for a shell (STAGE=dev)
+	@exec $(VENV) -m dev.access $(STAGE)
+
+destroy: environment ## take a stage out of it; with DATA=delete its data too (STAGE=dev)
+	@exec $(VENV) -m dev.destroy $(STAGE)
+
+deploy-test: environment emulator ## try deployment, permissions and the archive on an emulator of AWS
+	@$(VENV) -m pytest tests/deploy -m deploy $(ARGS)
+
+costs: environment ## compute what a deployment costs a month (ARGS=--write: into docs/costs.md)
+	@exec $(VENV) -m dev.costs $(ARGS)
+
+performance: environment emulator ## measure archive and cold start (ARGS=--write: into docs/performance.md)
+	@exec $(VENV) -m dev.performance $(ARGS)
 
 clean: ## remove the environments and all that was built; keeps LOCAL_DIR
-	rm -rf .venv .venv-engine build .chalice/deployments .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-engine .venv-emulator .venv-lambda build .chalice/deployments .mypy_cache .pytest_cache .ruff_cache
 
 environment: python
 	@$(FOUND) dev/environment.py app
 
 engine: python
 	@$(FOUND) dev/environment.py engine
+
+emulator: python
+	@$(FOUND) dev/environment.py emulator lambda
 
 python:
 	@test -n '$(FOUND)' || { echo 'Python 3.11 or newer is needed and was not found as' \

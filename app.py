@@ -6,7 +6,7 @@ import boto3
 from botocore.config import Config
 from chalice.app import Chalice, ConvertToMiddleware
 
-from chalicelib.api import admin, scim, sweeper
+from chalicelib.api import admin, scim, sessions, sweeper
 from chalicelib.api.refusals import redress
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
@@ -37,8 +37,11 @@ def build(services: Services) -> Chalice:
     application.register_middleware(redress, "http")
     application.register_blueprint(scim.routes(services))
     application.register_blueprint(admin.routes(services))
-    application.register_blueprint(sweeper.schedules(services))
+    application.register_blueprint(sessions.routes(services))
+    sweeper.schedule(application, services)
     return application
 
 
 app = build(services_of(Settings.from_environment()))
+# Lambda finds the scheduled function by its name in this module.
+sweep = app.handler_map["sweep"]

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from chalice.app import Chalice
 
 from chalicelib.api.services import Services
+from chalicelib.auth import sessions
 from chalicelib.organisations import connections, organisations, tokens
 from chalicelib.organisations.administration import Administration
 from chalicelib.organisations.requests import NewConnection, NewOrganisation, NewToken
@@ -238,6 +239,13 @@ def a_tenant(services: Services, **changes: Any) -> Tenant:
     connection = connections.create(admin, asked, services.settings.plans, None).id
     made = tokens.create(admin, services.secrets, connection, NewToken(name="first"), None)
     return Tenant(admin, connection, made.text, made.row.id)
+
+
+def a_session(services: Services, organisation: str, name: str = "Ada") -> str:
+    """Let an admin of an organisation in, and give his session's token."""
+    deadline = services.deadline()
+    link = sessions.make_link(services.table, organisation, name, deadline).text
+    return sessions.exchange(services.table, link, deadline).text
 
 
 def scim_rows(services: Services, connection: str) -> Namespace:

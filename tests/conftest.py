@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from random import Random
 from typing import Any, NamedTuple
 
@@ -31,10 +33,26 @@ from chalicelib.auth.secrets import Secrets  # noqa: E402
 from chalicelib.auth.tokens import mint  # noqa: E402
 from chalicelib.settings import Settings  # noqa: E402
 from chalicelib.storage.table import Table  # noqa: E402
-from dev import resources  # noqa: E402
+from dev import dynamodb_local, resources  # noqa: E402
 from tests.builders import Hands, Http, http  # noqa: E402
 
 OPERATOR_KEY = mint("op", Random(1)).text  # noqa: S311 - nobody's key
+
+
+NOT_RUN = "Amazon DynamoDB Local is not there"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what was skipped for want of the reference engine, and how much was tried."""
+    stats = terminalreporter.stats
+    skipped = [each for each in stats.get("skipped", []) if NOT_RUN in str(each.longrepr)]
+    if skipped:
+        terminalreporter.write_sep("!", f"{len(skipped)} TESTS WERE NOT RUN: {NOT_RUN}", red=True)
+    tried: Counter[str] = Counter()
+    for report in stats.get("passed", []):
+        tried.update({name: figure for name, figure in report.user_properties})
+    for name, figure in tried.items():
+        terminalreporter.write_line(f"{figure:,} {name}")
 
 
 class Clients(NamedTuple):
@@ -67,6 +85,21 @@ def dynamodb(aws: None, clients: Clients) -> Any:
 def secretsmanager(aws: None, clients: Clients) -> Any:
     """Give a client of Secrets Manager."""
     return clients.secretsmanager
+
+
+@pytest.fixture(scope="session")
+def local() -> Iterator[str]:
+    """Run Amazon DynamoDB Local in memory; gives its address.
+
+    Without Java or npm the test is skipped; under CI=true it fails.
+    """
+    with ExitStack() as stack:
+        try:
+            engine = stack.enter_context(dynamodb_local.running())
+        except dynamodb_local.NotThere as reason:
+            give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+            give_up(f"{NOT_RUN}: {reason}")
+        yield engine.url
 
 
 @pytest.fixture

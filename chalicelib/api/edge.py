@@ -34,12 +34,13 @@ class Request:
 
     `headers` holds every value of a repeated header, by lower-case name; `query` the first
     value of each parameter; `base_url` is the public URL in front of `/scim` and `/admin`,
-    without a trailing slash.
+    without a trailing slash; `route` is the path as it is registered, `/admin/{organisation}`.
     """
 
     method: str
     base_url: str
     request_id: str
+    route: str = ""
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -75,6 +76,7 @@ def read(request: ChaliceRequest, public_url: str) -> Request:
         method=request.method,
         base_url=public_url or derived_url(context),
         request_id=context.get("requestId", ""),
+        route=context.get("resourcePath", ""),
         path=dict(request.uri_params or {}),
         query={name: values[0] for name, values in queried.items() if values},
         headers={name.lower(): tuple(values) for name, values in many.items()},

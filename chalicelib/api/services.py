@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from chalicelib.api.rate import Buckets
+from chalicelib.api.tallies import Tallies
 from chalicelib.auth.secrets import Secrets
 from chalicelib.settings import Settings
 from chalicelib.storage.retries import Deadline
@@ -17,12 +18,13 @@ DEADLINE_SECONDS = 25.0
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The table, the secrets and the settings of this deployment; the buckets of this process."""
+    """The table, the secrets and the settings of this deployment; what this process counts."""
 
     table: Table
     secrets: Secrets
     settings: Settings
     buckets: Buckets = field(default_factory=lambda: Buckets(time.monotonic))
+    tallies: Tallies = field(default_factory=Tallies)
 
     def deadline(self) -> Deadline:
         """Set the deadline of one request, counted from now."""

@@ -47,6 +47,8 @@ def sweep_due(services: Services) -> int:
             _finish(services, item)
         except (Busy, Unavailable):
             logger.warning("operation left for the next sweep", extra={"kind": item["kind"]})
+        except Exception:  # noqa: BLE001 - one that always fails must not hold up the others
+            logger.exception("operation cannot be finished", extra={"kind": item["kind"]})
     return len(due)
 
 

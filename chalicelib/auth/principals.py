@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from chalicelib.auth import tokens
+from chalicelib.auth import sessions, tokens
 from chalicelib.auth.secrets import Gone, Secrets
 from chalicelib.scim.errors import Forbidden, Unauthorized, Unavailable
 from chalicelib.settings import Plan
@@ -29,17 +29,20 @@ from chalicelib.storage.configuration import (
 from chalicelib.storage.configuration import Connection as ConnectionRow
 from chalicelib.storage.keys import OrganisationKeys, organisation_of
 from chalicelib.storage.retries import Deadline
-from chalicelib.storage.table import Namespace
+from chalicelib.storage.table import Namespace, Table
 
 # RFC 6750 section 2.1 with the scheme in any case (RFC 9110 section 11.1): one space, then
 # characters of `b64token`; so no comma list, no tab, no second value.
 BEARER = re.compile(r"(?i:bearer) (?P<token>[A-Za-z0-9._~+/-]+=*)")
 
-OPERATOR_REFUSED = (
-    "The operator key is not accepted: it may be missing, mistyped or replaced, or a "
-    "credential of another kind. Send the operator key of this deployment as "
-    "`Authorization: Bearer ...`."
+ADMIN_REFUSED = (
+    "The credential is not accepted: it may be missing, mistyped, expired, revoked or of another "
+    "kind. Send the operator key as `Authorization: Bearer ...`; as an organisation's admin, open "
+    "the SCIM settings from the SaaS again: that makes a new console link."
 )
+# The state of an organisation or a connection whose rows are being deleted.
+GOING = "deleting"
+
 SUSPENDED = (
     "The organisation is suspended, so nothing is provisioned. Ask the SaaS's support to set "
     "it to active again."
@@ -102,7 +105,8 @@ def authenticate_connection(
     The first use of a token in a process reads its secret too.
 
     Raises:
-        Unauthorized: anything unknown, always with the same text.
+        Unauthorized: anything unknown, always with the same text; where the connection is
+            there, with the actual reason, for its admin.
         Forbidden: the token is right, but the plan lacks SCIM, or organisation or connection
             are at rest.
         Unavailable: the token's secret cannot be read.
@@ -110,9 +114,10 @@ def authenticate_connection(
     """
     if CONNECTION_ID.fullmatch(connection_id) is None:
         raise Unauthorized
-    claim = _claim(rows, connection_id, _claimed(authorization, "scim"))
-    if claim is None or not claim.token.live(now):
-        raise Unauthorized
+    claim = _claim(rows, connection_id, authorization)
+    for shut, reason in DOORS:
+        if shut(claim, now):
+            raise Unauthorized(reason=reason)
     _prove(rows, secrets, claim, now)
     _admit(claim, plans)
     return _principal(claim, plans)
@@ -120,10 +125,16 @@ def authenticate_connection(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls a route beside SCIM; `organisation` None sees all of them, "" none."""
+    """Who calls a route beside SCIM; `organisation` None sees all of them, "" none.
+
+    An organisation's admin calls by a session, named by its digest, and `at_rest` says that
+    his organisation is suspended.
+    """
 
     name: str
     organisation: str | None
+    session: str | None = None
+    at_rest: bool = False
 
     @classmethod
     def operator(cls) -> Self:
@@ -146,34 +157,35 @@ class Caller:
 
 
 def authenticate_admin(
-    secrets: Secrets, authorization: tuple[str, ...], deadline: Deadline
+    table: Table, secrets: Secrets, credential: str, deadline: Deadline
 ) -> Caller:
-    """Tell who administers: so far, the operator alone.
+    """Tell who administers: the operator by his key, an organisation's admin by a session.
+
+    `credential` is a bearer text, or the cookie that holds one; "" where there is neither.
 
     Raises:
         Unauthorized: anybody else.
         Unavailable: the operator key cannot be read, or there is none.
+        Busy: the session cannot be read before the deadline.
     """
-    authenticate_operator(secrets, authorization, deadline)
-    return Caller.operator()
+    claimed = tokens.parse(credential)
+    if claimed is not None and claimed.kind == "op":
+        _prove_operator(secrets, claimed, deadline)
+        return Caller.operator()
+    session = sessions.find(table, credential, deadline)
+    if session is None:
+        raise Unauthorized(ADMIN_REFUSED)
+    organisation = session.organisation
+    return Caller(
+        session.name, organisation.id, session.digest, at_rest=organisation.state != "active"
+    )
 
 
-def authenticate_operator(
-    secrets: Secrets, authorization: tuple[str, ...], deadline: Deadline
-) -> None:
-    """Tell that the operator calls.
-
-    Raises:
-        Unauthorized: anybody else.
-        Unavailable: the operator key cannot be read, or there is none.
-    """
-    claimed = _claimed(authorization, "op")
-    if claimed is None:
-        raise Unauthorized(OPERATOR_REFUSED)
+def _prove_operator(secrets: Secrets, claimed: tokens.Token, deadline: Deadline) -> None:
     for key in secrets.operator_keys(deadline):
         if claimed.id == key.id and tokens.matches(claimed.secret, tokens.digest(key.secret)):
             return
-    raise Unauthorized(OPERATOR_REFUSED)
+    raise Unauthorized(ADMIN_REFUSED)
 
 
 def _claimed(authorization: tuple[str, ...], kind: tokens.Kind) -> tokens.Token | None:
@@ -181,27 +193,35 @@ def _claimed(authorization: tuple[str, ...], kind: tokens.Kind) -> tokens.Token 
     return claimed if claimed is not None and claimed.kind == kind else None
 
 
-def _claim(rows: Namespace, connection_id: str, claimed: tokens.Token | None) -> _Claim | None:
-    """Read the rows; None where one is missing or organisation or connection are at their end."""
+def _claim(rows: Namespace, connection_id: str, authorization: tuple[str, ...]) -> _Claim:
+    """Read the rows that a token points to: one BatchGetItem.
+
+    Raises:
+        Unauthorized: one is missing. No reason is given where nobody's health could hold it.
+    """
+    claimed = _claimed(authorization, "scim")
     keys = OrganisationKeys(organisation_of(connection_id))
-    wanted = [keys.row, keys.connection(connection_id)]
-    if claimed is not None:
-        wanted.append(keys.token(connection_id, claimed.id))
-    found = rows.batch_get(wanted)
-    if claimed is None or len(found) < len(wanted):
-        return None
-    organisation, connection, token = (found[key] for key in wanted)
-    claim = _Claim(
-        organisation_from(organisation),
-        connection_from(connection),
-        token_from(token),
-        claimed.secret,
-    )
-    return claim if _known(claim) else None
+    own = [keys.row, keys.connection(connection_id)]
+    token = keys.token(connection_id, claimed.id) if claimed else None
+    found = rows.batch_get([*own, token] if token else own)
+    if not found.keys() >= set(own):
+        raise Unauthorized
+    organisation, connection = organisation_from(found[own[0]]), connection_from(found[own[1]])
+    if GOING in (organisation.state, connection.state):
+        raise Unauthorized
+    if claimed is None or token is None:
+        raise Unauthorized(reason="garbage" if authorization else "missing")
+    if token not in found:
+        raise Unauthorized(reason="foreign")
+    return _Claim(organisation, connection, token_from(found[token]), claimed.secret)
 
 
-def _known(claim: _Claim) -> bool:
-    return claim.organisation.state != "deleting" and claim.connection.state in SERVED_STATES
+# What makes a token that is there unknown to its caller, in the order in which it is told.
+DOORS: tuple[tuple[Callable[[_Claim, datetime], bool], str], ...] = (
+    (lambda claim, _: claim.connection.state not in SERVED_STATES, "ended"),
+    (lambda claim, _: claim.token.state != "live", "revoked"),
+    (lambda claim, now: not claim.token.live(now), "expired"),
+)
 
 
 def _prove(rows: Namespace, secrets: Secrets, claim: _Claim, now: datetime) -> None:
@@ -211,7 +231,7 @@ def _prove(rows: Namespace, secrets: Secrets, claim: _Claim, now: datetime) -> N
     except Gone:
         raise _why_gone(rows, claim, now) from None
     if not tokens.matches(claim.secret, kept):
-        raise Unauthorized
+        raise Unauthorized(reason="wrong")
 
 
 def _why_gone(rows: Namespace, claim: _Claim, now: datetime) -> Unauthorized | Unavailable:
@@ -224,21 +244,21 @@ def _why_gone(rows: Namespace, claim: _Claim, now: datetime) -> Unauthorized | U
     row = rows.get(keys.token(claim.connection.id, claim.token.id))
     if row is not None and token_from(row).live(now):
         return Unavailable()
-    return Unauthorized()
+    return Unauthorized(reason="revoked")
 
 
 # What keeps a proven token out, in the order in which it is told.
-GATES: tuple[tuple[Callable[[_Claim, Mapping[str, Plan]], bool], str], ...] = (
-    (lambda claim, _: claim.organisation.state != "active", SUSPENDED),
-    (lambda claim, plans: not _has_scim(plans, claim.organisation.plan), WITHOUT_SCIM),
-    (lambda claim, _: claim.connection.state != "active", PAUSED),
+GATES: tuple[tuple[Callable[[_Claim, Mapping[str, Plan]], bool], str, str], ...] = (
+    (lambda claim, _: claim.organisation.state != "active", "suspended", SUSPENDED),
+    (lambda claim, plans: not _has_scim(plans, claim.organisation.plan), "plan", WITHOUT_SCIM),
+    (lambda claim, _: claim.connection.state != "active", "paused", PAUSED),
 )
 
 
 def _admit(claim: _Claim, plans: Mapping[str, Plan]) -> None:
-    for shut, reason in GATES:
+    for shut, reason, text in GATES:
         if shut(claim, plans):
-            raise Forbidden(reason.format(plan=claim.organisation.plan))
+            raise Forbidden(text.format(plan=claim.organisation.plan), reason=reason)
 
 
 def _has_scim(plans: Mapping[str, Plan], plan: str) -> bool:

@@ -2,6 +2,8 @@
 
     psl_scim_<id: 12>_<secret: 43>_<checksum: 6>      a connection's token
     psl_op_<id: 12>_<secret: 43>_<checksum: 6>        the operator key
+    psl_link_...                                      a link to the console, for one use
+    psl_session_...                                   what an organisation's admin gets for it
 
 All in base 62. The fixed beginning lets secret scanners recognise one; the checksum (CRC-32 of
 all before it) tells a mistyped one from a wrong one before anything is read. Knows no tenant,
@@ -19,7 +21,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal, cast
 
-Kind = Literal["scim", "op"]
+Kind = Literal["scim", "op", "link", "session"]
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 ID_LENGTH = 12
@@ -29,8 +31,8 @@ CHECKSUM_LENGTH = 6  # 62 ** 6 is above 2 ** 32
 HINT_LENGTH = 4
 
 FORM = re.compile(
-    r"(?P<body>psl_(?P<kind>scim|op)_(?P<id>[0-9A-Za-z]{12})_(?P<secret>[0-9A-Za-z]{43}))"
-    r"_(?P<checksum>[0-9A-Za-z]{6})"
+    r"(?P<body>psl_(?P<kind>scim|op|link|session)_(?P<id>[0-9A-Za-z]{12})"
+    r"_(?P<secret>[0-9A-Za-z]{43}))_(?P<checksum>[0-9A-Za-z]{6})"
 )
 TOKEN_ID = re.compile(r"[0-9A-Za-z]{12}")
 DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -13,7 +13,6 @@ from itertools import islice
 
 from chalicelib.directory.operations import drop_ids
 from chalicelib.directory.representation import group_version, user_version
-from chalicelib.directory.rows import UserRows, member_ids, read_group, read_user
 from chalicelib.directory.tenant import Tenant
 from chalicelib.scim.errors import Busy, NotFound
 from chalicelib.scim.preconditions import Precondition
@@ -29,6 +28,7 @@ from chalicelib.storage.expressions import (
     equals,
 )
 from chalicelib.storage.items import Change, Group, Operation, group_index_keys, held_by, index_keys
+from chalicelib.storage.rows import UserRows, member_ids, read_group, read_user
 from chalicelib.storage.table import MOST_BATCH_WRITES
 from chalicelib.storage.transactions import MOST_ACTIONS, Cancelled
 
@@ -88,7 +88,7 @@ def _group_removal(
         Delete(keys.group_name(group.document["displayName"]), equals("gid", group.id)),
         *(Delete(key) for key in group_index_keys(keys, group.id, group.document)),
         Update(keys.counter("G", group.id), add={"n": -1}),
-        tenant.note(Change("team", group.id)),
+        tenant.note(Change("team", group.id), before=group.document),
         Put(tenant.keys.operation(operation.id), {"kind": "group delete", "target": group.id}),
         *([Delete(tenant.keys.operation(running.id))] if running else []),
     ]
@@ -123,7 +123,13 @@ def delete_user(tenant: Tenant, uid: str, precondition: Precondition | None = No
             raise NotFound
         if precondition and rows.user.operation is None:
             precondition.require(user_version(rows.user))
-        if _user_deleted(tenant, rows):
+        if rows.user.operation is None and _fits(tenant, rows):
+            if _removed(tenant, rows):
+                return
+        elif operation := rows.user.operation or _mark(tenant, rows):
+            # From here on he will be gone, whoever finishes it: no 404 for who declared it.
+            if not _advanced(tenant, rows, operation):
+                finish_user(tenant, uid, operation)
             return
 
 
@@ -135,7 +141,7 @@ def finish_user(tenant: Tenant, uid: str, operation: Operation) -> None:
     """
     for _ in tenant.rows.deadline.attempts():
         rows = read_user(tenant, uid)
-        if rows is None or not _is_held(rows, operation) or _user_deleted(tenant, rows):
+        if rows is None or not _is_held(rows, operation) or _advanced(tenant, rows, operation):
             return
 
 
@@ -143,14 +149,15 @@ def _is_held(rows: UserRows, operation: Operation) -> bool:
     return rows.user.operation is not None and rows.user.operation.id == operation.id
 
 
-def _user_deleted(tenant: Tenant, rows: UserRows) -> bool:
-    """Take the delete as far as one step goes; true when the user is gone."""
-    removal = _user_removal(tenant, rows, gone=frozenset())
-    if len(removal) <= MOST_ACTIONS:
+def _fits(tenant: Tenant, rows: UserRows) -> bool:
+    return len(_user_removal(tenant, rows, gone=frozenset())) <= MOST_ACTIONS
+
+
+def _advanced(tenant: Tenant, rows: UserRows, operation: Operation) -> bool:
+    """Take a declared delete as far as one step goes; true when the user is gone."""
+    if _fits(tenant, rows):
         return _removed(tenant, rows)
-    operation = rows.user.operation or _mark(tenant, rows)
-    if operation is not None:
-        _release(tenant, rows, operation)
+    _release(tenant, rows, operation)
     return False
 
 
@@ -182,7 +189,7 @@ def _user_removal(tenant: Tenant, rows: UserRows, gone: frozenset[str]) -> list[
         Delete(keys.user_name(user.document["userName"]), equals("uid", user.id)),
         *(Delete(key) for key in sorted(index_keys(keys, user.id, user.document))),
         Update(keys.counter("U", user.id), add={"n": -1}),
-        tenant.note(Change("user", user.id)),
+        tenant.note(Change("user", user.id), before=user.document),
         Delete(keys.local(user.id)),
         *([Delete(tenant.keys.operation(user.operation.id))] if user.operation else []),
         *_releases(tenant, user.id, rows.group_ids, gone),

@@ -17,7 +17,6 @@ from chalicelib.directory.representation import (
     member,
     most_members,
 )
-from chalicelib.directory.rows import member_ids, read_group
 from chalicelib.directory.tenant import Tenant
 from chalicelib.directory.users import Edit, differing, moved_indexes, moved_lock
 from chalicelib.scim.errors import NotFound, PayloadTooLarge, TooMany, Uniqueness
@@ -46,6 +45,7 @@ from chalicelib.storage.items import (
     group_of,
 )
 from chalicelib.storage.keys import is_id
+from chalicelib.storage.rows import member_ids, read_group
 from chalicelib.storage.transactions import MOST_ACTIONS, Cancelled
 
 NAME_IN_USE = (
@@ -136,7 +136,7 @@ def _creation(tenant: Tenant, group: Group, delta: Delta) -> list[Action]:
         Put(keys.group_name(group.document["displayName"]), {"gid": group.id}, NEW),
         *(Put(key) for key in group_index_keys(keys, group.id, group.document)),
         Update(keys.counter("G", group.id), add={"n": 1}),
-        tenant.note(change),
+        tenant.note(change, after=group.document),
     ]
 
 
@@ -265,7 +265,9 @@ class _Attempt:
         if self.before is not None and self.document is not None:
             own += _moved(tenant, self.before, self.document)
         if delta or edited:
-            own.append(tenant.note(self._change(delta, edited.get("v"))))
+            change = self._change(delta, edited.get("v"))
+            documents = (self.before.document, self.document) if self.before and edited else ()
+            own.append(tenant.note(change, *documents))
         return own
 
     def _change(self, delta: Delta, version: int | None) -> Change:

@@ -13,16 +13,18 @@ Readers in between see a team on its way: nobody who is in it before and after d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from chalicelib.directory import memberships
 from chalicelib.directory.memberships import ACTIONS_A_REMOVAL, ACTIONS_AN_ADD
 from chalicelib.directory.operations import drop_ids, read_ids, write_ids
-from chalicelib.directory.rows import read_group
 from chalicelib.directory.tenant import Tenant
+from chalicelib.observability import logger
 from chalicelib.scim.errors import Busy
 from chalicelib.storage.expressions import Action, Delete, Put, Update
 from chalicelib.storage.items import Change, Delta, Operation, held_as_read
+from chalicelib.storage.rows import read_group
 from chalicelib.storage.table import MOST_GETS, chunks
 from chalicelib.storage.transactions import MOST_ACTIONS, Cancelled
 
@@ -146,12 +148,14 @@ class _Hold:
         except Busy:
             self._let_go()
             raise
-        drop_ids(self._tenant, self._operation.id)
+        # The change is in force and no longer held; ids that stay behind end by themselves.
+        with suppress(Busy):
+            drop_ids(self._tenant, self._operation.id)
         return True
 
     def _parts(self) -> Iterator[Delta]:
         """Yield what still differs from the target, in portions of one transaction."""
-        target = read_ids(self._tenant, self._operation.id)
+        target = self._target()
         for uids in chunks(sorted(target.add), MOST_GETS):
             present = self._present(uids)
             for part in chunks([uid for uid in uids if uid not in present], ADDS_A_STEP):
@@ -159,6 +163,24 @@ class _Hold:
         for uids in chunks(sorted(target.remove), MOST_GETS):
             for part in chunks(sorted(self._present(uids)), REMOVALS_A_STEP):
                 yield Delta(remove=frozenset(part))
+
+    def _target(self) -> Delta:
+        """Read what was declared; nobody where not all of it is there any more.
+
+        Raises:
+            _Lost: the operation is over.
+        """
+        tenant, operation_id = self._tenant, self._operation.id
+        declared = tenant.rows.get(tenant.keys.operation(operation_id))
+        if declared is None:
+            raise _Lost
+        target = read_ids(tenant, operation_id)
+        if (len(target.add), len(target.remove)) == (declared["adds"], declared["removals"]):
+            return target
+        logger.error(
+            "ids of a large change are missing: given up", extra={"operation": operation_id}
+        )
+        return Delta()
 
     def _present(self, uids: Sequence[str]) -> frozenset[str]:
         keys = {self._tenant.keys.member(self._gid, uid): uid for uid in uids}

@@ -90,16 +90,18 @@ def equalities(node: Filter, kind: ResourceType) -> dict[str, str]:
     filter as a whole decides in the end.
     """
     found: dict[str, str] = {}
-    for term in node.terms if isinstance(node, And) else (node,):
-        for use in _required(term, kind):
-            if use.op == "eq" and isinstance(use.value, str):
-                found.setdefault(use.place, use.value)
+    for use in _required(node, kind):
+        if use.op == "eq" and isinstance(use.value, str):
+            found.setdefault(use.place, use.value)
     return found
 
 
 def _required(term: Filter, kind: ResourceType) -> Iterator[Use]:
     """Yield the uses of a term that hold whenever the term does."""
     match term:
+        case And(terms):
+            for inner in terms:
+                yield from _required(inner, kind)
         case Comparison():
             yield from _first(uses(term, kind))
         case ValuePath(path, choice):

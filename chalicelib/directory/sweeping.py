@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 
 from chalicelib.directory import deletes, large_changes
 from chalicelib.directory.operations import drop_ids
-from chalicelib.directory.rows import read_group, read_user
 from chalicelib.directory.tenant import Tenant
 from chalicelib.storage.expressions import Delete
 from chalicelib.storage.items import Operation
+from chalicelib.storage.rows import read_group, read_user
 
 
 def finish(tenant: Tenant, kind: str, operation_id: str, target: str) -> None:

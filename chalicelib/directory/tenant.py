@@ -5,12 +5,13 @@ Bound once, after authentication. No function of this package takes a connection
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from chalicelib.directory.trace import Trace
 from chalicelib.storage.clock import Clock, timestamp
 from chalicelib.storage.expressions import Put
-from chalicelib.storage.items import Change, Operation
+from chalicelib.storage.items import Change, Document, Operation
 from chalicelib.storage.keys import ScimKeys
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Namespace
@@ -27,7 +28,8 @@ class Tenant:
     """One connection, for one request.
 
     `base_url` is the connection's SCIM URL without a trailing slash; `token_id` and
-    `request_id` are noted in every change row; `most_members` is what one request may name.
+    `request_id` are noted in every change row; `most_members` is what one request may name;
+    `trace` collects what the request touches.
     """
 
     rows: Namespace
@@ -37,6 +39,7 @@ class Tenant:
     token_id: str
     request_id: str
     most_members: int = MOST_MEMBERS
+    trace: Trace = field(default_factory=Trace)
 
     @property
     def clock(self) -> Clock:
@@ -47,8 +50,14 @@ class Tenant:
         """Tell the moment, as resources carry it."""
         return timestamp(self.clock.now())
 
-    def note(self, change: Change) -> Put:
-        """Make the change row that goes into the same transaction as the change."""
+    def note(
+        self, change: Change, before: Document | None = None, after: Document | None = None
+    ) -> Put:
+        """Make the change row that goes into the same transaction as the change.
+
+        The documents around the change go into the request's trace, not into the row.
+        """
+        self.trace.change(change, before, after)
         at: datetime = self.clock.now()
         entropy = self.clock.random.getrandbits(80)
         return change.put(

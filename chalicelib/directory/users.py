@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from chalicelib.directory import deletes
 from chalicelib.directory.representation import user_resource, user_version
-from chalicelib.directory.rows import UserRows, groups_by_id, read_user
 from chalicelib.directory.tenant import Tenant
 from chalicelib.scim.errors import NotFound, Uniqueness
 from chalicelib.scim.preconditions import Precondition
@@ -19,6 +18,7 @@ from chalicelib.scim.schema import Resource
 from chalicelib.storage.expressions import NEW, Action, Delete, Put, Update, absent, equals
 from chalicelib.storage.items import Change, Document, User, canonical, index_keys
 from chalicelib.storage.keys import Key
+from chalicelib.storage.rows import UserRows, groups_by_id, read_user
 from chalicelib.storage.transactions import Cancelled
 
 Edit = Callable[[Document], Document]
@@ -58,7 +58,9 @@ def _creation(tenant: Tenant, user: User) -> list[Action]:
         Put(keys.user_name(user.document["userName"]), {"uid": user.id}, NEW),
         *(Put(key) for key in sorted(index_keys(keys, user.id, user.document))),
         Update(keys.counter("U", user.id), add={"n": 1}),
-        tenant.note(Change("user", user.id, user.version, attributes=sorted(user.document))),
+        tenant.note(
+            Change("user", user.id, user.version, sorted(user.document)), after=user.document
+        ),
     ]
 
 
@@ -159,7 +161,9 @@ def _changes(tenant: Tenant, before: User, after: User) -> list[Action]:
             index_keys(keys, after.id, before.document), index_keys(keys, after.id, after.document)
         ),
         tenant.note(
-            Change("user", after.id, after.version, differing(before.document, after.document))
+            Change("user", after.id, after.version, differing(before.document, after.document)),
+            before.document,
+            after.document,
         ),
     ]
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.storage.clock import Clock
+from chalicelib.storage.expressions import Put
+from chalicelib.storage.items import Change
 from chalicelib.storage.keys import OrganisationKeys
 from chalicelib.storage.table import Namespace
 
@@ -20,6 +22,7 @@ class Administration:
     rows: Namespace
     keys: OrganisationKeys
     by: str
+    request_id: str = ""
 
     @property
     def clock(self) -> Clock:
@@ -29,3 +32,10 @@ class Administration:
     def now(self) -> datetime:
         """Tell the moment."""
         return self.clock.now()
+
+    def note(self, change: Change) -> Put:
+        """Make the change row that goes into the same transaction as the change."""
+        entropy = self.clock.random.getrandbits(80)
+        return change.put(
+            self.keys, self.now(), entropy, request_id=self.request_id, token_id=self.by
+        )

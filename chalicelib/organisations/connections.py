@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.organisations import idempotency, organisations
+from chalicelib.organisations import audit, idempotency, organisations
 from chalicelib.organisations.administration import Administration
+from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
 from chalicelib.organisations.idempotency import Attempt
 from chalicelib.organisations.requests import ConnectionChanges, NewConnection, present
@@ -31,7 +32,8 @@ from chalicelib.storage.configuration import (
     new_connection_id,
     role_from,
 )
-from chalicelib.storage.expressions import NEW, Action, Put, Update, equals
+from chalicelib.storage.expressions import NEW, Action, Put, equals
+from chalicelib.storage.items import Change
 from chalicelib.storage.transactions import Cancelled
 
 # What a connection refers to; the referred must stay while it does.
@@ -44,6 +46,10 @@ WITHOUT_SCIM = (
 )
 TOO_MANY = (
     "The organisation's plan `{plan}` has {most} connection(s) at most, and that many are there."
+)
+ENDED = (
+    "The connection has ended or is being deleted, so nothing of it can be changed any more; "
+    "create another one."
 )
 NO_WORKSPACE = "there is no such workspace in this organisation"
 NO_ROLE = "there is no such role in this organisation"
@@ -67,12 +73,12 @@ def create(
     Raises:
         NotFound: no such organisation.
         Forbidden: its plan lacks SCIM.
-        Conflict: it has as many connections as its plan allows.
+        Conflict: it has as many connections as its plan allows, or is being deleted.
         InvalidFields: there is no such workspace or role, or the role may not be a default.
         Busy: the same request is being served at this moment.
     """
     for _ in admin.rows.deadline.attempts():
-        organisation = organisations.read_row(admin)
+        organisation = organisations.standing(admin)
         _require_room(admin, organisation, plans)
         _require_referred(admin, body.workspace, body.default_role)
         connection = _new(admin, body)
@@ -103,7 +109,9 @@ def _created(
     row = made.row() | {"tokens_version": made.tokens_version}
     actions: list[Action] = [
         Put(admin.keys.connection(made.id), row, NEW),
-        _depends_on(admin, organisation),
+        organisations.raised(admin, organisation),
+        admin.note(Change("connection", made.id, made.version)),
+        audit.noted(admin, Edit("connection", made.id, after=settings(made))),
     ]
     if tried:
         actions.append(tried.note(made.id, admin.now()))
@@ -116,12 +124,10 @@ def _created(
     return True
 
 
-def _depends_on(admin: Administration, organisation: Organisation) -> Update:
-    return Update(
-        admin.keys.row,
-        set={"version": organisation.version + 1},
-        condition=equals("version", organisation.version),
-    )
+def settings(connection: Connection) -> dict[str, Any]:
+    """Give what has been set of a connection, as the audit and the feed tell it."""
+    names = ("name", "state", "workspace", "default_role", "identity_provider", "settings")
+    return {name: getattr(connection, name) for name in (*names, "after_end")}
 
 
 def _require_room(
@@ -168,6 +174,23 @@ def get(admin: Administration, connection_id: str) -> Connection:
     return connection_from(row)
 
 
+def standing(admin: Administration, connection_id: str) -> Connection:
+    """Read a connection in order to change something of it.
+
+    Raises:
+        NotFound: the organisation has none of this id.
+        Conflict: it has ended, or it or the organisation is being deleted.
+    """
+    organisations.standing(admin)
+    return _unended(get(admin, connection_id))
+
+
+def _unended(connection: Connection) -> Connection:
+    if connection.state not in SERVED_STATES:
+        raise Conflict(ENDED)
+    return connection
+
+
 def listed(admin: Administration) -> tuple[Connection, ...]:
     """List the connections: one Query, which passes their tokens too."""
     rows = admin.rows.query(admin.keys.connections())
@@ -185,11 +208,12 @@ def change(
     Raises:
         NotFound: the organisation has none of this id.
         InvalidFields: there is no such workspace or role, or the role may not be a default.
+        Conflict: it has ended, or it or the organisation is being deleted.
         PreconditionFailed: it is not at the version that the client means.
     """
     for _ in admin.rows.deadline.attempts():
-        organisation = organisations.read_row(admin)
-        before = get(admin, connection_id)
+        organisation = organisations.standing(admin)
+        before = _unended(get(admin, connection_id))
         if precondition:
             precondition.require(version(before))
         after = replace(before, **_changes(before, body))
@@ -216,8 +240,19 @@ def _replacement(
 ) -> Iterator[Action]:
     key = admin.keys.connection(after.id)
     yield changed(key, after.row(), equals("version", before.version))
+    yield from noted(admin, before, after)
     if any(getattr(before, name) != getattr(after, name) for name in REFERENCES):
-        yield _depends_on(admin, organisation)
+        yield organisations.raised(admin, organisation)
+
+
+def noted(admin: Administration, before: Connection, after: Connection) -> tuple[Action, Action]:
+    """Note a change of a connection: in the audit, and for the organisation's feed."""
+    old, new = settings(before), settings(after)
+    differing = tuple(name for name in sorted(new) if new[name] != old[name])
+    return (
+        audit.noted(admin, Edit("connection", after.id, old, new)),
+        admin.note(Change("connection", after.id, after.version, differing)),
+    )
 
 
 def _changed(admin: Administration, actions: list[Action]) -> bool:

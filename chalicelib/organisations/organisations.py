@@ -1,4 +1,4 @@
-"""Organisations: create, read, list, change. One function per operation.
+"""Organisations: create, read, list, change, delete. One function per operation.
 
 A reference and a domain are held by lock rows, so two organisations cannot have the same one.
 Every change is conditioned on the version that was read and starts over when another came
@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
-from chalicelib.organisations import idempotency
+from chalicelib.organisations import audit, idempotency, purges
 from chalicelib.organisations.administration import Administration
+from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
 from chalicelib.organisations.idempotency import Attempt
 from chalicelib.organisations.requests import (
     NewOrganisation,
     NewRole,
     OrganisationChanges,
+    RoleContent,
     present,
 )
 from chalicelib.scim.errors import BadRequest, Busy, NotFound
@@ -27,6 +30,7 @@ from chalicelib.settings import Plan
 from chalicelib.storage import keys as table_keys
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.configuration import (
+    DELETING,
     ORGANISATION_ID,
     Organisation,
     Role,
@@ -36,13 +40,14 @@ from chalicelib.storage.configuration import (
     role_from,
     workspace_from,
 )
-from chalicelib.storage.expressions import ANY, NEW, Action, Delete, Item, Put, equals
+from chalicelib.storage.expressions import ANY, NEW, Action, Delete, Item, Put, Update, equals
 from chalicelib.storage.items import SHAPE
 from chalicelib.storage.keys import Key
 from chalicelib.storage.table import Namespace
 from chalicelib.storage.transactions import Cancelled
 
 REFERENCE_IN_USE = "reference: another organisation has this reference."
+BEING_DELETED = "The organisation is being deleted, so nothing of it can be changed any more."
 PAGE = 100
 
 
@@ -123,8 +128,13 @@ def _new(admin: Administration, body: NewOrganisation) -> Whole:
 
 
 def _new_role(body: NewRole) -> Role:
+    return role_of(body.id, body)
+
+
+def role_of(role_id: str, body: RoleContent) -> Role:
+    """Make the role that a body means: it may be a default role unless it says otherwise."""
     eligible = not body.protected if body.may_be_default is None else body.may_be_default
-    return Role(body.id, body.name, may_be_default=eligible, protected=body.protected)
+    return Role(role_id, body.name, may_be_default=eligible, protected=body.protected)
 
 
 def _by_id(row: Workspace | Role) -> str:
@@ -145,6 +155,22 @@ def _creation(admin: Administration, whole: Whole, tried: Attempt | None) -> Ite
         yield Put(table_keys.verified_domain(domain), owned, NEW)
     if tried:
         yield tried.note(organisation.id, admin.now())
+    yield audit.noted(admin, Edit("organisation", organisation.id, after=_audited(whole)))
+
+
+def _audited(whole: Whole) -> dict[str, Any]:
+    return {
+        **settings(whole.organisation),
+        "workspaces": [workspace.id for workspace in whole.workspaces],
+        "roles": [role.id for role in whole.roles],
+        "domains": list(whole.domains),
+    }
+
+
+def settings(organisation: Organisation) -> dict[str, Any]:
+    """Give what an operator has set of an organisation, as the audit tells it."""
+    names = ("name", "reference", "plan", "state", "sso")
+    return {name: getattr(organisation, name) for name in names}
 
 
 def _refusal(cancelled: Cancelled, whole: Whole, tried: Attempt | None) -> Conflict | Busy:
@@ -199,6 +225,30 @@ def read_row(admin: Administration) -> Organisation:
     return organisation_from(row)
 
 
+def standing(admin: Administration) -> Organisation:
+    """Read the organisation's own row in order to change something of it.
+
+    Every change does, or the purge could leave behind what was made after it had begun.
+
+    Raises:
+        NotFound: there is none of this id.
+        Conflict: it is being deleted.
+    """
+    organisation = read_row(admin)
+    if organisation.state == DELETING:
+        raise Conflict(BEING_DELETED)
+    return organisation
+
+
+def raised(admin: Administration, organisation: Organisation) -> Update:
+    """Raise the version of an organisation in a transaction that depends on what is in it."""
+    return Update(
+        admin.keys.row,
+        set={"version": organisation.version + 1, "modified": timestamp(admin.now())},
+        condition=equals("version", organisation.version),
+    )
+
+
 def listed(rows: Namespace, cursor: str, size: int = PAGE) -> Page:
     """List organisations in the order of their ids, from behind the cursor on: one Query.
 
@@ -234,14 +284,14 @@ def change(
     Raises:
         NotFound: there is none of this id.
         InvalidFields: no such plan.
-        Conflict: another organisation has the reference.
+        Conflict: another organisation has the reference, or this one is being deleted.
         PreconditionFailed: it is not at the version that the client means.
     """
     changes = present(body, OrganisationChanges.model_fields)
     if "plan" in changes:
         _require_plan(body.plan, plans)
     for _ in admin.rows.deadline.attempts():
-        before = read_row(admin)
+        before = standing(admin)
         if precondition:
             precondition.require(version(before))
         after = replace(before, **changes)
@@ -250,11 +300,33 @@ def change(
     return get(admin)
 
 
-def _changed(admin: Administration, before: Organisation, after: Organisation) -> bool:
+def delete(admin: Administration, precondition: Precondition | None) -> Whole:
+    """Begin to delete an organisation with all that it has; repeating it is no fault.
+
+    Nothing of it is served from now on; its rows go when no request that began before can
+    still be at work.
+
+    Raises:
+        NotFound: there is none of this id.
+        PreconditionFailed: it is not at the version that the client means.
+    """
+    for _ in admin.rows.deadline.attempts():
+        before = read_row(admin)
+        if precondition:
+            precondition.require(version(before))
+        after = replace(before, state=DELETING)
+        if after == before or _changed(admin, before, after, purges.declared(admin, before.id)):
+            break
+    return get(admin)
+
+
+def _changed(
+    admin: Administration, before: Organisation, after: Organisation, *beside: Action
+) -> bool:
     """Write the change; False where another change came first."""
     after = replace(after, version=before.version + 1, modified=timestamp(admin.now()))
     try:
-        admin.rows.commit(list(_replacement(admin, before, after)))
+        admin.rows.commit([*_replacement(admin, before, after), *beside])
     except Cancelled as cancelled:
         if admin.keys.row not in cancelled.rows:
             raise Conflict(REFERENCE_IN_USE) from cancelled
@@ -267,6 +339,8 @@ def _replacement(
 ) -> Iterator[Action]:
     yield changed(admin.keys.row, after.row(), equals("version", before.version))
     yield changed(admin.keys.listed(), after.listed(), ANY)
+    edit = Edit("organisation", after.id, settings(before), settings(after))
+    yield audit.noted(admin, edit)
     old, new = _reference_key(before), _reference_key(after)
     if old == new:
         return

@@ -23,10 +23,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 # An organisation and all that comes with it are one transaction of at most 100 rows: its own
-# row, the list's, the reference's, the Idempotency-Key's, and two a domain.
+# row, the list's, the reference's, the Idempotency-Key's, the audit's, and two a domain.
 MOST_WORKSPACES = 40
-MOST_ROLES = 36
+MOST_ROLES = 35
 MOST_DOMAINS = 10
+MOST_OVERLAP_HOURS = 24
 
 LOCAL_ID_FORM = r"^[A-Za-z0-9._-]{1,64}$"
 NAME_FORM = r"^[^\x00-\x1f\x7f]*$"
@@ -97,17 +98,26 @@ class Sso(Body):
     forced: Annotated[bool, Field(strict=True)] = False
 
 
-class NewWorkspace(Body):
-    """A workspace by the id that the SaaS gave it."""
+class WorkspaceContent(Body):
+    """A workspace whose id stands in the path, and may be repeated."""
 
-    id: LocalId
+    id: LocalId | None = None
     name: Name
 
 
-class NewRole(Body):
-    """A role by the id that the SaaS gave it; may be a default role unless it is protected."""
+class NewWorkspace(WorkspaceContent):
+    """A workspace by the id that the SaaS gave it."""
 
     id: LocalId
+
+
+class RoleContent(Body):
+    """A role whose id stands in the path, and may be repeated.
+
+    It may be a default role unless it is protected, or says no.
+    """
+
+    id: LocalId | None = None
     name: Name
     may_be_default: Annotated[bool | None, Field(strict=True)] = None
     protected: Annotated[bool, Field(strict=True)] = False
@@ -117,6 +127,18 @@ class NewRole(Body):
         if self.protected and self.may_be_default:
             raise PydanticCustomError("protected", "a protected role may not be a default role")
         return self
+
+
+class NewRole(RoleContent):
+    """A role by the id that the SaaS gave it."""
+
+    id: LocalId
+
+
+class DomainContent(Body):
+    """A verified domain: no more than its name, which stands in the path and may be repeated."""
+
+    domain: Domain | None = None
 
 
 class NewOrganisation(Body):
@@ -175,6 +197,14 @@ class NewToken(Body):
 
     name: Name
     expires_at: Time | None = None
+
+
+class Rotation(Body):
+    """A new token in the place of another one, which ends some hours later; 0: at once."""
+
+    overlap_hours: Annotated[int, Field(strict=True, ge=0, le=MOST_OVERLAP_HOURS)] = (
+        MOST_OVERLAP_HOURS
+    )
 
 
 def present(body: Body, names: Iterable[str]) -> dict[str, Any]:

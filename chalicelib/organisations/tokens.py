@@ -1,4 +1,4 @@
-"""Tokens of a connection: make, list, revoke.
+"""Tokens of a connection: make, list, rotate, revoke.
 
 A token is a row, which says whether it lives, and a secret, which holds the digest. The two
 stand in two services, so each is declared before it is made and an operation row says what is
@@ -8,16 +8,18 @@ left to do: whatever is interrupted, no secret is kept for a token that has ende
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chalicelib.auth.secrets import Secrets
 from chalicelib.auth.tokens import TOKEN_ID, Minted, mint
-from chalicelib.organisations import connections, idempotency
+from chalicelib.organisations import audit, connections, idempotency
 from chalicelib.organisations.administration import Administration
+from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
 from chalicelib.organisations.idempotency import Attempt
-from chalicelib.organisations.requests import NewToken
+from chalicelib.organisations.requests import NewToken, Rotation
 from chalicelib.scim.errors import Busy, NotFound, Unavailable
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.configuration import Connection, TokenRow, token_from
@@ -30,8 +32,9 @@ from chalicelib.storage.transactions import Cancelled
 MOST_LIVE = 5
 LIFE = timedelta(days=365)
 LONGEST_LIFE = timedelta(days=3650)
-# The secret outlives its token by this, so that the last request with it is still answered.
-SECRET_OUTLIVES = timedelta(seconds=60)
+# Longer than any request: a secret that was being made when its token was revoked is there by
+# then.
+SETTLED = timedelta(seconds=60)
 # Seconds of the request's time kept back to take a token back whose secret could not be made.
 KEPT_BACK = 3.0
 # Seconds for removing the secret of a token that is revoked already.
@@ -42,6 +45,7 @@ REPLAYED = (
     "This request has created a token before. Its text was shown once and is not kept: if it "
     "was lost, revoke the token and make another one with another Idempotency-Key."
 )
+NOT_LIVE = "The token has ended, so there is nothing to rotate: make another one."
 REVOKED_MEANWHILE = "The token was revoked or ended before it could be shown; make another one."
 
 
@@ -67,16 +71,31 @@ def create(
     Raises:
         NotFound: the organisation has no such connection.
         InvalidFields: it would end in the past, or in more than ten years.
-        Conflict: too many live ones, or revoked before it could be shown.
+        Conflict: too many live ones, the connection has ended, or the token was revoked before
+            it could be shown.
         Unavailable: the secret could not be made; the token is taken back.
     """
+    return _created(admin, secrets, connection_id, body, _Bounds(MOST_LIVE, tried))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """How many tokens may live with the new one, and the POST that makes it."""
+
+    most: int
+    tried: Attempt | None
+
+
+def _created(
+    admin: Administration, secrets: Secrets, connection_id: str, body: NewToken, bounds: _Bounds
+) -> Created:
     minted = mint("scim", admin.clock.random)
     row = _new(admin, minted, body)
-    _declare(admin, connection_id, row, tried)
+    _declare(admin, connection_id, row, bounds)
     try:
         _keep(admin, secrets, connection_id, minted)
     except Unavailable:
-        _take_back(admin, connection_id, row, tried)
+        _take_back(admin, connection_id, row, bounds.tried)
         raise
     _require_live(admin, secrets, connection_id, row)
     return Created(row, minted.text)
@@ -103,16 +122,14 @@ def _end(wanted: datetime | None, now: datetime) -> datetime:
     return wanted
 
 
-def _declare(
-    admin: Administration, connection_id: str, row: TokenRow, tried: Attempt | None
-) -> None:
+def _declare(admin: Administration, connection_id: str, row: TokenRow, bounds: _Bounds) -> None:
     for _ in admin.rows.deadline.attempts():
         # In this order: a token made after the first read fails the condition on its count.
-        connection = connections.get(admin, connection_id)
-        live = [each for each in _rows(admin, connection_id) if each.live(admin.now())]
-        if len(live) >= MOST_LIVE:
+        connection = connections.standing(admin, connection_id)
+        live = [each for each in rows(admin, connection_id) if each.live(admin.now())]
+        if len(live) >= bounds.most:
             raise Conflict(TOO_MANY)
-        if _declared(admin, connection, row, tried):
+        if _declared(admin, connection, row, bounds.tried):
             return
 
 
@@ -128,7 +145,8 @@ def _declared(
             set={"tokens_version": count + 1},
             condition=equals("tokens_version", count),
         ),
-        _removal(admin, connection.id, row, _secret_end(row)),
+        _removal(admin, connection.id, row, row.secret_ends),
+        audit.noted(admin, Edit("token", row.id, after=_audited(row, connection.id))),
     ]
     if tried:
         actions.append(tried.note(row.id, admin.now()))
@@ -141,8 +159,13 @@ def _declared(
     return True
 
 
-def _secret_end(row: TokenRow) -> str:
-    return timestamp(datetime.fromisoformat(row.expires) + SECRET_OUTLIVES)
+def _audited(row: TokenRow, connection_id: str) -> dict[str, str]:
+    return {
+        "connection": connection_id,
+        "name": row.name,
+        "hint": row.hint,
+        "expires_at": row.expires,
+    }
 
 
 def _removal_key(admin: Administration, connection_id: str, row: TokenRow, due: str) -> Key:
@@ -165,7 +188,7 @@ def _take_back(
     admin: Administration, connection_id: str, row: TokenRow, tried: Attempt | None
 ) -> None:
     """Revoke a token that has no secret, and forget its Idempotency-Key: nothing was created."""
-    actions = list(_revocation(admin, connection_id, row, timestamp(admin.now())))
+    actions = list(revoked(admin, revocation(admin, connection_id, row)))
     if tried:
         actions.append(Delete(tried.key))
     admin.rows.commit(actions)
@@ -176,7 +199,7 @@ def _require_live(
 ) -> None:
     present = admin.rows.get(admin.keys.token(connection_id, row.id))
     if present is None or not token_from(present).live(admin.now()):
-        revoke(admin, secrets, connection_id, row.id)
+        remove(admin, secrets, revocation(admin, connection_id, row))
         raise Conflict(REVOKED_MEANWHILE, id=row.id, hint=row.hint)
 
 
@@ -193,10 +216,11 @@ def listed(admin: Administration, connection_id: str) -> tuple[TokenRow, ...]:
         NotFound: the organisation has no such connection.
     """
     connections.get(admin, connection_id)
-    return tuple(sorted(_rows(admin, connection_id), key=lambda row: (row.created, row.id)))
+    return tuple(sorted(rows(admin, connection_id), key=lambda row: (row.created, row.id)))
 
 
-def _rows(admin: Administration, connection_id: str) -> Iterator[TokenRow]:
+def rows(admin: Administration, connection_id: str) -> Iterator[TokenRow]:
+    """Read the rows of a connection's tokens: one Query."""
     return map(token_from, admin.rows.query(admin.keys.tokens(connection_id)))
 
 
@@ -210,13 +234,12 @@ def revoke(admin: Administration, secrets: Secrets, connection_id: str, token_id
         NotFound: the organisation has no such connection, or that no such token.
     """
     row = _get(admin, connection_id, token_id)
-    due = timestamp(admin.now())
+    ending = revocation(admin, connection_id, row)
     try:
-        admin.rows.commit(list(_revocation(admin, connection_id, row, due)))
+        admin.rows.commit(list(revoked(admin, ending)))
     except Cancelled as cancelled:
         raise NotFound from cancelled
-    if _removed(admin, secrets, connection_id, token_id):
-        admin.rows.commit([Delete(_removal_key(admin, connection_id, row, due))])
+    remove(admin, secrets, ending)
 
 
 def _get(admin: Administration, connection_id: str, token_id: str) -> TokenRow:
@@ -228,21 +251,103 @@ def _get(admin: Administration, connection_id: str, token_id: str) -> TokenRow:
     return token_from(row)
 
 
-def _revocation(
-    admin: Administration, connection_id: str, row: TokenRow, due: str
-) -> Iterator[Action]:
-    key = admin.keys.token(connection_id, row.id)
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """A token that is revoked, and when its secret goes for good."""
+
+    connection: str
+    row: TokenRow
+    due: str
+
+
+def revocation(admin: Administration, connection_id: str, row: TokenRow) -> Revocation:
+    """Revoke a token now; its secret goes now too, or once it can no longer be in the making."""
+    due = max(admin.now(), datetime.fromisoformat(row.created) + SETTLED)
+    return Revocation(connection_id, row, timestamp(due))
+
+
+def revoked(admin: Administration, revocation: Revocation) -> Iterator[Action]:
+    """Make the actions that revoke a token and declare the removal of its secret."""
+    connection, row, due = revocation.connection, revocation.row, revocation.due
+    key = admin.keys.token(connection, row.id)
     yield Update(key, set={"state": "revoked"}, condition=EXISTS)
-    yield _removal(admin, connection_id, row, due)
-    if due != _secret_end(row):  # a transaction may not name a row twice
-        yield Delete(_removal_key(admin, connection_id, row, _secret_end(row)))
+    yield _removal(admin, connection, row, due)
+    if due != row.secret_ends:  # a transaction may not name a row twice
+        yield Delete(_removal_key(admin, connection, row, row.secret_ends))
+    if row.state == "live":
+        edit = Edit("token", row.id, {"state": "live"}, {"state": "revoked"}, action="revoked")
+        yield audit.noted(admin, edit)
 
 
-def _removed(admin: Administration, secrets: Secrets, connection_id: str, token_id: str) -> bool:
+def remove(admin: Administration, secrets: Secrets, revocation: Revocation) -> None:
+    """Remove the secret of a token that is revoked; what cannot be done now stays declared."""
+    connection, row, due = revocation.connection, revocation.row, revocation.due
     soon = admin.clock.monotonic() + REMOVAL
     deadline = Deadline(admin.clock, min(admin.rows.deadline.at, soon))
     try:
-        secrets.delete(connection_id, token_id, deadline)
+        secrets.delete(connection, row.id, deadline)
     except Unavailable:
-        return False
-    return True
+        return
+    if due <= timestamp(admin.now()):
+        admin.rows.commit([Delete(_removal_key(admin, connection, row, due))])
+
+
+# --- rotation ---------------------------------------------------------------------------------
+
+
+def rotate(
+    admin: Administration,
+    secrets: Secrets,
+    connection_id: str,
+    token_id: str,
+    body: Rotation,
+    tried: Attempt | None,
+) -> Created:
+    """Make a token of the same name in the place of a live one, whose end is brought forward.
+
+    In this order: what is interrupted leaves the old one as it was. A connection that has all
+    the tokens it may have gets one more for as long as the old one lives.
+
+    Raises:
+        NotFound: the organisation has no such connection, or that no such token.
+        Conflict: the token has ended, or a rotation that was begun before is not over.
+        Unavailable: the secret could not be made; the new token is taken back.
+    """
+    old = _get(admin, connection_id, token_id)
+    if not old.live(admin.now()):
+        raise Conflict(NOT_LIVE)
+    asked = NewToken(name=old.name)
+    made = _created(admin, secrets, connection_id, asked, _Bounds(MOST_LIVE + 1, tried))
+    _bring_forward(admin, secrets, connection_id, old, timedelta(hours=body.overlap_hours))
+    return made
+
+
+def _bring_forward(
+    admin: Administration, secrets: Secrets, connection_id: str, old: TokenRow, rest: timedelta
+) -> None:
+    """Let a token end after the rest, unless it ends before."""
+    if not rest:
+        revoke(admin, secrets, connection_id, old.id)
+        return
+    ends = timestamp(admin.now() + rest)
+    if old.expires <= ends:
+        return
+    with suppress(Cancelled):  # it was revoked or rotated meanwhile, and ends sooner
+        admin.rows.commit(_sooner(admin, connection_id, old, replace(old, expires=ends)))
+
+
+def _sooner(
+    admin: Administration, connection_id: str, old: TokenRow, new: TokenRow
+) -> list[Action]:
+    as_read = equals("state", "live") & equals("expires", old.expires)
+    edit = Edit(
+        "token", old.id, {"expires_at": old.expires}, {"expires_at": new.expires}, action="rotated"
+    )
+    return [
+        Update(
+            admin.keys.token(connection_id, old.id), {"expires": new.expires}, condition=as_read
+        ),
+        Delete(_removal_key(admin, connection_id, old, old.secret_ends)),
+        _removal(admin, connection_id, new, new.secret_ends),
+        audit.noted(admin, edit),
+    ]

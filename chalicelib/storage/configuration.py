@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -31,6 +31,11 @@ GROUP_PATCH_ANSWER = "auto"
 
 # A connection in another state (ended, being deleted) is unknown to its identity provider.
 SERVED_STATES = frozenset({"active", "paused"})
+# The last state of an organisation or connection: its rows are going.
+DELETING = "deleting"
+
+# The secret outlives its token by this, so that the last request with it is still answered.
+SECRET_OUTLIVES = timedelta(seconds=60)
 
 
 def new_organisation_id(random: Random) -> str:
@@ -121,7 +126,8 @@ class Connection:
     """A connection's row.
 
     `settings` holds only what was set; `version` counts changes of the row, `tokens_version`
-    the tokens ever made.
+    what depends on how many tokens there are. `after_end` says of an ended connection how its
+    users are read from then on: as they are (`keep`), or all as inactive (`deactivate`).
     """
 
     id: str
@@ -135,6 +141,12 @@ class Connection:
     settings: Mapping[str, str] = field(default_factory=dict)
     version: int = 1
     tokens_version: int = 0
+    after_end: str | None = None
+
+    @property
+    def users_are_inactive(self) -> bool:
+        """Tell whether every user of it is inactive, whatever his own row says."""
+        return self.after_end == "deactivate"
 
     @property
     def organisation(self) -> str:
@@ -156,6 +168,7 @@ class Connection:
             "default_role": self.default_role,
             "provider": self.identity_provider,
             "settings": dict(self.settings),
+            "after_end": self.after_end,
             "version": self.version,
             "created": self.created,
             "modified": self.modified,
@@ -178,6 +191,11 @@ class TokenRow:
     def live(self, now: datetime) -> bool:
         """Tell whether it may be used: neither revoked nor at its end."""
         return self.state == "live" and timestamp(now) < self.expires
+
+    @property
+    def secret_ends(self) -> str:
+        """Tell when its secret goes, unless it is revoked before."""
+        return timestamp(datetime.fromisoformat(self.expires) + SECRET_OUTLIVES)
 
     def row(self) -> Item:
         """Write its attributes."""
@@ -231,6 +249,7 @@ def connection_from(item: Item) -> Connection:
         settings=item["settings"],
         version=item["version"],
         tokens_version=item["tokens_version"],
+        after_end=item.get("after_end"),
     )
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.expressions import Condition, Item, Put, absent, equals
@@ -169,9 +169,20 @@ class Delta:
         return len(self.add) - len(self.remove)
 
 
+class ChangeKeys(Protocol):
+    """Who has a feed: a connection, and the organisation itself."""
+
+    def change(self, change_ulid: str, at: datetime) -> Key:
+        """Key of a change row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a write did, for the SaaS's feed: ids and names of attributes, never values."""
+    """What a write did, for the SaaS's feed: ids and names of attributes, never values.
+
+    `kind` is user, team or membership in a connection's feed (a membership's id is the team's),
+    role, account (both with the user's id) or connection in the organisation's own.
+    """
 
     kind: str
     id: str
@@ -181,7 +192,7 @@ class Change:
     removed: Iterable[str] = ()
 
     def put(
-        self, keys: ScimKeys, at: datetime, entropy: int, *, request_id: str, token_id: str
+        self, keys: ChangeKeys, at: datetime, entropy: int, *, request_id: str, token_id: str
     ) -> Put:
         """Write the change row; ids of members take 16 bytes each."""
         row = {

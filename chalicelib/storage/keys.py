@@ -19,6 +19,7 @@ What each access needs (consistent reads throughout, no index, no Scan):
     exact totals, and where a page starts Query  ...#CNT      U#.. or G#..
     a page of users or teams              Query  ...#U or ...#G, from the first two digits on
     who calls                             BatchGet C#<org>: #, N#<conn>, N#<conn>#T#<token>
+    who administers                       Get    V#<digest>, then C#<org> #
 
 The first letter of a partition key is its class and the next part its owner, so that one
 place (`Grant`) can say who may touch what. Hashes hide personal data and bound the length.
@@ -29,7 +30,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, NamedTuple
 
 # Sorts behind every character that a sort key holds (digits, letters, '#'), so that
@@ -182,6 +183,22 @@ class ScimKeys:
         """Key of a change row; its partition is the day."""
         return Key(f"{self.prefix}#F#{at:%Y-%m-%d}", change_ulid)
 
+    def log_row(self, log_ulid: str, at: datetime) -> Key:
+        """Key of a call's row in the provisioning log; its partition is the day."""
+        return Key(f"{self.prefix}#L#{at:%Y-%m-%d}", log_ulid)
+
+    def health(self, hour: str) -> Key:
+        """Key of what was counted of the calls of an hour: `2027-01-31T12`."""
+        return Key(f"{self.prefix}#H", hour)
+
+    def notes(self, day: date) -> list[Range]:
+        """Ranges of a day's changes and of its calls."""
+        return [Range(f"{self.prefix}#{kind}#{day:%Y-%m-%d}", FIRST, LAST) for kind in "FL"]
+
+    def hours(self) -> Range:
+        """Range of what was counted of the calls, by hour."""
+        return Range(f"{self.prefix}#H", FIRST, LAST)
+
     def operation_id(self, due: str, unique: str) -> str:
         """Name an operation of many steps: by when it is due, its connection, and chance."""
         return f"{due}#{self.connection}#{unique}"
@@ -268,6 +285,10 @@ class OrganisationKeys:
         """Range of a connection's tokens."""
         return Range(self.partition, f"N#{connection}#T#", f"N#{connection}#T#{LAST}")
 
+    def change(self, change_ulid: str, at: datetime) -> Key:
+        """Key of a change row of the organisation itself; its partition is the day."""
+        return Key(f"{self.partition}#F#{at:%Y-%m-%d}", change_ulid)
+
     def row_and_domains(self) -> Range:
         """Range of the organisation's own row and its verified domains."""
         return Range(self.partition, ONLY, self.domains().high)
@@ -276,13 +297,45 @@ class OrganisationKeys:
         """Range of its roles and its workspaces."""
         return Range(self.partition, self.roles().low, self.workspaces().high)
 
+    def whole(self) -> Range:
+        """Range of all settings, whatever they are, from the organisation's own row on."""
+        return Range(self.partition, FIRST, LAST)
+
+    def settings(self) -> Range:
+        """Range of all settings, whatever they are, behind the organisation's own row."""
+        return Range(self.partition, "A", LAST)
+
+    def owned_by(self, connection: str) -> Range:
+        """Range of all that stands behind a connection's row: its tokens and the like."""
+        return Range(self.partition, f"N#{connection}#", f"N#{connection}#{LAST}")
+
+    def audited(self, change_ulid: str) -> Key:
+        """Key of the note of who changed which setting."""
+        return Key(f"{self.partition}#A", change_ulid)
+
+    def audit(self, before: str = LAST) -> Range:
+        """Range of the notes of who changed what, up to the one at `before`."""
+        return Range(f"{self.partition}#A", FIRST, before)
+
+    def changes(self, day: date) -> Range:
+        """Range of the changes of settings of one day."""
+        return Range(f"{self.partition}#F#{day:%Y-%m-%d}", FIRST, LAST)
+
+    def local(self) -> Range:
+        """Range of what the organisation itself says about users, of all its connections."""
+        return Range(f"L#{self.organisation}", FIRST, LAST)
+
+    def attempts(self) -> Range:
+        """Range of the Idempotency-Keys that its admins have sent."""
+        return Range(f"I#{self.organisation}", FIRST, LAST)
+
     def listed(self) -> Key:
         """Key of the organisation's row in the list of all."""
         return Key("A#ORG", self.organisation)
 
-    def operation(self, due: str, connection: str, unique: str) -> Key:
-        """Key of an operation on one of its connections."""
-        keys = ScimKeys(connection)
+    def operation(self, due: str, owner: str, unique: str) -> Key:
+        """Key of an operation on one of its connections, or on the organisation itself."""
+        keys = ScimKeys(owner)
         return keys.operation(keys.operation_id(due, unique))
 
     def grants(self) -> tuple[Grant, ...]:
@@ -300,6 +353,14 @@ class OrganisationKeys:
         """What the operator may touch while he works on this organisation."""
         return (*self.grants(), Grant("A#ORG", ALL_VERBS), Grant("I#operator", ALL_VERBS))
 
+    def purge_grants(self) -> tuple[Grant, ...]:
+        """What the sweeper may touch while it deletes this organisation, or a connection of it."""
+        return (
+            *self.operator_grants(),
+            Grant(f"S#{self.organisation}", ALL_VERBS, whole=False),
+            Grant("O#", READ),
+        )
+
 
 def reference(value: str) -> Key:
     """Key of the row that makes the SaaS's own id of an organisation unique."""
@@ -316,9 +377,24 @@ def organisations(after: str = "") -> Range:
     return Range("A#ORG", after + FIRST, LAST)
 
 
+def due(until: str) -> Range:
+    """Range of the operations that are due at a moment, of all organisations, oldest first."""
+    return Range("O#", FIRST, until)
+
+
 def operator_grants() -> tuple[Grant, ...]:
     """What the operator may touch before an organisation is named: he looks one up."""
     return (Grant("A#ORG", READ), Grant("X#ref", READ))
+
+
+def console(credential: str) -> Key:
+    """Key of a console link or a console session, by the digest of its text."""
+    return Key(f"V#{credential}", ONLY)
+
+
+def console_grants(*credentials: str) -> tuple[Grant, ...]:
+    """What whoever holds these links or sessions may touch: their own rows."""
+    return tuple(Grant(console(each).pk, ALL_VERBS) for each in credentials)
 
 
 def idempotency(owner: str, key: str) -> Key:

@@ -13,8 +13,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
+
 from chalicelib.storage.clock import Clock
-from chalicelib.storage.expressions import VERBS, Action, Item, from_wire, key_of, wire_key
+from chalicelib.storage.expressions import (
+    VERBS,
+    Action,
+    Item,
+    Put,
+    Update,
+    from_wire,
+    key_of,
+    render,
+    wire_key,
+)
 from chalicelib.storage.keys import Grant, Key, Range, Verb
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.transactions import transact
@@ -129,6 +141,23 @@ class Namespace:
         for action in actions:
             self._guard(VERBS[type(action)], action.key)
         transact(self.table.client, self.table.name, actions, self.deadline)
+
+    def try_once(self, action: Put | Update, left: float = 0.0) -> bool:
+        """Write one row, best effort: one call, and whether it was made and answered.
+
+        Outside of a transaction, so 1 WCU a started KB. Never repeated: what an Update adds
+        would be added twice. Not even begun where fewer than `left` seconds are left.
+        """
+        self._guard(VERBS[type(action)], action.key)
+        if self.deadline.at - self.deadline.clock.monotonic() < left:
+            return False
+        ((word, request),) = render(action, self.table.name).items()
+        client: Any = self.table.client
+        try:
+            (client.put_item if word == "Put" else client.update_item)(**request)
+        except (ClientError, HTTPClientError, ConnectionError):
+            return False
+        return True
 
     def batch_delete(self, keys: Iterable[Key]) -> None:
         """Delete rows without condition, 25 a call: for rows that no reader asks any more."""

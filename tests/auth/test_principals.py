@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.auth.principals import authenticate_connection, authenticate_operator, bearer
+from chalicelib.auth.principals import authenticate_admin, authenticate_connection, bearer
 from chalicelib.auth.secrets import Secrets
+from chalicelib.auth.sessions import make_link
 from chalicelib.auth.tokens import checksum, mint
 from chalicelib.organisations import connections, organisations, tokens
 from chalicelib.organisations.requests import (
@@ -19,7 +20,7 @@ from chalicelib.organisations.requests import (
 from chalicelib.scim.errors import Busy, Forbidden, Unauthorized, Unavailable
 from chalicelib.settings import Plan
 from chalicelib.storage.expressions import Delete, Update
-from tests.builders import Between, a_tenant, fail, first, refused, scim_rows
+from tests.builders import Between, a_session, a_tenant, fail, first, refused, scim_rows
 from tests.conftest import OPERATOR_KEY
 
 
@@ -321,27 +322,27 @@ def test_a_throttled_row_is_never_taken_for_a_missing_one(fresh, table, tenant):
         authenticate(fresh, tenant.connection, tenant.token)
 
 
-def open_admin(services, authorization):
-    """Knock at the operator's entrance with this header."""
-    authenticate_operator(services.secrets, (authorization,), services.deadline())
+def open_admin(services, credential):
+    """Knock at the administrators' entrance with this credential."""
+    return authenticate_admin(services.table, services.secrets, credential, services.deadline())
 
 
 def test_the_operator_key_opens_the_operators_entrance(services):
-    """As a bearer token, like every credential."""
-    open_admin(services, f"Bearer {OPERATOR_KEY}")
+    """He sees every organisation."""
+    assert open_admin(services, OPERATOR_KEY).is_operator
 
 
 @pytest.mark.parametrize("garble", list(GARBAGE.values())[:-1], ids=list(GARBAGE)[:-1])
 def test_no_other_key_opens_it(services, garble):
     """Unknown, mistyped, guessed: 401."""
     with pytest.raises(Unauthorized):
-        open_admin(services, f"Bearer {garble(OPERATOR_KEY)}")
+        open_admin(services, garble(OPERATOR_KEY))
 
 
 def test_a_connections_token_does_not_open_it(services, tenant):
     """A token of one kind never opens another kind's entrance (product.md 3)."""
     with pytest.raises(Unauthorized):
-        open_admin(services, f"Bearer {tenant.token}")
+        open_admin(services, tenant.token)
 
 
 def test_a_replaced_operator_key_goes_on_until_the_next(services, secretsmanager):
@@ -351,9 +352,26 @@ def test_a_replaced_operator_key_goes_on_until_the_next(services, secretsmanager
     )
     for seed in (21, 22):
         text = mint("op", Random(seed)).text  # noqa: S311 - nobody's key
-        open_admin(services, f"Bearer {OPERATOR_KEY}")
+        open_admin(services, OPERATOR_KEY)
         secretsmanager.put_secret_value(SecretId="passerelle/test/operator-key", SecretString=text)
-        open_admin(services, f"Bearer {text}")
+        open_admin(services, text)
 
     with pytest.raises(Unauthorized):
-        open_admin(services, f"Bearer {OPERATOR_KEY}")
+        open_admin(services, OPERATOR_KEY)
+
+
+def test_a_session_opens_its_own_organisation_alone(services, tenant):
+    """Any other is not there for its admin; what he changes bears the name on his link."""
+    caller = open_admin(services, a_session(services, tenant.organisation, name="Ada"))
+
+    assert (caller.name, caller.is_operator) == ("Ada", False)
+    assert caller.sees(tenant.organisation)
+    assert not caller.sees("b" * 10)
+
+
+def test_a_console_link_opens_nothing_before_it_is_exchanged(services, tenant):
+    """It travels in an address; what it opens must be taken by who was meant."""
+    link = make_link(services.table, tenant.organisation, "Ada", services.deadline())
+
+    with pytest.raises(Unauthorized):
+        open_admin(services, link.text)

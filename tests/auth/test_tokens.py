@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from random import Random
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.auth import tokens
-from chalicelib.auth.tokens import digest, matches, mint, parse
+from chalicelib.auth.tokens import Kind, digest, matches, mint, parse
 
 SCIM = mint("scim", Random(3))  # noqa: S311 - nobody's token
 
@@ -21,7 +22,7 @@ def test_a_token_has_the_form_that_secret_scanners_know():
     assert re.fullmatch(r"psl_scim_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}", SCIM.text)
 
 
-@given(seed=st.integers(), kind=st.sampled_from(["scim", "op"]))
+@given(seed=st.integers(), kind=st.sampled_from(get_args(Kind)))
 def test_what_is_minted_is_read_back(seed, kind):
     """Id and secret survive the text; so does the kind."""
     minted = mint(kind, Random(seed))  # noqa: S311 - as above

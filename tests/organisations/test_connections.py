@@ -10,7 +10,7 @@ from chalicelib.organisations import connections, organisations
 from chalicelib.organisations.errors import Conflict, InvalidFields
 from chalicelib.organisations.requests import ConnectionChanges, NewConnection
 from chalicelib.scim.errors import Forbidden, NotFound, PreconditionFailed
-from chalicelib.scim.preconditions import if_match
+from chalicelib.scim.preconditions import entity_tags
 from chalicelib.settings import Plan
 from chalicelib.storage.configuration import CONNECTION_ID
 from chalicelib.storage.expressions import Update
@@ -232,10 +232,10 @@ def test_of_two_changes_at_once_none_is_lost(services, admin):
 def test_if_match_names_the_version_that_may_be_changed(admin):
     """412 where another change came first."""
     made = create(admin)
-    change(admin, made, if_match(connections.version(made)), name="B")
+    change(admin, made, entity_tags((connections.version(made),)), name="B")
 
     with pytest.raises(PreconditionFailed):
-        change(admin, made, if_match(connections.version(made)), name="C")
+        change(admin, made, entity_tags((connections.version(made),)), name="C")
 
 
 def test_a_connection_of_another_organisation_is_not_found(services, admin):

@@ -1,0 +1,79 @@
+"""What lets an organisation's admin in: a link for him, a session for the link, and its end."""
+
+from __future__ import annotations
+
+from chalice.app import Blueprint
+
+from chalicelib.api import calls, cookies
+from chalicelib.api.bodies import read_body
+from chalicelib.api.calls import NEVER_KEPT, ORGANISATION, Call, Route, Who
+from chalicelib.api.edge import Response
+from chalicelib.api.services import Services
+from chalicelib.auth import sessions
+from chalicelib.organisations import organisations
+from chalicelib.organisations.errors import Conflict
+from chalicelib.organisations.requests import Body, Name
+from chalicelib.scim.errors import NotFound
+
+BEING_DELETED = "The organisation is being deleted; nobody can be let in any more."
+NO_SESSION = "Only a session can be ended here; the operator key ends by being replaced."
+
+
+class NewConsoleLink(Body):
+    """A console link; `name` says who will use it and stands beside what he changes."""
+
+    name: Name
+
+
+class Exchange(Body):
+    """A console link that shall become a session: what stands behind the `#` of its address."""
+
+    link: str
+
+
+def routes(services: Services) -> Blueprint:
+    """Make the blueprint of console links and sessions."""
+    return calls.routes(services, ROUTES, __name__)
+
+
+def create_console_link(call: Call) -> Response:
+    """POST /admin/organisations/{org}/console-links: for one use within ten minutes.
+
+    The link stands behind a `#`, so that no server's log and no Referer header ever holds it.
+    """
+    admin = call.administration()
+    body = read_body(NewConsoleLink, call.request)
+    organisation = organisations.read_row(admin)
+    if organisation.state == "deleting":
+        raise Conflict(BEING_DELETED)
+    made = sessions.make_link(call.services.table, organisation.id, body.name, call.deadline)
+    url = f"{call.request.base_url}/console#{made.text}"
+    return calls.json(201, {"url": url, "expires_at": made.expires}, NEVER_KEPT)
+
+
+def create_session(call: Call) -> Response:
+    """POST /admin/sessions: a session for a link, as a cookie and as a token for scripts."""
+    body = read_body(Exchange, call.request)
+    made = sessions.exchange(call.services.table, body.link, call.deadline)
+    document = {
+        "token": made.text,
+        "expires_at": made.expires,
+        "organisation": made.organisation,
+    }
+    return calls.json(201, document, {"Set-Cookie": cookies.write(made.text), **NEVER_KEPT})
+
+
+def end_session(call: Call) -> Response:
+    """DELETE /admin/sessions/current: it opens nothing any more, at the very next request."""
+    if call.caller.session is None:
+        raise NotFound(NO_SESSION)
+    sessions.end(call.services.table, call.caller.session, call.deadline)
+    return Response(204, headers={"Set-Cookie": cookies.ended()})
+
+
+SESSIONS = "/admin/sessions"
+ROUTES = (
+    Route("POST", f"{ORGANISATION}/console-links", Who.OPERATOR, create_console_link),
+    Route("POST", SESSIONS, Who.ANYONE, create_session),
+    Route("DELETE", f"{SESSIONS}/current", Who.OWN_ADMIN, end_session, harmless=True),
+)

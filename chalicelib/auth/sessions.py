@@ -1,0 +1,136 @@
+"""Console links, which the operator hands out, and the sessions of organisations' admins.
+
+A link is exchanged once, within ten minutes, for a session of eight hours. Of both the table
+keeps a digest, as the key of a row, and nothing that could be shown again; a row that is gone,
+or past its end, is a credential that was never there. Knows no cookie and no route.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from chalicelib.auth.tokens import Kind, digest, mint, parse
+from chalicelib.scim.errors import Unauthorized
+from chalicelib.storage.clock import timestamp
+from chalicelib.storage.configuration import Organisation, organisation_from
+from chalicelib.storage.expressions import EXISTS, NEW, Delete, Item, Put
+from chalicelib.storage.items import SHAPE
+from chalicelib.storage.keys import READ, Grant, OrganisationKeys, console, console_grants
+from chalicelib.storage.retries import Deadline
+from chalicelib.storage.table import Table
+from chalicelib.storage.transactions import Cancelled
+
+LINK_LIFE = timedelta(minutes=10)
+SESSION_LIFE = timedelta(hours=8)
+
+LINK_REFUSED = (
+    "The console link is not accepted: it may be used already, older than ten minutes or "
+    "mistyped. Open the SCIM settings from the SaaS again: that makes a new link."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new link or session; `text` goes into one answer and nowhere else."""
+
+    text: str = field(repr=False)
+    organisation: str
+    name: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session that is in force: whose it is, and the digest that names its row."""
+
+    digest: str
+    name: str
+    organisation: Organisation
+
+
+def make_link(table: Table, organisation: str, name: str, deadline: Deadline) -> Issued:
+    """Make a link to the console for an admin of this name: one row.
+
+    Whether there is such an organisation is for the caller to know; a link to none opens
+    nothing.
+    """
+    made = _issue(table, "link", LINK_LIFE, organisation, name)
+    rows = table.namespace(console_grants(digest(made.text)), deadline)
+    rows.commit([_row(made, table.clock.now())])
+    return made
+
+
+def exchange(table: Table, link: str, deadline: Deadline) -> Issued:
+    """Take a link and give a session: the one goes and the other comes in one transaction.
+
+    Of two who hold the same link one gets a session.
+
+    Raises:
+        Unauthorized: used, expired or no link; says what to do.
+    """
+    row = _found(table, "link", link, deadline)
+    if row is None or _organisation(table, row["org"], deadline) is None:
+        raise Unauthorized(LINK_REFUSED)
+    made = _issue(table, "session", SESSION_LIFE, row["org"], row["name"])
+    rows = table.namespace(console_grants(digest(link), digest(made.text)), deadline)
+    try:
+        rows.commit([Delete(console(digest(link)), EXISTS), _row(made, table.clock.now())])
+    except Cancelled as cancelled:
+        raise Unauthorized(LINK_REFUSED) from cancelled
+    return made
+
+
+def find(table: Table, text: str, deadline: Deadline) -> Session | None:
+    """Find the session of this text, with its organisation as it is now: two reads.
+
+    None where it has ended or was none, or where its organisation is gone or just going.
+    """
+    row = _found(table, "session", text, deadline)
+    organisation = _organisation(table, row["org"], deadline) if row else None
+    if row is None or organisation is None:
+        return None
+    return Session(digest(text), row["name"], organisation)
+
+
+def end(table: Table, session: str, deadline: Deadline) -> None:
+    """End the session of this digest now; repeating it is no fault."""
+    table.namespace(console_grants(session), deadline).commit([Delete(console(session))])
+
+
+def _issue(table: Table, kind: Kind, life: timedelta, organisation: str, name: str) -> Issued:
+    text = mint(kind, table.clock.random).text
+    return Issued(text, organisation, name, timestamp(table.clock.now() + life))
+
+
+def _row(made: Issued, now: datetime) -> Put:
+    """Write its row. DynamoDB deletes what has expired, some day; until then `expires` counts."""
+    row = {
+        "org": made.organisation,
+        "name": made.name,
+        "created": timestamp(now),
+        "expires": made.expires,
+        "ttl": int(datetime.fromisoformat(made.expires).timestamp()),
+        "shape": SHAPE,
+    }
+    return Put(console(digest(made.text)), row, NEW)
+
+
+def _found(table: Table, kind: Kind, text: str, deadline: Deadline) -> Item | None:
+    """Read the row of a text of this kind that is in force; garbage costs no read.
+
+    The kind is part of the text and so of the digest: a link's row is no session's.
+    """
+    claimed = parse(text)
+    if claimed is None or claimed.kind != kind:
+        return None
+    key = console(digest(text))
+    row = table.namespace((Grant(key.pk, READ),), deadline).get(key)
+    return row if row is not None and timestamp(table.clock.now()) < row["expires"] else None
+
+
+def _organisation(table: Table, organisation: str, deadline: Deadline) -> Organisation | None:
+    keys = OrganisationKeys(organisation)
+    row = table.namespace((Grant(keys.partition, READ),), deadline).get(keys.row)
+    found = organisation_from(row) if row else None
+    return found if found is not None and found.state != "deleting" else None

@@ -1,0 +1,158 @@
+"""Clearing a connection's part of the table to its last row.
+
+Only for one that nobody is served from any more. It computes what is still there, so whoever
+works on it, first or after a crash, goes on; any number may at once. It knows no settings: what
+a connection is, who may delete it and what is told of it stands elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import islice
+
+from chalicelib.storage.expressions import EXISTS, Action, Delete, Item, Update, key_of
+from chalicelib.storage.items import (
+    CHANGES_KEPT,
+    group_index_keys,
+    group_of,
+    index_keys,
+    user_of,
+)
+from chalicelib.storage.keys import FIRST, LAST, Key, Kind, Range
+from chalicelib.storage.rows import Bound
+from chalicelib.storage.table import MOST_BATCH_WRITES
+from chalicelib.storage.transactions import MOST_ACTIONS, Cancelled
+
+# DynamoDB may take days to delete what is past its time.
+LATE = timedelta(days=14)
+
+
+def clear(bound: Bound, since: datetime) -> None:
+    """Delete all rows of a connection that has been there `since` then.
+
+    Teams and users go with their locks and indexes, several in one transaction. The rows of
+    memberships, the notes of calls and changes, and the counters go without condition.
+
+    Raises:
+        Busy: there is more than the deadline allows; the next call goes on.
+    """
+    keys = bound.keys
+    _clear_resources(bound, "G")
+    delete_all(bound, Range(keys.members, FIRST, LAST))
+    _clear_resources(bound, "U")
+    delete_all(bound, Range(keys.users, FIRST, LAST))
+    for day in days(since, bound.rows.table.clock.now()):
+        for rows in keys.notes(day):
+            delete_all(bound, rows)
+    for rows in (keys.hours(), keys.counters("U"), keys.counters("G")):
+        delete_all(bound, rows)
+
+
+def left(bound: Bound) -> dict[str, int]:
+    """Count what is there, by reading it: for the end, when it is nothing."""
+    keys = bound.keys
+    users = (row for row in _rows(bound, keys.users) if "#" not in row["SK"])
+    return {
+        "users": _count(users),
+        "teams": _count(_rows(bound, keys.groups)),
+        "members": _count(_rows(bound, keys.members)),
+    }
+
+
+def _rows(bound: Bound, partition: str) -> Iterator[Item]:
+    return bound.rows.query(Range(partition, FIRST, LAST))
+
+
+def _count(rows: Iterable[Item]) -> int:
+    return sum(1 for _ in rows)
+
+
+def days(since: datetime, now: datetime) -> list[date]:
+    """List the days of which there may be notes, the first one first."""
+    first = max(since, now - CHANGES_KEPT - LATE).date()
+    return [first + timedelta(days=passed) for passed in range((now.date() - first).days + 1)]
+
+
+def delete_all(bound: Bound, rows: Range) -> None:
+    """Delete the rows of a range, 25 a call."""
+    found = bound.rows.query(rows)
+    while page := [key_of(item) for item in islice(found, MOST_BATCH_WRITES)]:
+        bound.rows.batch_delete(page)
+
+
+# --- users and teams, with their locks and indexes -------------------------------------------
+
+
+def _clear_resources(bound: Bound, kind: Kind) -> None:
+    """Delete users or teams until a look at them finds none."""
+    found = True
+    while found:
+        found = False
+        for batch in _fitting(REMOVALS[kind](bound)):
+            found = True
+            _commit(bound, kind, batch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Removal:
+    """What the delete of one user or team takes, beside the counter."""
+
+    id: str
+    actions: tuple[Action, ...]
+
+
+def _fitting(removals: Iterable[_Removal]) -> Iterator[list[_Removal]]:
+    """Put as many together as fit one transaction, each with a counter of its own."""
+    batch: list[_Removal] = []
+    size = 0
+    for removal in removals:
+        needed = len(removal.actions) + 1
+        if size + needed > MOST_ACTIONS:
+            yield batch
+            batch, size = [], 0
+        batch.append(removal)
+        size += needed
+    if batch:
+        yield batch
+
+
+def _commit(bound: Bound, kind: Kind, batch: Sequence[_Removal]) -> None:
+    """Delete a batch; where another sweeper has deleted one of it, the next look tells."""
+    counted = Counter(bound.keys.counter(kind, removal.id) for removal in batch)
+    counters = [Update(key, add={"n": -number}) for key, number in counted.items()]
+    with suppress(Cancelled):
+        bound.rows.commit([*(each for one in batch for each in one.actions), *counters])
+
+
+def _user_removals(bound: Bound) -> Iterator[_Removal]:
+    keys = bound.keys
+    for item in _rows(bound, keys.users):
+        if "#" not in item["SK"]:
+            user = user_of(item)
+            with_him = [keys.user_name(user.document["userName"]), keys.local(user.id)]
+            yield _removal(
+                keys.user(user.id), [*with_him, *index_keys(keys, user.id, user.document)]
+            )
+
+
+def _group_removals(bound: Bound) -> Iterator[_Removal]:
+    keys = bound.keys
+    for group in map(group_of, _rows(bound, keys.groups)):
+        with_it = group_index_keys(keys, group.id, group.document)
+        yield _removal(
+            keys.group(group.id), [keys.group_name(group.document["displayName"]), *with_it]
+        )
+
+
+def _removal(key: Key, beside: Iterable[Key]) -> _Removal:
+    return _Removal(key.sk, (Delete(key, EXISTS), *map(Delete, beside)))
+
+
+REMOVALS: Mapping[Kind, Callable[[Bound], Iterator[_Removal]]] = {
+    "U": _user_removals,
+    "G": _group_removals,
+}

@@ -1,0 +1,230 @@
+"""The purge: an organisation or connection that is being deleted goes, to its last row and secret.
+
+It is declared in the transaction that sets the state `deleting`, and begins when no request
+that was let in before can still be at work. The sweeper does it, within its deadline, and goes
+on the next time: what is still there says what is still to be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from chalicelib.auth.secrets import Secrets
+from chalicelib.organisations import audit, clearing
+from chalicelib.organisations.administration import Administration
+from chalicelib.organisations.audit import Edit
+from chalicelib.scim.errors import Busy
+from chalicelib.storage import rows
+from chalicelib.storage.clock import timestamp
+from chalicelib.storage.configuration import (
+    DELETING,
+    Connection,
+    Organisation,
+    connection_from,
+    organisation_from,
+    token_from,
+)
+from chalicelib.storage.expressions import Action, Delete, Item, Put, equals, key_of
+from chalicelib.storage.items import SHAPE, Change
+from chalicelib.storage.keys import (
+    ORGANISATION_ID_LENGTH,
+    Key,
+    ScimKeys,
+    due,
+    reference,
+    verified_domain,
+)
+from chalicelib.storage.rows import View
+from chalicelib.storage.transactions import Cancelled
+
+KIND = "purge"
+# Longer than any request: who was let in before the state changed has ended by then.
+WAITS = timedelta(seconds=60)
+# Operations are due within seconds of their beginning, a self-test's after five minutes; the
+# removal of a token's secret may be due in years, but the token's row tells when.
+AHEAD = timedelta(minutes=10)
+# Between a connection and a run of its self-test, whose rows are apart from the connection's.
+RUN = "!"
+
+
+def declared(admin: Administration, target: str) -> Put:
+    """Declare, in the transaction that sets the state, that what is named shall be purged."""
+    begins = timestamp(admin.now() + WAITS)
+    key = admin.keys.operation(begins, target, admin.clock.new_id())
+    return Put(key, {"kind": KIND, "target": target, "shape": SHAPE})
+
+
+def purge(admin: Administration, secrets: Secrets, operation: Item) -> None:
+    """Purge what an operation names; one that has been purged, or stands, is left alone.
+
+    Raises:
+        Busy: not through at the deadline; the next sweep goes on.
+        Unavailable: a secret cannot be removed now; the next sweep goes on.
+    """
+    target, key = operation["target"], key_of(operation)
+    if len(target) == ORGANISATION_ID_LENGTH:
+        _purge_organisation(admin, secrets, key)
+    elif RUN in target:
+        _purge_run(admin, key)
+    else:
+        _purge_connection(admin, secrets, target, key)
+
+
+def progress(admin: Administration, connections: Iterable[Connection]) -> dict[str, int]:
+    """Count what these connections still have, by their counters and tokens."""
+    there = list(connections)
+    bounds = [View(admin.rows, ScimKeys(each.id)) for each in there]
+    return {
+        "connections": len(there),
+        "users": sum(rows.count(bound, "U") for bound in bounds),
+        "teams": sum(rows.count(bound, "G") for bound in bounds),
+        "tokens": sum(len(list(_tokens(admin, each.id))) for each in there),
+    }
+
+
+def _tokens(admin: Administration, connection_id: str) -> Iterator[Item]:
+    return admin.rows.query(admin.keys.tokens(connection_id))
+
+
+# --- a connection -----------------------------------------------------------------------------
+
+
+def _purge_connection(
+    admin: Administration, secrets: Secrets, connection_id: str, operation: Key
+) -> None:
+    row = admin.rows.get(admin.keys.connection(connection_id))
+    if row is None or row["state"] != DELETING:
+        admin.rows.commit([Delete(operation)])
+        return
+    left = _emptied(admin, secrets, connection_from(row), operation)
+    edit = Edit("connection", connection_id, after=left, action="purged")
+    with suppress(Cancelled):  # another sweeper was through at the same moment
+        admin.rows.commit(
+            [
+                Delete(admin.keys.connection(connection_id), equals("state", DELETING)),
+                Delete(operation),
+                admin.note(Change("connection", connection_id)),
+                audit.noted(admin, edit),
+            ]
+        )
+
+
+def _emptied(
+    admin: Administration, secrets: Secrets, connection: Connection, operation: Key
+) -> dict[str, int]:
+    """Delete all that a connection has but its own row; count what is left: nothing.
+
+    Raises:
+        Busy: something is there that was not when it was looked for.
+    """
+    bound = View(admin.rows, ScimKeys(connection.id))
+    _drop_operations(admin, secrets, connection.id, operation)
+    clearing.clear(bound, datetime.fromisoformat(connection.created))
+    _drop_tokens(admin, secrets, connection.id)
+    left = clearing.left(bound) | {"tokens": len(list(_tokens(admin, connection.id)))}
+    if any(left.values()):
+        raise Busy
+    return left
+
+
+def _owned(admin: Administration, connection_id: str) -> Iterator[Item]:
+    return admin.rows.query(admin.keys.owned_by(connection_id))
+
+
+def _drop_tokens(admin: Administration, secrets: Secrets, connection_id: str) -> None:
+    """Remove the secret of each token, then its row and the declaration that the secret goes."""
+    for item in _owned(admin, connection_id):
+        keys = [key_of(item)]
+        if "#T#" in item["SK"]:
+            token = token_from(item)
+            secrets.delete(connection_id, token.id, admin.rows.deadline)
+            keys.append(admin.keys.operation(token.secret_ends, connection_id, token.id))
+        admin.rows.batch_delete(keys)
+
+
+# --- operations -------------------------------------------------------------------------------
+
+
+def _drop_operations(admin: Administration, secrets: Secrets, owner: str, spared: Key) -> None:
+    """Drop what is under way, or will soon be due, for a connection or all of an organisation."""
+    soon = timestamp(admin.now() + AHEAD)
+    for item in admin.rows.query(due(soon)):
+        if item["SK"].split("#")[1].startswith(owner) and key_of(item) != spared:
+            DROPS.get(item["kind"], _drop_ids)(admin, secrets, item)
+            admin.rows.batch_delete([key_of(item)])
+
+
+def _drop_secret(admin: Administration, secrets: Secrets, item: Item) -> None:
+    secrets.delete(item["SK"].split("#")[1], item["target"], admin.rows.deadline)
+
+
+def _drop_run(admin: Administration, _: Secrets, item: Item) -> None:
+    if RUN in item["target"]:
+        _clear_run(admin, item["target"])
+
+
+def _drop_ids(admin: Administration, _: Secrets, item: Item) -> None:
+    keys = ScimKeys(item["SK"].split("#")[1])
+    clearing.delete_all(View(admin.rows, keys), keys.operation_pages(item["SK"]))
+
+
+DROPS: Mapping[str, Callable[[Administration, Secrets, Item], None]] = {
+    "secret": _drop_secret,
+    KIND: _drop_run,
+}
+
+
+# --- a run of a self-test ---------------------------------------------------------------------
+
+
+def _purge_run(admin: Administration, operation: Key) -> None:
+    _clear_run(admin, operation.sk.split("#")[1])
+    admin.rows.commit([Delete(operation)])
+
+
+def _clear_run(admin: Administration, run: str) -> None:
+    clearing.clear(View(admin.rows, ScimKeys(run)), admin.now() - AHEAD)
+
+
+# --- an organisation --------------------------------------------------------------------------
+
+
+def _purge_organisation(admin: Administration, secrets: Secrets, operation: Key) -> None:
+    row = admin.rows.get(admin.keys.row)
+    if row is None or row["state"] != DELETING:
+        admin.rows.commit([Delete(operation)])
+        return
+    organisation = organisation_from(row)
+    for item in list(admin.rows.query(admin.keys.connections())):
+        if item["SK"].count("#") == 1:
+            _emptied(admin, secrets, connection_from(item), operation)
+            admin.rows.batch_delete([key_of(item)])
+    _drop_operations(admin, secrets, organisation.id, operation)
+    _clear_settings(admin, organisation)
+    with suppress(Cancelled):  # another sweeper was through at the same moment
+        admin.rows.commit(list(_last(admin, organisation, operation)))
+
+
+def _clear_settings(admin: Administration, organisation: Organisation) -> None:
+    """Delete what belongs to the organisation itself, and let go of its domains."""
+    keys, bound = admin.keys, View(admin.rows, ScimKeys(organisation.id))
+    for item in admin.rows.query(keys.domains()):
+        held = verified_domain(item["SK"].removeprefix("D#"))
+        with suppress(Cancelled):  # let go of before
+            admin.rows.commit([Delete(held, equals("org", organisation.id))])
+    since = datetime.fromisoformat(organisation.created)
+    changed = [keys.changes(day) for day in clearing.days(since, admin.now())]
+    for each in (keys.settings(), keys.local(), keys.attempts(), keys.audit(), *changed):
+        clearing.delete_all(bound, each)
+
+
+def _last(admin: Administration, organisation: Organisation, operation: Key) -> Iterator[Action]:
+    """Make the last transaction; the change that it writes is all that stays, for a while."""
+    yield Delete(admin.keys.row, equals("state", DELETING))
+    yield Delete(admin.keys.listed())
+    yield Delete(operation)
+    if organisation.reference is not None:
+        yield Delete(reference(organisation.reference), equals("org", organisation.id))
+    yield admin.note(Change("connection", organisation.id))

@@ -1,0 +1,138 @@
+"""What the login page must do next for an e-mail address.
+
+Within an organisation's domains an address that nobody has and a user without a password get
+the same answer after the same number of calls to the table: nobody can ask who is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from chalicelib.organisations import surroundings
+from chalicelib.organisations.administration import Administration
+from chalicelib.organisations.people import has_email, has_user_name, is_active
+from chalicelib.organisations.surroundings import Surroundings
+from chalicelib.scim.errors import NotFound
+from chalicelib.storage.configuration import DELETING, Connection
+from chalicelib.storage.expressions import Item
+from chalicelib.storage.items import User, user_of
+from chalicelib.storage.keys import (
+    FIRST,
+    LAST,
+    Key,
+    OrganisationKeys,
+    Range,
+    ScimKeys,
+    discovery_grants,
+    verified_domain,
+)
+from chalicelib.storage.local import Local, local_of
+from chalicelib.storage.table import Namespace
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What to do: `sso` with where to go, `password` with whether to set one first, `inactive`."""
+
+    method: str
+    redirect_url: str | None = None
+    reset_required: bool | None = None
+
+
+INACTIVE = Next("inactive")
+# Also where nothing is known of the address.
+FIRST_PASSWORD = Next("password", reset_required=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A user who has the address."""
+
+    user: User
+    connection: Connection
+    local: Local
+
+    @property
+    def order(self) -> tuple[bool, str, str]:
+        """Active before inactive, then the oldest."""
+        return not self.active, self.user.created, self.user.id
+
+    @property
+    def active(self) -> bool:
+        """Tell whether he may sign in at all."""
+        return is_active(self.user, self.connection)
+
+
+def next_step(rows: Namespace, email: str) -> Next:
+    """Tell what the login page must do for an address.
+
+    It is looked up in the organisation that owns its domain and nowhere else. `rows` may touch
+    nothing yet: what is read is bound here, step by step.
+    """
+    admin = _owner(rows, email.rpartition("@")[2])
+    around = _standing(admin) if admin else None
+    if admin is None or around is None:
+        return FIRST_PASSWORD
+    candidates = sorted(_candidates(admin, around, email), key=lambda each: each.order)
+    if candidates and not candidates[0].active:
+        return INACTIVE
+    sso = around.organisation.sso
+    if sso and sso["forced"]:
+        return Next("sso", redirect_url=sso["redirect_url"])
+    known = bool(candidates) and candidates[0].local.password_set_at is not None
+    return Next("password", reset_required=False) if known else FIRST_PASSWORD
+
+
+def _owner(rows: Namespace, domain: str) -> Administration | None:
+    """Find the organisation that has verified a domain."""
+    owner = replace(rows, grants=discovery_grants()).get(verified_domain(domain))
+    if owner is None:
+        return None
+    keys = OrganisationKeys(owner["org"])
+    return Administration(replace(rows, grants=keys.sign_in_grants()), keys, by="")
+
+
+def _standing(admin: Administration) -> Surroundings | None:
+    """Read what is there; an organisation that is being deleted has nobody any more."""
+    try:
+        around = surroundings.read(admin)
+    except NotFound:
+        return None
+    return None if around.organisation.state == DELETING else around
+
+
+def _candidates(
+    admin: Administration, around: Surroundings, email: str
+) -> Iterator[_Candidate]:
+    owned = [ScimKeys(each.id) for each in around.connections]
+    grants = (grant for keys in owned for grant in keys.sign_in_grants())
+    rows = replace(admin.rows, grants=(*admin.rows.grants, *grants))
+    named = [(keys, uid) for keys in owned for uid in _ids(rows, keys, email)]
+    wanted = (key for keys, uid in named for key in (keys.user(uid), keys.local(uid)))
+    # The organisation's own row only keeps the call there where nobody has the address.
+    found = rows.batch_get([admin.keys.row, *wanted])
+    connections = {each.id: each for each in around.connections}
+    for keys, uid in named:
+        user = _bearer(found, keys.user(uid), email)
+        if user is not None:
+            local = local_of(uid, found.get(keys.local(uid)))
+            yield _Candidate(user, connections[keys.connection], local)
+
+
+def _ids(rows: Namespace, keys: ScimKeys, email: str) -> list[str]:
+    """Tell whom the indexes name for an address: a GetItem and a Query, whoever is there."""
+    lock = rows.get(keys.user_name(email))
+    index = keys.email(email, FIRST)
+    indexed = [row["SK"] for row in rows.query(Range(index.pk, FIRST, LAST))]
+    return list(dict.fromkeys([*([lock["uid"]] if lock else []), *indexed]))
+
+
+def _bearer(found: Mapping[Key, Item], key: Key, email: str) -> User | None:
+    """Give the user of a key if the address is really his."""
+    user = user_of(found[key]) if key in found else None
+    if user is None or not (
+        has_user_name(user.document, email) or has_email(user.document, email)
+    ):
+        return None
+    return user

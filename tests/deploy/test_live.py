@@ -1,0 +1,248 @@
+"""A service in an account: deployed from nothing, again, by Chalice alone, and taken away.
+
+The commands are those of docs/deploy.md. Tests stand in the order of the steps.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from chalicelib.auth.tokens import mint
+from dev.corpus import ENTRA, wire
+from dev.dialogues import load, play
+from tests.deploy.cloud import PUBLIC_URL, Caller, Cloud, Connected, Project, connect
+
+pytestmark = pytest.mark.deploy
+
+USER = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "active": True}
+GROUP = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"]}
+PATCH = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}
+
+
+def replaced(**values: object) -> dict[str, object]:
+    """Write a PATCH that replaces attributes."""
+    changes = [{"op": "replace", "path": name, "value": value} for name, value in values.items()]
+    return {**PATCH, "Operations": changes}
+
+
+def works(scim: Caller, name: str) -> dict[str, object]:
+    """Do what an identity provider does first; gives the user as he is then."""
+    scim.need(200, "GET", "/Users?filter=userName%20eq%20%22nobody%22")
+    user = scim.need(201, "POST", "/Users", {**USER, "userName": name})
+    scim.need(200, "PATCH", f"/Users/{user['id']}", replaced(displayName="Ada"))
+    group = scim.need(201, "POST", "/Groups", {**GROUP, "displayName": f"Team of {name}"})
+    add = {"op": "add", "path": "members", "value": [{"value": user["id"]}]}
+    scim.need(204, "PATCH", f"/Groups/{group['id']}", {**PATCH, "Operations": [add]})
+    found = scim.need(200, "GET", f"/Users?filter=userName%20eq%20%22{name}%22")
+    assert found["totalResults"] == 1
+    return dict(found["Resources"][0])
+
+
+# --- from nothing -----------------------------------------------------------------------------
+
+
+def test_deploy_tells_where_it_is_and_what_comes_next(first: str, project: Project):
+    """An engineer goes on from what the command says, not from a console."""
+    assert f"answers as it should at {project.url()}" in first
+    assert f"Customers are given {PUBLIC_URL}" in first
+    assert "docs/deploy.md, 'Connect a tenant'" in first
+
+
+def test_an_identity_provider_works_with_it(connected: Connected):
+    """Test connection, create, patch, a team and its members, filter: through the live URL."""
+    user = works(connected.caller, "ada@example.com")
+
+    assert user["displayName"] == "Ada"
+    assert len(user["groups"]) == 1  # type: ignore[arg-type]  # a list of teams
+
+
+def test_locations_are_below_the_public_url(connected: Connected):
+    """Customers paste PUBLIC_URL and clients follow `location`: both must be the same for life."""
+    connection = connected.caller.url.rpartition("/")[2]
+    users = connected.caller.need(200, "GET", "/Users")["Resources"]
+
+    assert connected.scim_url == f"{PUBLIC_URL}/scim/v2/{connection}"
+    assert [each["meta"]["location"] for each in users] == [
+        f"{connected.scim_url}/Users/{each['id']}" for each in users
+    ]
+
+
+def test_entra_gets_the_answers_that_it_needs(admin: Caller):
+    """The recorded dialogues hold through the gateway, its Lambda and IAM too."""
+    scim = connect(admin).caller
+    with wire(scim.url, scim.credential) as send:
+        faults = {name: play(each, send) for name, each in load(ENTRA).items()}
+
+    assert {name: found for name, found in faults.items() if found} == {}
+
+
+def test_the_commands_that_connect_a_tenant_connect_one(
+    project: Project, page: dict[str, str], first: str
+):
+    """The guide's reader copies these lines; what they print is pasted into Entra ID."""
+    said = project.run(page["Connect a tenant"])
+
+    assert f"Tenant URL    {PUBLIC_URL}/scim/v2/" in said
+    assert "Secret token  psl_scim_" in said
+    assert '"totalResults":0' in said
+
+
+def test_an_unknown_path_is_not_found_in_scims_form(admin: Caller):
+    """API Gateway itself would say 403 and `Missing Authentication Token`."""
+    answer = admin("GET", "/scim/v3")
+
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "application/scim+json"
+    assert answer.body["status"] == "404"
+
+
+def test_the_table_is_kept_safe(cloud: Cloud, first: str):
+    """On demand, protected, restorable; rows end by themselves."""
+    dynamodb = cloud.client("dynamodb")
+    name = {"TableName": "passerelle-dev"}
+
+    table = dynamodb.describe_table(**name)["Table"]
+    ending = dynamodb.describe_time_to_live(**name)["TimeToLiveDescription"]
+    backups = dynamodb.describe_continuous_backups(**name)["ContinuousBackupsDescription"]
+    restorable = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+
+    assert table["DeletionProtectionEnabled"]
+    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert (ending["TimeToLiveStatus"], restorable) == ("ENABLED", "ENABLED")
+
+
+def test_requests_are_logged_without_what_they_hold(cloud: Cloud, project: Project, first: str):
+    """The access log has path and status of each request, and no query, header or body."""
+    api = project.record()["rest_api"]["rest_api_id"]
+
+    stage = cloud.client("apigateway").get_stage(restApiId=api, stageName="dev")
+    logged = json.loads(stage["accessLogSettings"]["format"])
+
+    assert stage["accessLogSettings"]["destinationArn"].endswith(":/aws/apigateway/passerelle-dev")
+    assert {"$context.path", "$context.status", "$context.requestId"} <= set(logged.values())
+    assert not [value for value in logged.values() if "query" in value or "header" in value]
+
+
+# --- again ------------------------------------------------------------------------------------
+
+
+def test_a_second_deployment_serves_the_new_route_at_the_same_url(admin: Caller, again: str):
+    """`make deploy` is how every change goes out."""
+    assert admin.need(200, "GET", "/new") == {"new": True}
+
+
+def test_a_second_deployment_keeps_what_was_there(connected: Connected, again: str):
+    """Neither users nor tokens nor the operator key are made anew."""
+    users = connected.caller.need(200, "GET", "/Users?filter=userName%20eq%20%22ada@example.com%22")
+
+    assert users["totalResults"] == 1
+
+
+def test_an_unknown_path_is_still_not_found(admin: Caller, again: str):
+    """Chalice writes the API anew, and with it go the gateway responses: they are put again."""
+    answer = admin("GET", "/scim/v3")
+
+    assert (answer.status, answer.body["status"]) == (404, "404")
+
+
+def test_chalice_alone_leaves_a_working_service(admin: Caller, connected: Connected, plain: str):
+    """Whoever knows Chalice may use it as he is used to."""
+    assert admin.need(200, "GET", "/newer") == {"new": True}
+    works(connected.caller, "bob@example.com")
+
+
+# --- away -------------------------------------------------------------------------------------
+
+
+def test_nothing_answers_any_more(admin: Caller, cloud: Cloud, gone: str):
+    """Functions, roles and API are gone."""
+    assert admin("GET", "/health").status in {403, 404}
+    assert cloud.client("lambda").list_functions()["Functions"] == []
+    roles = cloud.client("iam").list_roles()["Roles"]
+    assert not [role for role in roles if role["RoleName"].startswith("passerelle-dev")]
+
+
+def test_data_stay(cloud: Cloud, gone: str):
+    """A stage that is taken away can be brought back with all that customers have in it."""
+    assert cloud.client("dynamodb").list_tables()["TableNames"] == ["passerelle-dev"]
+    assert secret_names(cloud)
+    assert "Kept: passerelle-dev, passerelle/dev/*" in gone
+
+
+def test_data_go_when_told(cloud: Cloud, erased: str):
+    """DATA=delete leaves nothing that costs or that a customer could ask about."""
+    assert cloud.client("dynamodb").list_tables()["TableNames"] == []
+    assert secret_names(cloud) == []
+    assert cloud.client("sqs").list_queues().get("QueueUrls", []) == []
+
+
+def secret_names(cloud: Cloud) -> list[str]:
+    """List all secrets of the account."""
+    return [each["Name"] for each in cloud.client("secretsmanager").list_secrets()["SecretList"]]
+
+
+# --- as one template ---------------------------------------------------------------------------
+
+OPERATOR_KEY = mint("op", Random(5)).text  # noqa: S311 - the key of an account in an emulator
+
+
+@pytest.fixture(scope="module")
+def stack(cloud: Cloud, packaged: Path, erased: str) -> dict[str, str]:
+    """Do what the guide's pipeline does, call by call; gives the stack's outputs."""
+    template = json.loads((packaged / "sam.json").read_text(encoding="utf-8"))
+    storage = cloud.client("s3")
+    storage.create_bucket(
+        Bucket="artefacts", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    storage.upload_file(str(packaged / "deployment.zip"), "artefacts", "deployment.zip")
+    for each in template["Resources"].values():
+        if "CodeUri" in each["Properties"]:
+            each["Properties"]["CodeUri"] = "s3://artefacts/deployment.zip"
+    storage.put_object(Bucket="artefacts", Key="template", Body=json.dumps(template).encode())
+    clouds = cloud.client("cloudformation")
+    clouds.create_stack(
+        StackName="passerelle-dev",
+        TemplateURL=f"{cloud.url}/artefacts/template",
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        Parameters=[{"ParameterKey": "OperatorKey", "ParameterValue": OPERATOR_KEY}],
+    )
+    clouds.get_waiter("stack_create_complete").wait(
+        StackName="passerelle-dev", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    made = clouds.describe_stacks(StackName="passerelle-dev")["Stacks"][0]
+    return {each["OutputKey"]: each["OutputValue"] for each in made["Outputs"]}
+
+
+def test_the_template_makes_the_same_service(cloud: Cloud, stack: dict[str, str]):
+    """People with a pipeline get what `make deploy` makes."""
+    api = f"{cloud.url}/_aws/execute-api/{stack['RestAPIId']}/dev"
+    scim = connect(Caller(api, OPERATOR_KEY)).caller
+
+    user = works(scim, "eve@example.com")
+
+    assert user["meta"]["location"].startswith(PUBLIC_URL)  # type: ignore[index]
+    assert Caller(api)("GET", "/scim/v3").status == 404
+
+
+def test_the_template_names_functions_as_chalice_does(cloud: Cloud, stack: dict[str, str]):
+    """Policies and log groups name them, so a generated name would have no rights."""
+    names = [each["FunctionName"] for each in cloud.client("lambda").list_functions()["Functions"]]
+
+    assert sorted(names) == ["passerelle-dev", "passerelle-dev-sweep"]
+
+
+def test_a_deleted_stack_leaves_the_data(cloud: Cloud, stack: dict[str, str]):
+    """A wrong click must not delete every customer's directory."""
+    clouds = cloud.client("cloudformation")
+    clouds.delete_stack(StackName="passerelle-dev")
+    clouds.get_waiter("stack_delete_complete").wait(
+        StackName="passerelle-dev", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+
+    assert cloud.client("lambda").list_functions()["Functions"] == []
+    assert cloud.client("dynamodb").list_tables()["TableNames"] == ["passerelle-dev"]
+    assert secret_names(cloud)
