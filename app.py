@@ -6,7 +6,17 @@ import boto3
 from botocore.config import Config
 from chalice.app import Chalice, ConvertToMiddleware
 
-from chalicelib.api import admin, scim, sessions, sweeper
+from chalicelib.api import (
+    admin,
+    belongings,
+    people,
+    schemas,
+    scim,
+    self_test,
+    sessions,
+    sign_in,
+    sweeper,
+)
 from chalicelib.api.refusals import redress
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
@@ -37,7 +47,12 @@ def build(services: Services) -> Chalice:
     application.register_middleware(redress, "http")
     application.register_blueprint(scim.routes(services))
     application.register_blueprint(admin.routes(services))
+    application.register_blueprint(belongings.routes(services))
+    application.register_blueprint(schemas.routes(services))
+    application.register_blueprint(people.routes(services))
+    application.register_blueprint(sign_in.routes(services))
     application.register_blueprint(sessions.routes(services))
+    application.register_blueprint(self_test.routes(services))
     sweeper.schedule(application, services)
     return application
 

@@ -27,7 +27,7 @@ class Plan(BaseModel):
     max_connections: int = Field(default=1, ge=0)
     max_members_a_request: int = Field(default=10_000, ge=1)
     rate: Rate | None = Field(default=Rate(), description="None: no limit")
-    log_days: int = Field(default=30, ge=1, le=400, description="how long a call stays in the log")
+    log_days: int = Field(default=30, ge=1, le=90, description="how long a call stays in the log")
 
 
 PLANS: Mapping[str, Plan] = {"free": Plan(scim=False), "enterprise": Plan(scim=True)}

@@ -30,7 +30,7 @@ from chalicelib.storage.items import Document, Group, User
 from chalicelib.storage.keys import Key, OrganisationKeys, organisation_of
 from chalicelib.storage.table import Namespace, Table
 from dev.meter import Meter
-from dev.scene import CONNECTION, NOBODY, NOON, OneByOne, memory, tenant, write
+from dev.scene import CONNECTION, NOBODY, NOON, memory, tenant, write
 
 Act = Callable[[], object]
 
@@ -137,7 +137,7 @@ def _scene(table: Table) -> Scene:
 def _measured(table: Table, gid: str) -> Scene:
     meter = Meter(table.client)
     return Scene(
-        set=tenant(replace(table, client=cast("Any", OneByOne(table.client)))),
+        set=tenant(table),
         measured=tenant(replace(table, client=cast("Any", meter))),
         meter=meter,
         team=gid,

@@ -50,7 +50,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_sep("!", f"{len(skipped)} TESTS WERE NOT RUN: {NOT_RUN}", red=True)
     tried: Counter[str] = Counter()
     for report in stats.get("passed", []):
-        tried.update({name: figure for name, figure in report.user_properties})
+        tried.update(dict(report.user_properties))
     for name, figure in tried.items():
         terminalreporter.write_line(f"{figure:,} {name}")
 

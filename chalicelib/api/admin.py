@@ -5,15 +5,16 @@ What the answers hold is written here; what the operations do stands in `organis
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from chalice.app import Blueprint
 
 from chalicelib import VERSION
 from chalicelib.api import calls
-from chalicelib.api.bodies import read_body
+from chalicelib.api.bodies import read_body, read_optional_body
 from chalicelib.api.calls import (
     CONNECTION,
     CONNECTIONS,
@@ -29,24 +30,39 @@ from chalicelib.api.calls import (
 )
 from chalicelib.api.edge import Response
 from chalicelib.api.services import Services
-from chalicelib.organisations import connections, idempotency, organisations, tokens
+from chalicelib.organisations import (
+    connections,
+    endings,
+    idempotency,
+    organisations,
+    purges,
+    tokens,
+)
 from chalicelib.organisations.errors import Conflict
 from chalicelib.organisations.organisations import Whole
 from chalicelib.organisations.requests import (
     ConnectionChanges,
+    ConnectionSettings,
     NewConnection,
     NewOrganisation,
     NewToken,
     OrganisationChanges,
+    Rotation,
 )
-from chalicelib.scim.errors import NotFound
-from chalicelib.storage.configuration import Connection, TokenRow, new_organisation_id
+from chalicelib.scim.errors import BadRequest, NotFound
+from chalicelib.storage.configuration import (
+    DELETING,
+    Connection,
+    TokenRow,
+    new_organisation_id,
+)
 from chalicelib.storage.keys import operator_grants
 
 TOKENS = f"{CONNECTION}/tokens"
 TOKEN = f"{TOKENS}/{{token}}"
 
 OPERATOR = "operator"
+PREVIEWS: Mapping[str, bool] = MappingProxyType({"true": True, "false": False})
 GONE = "This request has created something before, which is no longer there."
 
 T = TypeVar("T")
@@ -91,8 +107,12 @@ def list_organisations(call: Call) -> Response:
 
 
 def get_organisation(call: Call) -> Response:
-    """GET /admin/organisations/{org}."""
-    return _whole(organisations.get(call.administration()))
+    """GET /admin/organisations/{org}; of one that is being deleted, what is still there."""
+    admin = call.administration()
+    whole = organisations.get(admin)
+    if whole.organisation.state != DELETING:
+        return _whole(whole)
+    return _whole(whole, progress=purges.progress(admin, connections.listed(admin)))
 
 
 def change_organisation(call: Call) -> Response:
@@ -103,7 +123,12 @@ def change_organisation(call: Call) -> Response:
     return _whole(organisations.change(admin, body, plans, call.precondition()))
 
 
-def _whole(whole: Whole, status: int = 200, headers: Headers = NO_HEADERS) -> Response:
+def delete_organisation(call: Call) -> Response:
+    """DELETE /admin/organisations/{org}: begun, and gone some time after a minute."""
+    return _whole(organisations.delete(call.administration(), call.precondition()), 202)
+
+
+def _whole(whole: Whole, status: int = 200, headers: Headers = NO_HEADERS, **more: Any) -> Response:
     organisation = whole.organisation
     document = {
         "id": organisation.id,
@@ -117,6 +142,7 @@ def _whole(whole: Whole, status: int = 200, headers: Headers = NO_HEADERS) -> Re
         "domains": list(whole.domains),
         "created": organisation.created,
         "last_modified": organisation.modified,
+        **more,
     }
     return calls.json(status, document, {"ETag": organisations.version(organisation), **headers})
 
@@ -158,6 +184,29 @@ def change_connection(call: Call) -> Response:
     return _connection(call, changed)
 
 
+def delete_connection(call: Call) -> Response:
+    """DELETE .../connections/{connection}?users=keep, deactivate or delete, &preview=true."""
+    admin = call.administration()
+    users = call.request.query.get("users", "keep")
+    if _wants_preview(call):
+        return calls.json(200, endings.preview(admin, call.connection, users))
+    secrets = call.services.secrets
+    ended = endings.end(admin, secrets, call.connection, users, call.precondition())
+    return _connection(call, ended, 202) if ended.state == DELETING else Response(204)
+
+
+def _wants_preview(call: Call) -> bool:
+    """Read `?preview=`, where a mistyped word would end what was only to be looked at.
+
+    Raises:
+        BadRequest: neither `true` nor `false`.
+    """
+    wanted = call.request.query.get("preview", "false")
+    if wanted not in PREVIEWS:
+        raise BadRequest("preview: `true` or `false`.")
+    return PREVIEWS[wanted]
+
+
 def _connection(
     call: Call, connection: Connection, status: int = 200, headers: Headers = NO_HEADERS
 ) -> Response:
@@ -175,7 +224,7 @@ def _described(call: Call, connection: Connection) -> Document:
         "workspace": connection.workspace,
         "default_role": connection.default_role,
         "identity_provider": connection.identity_provider,
-        "settings": {"group_patch_answer": connection.group_patch_answer},
+        "settings": {name: getattr(connection, name) for name in ConnectionSettings.model_fields},
         "created": connection.created,
         "last_modified": connection.modified,
     }
@@ -207,6 +256,19 @@ def revoke_token(call: Call) -> Response:
     named = call.request.path["token"]
     tokens.revoke(call.administration(), call.services.secrets, call.connection, named)
     return Response(204)
+
+
+def rotate_token(call: Call) -> Response:
+    """POST .../tokens/{token}/rotate: a new one; the old one ends some hours later."""
+    admin = call.administration()
+    body = read_optional_body(Rotation, call.request)
+    tried = call.attempt(admin.keys.organisation, body)
+    known = idempotency.recall(admin.rows, tried)
+    if known:
+        raise tokens.replayed(admin, call.connection, known)
+    named, secrets = call.request.path["token"], call.services.secrets
+    made = tokens.rotate(admin, secrets, call.connection, named, body, tried)
+    return calls.json(201, _token(call, made.row) | {"token": made.text}, NEVER_KEPT)
 
 
 def _token(call: Call, row: TokenRow) -> Document:
@@ -243,11 +305,14 @@ ROUTES = (
     Route("GET", ORGANISATIONS, Who.OPERATOR, list_organisations),
     Route("GET", ORGANISATION, Who.OWN_ADMIN, get_organisation),
     Route("PATCH", ORGANISATION, Who.OPERATOR, change_organisation),
+    Route("DELETE", ORGANISATION, Who.OPERATOR, delete_organisation),
     Route("POST", CONNECTIONS, Who.OWN_ADMIN, create_connection),
     Route("GET", CONNECTIONS, Who.OWN_ADMIN, list_connections),
     Route("GET", CONNECTION, Who.OWN_ADMIN, get_connection),
     Route("PATCH", CONNECTION, Who.OWN_ADMIN, change_connection),
+    Route("DELETE", CONNECTION, Who.OWN_ADMIN, delete_connection),
     Route("POST", TOKENS, Who.OWN_ADMIN, create_token),
     Route("GET", TOKENS, Who.OWN_ADMIN, list_tokens),
     Route("DELETE", TOKEN, Who.OWN_ADMIN, revoke_token),
+    Route("POST", f"{TOKEN}/rotate", Who.OWN_ADMIN, rotate_token),
 )

@@ -14,12 +14,15 @@ from pydantic_core import ErrorDetails
 
 from chalicelib.api.edge import Request
 from chalicelib.organisations.errors import Fault, InvalidFields
-from chalicelib.scim.messages import parse_json
+from chalicelib.scim.errors import InvalidSyntax
+from chalicelib.scim.messages import parse_json, parse_value
 
 M = TypeVar("M", bound=BaseModel)
 
 MOST_BYTES = 1_000_000
 MOST_FIELD_CHARACTERS = 100
+
+NO_LIST = "The body is no JSON list."
 
 Location = tuple[int | str, ...]
 
@@ -32,7 +35,43 @@ def read_body(model: type[M], request: Request) -> M:
         InvalidSyntax: no JSON object, or one that could be read in two ways.
         InvalidFields: names each field that is missing, unknown or wrong.
     """
-    document = parse_json(request.body, MOST_BYTES)
+    return _read(model, parse_json(request.body, MOST_BYTES))
+
+
+def read_optional_body(model: type[M], request: Request) -> M:
+    """Read a request's body, of which no field is required: none at all is an empty one.
+
+    Raises:
+        PayloadTooLarge, InvalidSyntax, InvalidFields: as above.
+    """
+    return read_body(model, request) if request.body else _read(model, {})
+
+
+def read_named(model: type[M], request: Request, field: str, value: str) -> M:
+    """Read the body of a PUT, one field of which stands in the path and may be repeated.
+
+    Raises:
+        PayloadTooLarge, InvalidSyntax, InvalidFields: as above; or it names another one.
+    """
+    document = parse_json(request.body, MOST_BYTES) if request.body else {}
+    if document.get(field, value) != value:
+        raise InvalidFields(Fault(field, "is not the one that the path names"))
+    return _read(model, document | {field: value})
+
+
+def read_list(model: type[M], request: Request, field: str) -> M:
+    """Read a body that is a list: the value of `field`, or an object that has it.
+
+    Raises:
+        PayloadTooLarge, InvalidSyntax, InvalidFields: as above; or it is neither.
+    """
+    sent = parse_value(request.body, MOST_BYTES)
+    if not isinstance(sent, list | dict):
+        raise InvalidSyntax(NO_LIST)
+    return _read(model, {field: sent} if isinstance(sent, list) else sent)
+
+
+def _read(model: type[M], document: Any) -> M:
     try:
         return model.model_validate(document)
     except ValidationError as error:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.api.edge import Response
-from chalicelib.api.protocol import RESOURCES, Call, Offer
+from chalicelib.api.protocol import RESOURCES
+from chalicelib.api.scim_calls import Call, Offer
 from chalicelib.scim import messages
 from chalicelib.scim.errors import (
     BulkConflict,

@@ -110,24 +110,29 @@ def write(response: Response) -> ChaliceResponse:
     return ChaliceResponse(body, headers=headers, status_code=response.status)
 
 
-def guarded(route: str, answer: Answer, error_body: ErrorBody, now: Callable[[], float]) -> Answer:
-    """Answer, whatever happens: what `answer` raises becomes an error answer; then record it.
+def answered(answer: Answer, error_body: ErrorBody, request: Request) -> Response:
+    """Answer, whatever happens: what `answer` raises becomes an error answer.
 
     A client learns nothing of a fault of ours but the request id to find it by.
     """
+    try:
+        return answer(request)
+    except ScimError as error:
+        return error_body(error, request.request_id)
+    except Exception:  # noqa: BLE001 - the one place that answers for the unforeseen
+        logger.exception("unforeseen fault", extra={"request_id": request.request_id})
+        fault = InternalError(
+            f"The service met an unexpected condition; request id {request.request_id}."
+        )
+        return error_body(fault, request.request_id)
+
+
+def guarded(route: str, answer: Answer, error_body: ErrorBody, now: Callable[[], float]) -> Answer:
+    """Answer, whatever happens, and record how it went."""
 
     def guarded_answer(request: Request) -> Response:
         began = now()
-        try:
-            response = answer(request)
-        except ScimError as error:
-            response = error_body(error, request.request_id)
-        except Exception:  # noqa: BLE001 - the one place that answers for the unforeseen
-            logger.exception("unforeseen fault", extra={"request_id": request.request_id})
-            fault = InternalError(
-                f"The service met an unexpected condition; request id {request.request_id}."
-            )
-            response = error_body(fault, request.request_id)
+        response = answered(answer, error_body, request)
         milliseconds = int((now() - began) * 1000)
         record(request.method, route, response.status, milliseconds, request_id=request.request_id)
         return response

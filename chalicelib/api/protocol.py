@@ -6,34 +6,37 @@ directory that the resource and the method name. RFC 7644 section 3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
 
 from chalicelib.api.edge import Request, Response
+from chalicelib.api.listing import GROUPS, USERS, count_of, listed, listed_together
 from chalicelib.api.recording import Recording
+from chalicelib.api.scim_calls import Call, Offer
 from chalicelib.api.services import Services
 from chalicelib.auth.principals import Connection, authenticate_connection
-from chalicelib.directory import deletes, groups, search, users
+from chalicelib.directory import deletes, groups, users
 from chalicelib.directory.groups import GroupChange
 from chalicelib.directory.tenant import Tenant
-from chalicelib.scim import cursors, dialects, messages, patch, validation
-from chalicelib.scim.catalog import GROUP, USER
+from chalicelib.scim import dialects, messages, patch, validation
+from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import (
     Forbidden,
     InvalidCursor,
-    InvalidValue,
+    InvalidSyntax,
     MethodNotAllowed,
     NotFound,
     NotImplemented_,
     UnsupportedMediaType,
 )
-from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.patch import MemberChange
-from chalicelib.scim.preconditions import Precondition, entity_tags
+from chalicelib.scim.preconditions import entity_tags
 from chalicelib.scim.projection import Projection, project
 from chalicelib.scim.schema import Resource, ResourceType
 from chalicelib.storage.items import Document
 from chalicelib.storage.keys import ScimKeys, is_id
+from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Namespace
 
 MEGABYTE = 1_000_000
@@ -44,63 +47,48 @@ MOST_GROUP_BYTES = 5_500_000
 # A changed team is answered whole up to this size where the connection wants the answer at all.
 MOST_MEMBERS_ANSWERED = 100
 
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """An authenticated request, with the tenant that it may touch."""
-
-    request: Request
-    tenant: Tenant
-    connection: Connection
-
-    @property
-    def id(self) -> str:
-        """The id of the resource in the path.
-
-        Raises:
-            NotFound: it has not the form of an id, so there is nothing to read.
-        """
-        named = self.request.path.get("id", "")
-        if not is_id(named):
-            raise NotFound
-        return named
-
-    @property
-    def precondition(self) -> Precondition | None:
-        """The If-Match header."""
-        return entity_tags(self.request.headers.get("if-match", ()))
-
-    def projection(self, kind: ResourceType) -> Projection:
-        """What of a resource is asked for."""
-        query = self.request.query
-        return Projection.parse(query.get("attributes"), query.get("excludedAttributes"), kind)
+# The value of a connection's setting, and how much of a client's text its refusal repeats.
+STRICT = "strict"
+MOST_SHOWN = 5
+LONGEST_SHOWN = 100
 
 
-Handler = Callable[[Call], Response]
-Offer = Mapping[str, Handler]
-
-
-def answer(services: Services, offer: Offer, request: Request) -> Response:
+def answer(
+    services: Services, offer: Offer, request: Request, deadline: Deadline | None = None
+) -> Response:
     """Answer one SCIM request by one of the methods that its path offers.
+
+    `deadline` is that of a request that this one is a part of; without it, it has its own.
 
     Raises:
         ScimError: any refusal; `edge.guarded` makes an answer of it.
     """
     keys = ScimKeys(request.path["connection"])
-    rows = services.table.namespace(keys.grants(), services.deadline())
+    rows = services.table.namespace(keys.grants(), deadline or services.deadline())
     recording = Recording.of(services, rows, keys, request)
     connection = recording.admission(lambda: _admitted(services, rows, keys, request))
-    tenant = Tenant(
+    user_type = services.user_types.of(rows, connection.id, connection.schemas_version)
+    bound = replace(rows, grants=connection.keys.grants())
+    tenant = _tenant(bound, connection, request, user_type)
+    call = Call(request, tenant, connection)
+    if connection.run:  # not the identity provider's doing, so not in what is told of it
+        return _offered(offer, call)
+    return recording.answer(tenant, connection, lambda: _offered(offer, call))
+
+
+def _tenant(
+    rows: Namespace, connection: Connection, request: Request, user_type: ResourceType
+) -> Tenant:
+    return Tenant(
         rows=rows,
-        keys=keys,
-        base_url=f"{request.base_url}/scim/v2/{keys.connection}",
+        keys=connection.keys,
+        base_url=f"{request.base_url}/scim/v2/{connection.id}",
         default_role=connection.default_role,
         token_id=connection.token_id,
         request_id=request.request_id,
         most_members=connection.plan.max_members_a_request,
+        user_type=user_type,
     )
-    call = Call(request, tenant, connection)
-    return recording.answer(tenant, connection, lambda: _offered(offer, call))
 
 
 def _admitted(services: Services, rows: Namespace, keys: ScimKeys, request: Request) -> Connection:
@@ -114,7 +102,7 @@ def _admitted(services: Services, rows: Namespace, keys: ScimKeys, request: Requ
         services.table.clock.now(),
     )
     if connection.plan.rate is not None:
-        services.buckets.take(connection.id, connection.plan.rate)
+        services.buckets.take(connection.keys.connection, connection.plan.rate)
     return connection
 
 
@@ -129,31 +117,32 @@ def _offered(offer: Offer, call: Call) -> Response:
 
 def list_users(call: Call) -> Response:
     """GET /Users (section 3.4.2)."""
-    return _listed(call, USERS, call.request.query)
+    return listed(call, USERS, call.request.query)
 
 
 def search_users(call: Call) -> Response:
     """POST /Users/.search (section 3.4.3)."""
-    return _listed(call, USERS, messages.parse_search(_body(call, MOST_USER_BYTES)))
+    return listed(call, USERS, messages.parse_search(_body(call, MOST_USER_BYTES)))
 
 
 def create_user(call: Call) -> Response:
     """POST /Users (section 3.3)."""
-    projection = call.projection(USER)
-    document = validation.check(_body(call, MOST_USER_BYTES), USER)
-    return _resource(users.create(call.tenant, document), USER, projection, status=201)
+    projection = call.projection(call.user_type)
+    document = _checked(call, _body(call, MOST_USER_BYTES), call.user_type)
+    created = users.create(call.tenant, document)
+    return _resource(created, call.user_type, projection, status=201)
 
 
 def get_user(call: Call) -> Response:
     """GET /Users/{id} (section 3.4.1)."""
-    projection = call.projection(USER)
+    projection = call.projection(call.user_type)
     found = users.get(call.tenant, call.id, with_groups=projection.wants("groups"))
-    return _unless_known(call, found) or _resource(found, USER, projection)
+    return _unless_known(call, found) or _resource(found, call.user_type, projection)
 
 
 def replace_user(call: Call) -> Response:
     """PUT /Users/{id} (section 3.5.1)."""
-    document = validation.check(_body(call, MOST_USER_BYTES), USER)
+    document = _checked(call, _body(call, MOST_USER_BYTES), call.user_type)
     return _changed_user(call, lambda present: _replaced_user(present, document))
 
 
@@ -164,15 +153,15 @@ def _replaced_user(present: Document, document: Document) -> Document:
 
 def patch_user(call: Call) -> Response:
     """PATCH /Users/{id} (section 3.5.2)."""
-    raw = messages.parse_patch(_body(call, MOST_USER_BYTES))
-    operations = dialects.normalise(raw, USER)
-    return _changed_user(call, lambda present: patch.apply(operations, present, USER))
+    kind = call.user_type
+    operations = _operations(call, _body(call, MOST_USER_BYTES), kind)
+    return _changed_user(call, lambda present: patch.apply(operations, present, kind))
 
 
 def _changed_user(call: Call, edit: users.Edit) -> Response:
-    projection = call.projection(USER)
+    projection = call.projection(call.user_type)
     changed = users.change(call.tenant, call.id, edit, call.precondition)
-    return _resource(changed, USER, projection)
+    return _resource(changed, call.user_type, projection)
 
 
 def delete_user(call: Call) -> Response:
@@ -181,23 +170,28 @@ def delete_user(call: Call) -> Response:
     return Response(204)
 
 
+def search_all(call: Call) -> Response:
+    """POST /.search (section 3.4.3)."""
+    return listed_together(call, messages.parse_search(_body(call, MOST_USER_BYTES)))
+
+
 # --- groups -----------------------------------------------------------------------------------
 
 
 def list_groups(call: Call) -> Response:
     """GET /Groups (section 3.4.2)."""
-    return _listed(call, GROUPS, call.request.query)
+    return listed(call, GROUPS, call.request.query)
 
 
 def search_groups(call: Call) -> Response:
     """POST /Groups/.search (section 3.4.3)."""
-    return _listed(call, GROUPS, messages.parse_search(_body(call, MOST_USER_BYTES)))
+    return listed(call, GROUPS, messages.parse_search(_body(call, MOST_USER_BYTES)))
 
 
 def create_group(call: Call) -> Response:
     """POST /Groups (section 3.3)."""
     projection = call.projection(GROUP)
-    document, members = _group(_body(call, MOST_GROUP_BYTES))
+    document, members = _group(call)
     created = groups.create(call.tenant, document, members or frozenset())
     return _resource(created, GROUP, projection, status=201)
 
@@ -205,14 +199,25 @@ def create_group(call: Call) -> Response:
 def get_group(call: Call) -> Response:
     """GET /Groups/{id} (section 3.4.1)."""
     projection = call.projection(GROUP)
-    found = groups.get(call.tenant, call.id, with_members=projection.wants("members"))
+    found = groups.get(
+        call.tenant,
+        call.id,
+        with_members=projection.wants("members"),
+        with_display=projection.asks("members", "display"),
+    )
     return _unless_known(call, found) or _resource(found, GROUP, projection)
 
 
 def replace_group(call: Call) -> Response:
-    """PUT /Groups/{id} (section 3.5.1); without `members` it keeps them."""
+    """PUT /Groups/{id} (section 3.5.1).
+
+    Without `members` it keeps them unless the connection's setting says to clear them: teams
+    that are emptied unasked are what users of other servers complain of.
+    """
     projection = call.projection(GROUP)
-    document, members = _group(_body(call, MOST_GROUP_BYTES))
+    document, members = _group(call)
+    if members is None and call.connection.put_without_members == "clear":
+        members = frozenset()
     wanted = GroupChange(lambda _: document, MemberChange(members), call.precondition)
     groups.change(call.tenant, call.id, wanted)
     found = groups.get(call.tenant, call.id, with_members=projection.wants("members"))
@@ -222,8 +227,8 @@ def replace_group(call: Call) -> Response:
 def patch_group(call: Call) -> Response:
     """PATCH /Groups/{id} (section 3.5.2)."""
     projection = call.projection(GROUP)
-    raw = messages.parse_patch(_body(call, MOST_GROUP_BYTES))
-    operations, members = patch.members(dialects.normalise(raw, GROUP), GROUP)
+    asked = _operations(call, _body(call, MOST_GROUP_BYTES), GROUP)
+    operations, members = patch.members(asked, GROUP)
     edit = (lambda present: patch.apply(operations, present, GROUP)) if operations else None
     groups.change(call.tenant, call.id, GroupChange(edit, members, call.precondition))
     return _patched_group(call, projection)
@@ -246,7 +251,7 @@ def list_members(call: Call) -> Response:
     after = call.request.query.get("cursor", "")
     if after and not is_id(after):
         raise InvalidCursor
-    found = groups.members_after(call.tenant, call.id, after, _count(call.request.query))
+    found = groups.members_after(call.tenant, call.id, after, count_of(call.request.query))
     following = {"nextCursor": found.next} if found.next else {}
     return Response(200, messages.list_response(found.page, found.total, None) | following)
 
@@ -257,12 +262,13 @@ def delete_group(call: Call) -> Response:
     return Response(204)
 
 
-def _group(body: Document) -> tuple[Document, frozenset[str] | None]:
+def _group(call: Call) -> tuple[Document, frozenset[str] | None]:
     """Part a group's body into its document and its members; None where it names none.
 
     An empty list of members says that there shall be none.
     """
-    document = validation.check(body, GROUP)
+    body = _body(call, MOST_GROUP_BYTES)
+    document = _checked(call, body, GROUP)
     members = document.pop("members", [])
     targets = (GROUP.locate(key) for key in body)
     if not any(t and t.attribute and t.attribute.name == "members" for t in targets):
@@ -280,22 +286,22 @@ def service_provider_config(call: Call) -> Response:
 
 def resource_types(call: Call) -> Response:
     """GET /ResourceTypes (section 4)."""
-    return _discovered(call, messages.resource_types(call.tenant.base_url))
+    return _discovered(call, messages.resource_types(call.tenant.base_url, call.kinds))
 
 
 def resource_type(call: Call) -> Response:
     """GET /ResourceTypes/{id} (section 4)."""
-    return _one_of(call, messages.resource_types(call.tenant.base_url))
+    return _one_of(call, messages.resource_types(call.tenant.base_url, call.kinds))
 
 
 def schemas(call: Call) -> Response:
     """GET /Schemas (section 4)."""
-    return _discovered(call, messages.schemas(call.tenant.base_url))
+    return _discovered(call, messages.schemas(call.tenant.base_url, call.kinds))
 
 
 def schema(call: Call) -> Response:
     """GET /Schemas/{id} (section 4)."""
-    return _one_of(call, messages.schemas(call.tenant.base_url))
+    return _one_of(call, messages.schemas(call.tenant.base_url, call.kinds))
 
 
 def _discovered(call: Call, found: list[Document]) -> Response:
@@ -336,6 +342,35 @@ def _body(call: Call, most_bytes: int) -> Document:
     return messages.parse_json(call.request.body, most_bytes)
 
 
+def _checked(call: Call, body: Document, kind: ResourceType) -> Document:
+    """Read a resource as its schemas have it.
+
+    Raises:
+        InvalidSyntax: the connection is strict, and the body has what they do not know.
+    """
+    if call.connection.unknown_attributes == STRICT:
+        _refuse(validation.unknown(body, kind), kind)
+    return validation.check(body, kind)
+
+
+def _operations(call: Call, body: Document, kind: ResourceType) -> tuple[dialects.Operation, ...]:
+    """Read the operations of a PATCH as its schemas have them; as `_checked`."""
+    raw = messages.parse_patch(body)
+    if call.connection.unknown_attributes == STRICT:
+        _refuse(dialects.unknown(raw, kind), kind)
+    return dialects.normalise(raw, kind)
+
+
+def _refuse(unknown: Iterator[str], kind: ResourceType) -> None:
+    names = [name[:LONGEST_SHOWN] for name in islice(unknown, MOST_SHOWN)]
+    if names:
+        message = (
+            f"The schemas of a {kind.name} do not know {', '.join(names)}. This connection is "
+            "strict: leave it out, or set `unknown_attributes` to `lenient`."
+        )
+        raise InvalidSyntax(message)
+
+
 def _resource(
     resource: Resource, kind: ResourceType, projection: Projection, *, status: int = 200
 ) -> Response:
@@ -353,59 +388,8 @@ def _unless_known(call: Call, resource: Resource) -> Response | None:
     return Response(304, headers={"ETag": version})
 
 
-@dataclass(frozen=True, slots=True)
-class _Listing:
-    """A list of one kind: its attribute that costs reads of its own, and what finds the page."""
-
-    kind: ResourceType
-    joined: str
-    find: Callable[[Tenant, search.Query], search.Page]
-
-
-USERS = _Listing(USER, "groups", search.users)
-GROUPS = _Listing(GROUP, "members", search.groups)
-
-
-def _listed(call: Call, listing: _Listing, query: Mapping[str, str]) -> Response:
-    """Answer a page: by index, or, where `cursor` is asked for, by cursor (RFC 9865)."""
-    kind = listing.kind
-    projection = Projection.parse(query.get("attributes"), query.get("excludedAttributes"), kind)
-    asked = f"{kind.name} {query.get('filter', '')}"
-    wanted = search.Query(
-        filter=parse_filter(query["filter"]) if "filter" in query else None,
-        start=max(1, _whole_number(query, "startIndex", 1)),
-        count=_count(query),
-        wide=projection.wants(listing.joined),
-        after=cursors.read(query["cursor"], asked) if "cursor" in query else None,
-    )
-    page = listing.find(call.tenant, wanted)
-    call.tenant.trace.meet(each["id"] for each in page.resources)
-    found = messages.fitting([project(each, kind, projection) for each in page.resources])
-    if wanted.after is None:
-        return Response(200, messages.list_response(found, page.total, wanted.start))
-    document = messages.list_response(found, page.total, None)
-    if found and (page.more or len(found) < len(page.resources)):
-        document["nextCursor"] = cursors.write(found[-1]["id"], asked)
-    return Response(200, document)
-
-
-def _count(query: Mapping[str, str]) -> int:
-    """How many resources a page is to have: below 0 counts as 0, above our limit as that."""
-    wanted = _whole_number(query, "count", messages.DEFAULT_RESULTS)
-    return min(max(0, wanted), messages.MAX_RESULTS)
-
-
-def _whole_number(query: Mapping[str, str], name: str, absent: int) -> int:
-    text = query.get(name, "").strip()
-    if not text:
-        return absent
-    if not text.lstrip("+-").isdecimal() or len(text) > 10:  # noqa: PLR2004 - below int's own limit
-        message = f"{name}: a whole number is expected."
-        raise InvalidValue(message)
-    return int(text)
-
-
 RESOURCES: Mapping[str, Offer] = {
+    "/.search": {"POST": search_all},
     "/Users": {"GET": list_users, "POST": create_user},
     "/Users/.search": {"POST": search_users},
     "/Users/{id}": {

@@ -9,6 +9,7 @@ from chalice.app import Response as ChaliceResponse
 
 from chalicelib.api import edge, protocol
 from chalicelib.api.bulk import bulk
+from chalicelib.api.scim_calls import Offer
 from chalicelib.api.services import Services
 from chalicelib.scim.errors import ScimError
 from chalicelib.scim.messages import error_body
@@ -25,7 +26,7 @@ def routes(services: Services) -> Blueprint:
     return blueprint
 
 
-def _register(blueprint: Blueprint, services: Services, path: str, offer: protocol.Offer) -> None:
+def _register(blueprint: Blueprint, services: Services, path: str, offer: Offer) -> None:
     answer = edge.guarded(
         ROOT + path,
         partial(protocol.answer, services, offer),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from chalicelib.api.rate import Buckets
 from chalicelib.api.tallies import Tallies
 from chalicelib.auth.secrets import Secrets
+from chalicelib.directory.schemas import UserTypes
 from chalicelib.settings import Settings
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Table
@@ -25,6 +26,7 @@ class Services:
     settings: Settings
     buckets: Buckets = field(default_factory=lambda: Buckets(time.monotonic))
     tallies: Tallies = field(default_factory=Tallies)
+    user_types: UserTypes = field(default_factory=UserTypes)
 
     def deadline(self) -> Deadline:
         """Set the deadline of one request, counted from now."""

@@ -5,6 +5,8 @@ An event source, not a route: EventBridge calls it, and `make run` does in its p
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import islice
 
 from chalice.app import Chalice, CloudWatchEvent, Rate
@@ -13,13 +15,28 @@ from chalicelib.api.services import Services
 from chalicelib.directory import sweeping
 from chalicelib.directory.tenant import Tenant
 from chalicelib.observability import logger
+from chalicelib.organisations import purges
+from chalicelib.organisations.administration import Administration
 from chalicelib.scim.errors import Busy, Unavailable
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.expressions import Delete, Item
-from chalicelib.storage.keys import FIRST, READ, Grant, Range, ScimKeys
+from chalicelib.storage.keys import (
+    READ,
+    Grant,
+    OrganisationKeys,
+    ScimKeys,
+    due,
+    organisation_of,
+)
+from chalicelib.storage.retries import Deadline
 
 # What one run looks at; the next one goes on.
 MOST_OPERATIONS = 100
+# What one operation may take of a run, unless it is a purge.
+MOST_SECONDS = 10.0
+
+# Noted where else stands by whom or with which token something was changed.
+SWEEPER = "sweeper"
 
 
 def schedule(application: Chalice, services: Services) -> None:
@@ -35,37 +52,72 @@ def schedule(application: Chalice, services: Services) -> None:
 
 
 def sweep_due(services: Services) -> int:
-    """Finish what is due, oldest first; tell how many operations were looked at.
+    """Finish what is due, oldest first, purges last; tell how many operations were looked at.
 
     One that cannot be finished now stays for the next run and does not hold up the others.
     """
-    rows = services.table.namespace((Grant("O#", READ),), services.deadline())
+    deadline = services.deadline()
+    rows = services.table.namespace((Grant("O#", READ),), deadline)
     now = timestamp(services.table.clock.now())
-    due = list(islice(rows.query(Range("O#", FIRST, now), page=MOST_OPERATIONS), MOST_OPERATIONS))
-    for item in due:
-        try:
-            _finish(services, item)
-        except (Busy, Unavailable):
-            logger.warning("operation left for the next sweep", extra={"kind": item["kind"]})
-        except Exception:  # noqa: BLE001 - one that always fails must not hold up the others
-            logger.exception("operation cannot be finished", extra={"kind": item["kind"]})
-    return len(due)
+    found = list(islice(rows.query(due(now), page=MOST_OPERATIONS), MOST_OPERATIONS))
+    for item in sorted(found, key=_is_long):
+        if not deadline.passed():
+            _try(services, item, deadline)
+    return len(found)
 
 
-def _finish(services: Services, item: Item) -> None:
-    operation_id = item["SK"]
-    keys = ScimKeys(operation_id.split("#")[1])
-    rows = services.table.namespace(keys.grants(), services.deadline())
-    if item["kind"] == "secret":
-        services.secrets.delete(keys.connection, item["target"], rows.deadline)
-        rows.commit([Delete(keys.operation(operation_id))])
-        return
+def _is_long(item: Item) -> bool:
+    return bool(item["kind"] == purges.KIND)
+
+
+def _try(services: Services, item: Item, deadline: Deadline) -> None:
+    """Finish one operation; a purge takes what is left of the run, any other a share of it."""
+    clock = services.table.clock
+    share = replace(deadline, at=min(deadline.at, clock.monotonic() + MOST_SECONDS))
+    kind = item["kind"]
+    finish = FINISH.get(kind, _finish_change)
+    try:
+        finish(services, item, deadline if _is_long(item) else share)
+    except (Busy, Unavailable):
+        logger.warning("operation left for the next sweep", extra={"kind": kind})
+    except Exception:  # noqa: BLE001 - one that always fails must not hold up the others
+        logger.exception("operation cannot be finished", extra={"kind": kind})
+
+
+def _remove_secret(services: Services, item: Item, deadline: Deadline) -> None:
+    keys = ScimKeys(_owner(item))
+    rows = services.table.namespace(keys.grants(), deadline)
+    services.secrets.delete(keys.connection, item["target"], deadline)
+    rows.commit([Delete(keys.operation(item["SK"]))])
+
+
+def _purge(services: Services, item: Item, deadline: Deadline) -> None:
+    keys = OrganisationKeys(organisation_of(_owner(item)))
+    rows = services.table.namespace(keys.purge_grants(), deadline)
+    admin = Administration(rows, keys, by=SWEEPER, request_id=item["SK"])
+    left = purges.purge(admin, services.secrets, item)
+    logger.info("purged", extra={"target": item["target"], "left": left})
+
+
+def _finish_change(services: Services, item: Item, deadline: Deadline) -> None:
+    keys = ScimKeys(_owner(item))
     tenant = Tenant(
-        rows=rows,
+        rows=services.table.namespace(keys.grants(), deadline),
         keys=keys,
         base_url="",
         default_role="",
-        token_id="sweeper",  # noqa: S106 - noted in the change rows in a token's place
-        request_id=operation_id,
+        token_id=SWEEPER,
+        request_id=item["SK"],
     )
-    sweeping.finish(tenant, item["kind"], operation_id, item["target"])
+    sweeping.finish(tenant, item["kind"], item["SK"], item["target"])
+
+
+def _owner(item: Item) -> str:
+    """Tell whose an operation is: a connection's, a self-test's or an organisation's."""
+    return str(item["SK"].split("#")[1])
+
+
+FINISH: Mapping[str, Callable[[Services, Item, Deadline], None]] = {
+    "secret": _remove_secret,
+    purges.KIND: _purge,
+}

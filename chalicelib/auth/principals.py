@@ -27,7 +27,7 @@ from chalicelib.storage.configuration import (
     token_from,
 )
 from chalicelib.storage.configuration import Connection as ConnectionRow
-from chalicelib.storage.keys import OrganisationKeys, organisation_of
+from chalicelib.storage.keys import Key, OrganisationKeys, ScimKeys, organisation_of
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Namespace, Table
 
@@ -40,6 +40,9 @@ ADMIN_REFUSED = (
     "kind. Send the operator key as `Authorization: Bearer ...`; as an organisation's admin, open "
     "the SCIM settings from the SaaS again: that makes a new console link."
 )
+# The kind of token that a self-test calls with: it opens what that run has, and nothing else.
+TEST: tokens.Kind = "test"
+
 # The state of an organisation or a connection whose rows are being deleted.
 GOING = "deleting"
 
@@ -59,7 +62,10 @@ PAUSED = (
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The identity provider of one connection, and the settings that it is served by."""
+    """The identity provider of one connection, and the settings that it is served by.
+
+    A self-test calls in its place: `run` names which one.
+    """
 
     id: str
     organisation: str
@@ -70,6 +76,16 @@ class Connection:
     identity_provider: str
     group_patch_answer: str
     plan: Plan
+    unknown_attributes: str = "lenient"
+    put_without_members: str = "keep"
+    schemas_version: int = 0
+    run: str | None = None
+
+    @property
+    def keys(self) -> ScimKeys:
+        """What is served: the connection's directory, or what a run of its self-test has."""
+        keys = ScimKeys(self.id)
+        return keys.shadow(self.run) if self.run else keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +95,8 @@ class _Claim:
     organisation: Organisation
     connection: ConnectionRow
     token: TokenRow
-    secret: str
+    claimed: tokens.Token
+    key: Key
 
 
 def bearer(authorization: tuple[str, ...]) -> str | None:
@@ -188,9 +205,14 @@ def _prove_operator(secrets: Secrets, claimed: tokens.Token, deadline: Deadline)
     raise Unauthorized(ADMIN_REFUSED)
 
 
-def _claimed(authorization: tuple[str, ...], kind: tokens.Kind) -> tokens.Token | None:
+def _claimed(authorization: tuple[str, ...]) -> tokens.Token | None:
     claimed = tokens.parse(bearer(authorization) or "")
-    return claimed if claimed is not None and claimed.kind == kind else None
+    return claimed if claimed is not None and claimed.kind in {"scim", TEST} else None
+
+
+def _token_key(connection_id: str, claimed: tokens.Token) -> Key:
+    keys = OrganisationKeys(organisation_of(connection_id))
+    return (keys.run if claimed.kind == TEST else keys.token)(connection_id, claimed.id)
 
 
 def _claim(rows: Namespace, connection_id: str, authorization: tuple[str, ...]) -> _Claim:
@@ -199,10 +221,10 @@ def _claim(rows: Namespace, connection_id: str, authorization: tuple[str, ...]) 
     Raises:
         Unauthorized: one is missing. No reason is given where nobody's health could hold it.
     """
-    claimed = _claimed(authorization, "scim")
+    claimed = _claimed(authorization)
     keys = OrganisationKeys(organisation_of(connection_id))
     own = [keys.row, keys.connection(connection_id)]
-    token = keys.token(connection_id, claimed.id) if claimed else None
+    token = _token_key(connection_id, claimed) if claimed else None
     found = rows.batch_get([*own, token] if token else own)
     if not found.keys() >= set(own):
         raise Unauthorized
@@ -213,7 +235,7 @@ def _claim(rows: Namespace, connection_id: str, authorization: tuple[str, ...]) 
         raise Unauthorized(reason="garbage" if authorization else "missing")
     if token not in found:
         raise Unauthorized(reason="foreign")
-    return _Claim(organisation, connection, token_from(found[token]), claimed.secret)
+    return _Claim(organisation, connection, token_from(found[token]), claimed, token)
 
 
 # What makes a token that is there unknown to its caller, in the order in which it is told.
@@ -230,7 +252,7 @@ def _prove(rows: Namespace, secrets: Secrets, claim: _Claim, now: datetime) -> N
         kept = secrets.digest_of(connection, token, rows.deadline)
     except Gone:
         raise _why_gone(rows, claim, now) from None
-    if not tokens.matches(claim.secret, kept):
+    if not tokens.matches(claim.claimed.secret, kept):
         raise Unauthorized(reason="wrong")
 
 
@@ -240,8 +262,7 @@ def _why_gone(rows: Namespace, claim: _Claim, now: datetime) -> Unauthorized | U
     A lost secret must not look like a wrong token: the identity provider would stop
     provisioning until somebody starts it again.
     """
-    keys = OrganisationKeys(claim.connection.organisation)
-    row = rows.get(keys.token(claim.connection.id, claim.token.id))
+    row = rows.get(claim.key)
     if row is not None and token_from(row).live(now):
         return Unavailable()
     return Unauthorized(reason="revoked")
@@ -276,5 +297,9 @@ def _principal(claim: _Claim, plans: Mapping[str, Plan]) -> Connection:
         default_role=connection.default_role,
         identity_provider=connection.identity_provider,
         group_patch_answer=connection.group_patch_answer,
+        unknown_attributes=connection.unknown_attributes,
+        put_without_members=connection.put_without_members,
+        schemas_version=connection.schemas_version,
         plan=plans[claim.organisation.plan],
+        run=claim.token.id if claim.claimed.kind == TEST else None,
     )

@@ -1,6 +1,7 @@
 """The text of a credential: how it is made, read and compared. Pure.
 
     psl_scim_<id: 12>_<secret: 43>_<checksum: 6>      a connection's token
+    psl_test_...                                      what a self-test calls itself with
     psl_op_<id: 12>_<secret: 43>_<checksum: 6>        the operator key
     psl_link_...                                      a link to the console, for one use
     psl_session_...                                   what an organisation's admin gets for it
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal, cast
 
-Kind = Literal["scim", "op", "link", "session"]
+Kind = Literal["scim", "test", "op", "link", "session"]
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 ID_LENGTH = 12
@@ -31,7 +32,7 @@ CHECKSUM_LENGTH = 6  # 62 ** 6 is above 2 ** 32
 HINT_LENGTH = 4
 
 FORM = re.compile(
-    r"(?P<body>psl_(?P<kind>scim|op|link|session)_(?P<id>[0-9A-Za-z]{12})"
+    r"(?P<body>psl_(?P<kind>scim|test|op|link|session)_(?P<id>[0-9A-Za-z]{12})"
     r"_(?P<secret>[0-9A-Za-z]{43}))_(?P<checksum>[0-9A-Za-z]{6})"
 )
 TOKEN_ID = re.compile(r"[0-9A-Za-z]{12}")

@@ -45,8 +45,11 @@ from chalicelib.storage.items import (
     group_of,
 )
 from chalicelib.storage.keys import is_id
-from chalicelib.storage.rows import member_ids, read_group
+from chalicelib.storage.rows import member_ids, read_group, user_names
 from chalicelib.storage.transactions import MOST_ACTIONS, Cancelled
+
+# A name is a read of its user.
+MOST_DISPLAYED = 1_000
 
 NAME_IN_USE = (
     "displayName: another group of this connection has this displayName (letter case ignored)."
@@ -140,7 +143,9 @@ def _creation(tenant: Tenant, group: Group, delta: Delta) -> list[Action]:
     ]
 
 
-def get(tenant: Tenant, gid: str, *, with_members: bool = True) -> Resource:
+def get(
+    tenant: Tenant, gid: str, *, with_members: bool = True, with_display: bool = False
+) -> Resource:
     """Read a team: 1 RCU, and 1 for each 4 KB of member rows where they are asked for.
 
     Raises:
@@ -157,7 +162,29 @@ def get(tenant: Tenant, gid: str, *, with_members: bool = True) -> Resource:
             f"excludedAttributes=members, and the members from /Groups/{gid}/members."
         )
         raise TooMany(message)
-    return group_resource(tenant, group, list(member_ids(tenant, gid)))
+    uids = list(member_ids(tenant, gid))
+    found = group_resource(tenant, group, uids)
+    return _displayed(tenant, found, uids) if with_display else found
+
+
+def _displayed(tenant: Tenant, group: Resource, uids: Sequence[str]) -> Resource:
+    """Add the members' names: 1 RCU each.
+
+    Raises:
+        TooMany: they are too many to read them all for one answer.
+    """
+    if len(uids) > MOST_DISPLAYED:
+        message = (
+            f"members.display is given up to {MOST_DISPLAYED:,} members; the group has "
+            f"{len(uids):,}. Ask for it without `members.display`."
+        )
+        raise TooMany(message)
+    names = user_names(tenant, uids)
+    members = [
+        each | {"display": names[each["value"]]} if each["value"] in names else each
+        for each in group["members"]
+    ]
+    return group | {"members": members}
 
 
 def members_after(tenant: Tenant, gid: str, after: str, count: int) -> Members:

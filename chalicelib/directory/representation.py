@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from chalicelib.directory.tenant import Tenant
-from chalicelib.scim.catalog import GROUP, USER
+from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.messages import MAX_ANSWER_BYTES
 from chalicelib.scim.schema import Resource, ResourceType
 from chalicelib.storage.items import Document, Group, User
@@ -27,7 +27,7 @@ def user_resource(tenant: Tenant, user: User, groups: Iterable[Group]) -> Resour
     """Represent a user who is in `groups`."""
     joined = [_group_of_user(tenant, group) for group in groups]
     own = {"groups": joined} if joined else {}
-    return _resource(USER, tenant, user, user_version(user)) | own
+    return _resource(tenant.user_type, tenant, user, user_version(user)) | own
 
 
 def group_resource(tenant: Tenant, group: Group, members: Sequence[str]) -> Resource:

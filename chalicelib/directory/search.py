@@ -17,7 +17,7 @@ from typing import TypeVar
 from chalicelib.directory.planning import equalities, uses
 from chalicelib.directory.representation import group_resource, user_resource
 from chalicelib.directory.tenant import Tenant
-from chalicelib.scim.catalog import GROUP, USER
+from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import InvalidFilter, TooMany
 from chalicelib.scim.filters import Filter
 from chalicelib.scim.matching import compile_filter
@@ -85,8 +85,10 @@ def users(tenant: Tenant, query: Query) -> Page:
     """
     if query.filter is None:
         return _page_of_users(tenant, query)
-    holds = compile_filter(query.filter, USER)
-    with_groups = any(use.place.startswith("groups.") for use in uses(query.filter, USER))
+    holds = compile_filter(query.filter, tenant.user_type)
+    with_groups = any(
+        use.place.startswith("groups.") for use in uses(query.filter, tenant.user_type)
+    )
     rows = list(_user_candidates(tenant, query.filter))
     seen = _represented_users(tenant, rows, with_groups=with_groups)
     hits = [row for row, resource in zip(rows, seen, strict=True) if holds(resource)]
@@ -149,7 +151,7 @@ def _represented_users(
 
 
 def _user_candidates(tenant: Tenant, node: Filter) -> Iterable[UserRows]:
-    known = equalities(node, USER)
+    known = equalities(node, tenant.user_type)
     for place, look_up in USER_KEYS.items():
         if place in known:
             return look_up(tenant, known[place])

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chalicelib.directory.trace import Trace
+from chalicelib.scim.catalog import USER
+from chalicelib.scim.schema import ResourceType
 from chalicelib.storage.clock import Clock, timestamp
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.items import Change, Document, Operation
@@ -29,7 +31,7 @@ class Tenant:
 
     `base_url` is the connection's SCIM URL without a trailing slash; `token_id` and
     `request_id` are noted in every change row; `most_members` is what one request may name;
-    `trace` collects what the request touches.
+    `trace` collects what the request touches; `user_type` has the connection's own schemas.
     """
 
     rows: Namespace
@@ -40,6 +42,7 @@ class Tenant:
     request_id: str
     most_members: int = MOST_MEMBERS
     trace: Trace = field(default_factory=Trace)
+    user_type: ResourceType = USER
 
     @property
     def clock(self) -> Clock:

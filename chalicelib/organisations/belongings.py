@@ -6,6 +6,7 @@ begins to use what is being deleted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,9 @@ from chalicelib.storage.transactions import Cancelled
 
 # Which of a connection's fields names one; a domain is named by none.
 USES: Mapping[str, str] = {"workspace": "workspace", "role": "default_role"}
+
+# What an id or a domain may consist of; anything else is not there, and never asked for.
+FORM = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
 IN_USE = "The {kind} `{id}` is used by the connection `{name}` ({connection}); change that first."
 TAKEN = "domain: it belongs to another organisation."
@@ -122,8 +126,9 @@ def delete_domain(admin: Administration, domain: str) -> None:
         NotFound: it is none of the organisation's.
         Conflict: the organisation is being deleted.
     """
-    _there(admin, admin.keys.domain(domain))
-    _delete(admin, _domain(admin, domain))
+    owned = _domain(admin, domain.lower())
+    _there(admin, owned.key)
+    _delete(admin, owned)
 
 
 def _workspace(admin: Administration, workspace: Workspace) -> Belonging:
@@ -141,7 +146,8 @@ def _domain(admin: Administration, domain: str) -> Belonging:
 
 
 def _there(admin: Administration, key: Key) -> Item:
-    row = admin.rows.get(key)
+    formed = FORM.fullmatch(key.sk[2:]) is not None
+    row = admin.rows.get(key) if formed else None
     if row is None:
         raise NotFound
     return row

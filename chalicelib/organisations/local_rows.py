@@ -100,5 +100,13 @@ def _writing(
     if telling is None:
         return
     yield admin.note(Change(telling.kind, uid, attributes=[telling.attribute]))
-    values = (telling.values(subject, each) for each in (before, after))
-    yield audit.noted(admin, Edit("user", uid, *values, action=f"{telling.attribute}_changed"))
+    yield audit.noted(
+        admin,
+        Edit(
+            "user",
+            uid,
+            before=telling.values(subject, before),
+            after=telling.values(subject, after),
+            action=f"{telling.attribute}_changed",
+        ),
+    )

@@ -21,7 +21,6 @@ from chalicelib.organisations.requests import (
     NewOrganisation,
     NewRole,
     OrganisationChanges,
-    RoleContent,
     present,
 )
 from chalicelib.scim.errors import BadRequest, Busy, NotFound
@@ -122,19 +121,15 @@ def _new(admin: Administration, body: NewOrganisation) -> Whole:
     return Whole(
         organisation,
         workspaces=tuple(sorted((Workspace(w.id, w.name) for w in body.workspaces), key=_by_id)),
-        roles=tuple(sorted(map(_new_role, body.roles), key=_by_id)),
+        roles=tuple(sorted(map(new_role, body.roles), key=_by_id)),
         domains=tuple(sorted(body.domains)),
     )
 
 
-def _new_role(body: NewRole) -> Role:
-    return role_of(body.id, body)
-
-
-def role_of(role_id: str, body: RoleContent) -> Role:
+def new_role(body: NewRole) -> Role:
     """Make the role that a body means: it may be a default role unless it says otherwise."""
     eligible = not body.protected if body.may_be_default is None else body.may_be_default
-    return Role(role_id, body.name, may_be_default=eligible, protected=body.protected)
+    return Role(body.id, body.name, may_be_default=eligible, protected=body.protected)
 
 
 def _by_id(row: Workspace | Role) -> str:

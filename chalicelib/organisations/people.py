@@ -19,8 +19,7 @@ from chalicelib.scim.errors import BadRequest, NotFound
 from chalicelib.scim.matching import fold
 from chalicelib.storage.configuration import Connection
 from chalicelib.storage.items import Document, Group, User
-from chalicelib.storage.keys import Kind, Range, ScimKeys, exact, is_id
-from chalicelib.storage.keys import LAST as END
+from chalicelib.storage.keys import LAST, Kind, Range, ScimKeys, exact, is_id
 from chalicelib.storage.local import Local, local_of
 from chalicelib.storage.rows import (
     Bound,
@@ -33,8 +32,6 @@ from chalicelib.storage.rows import (
     users_of,
 )
 
-# How many users are compared with a name, and how many a page looks at for those that are
-# linked, or not.
 MOST_SEARCHED = 10_000
 MOST_EXAMINED = 2_000
 
@@ -75,12 +72,16 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which users a list shall hold; `linked` None: whether they have an account or not."""
+    """Which users a list shall hold; `linked` None: whether they have an account or not.
+
+    A page looks at `examined` users at most for those who are linked, or who are not.
+    """
 
     size: int
     after: Position = START
     search: str | None = None
     linked: bool | None = None
+    examined: int = MOST_EXAMINED
 
 
 def is_active(user: User, connection: Connection) -> bool:
@@ -99,30 +100,23 @@ def listed(admin: Administration, wanted: Wanted) -> Page[Person]:
         BadRequest: there are too many users to be compared with a name.
     """
     around = surroundings.read(admin)
-    most = wanted.size if wanted.linked is None else MOST_EXAMINED
+    most = wanted.size if wanted.linked is None else wanted.examined
     found = list(islice(_found(admin, around, wanted, most), most + 1))
     looked_at = found[:most]
     locals_ = local_rows_of(admin, looked_at)
-    fitting = [each for each in looked_at if _fits(locals_[each.rows.user.id], wanted.linked)]
-    page = fitting[: wanted.size]
-    people = _joined(admin, around, page, locals_)
-    return Page(people, _following(page, fitting, found, looked_at))
+    fitting = [each for each in looked_at if _fits(wanted, locals_[each.rows.user.id])]
+    people = _joined(admin, around, fitting[: wanted.size], locals_)
+    return Page(people, _following((fitting, wanted.size), (found, most)))
 
 
-def _fits(local: Local, linked: bool | None) -> bool:
-    return linked is None or (local.account is not None) == linked
+def _fits(wanted: Wanted, local: Local) -> bool:
+    return wanted.linked in (None, local.account is not None)
 
 
-def _following(
-    page: Sequence[Found],
-    fitting: Sequence[Found],
-    found: Sequence[Found],
-    looked_at: Sequence[Found],
-) -> str | None:
-    """Tell behind whom the next page begins: where this one is full, or its reading ended."""
-    if len(fitting) > len(page):
-        return page[-1].position.cursor()
-    return looked_at[-1].position.cursor() if len(found) > len(looked_at) else None
+def _following(*limited: tuple[Sequence[Found], int]) -> str | None:
+    """Tell behind whom the next page begins: where the first limit that was met has cut."""
+    last = (rows[most - 1] for rows, most in limited if len(rows) > most)
+    return next((each.position.cursor() for each in last), None)
 
 
 def _found(
@@ -138,7 +132,7 @@ def _all(
 ) -> Iterator[Found]:
     for connection, low in spans(around, after):
         bound = view(admin, connection)
-        for rows in users_of(bound.rows.query(Range(bound.keys.users, low, END), page=page)):
+        for rows in users_of(bound.rows.query(Range(bound.keys.users, low, LAST), page=page)):
             yield Found(connection, rows)
 
 
@@ -149,9 +143,7 @@ def _searched(
     by_key = "@" in text
     if not by_key and count(admin, around, "U") <= MOST_SEARCHED:
         beginning = fold(text)
-        return (
-            each for each in _all(admin, around, after) if _begins(each.rows.user, beginning)
-        )
+        return (each for each in _all(admin, around, after) if _begins(each.rows.user, beginning))
     hits = list(identified(admin, around, ("user_name", "email"), text))
     if not hits and not by_key:
         raise BadRequest(TOO_MANY)

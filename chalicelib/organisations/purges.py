@@ -7,6 +7,7 @@ on the next time: what is still there says what is still to be done.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ from chalicelib.storage.expressions import Action, Delete, Item, Put, equals, ke
 from chalicelib.storage.items import SHAPE, Change
 from chalicelib.storage.keys import (
     ORGANISATION_ID_LENGTH,
+    RUN,
     Key,
     ScimKeys,
     due,
@@ -45,8 +47,6 @@ WAITS = timedelta(seconds=60)
 # Operations are due within seconds of their beginning, a self-test's after five minutes; the
 # removal of a token's secret may be due in years, but the token's row tells when.
 AHEAD = timedelta(minutes=10)
-# Between a connection and a run of its self-test, whose rows are apart from the connection's.
-RUN = "!"
 
 
 def declared(admin: Administration, target: str) -> Put:
@@ -56,8 +56,10 @@ def declared(admin: Administration, target: str) -> Put:
     return Put(key, {"kind": KIND, "target": target, "shape": SHAPE})
 
 
-def purge(admin: Administration, secrets: Secrets, operation: Item) -> None:
+def purge(admin: Administration, secrets: Secrets, operation: Item) -> Mapping[str, int]:
     """Purge what an operation names; one that has been purged, or stands, is left alone.
+
+    Gives what was counted at the end of it: no user, no team, no member, no token.
 
     Raises:
         Busy: not through at the deadline; the next sweep goes on.
@@ -65,11 +67,10 @@ def purge(admin: Administration, secrets: Secrets, operation: Item) -> None:
     """
     target, key = operation["target"], key_of(operation)
     if len(target) == ORGANISATION_ID_LENGTH:
-        _purge_organisation(admin, secrets, key)
-    elif RUN in target:
-        _purge_run(admin, key)
-    else:
-        _purge_connection(admin, secrets, target, key)
+        return _purge_organisation(admin, secrets, key)
+    if RUN in target:
+        return _purge_run(admin, key)
+    return _purge_connection(admin, secrets, target, key)
 
 
 def progress(admin: Administration, connections: Iterable[Connection]) -> dict[str, int]:
@@ -93,11 +94,11 @@ def _tokens(admin: Administration, connection_id: str) -> Iterator[Item]:
 
 def _purge_connection(
     admin: Administration, secrets: Secrets, connection_id: str, operation: Key
-) -> None:
+) -> Mapping[str, int]:
     row = admin.rows.get(admin.keys.connection(connection_id))
     if row is None or row["state"] != DELETING:
         admin.rows.commit([Delete(operation)])
-        return
+        return {}
     left = _emptied(admin, secrets, connection_from(row), operation)
     edit = Edit("connection", connection_id, after=left, action="purged")
     with suppress(Cancelled):  # another sweeper was through at the same moment
@@ -109,6 +110,7 @@ def _purge_connection(
                 audit.noted(admin, edit),
             ]
         )
+    return left
 
 
 def _emptied(
@@ -179,32 +181,39 @@ DROPS: Mapping[str, Callable[[Administration, Secrets, Item], None]] = {
 # --- a run of a self-test ---------------------------------------------------------------------
 
 
-def _purge_run(admin: Administration, operation: Key) -> None:
-    _clear_run(admin, operation.sk.split("#")[1])
+def _purge_run(admin: Administration, operation: Key) -> Mapping[str, int]:
+    run = operation.sk.split("#")[1]
+    _clear_run(admin, run)
     admin.rows.commit([Delete(operation)])
+    return clearing.left(View(admin.rows, ScimKeys(run)))
 
 
 def _clear_run(admin: Administration, run: str) -> None:
     clearing.clear(View(admin.rows, ScimKeys(run)), admin.now() - AHEAD)
+    admin.rows.batch_delete([admin.keys.run(*run.split(RUN))])
 
 
 # --- an organisation --------------------------------------------------------------------------
 
 
-def _purge_organisation(admin: Administration, secrets: Secrets, operation: Key) -> None:
+def _purge_organisation(
+    admin: Administration, secrets: Secrets, operation: Key
+) -> Mapping[str, int]:
     row = admin.rows.get(admin.keys.row)
     if row is None or row["state"] != DELETING:
         admin.rows.commit([Delete(operation)])
-        return
+        return {}
     organisation = organisation_from(row)
+    left: Counter[str] = Counter()
     for item in list(admin.rows.query(admin.keys.connections())):
         if item["SK"].count("#") == 1:
-            _emptied(admin, secrets, connection_from(item), operation)
+            left.update(_emptied(admin, secrets, connection_from(item), operation))
             admin.rows.batch_delete([key_of(item)])
     _drop_operations(admin, secrets, organisation.id, operation)
     _clear_settings(admin, organisation)
     with suppress(Cancelled):  # another sweeper was through at the same moment
         admin.rows.commit(list(_last(admin, organisation, operation)))
+    return left
 
 
 def _clear_settings(admin: Administration, organisation: Organisation) -> None:

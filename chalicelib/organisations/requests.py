@@ -98,26 +98,17 @@ class Sso(Body):
     forced: Annotated[bool, Field(strict=True)] = False
 
 
-class WorkspaceContent(Body):
-    """A workspace whose id stands in the path, and may be repeated."""
-
-    id: LocalId | None = None
-    name: Name
-
-
-class NewWorkspace(WorkspaceContent):
+class NewWorkspace(Body):
     """A workspace by the id that the SaaS gave it."""
 
     id: LocalId
+    name: Name
 
 
-class RoleContent(Body):
-    """A role whose id stands in the path, and may be repeated.
+class NewRole(Body):
+    """A role by the id that the SaaS gave it; may be a default role unless it is protected."""
 
-    It may be a default role unless it is protected, or says no.
-    """
-
-    id: LocalId | None = None
+    id: LocalId
     name: Name
     may_be_default: Annotated[bool | None, Field(strict=True)] = None
     protected: Annotated[bool, Field(strict=True)] = False
@@ -129,16 +120,10 @@ class RoleContent(Body):
         return self
 
 
-class NewRole(RoleContent):
-    """A role by the id that the SaaS gave it."""
+class NewDomain(Body):
+    """A domain that the organisation has shown to be its own."""
 
-    id: LocalId
-
-
-class DomainContent(Body):
-    """A verified domain: no more than its name, which stands in the path and may be repeated."""
-
-    domain: Domain | None = None
+    domain: Domain
 
 
 class NewOrganisation(Body):
@@ -169,6 +154,8 @@ class ConnectionSettings(Body):
     """How a connection behaves; null is the default of its identity provider."""
 
     group_patch_answer: Literal["auto", "204"] | None = None
+    unknown_attributes: Literal["lenient", "strict"] | None = None
+    put_without_members: Literal["keep", "clear"] | None = None
 
 
 class NewConnection(Body):

@@ -102,9 +102,7 @@ def _standing(admin: Administration) -> Surroundings | None:
     return None if around.organisation.state == DELETING else around
 
 
-def _candidates(
-    admin: Administration, around: Surroundings, email: str
-) -> Iterator[_Candidate]:
+def _candidates(admin: Administration, around: Surroundings, email: str) -> Iterator[_Candidate]:
     owned = [ScimKeys(each.id) for each in around.connections]
     grants = (grant for keys in owned for grant in keys.sign_in_grants())
     rows = replace(admin.rows, grants=(*admin.rows.grants, *grants))
@@ -131,8 +129,6 @@ def _ids(rows: Namespace, keys: ScimKeys, email: str) -> list[str]:
 def _bearer(found: Mapping[Key, Item], key: Key, email: str) -> User | None:
     """Give the user of a key if the address is really his."""
     user = user_of(found[key]) if key in found else None
-    if user is None or not (
-        has_user_name(user.document, email) or has_email(user.document, email)
-    ):
+    if user is None or not (has_user_name(user.document, email) or has_email(user.document, email)):
         return None
     return user

@@ -76,7 +76,8 @@ def view(admin: Administration, connection: Connection) -> View:
 
 def _is_connection(row: Item) -> bool:
     """Tell a connection from its tokens, which stand behind it."""
-    return row["SK"].startswith("N#") and row["SK"].count("#") == 1
+    sort_key: str = row["SK"]
+    return sort_key.startswith("N#") and sort_key.count("#") == 1
 
 
 def _ids(prefix: str, rows: Iterable[Item]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from chalicelib.scim import validation
 from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget
 from chalicelib.scim.filters import AttrPath, Path, parse_path
 from chalicelib.scim.messages import Op, RawOperation
@@ -45,6 +46,16 @@ def normalise(operations: Sequence[RawOperation], kind: ResourceType) -> tuple[O
         InvalidValue: `add` or `replace` without a value, or without a path and no object.
     """
     return tuple(one for raw in operations for one in _normalised(raw, kind))
+
+
+def unknown(operations: Sequence[RawOperation], kind: ResourceType) -> Iterator[str]:
+    """Name what `normalise` leaves out because the schemas do not know it."""
+    for raw in operations:
+        if not raw.path or raw.path.isspace():
+            if isinstance(raw.value, dict):
+                yield from validation.unknown(raw.value, kind)
+        elif _schema(path := parse_path(raw.path), kind) is None and _target(path, kind) is None:
+            yield raw.path
 
 
 def _normalised(raw: RawOperation, kind: ResourceType) -> Iterator[Operation]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
@@ -40,6 +40,9 @@ MAX_BULK_BYTES = 1_000_000
 MAX_ANSWER_BYTES = 5_500_000
 
 Document = dict[str, Any]
+
+# What there is without a connection's own schemas.
+KINDS = tuple(catalog.RESOURCE_TYPES.values())
 
 Op = Literal["add", "replace", "remove"]
 
@@ -72,12 +75,24 @@ class RawOperation:
 
 
 def parse_json(body: bytes, limit: int) -> Document:
-    """Read the JSON object that a body is, strictly: RFC 8259, and what it leaves to the reader.
+    """Read the JSON object that a body is.
+
+    Raises:
+        PayloadTooLarge, InvalidSyntax, InvalidValue: as `parse_value`; or it is no object.
+    """
+    document = parse_value(body, limit)
+    if not isinstance(document, dict):
+        raise InvalidSyntax("The body is no JSON object.")
+    return document
+
+
+def parse_value(body: bytes, limit: int) -> Any:
+    """Read JSON strictly: RFC 8259, and what it leaves to the reader.
 
     Raises:
         PayloadTooLarge: more than `limit` bytes.
-        InvalidSyntax: no UTF-8, no JSON, no object, nested deeper than 32, a key sent twice, a
-            number that no double or no 4,300 digits hold.
+        InvalidSyntax: no UTF-8, no JSON, nested deeper than 32, a key sent twice, a number that
+            no double or no 4,300 digits hold.
         InvalidValue: U+0000 or half of a surrogate pair anywhere; no store and no log takes them.
     """
     if len(body) > limit:
@@ -85,10 +100,7 @@ def parse_json(body: bytes, limit: int) -> Document:
     text = _decode(body)
     _see_depth(text)
     _see_characters(text)
-    document = _load(text)
-    if not isinstance(document, dict):
-        raise InvalidSyntax("The body is no JSON object.")
-    return document
+    return _load(text)
 
 
 def parse_patch(body: Mapping[str, Any]) -> tuple[RawOperation, ...]:
@@ -404,18 +416,14 @@ def service_provider_config(base_url: str) -> Document:
     }
 
 
-def resource_types(base_url: str) -> list[Document]:
+def resource_types(base_url: str, kinds: Iterable[ResourceType] = KINDS) -> list[Document]:
     """Write the resource types, User first: RFC 7643 section 6; `id` is the name."""
-    return [_resource_type(kind, base_url) for kind in catalog.RESOURCE_TYPES.values()]
+    return [_resource_type(kind, base_url) for kind in kinds]
 
 
-def schemas(base_url: str) -> list[Document]:
+def schemas(base_url: str, kinds: Iterable[ResourceType] = KINDS) -> list[Document]:
     """Write the schemas of the resource types and their extensions: RFC 7643 section 7."""
-    return [
-        _schema(schema, base_url)
-        for kind in catalog.RESOURCE_TYPES.values()
-        for schema in kind.schemas()
-    ]
+    return [_schema(schema, base_url) for kind in kinds for schema in kind.schemas()]
 
 
 def _resource_type(kind: ResourceType, base_url: str) -> Document:

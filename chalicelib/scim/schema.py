@@ -6,8 +6,8 @@ Nothing here knows which schemas exist (`catalog`) or what to do with a value (`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 AttributeType = Literal[
@@ -115,6 +115,10 @@ class ResourceType:
     description: str
     schema: Schema
     extensions: tuple[Schema, ...] = ()
+
+    def extended(self, schemas: Iterable[Schema]) -> ResourceType:
+        """Make the same kind with further extensions."""
+        return replace(self, extensions=(*self.extensions, *schemas))
 
     def schemas(self) -> Iterator[Schema]:
         """Yield the core schema, then the extensions."""

@@ -17,7 +17,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -86,6 +86,38 @@ def check(document: Mapping[str, Any], kind: ResourceType) -> Resource:
     required(resource, kind)
     limits(resource, kind)
     return resource
+
+
+def unknown(document: Mapping[str, Any], kind: ResourceType) -> Iterator[str]:
+    """Name what `check` leaves out because the schemas do not know it, schema URNs included."""
+    known = {schema.id.lower() for schema in kind.schemas()}
+    for key, value in document.items():
+        target = kind.locate(key)
+        if target is None:
+            yield key
+        elif target.attribute is None and target.extension is not None:
+            yield from _unknown_in(value, target.extension)
+        elif target.attribute is not None and target.attribute.name == "schemas":
+            yield from (f"schemas: {urn}" for urn in value or () if str(urn).lower() not in known)
+        elif target.attribute is not None and target.sub_attribute is None:
+            yield from _unknown_subs(value, target.attribute, key)
+
+
+def _unknown_in(value: Any, extension: Schema) -> Iterator[str]:
+    for name, inner in value.items() if isinstance(value, Mapping) else ():
+        attribute = extension.find(name.partition(".")[0])
+        if attribute is None:
+            yield f"{extension.id}:{name}"
+        else:
+            yield from _unknown_subs(inner, attribute, f"{extension.id}:{name}")
+
+
+def _unknown_subs(value: Any, attribute: Attribute, where: str) -> Iterator[str]:
+    if attribute.type != "complex":
+        return
+    for element in value if isinstance(value, list) else [value]:
+        if isinstance(element, Mapping):
+            yield from (f"{where}.{name}" for name in element if attribute.sub(name) is None)
 
 
 def check_value(value: Any, attribute: Attribute, where: str) -> Any:

@@ -141,6 +141,7 @@ class Connection:
     settings: Mapping[str, str] = field(default_factory=dict)
     version: int = 1
     tokens_version: int = 0
+    schemas_version: int = 0
     after_end: str | None = None
 
     @property
@@ -158,6 +159,16 @@ class Connection:
         """How PATCH of a team answers: as set, else as its identity provider expects."""
         default = GROUP_PATCH_ANSWERS.get(self.identity_provider, GROUP_PATCH_ANSWER)
         return self.settings.get("group_patch_answer", default)
+
+    @property
+    def unknown_attributes(self) -> str:
+        """What becomes of attributes that the schemas do not know: ignored, unless `strict`."""
+        return self.settings.get("unknown_attributes", "lenient")
+
+    @property
+    def put_without_members(self) -> str:
+        """Whether PUT of a team that names no members keeps them or clears them."""
+        return self.settings.get("put_without_members", "keep")
 
     def row(self) -> Item:
         """Write its attributes but the count of tokens, which has writers of its own."""
@@ -249,6 +260,7 @@ def connection_from(item: Item) -> Connection:
         settings=item["settings"],
         version=item["version"],
         tokens_version=item["tokens_version"],
+        schemas_version=item.get("schemas_version", 0),
         after_end=item.get("after_end"),
     )
 

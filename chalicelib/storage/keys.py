@@ -39,6 +39,8 @@ LAST = "~"
 # Sorts before every character that a sort key holds; DynamoDB refuses an empty one.
 FIRST = " "
 ONLY = "#"
+# Between a connection and a run of its self-test: no id holds it.
+RUN = "!"
 ORGANISATION_ID_LENGTH = 10
 ID_LENGTH = 32
 HEX_DIGITS = frozenset("0123456789abcdef")
@@ -199,6 +201,10 @@ class ScimKeys:
         """Range of what was counted of the calls, by hour."""
         return Range(f"{self.prefix}#H", FIRST, LAST)
 
+    def shadow(self, run: str) -> ScimKeys:
+        """Keys of a run of the self-test: a namespace of its own, which no reader looks into."""
+        return ScimKeys(f"{self.connection}{RUN}{run}")
+
     def operation_id(self, due: str, unique: str) -> str:
         """Name an operation of many steps: by when it is due, its connection, and chance."""
         return f"{due}#{self.connection}#{unique}"
@@ -227,6 +233,10 @@ class ScimKeys:
             Grant(f"C#{organisation_of(self.connection)}", READ),
             Grant(f"L#{organisation_of(self.connection)}", DELETE),
         )
+
+    def sign_in_grants(self) -> tuple[Grant, ...]:
+        """What telling who has an e-mail address may touch of this connection."""
+        return (Grant(f"{self.prefix}#K", READ), Grant(self.users, READ))
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +291,14 @@ class OrganisationKeys:
         """Key of a token's metadata; its digest lives in Secrets Manager."""
         return Key(self.partition, f"N#{connection}#T#{token}")
 
+    def schema(self, connection: str, urn: str) -> Key:
+        """Key of a connection's own extension schema; URNs are compared without case."""
+        return Key(self.partition, f"N#{connection}#S#{urn.lower()}")
+
+    def schemas(self, connection: str) -> Range:
+        """Range of a connection's own extension schemas."""
+        return Range(self.partition, f"N#{connection}#S#", f"N#{connection}#S#{LAST}")
+
     def tokens(self, connection: str) -> Range:
         """Range of a connection's tokens."""
         return Range(self.partition, f"N#{connection}#T#", f"N#{connection}#T#{LAST}")
@@ -288,6 +306,10 @@ class OrganisationKeys:
     def change(self, change_ulid: str, at: datetime) -> Key:
         """Key of a change row of the organisation itself; its partition is the day."""
         return Key(f"{self.partition}#F#{at:%Y-%m-%d}", change_ulid)
+
+    def run(self, connection: str, run: str) -> Key:
+        """Key of the token of a run of a connection's self-test; it is none of its tokens."""
+        return Key(self.partition, f"N#{connection}#R#{run}")
 
     def row_and_domains(self) -> Range:
         """Range of the organisation's own row and its verified domains."""
@@ -353,6 +375,10 @@ class OrganisationKeys:
         """What the operator may touch while he works on this organisation."""
         return (*self.grants(), Grant("A#ORG", ALL_VERBS), Grant("I#operator", ALL_VERBS))
 
+    def sign_in_grants(self) -> tuple[Grant, ...]:
+        """What telling how somebody signs in may touch, beside his connection's keys."""
+        return (Grant(self.partition, READ), Grant(f"L#{self.organisation}", READ))
+
     def purge_grants(self) -> tuple[Grant, ...]:
         """What the sweeper may touch while it deletes this organisation, or a connection of it."""
         return (
@@ -385,6 +411,11 @@ def due(until: str) -> Range:
 def operator_grants() -> tuple[Grant, ...]:
     """What the operator may touch before an organisation is named: he looks one up."""
     return (Grant("A#ORG", READ), Grant("X#ref", READ))
+
+
+def discovery_grants() -> tuple[Grant, ...]:
+    """What finding the organisation of an e-mail address may touch."""
+    return (Grant("X#dom", READ),)
 
 
 def console(credential: str) -> Key:

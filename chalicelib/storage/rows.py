@@ -72,6 +72,15 @@ def users_of(items: Iterable[Item]) -> Iterator[UserRows]:
         yield UserRows(user, tuple(group_ids))
 
 
+def user_names(bound: Bound, uids: Iterable[str]) -> dict[str, str]:
+    """Read what users are called, by id; those that are gone are left out."""
+    found = bound.rows.batch_get(bound.keys.user(uid) for uid in uids)
+    users = map(user_of, found.values())
+    return {
+        user.id: user.document.get("displayName") or user.document["userName"] for user in users
+    }
+
+
 def user_by_name(bound: Bound, name: str) -> UserRows | None:
     """Find who holds a userName; the name he has may differ from it in case and composition.
 

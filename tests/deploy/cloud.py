@@ -188,10 +188,11 @@ class Caller:
     def __call__(self, method: str, target: str, body: Any = None) -> Answer:
         """Send one request with a JSON body."""
         parts = urlsplit(self.url)
-        headers = {"Content-Type": "application/scim+json"}
-        if self.credential:
-            headers["Authorization"] = f"Bearer {self.credential}"
-        sent = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self.credential}"} if self.credential else {}
+        sent = None
+        if body is not None:
+            headers["Content-Type"] = "application/scim+json"
+            sent = json.dumps(body).encode()
         with closing(http.client.HTTPConnection(parts.netloc, timeout=60)) as connection:
             connection.request(method, parts.path + target, sent, headers)
             answer = connection.getresponse()

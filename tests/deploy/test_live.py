@@ -130,6 +130,17 @@ def test_requests_are_logged_without_what_they_hold(cloud: Cloud, project: Proje
 # --- again ------------------------------------------------------------------------------------
 
 
+def test_a_deployment_without_chalices_record_is_refused(project: Project, connected: Connected):
+    """Chalice would make a second API, and customers have the URL of the first."""
+    record = project.folder / ".chalice" / "deployed" / "dev.json"
+    aside = record.rename(record.with_suffix(".aside"))
+
+    with pytest.raises(AssertionError, match="Copy the record"):
+        project.run("make deploy STAGE=dev")
+
+    aside.rename(record)
+
+
 def test_a_second_deployment_serves_the_new_route_at_the_same_url(admin: Caller, again: str):
     """`make deploy` is how every change goes out."""
     assert admin.need(200, "GET", "/new") == {"new": True}

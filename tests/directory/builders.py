@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from chalicelib.directory import groups, search, users
 from chalicelib.directory.groups import GroupChange
@@ -18,7 +18,6 @@ from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import ScimKeys
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Table
-from dev.scene import OneByOne
 from tests.faults import FaultyClient, Request, Send
 from tests.invariants import read_all
 
@@ -58,11 +57,6 @@ def between(tenant: Tenant, number: int, action: Callable[[], object]) -> Tenant
     return by(tenant, FaultyClient(tenant.rows.table.client, number, fault))
 
 
-def quickly(tenant: Tenant) -> Tenant:
-    """Bind the same connection to set a scene: without transactions, which are slow on moto."""
-    return by(tenant, cast("Any", OneByOne(tenant.rows.table.client)))
-
-
 def a_document(name: str, /, **attributes: Any) -> dict[str, Any]:
     """Write a user's document; None leaves an attribute out."""
     whole = {
@@ -76,7 +70,7 @@ def a_document(name: str, /, **attributes: Any) -> dict[str, Any]:
 
 def a_user(tenant: Tenant, name: str = "ada", /, **attributes: Any) -> str:
     """Create a user; answer his id."""
-    return str(users.create(quickly(tenant), a_document(name, **attributes))["id"])
+    return str(users.create(tenant, a_document(name, **attributes))["id"])
 
 
 def some_users(tenant: Tenant, count: int) -> list[str]:
@@ -87,7 +81,7 @@ def some_users(tenant: Tenant, count: int) -> list[str]:
 def a_group(tenant: Tenant, name: str = "Tour", uids: Iterable[str] = (), **more: Any) -> str:
     """Create a team; answer its id."""
     document = {"displayName": name, **more}
-    return str(groups.create(quickly(tenant), document, frozenset(uids))["id"])
+    return str(groups.create(tenant, document, frozenset(uids))["id"])
 
 
 def some_groups(tenant: Tenant, count: int, uids: Iterable[str] = ()) -> list[str]:
@@ -99,7 +93,7 @@ def some_groups(tenant: Tenant, count: int, uids: Iterable[str] = ()) -> list[st
 def fill(tenant: Tenant, gid: str, uids: Iterable[str]) -> None:
     """Make users members, however many."""
     for uid in uids:
-        change(quickly(tenant), gid, add=[uid])
+        change(tenant, gid, add=[uid])
 
 
 def change(

@@ -205,7 +205,7 @@ def test_a_user_may_have_as_many_addresses_as_we_take(tenant):
         uid,
         userName="new",
         externalId="new",
-        emails=[{"value": f"{n}@n"} for n in range(20)],
+        emails=[{"value": f"{n}@new"} for n in range(20)],
     )
 
     assert ids(find_users(tenant, 'emails eq "7@new"')) == [uid]

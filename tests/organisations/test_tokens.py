@@ -1,4 +1,4 @@
-"""Tokens of a connection: data-model.md B1 "Secrets", in every order of events."""
+"""Tokens of a connection: row and secret, in every order of events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chalicelib.auth.principals import authenticate_connection
 from chalicelib.auth.secrets import Secrets
 from chalicelib.organisations import connections, tokens
 from chalicelib.organisations.errors import Conflict, InvalidFields
-from chalicelib.organisations.requests import NewToken
+from chalicelib.organisations.requests import NewToken, Rotation
 from chalicelib.scim.errors import NotFound, Unauthorized, Unavailable
 from tests.builders import (
     Between,
@@ -42,6 +42,13 @@ def between(services):
 def secrets(services, between):
     """Keep secrets through what stands before the client."""
     return Secrets(between, services.settings.secrets_prefix)
+
+
+@pytest.fixture
+def settled(tenant, hands):
+    """Let a minute pass: the secret of its token can no longer be in the making."""
+    hands.move(minutes=1)
+    return replace(tenant, admin=renewed(tenant))
 
 
 def create(tenant, secrets, **body):
@@ -195,33 +202,41 @@ def test_two_creations_at_once_both_succeed_below_it(services, tenant, secrets):
     assert connections.get(tenant.admin, tenant.connection).tokens_version == 3
 
 
-def test_a_revoked_token_leaves_its_row_only(services, tenant, secrets, secretsmanager):
+def test_a_revoked_token_leaves_its_row_only(services, settled, secrets, secretsmanager):
     """The secret and both declarations are gone; the row stays for the list."""
-    revoke(tenant, secrets, tenant.token_id)
+    revoke(settled, secrets, settled.token_id)
 
-    assert row(tenant, tenant.token_id).state == "revoked"
-    assert not opens(services, tenant, tenant.token)
-    assert declared(tenant) == set()
+    assert row(settled, settled.token_id).state == "revoked"
+    assert not opens(services, settled, settled.token)
+    assert declared(settled) == set()
     assert kept(secretsmanager) == set()
 
 
-def test_revoking_again_is_no_fault(tenant, secrets):
+def test_the_secret_of_a_young_token_is_removed_twice(tenant, secrets, secretsmanager):
+    """Who makes it may be at CreateSecret, and crash there: the sweeper removes it then."""
+    revoke(tenant, secrets, tenant.token_id)
+
+    assert kept(secretsmanager) == set()
+    assert declared(tenant) == {("2027-01-31T12:01:00.000Z", tenant.token_id)}
+
+
+def test_revoking_again_is_no_fault(settled, secrets):
     """A lost answer is repeated."""
-    revoke(tenant, secrets, tenant.token_id)
+    revoke(settled, secrets, settled.token_id)
 
-    revoke(tenant, secrets, tenant.token_id)
+    revoke(settled, secrets, settled.token_id)
 
-    assert declared(tenant) == set()
+    assert declared(settled) == set()
 
 
-def test_a_revoke_stands_where_secrets_manager_does_not_answer(services, tenant, between, secrets):
+def test_a_revoke_stands_where_secrets_manager_does_not_answer(services, settled, between, secrets):
     """It acts by the row; what is left to do stays declared."""
     between.faults["delete_secret"] = [fail(TIMES_OUT)] * 1000
 
-    revoke(tenant, secrets, tenant.token_id)
+    revoke(settled, secrets, settled.token_id)
 
-    assert not opens(services, tenant, tenant.token)
-    assert declared(tenant) == {("2027-01-31T12:00:00.000Z", tenant.token_id)}
+    assert not opens(services, settled, settled.token)
+    assert declared(settled) == {("2027-01-31T12:01:00.000Z", settled.token_id)}
 
 
 def test_a_later_revoke_removes_what_an_earlier_one_left(
@@ -238,7 +253,7 @@ def test_a_later_revoke_removes_what_an_earlier_one_left(
 
 
 def test_a_token_whose_secret_cannot_be_made_is_taken_back(tenant, between, secrets):
-    """503, no live row that counts among the five, and the removal is declared for now."""
+    """503, no live row that counts among the five, and the removal is declared for soon."""
     between.faults["create_secret"] = [fail(refused("LimitExceededException"))]
 
     with pytest.raises(Unavailable):
@@ -247,7 +262,7 @@ def test_a_token_whose_secret_cannot_be_made_is_taken_back(tenant, between, secr
     listed = tokens.listed(tenant.admin, tenant.connection)
     [taken] = [each for each in listed if each.id != tenant.token_id]
     assert taken.state == "revoked"
-    assert ("2027-01-31T12:00:00.000Z", taken.id) in declared(tenant)
+    assert ("2027-01-31T12:01:00.000Z", taken.id) in declared(tenant)
 
 
 def test_there_is_time_to_take_a_token_back(tenant, between, secrets):
@@ -284,7 +299,6 @@ def test_a_token_revoked_before_it_is_shown_is_never_shown(
 
     assert set(conflict.value.members) == {"id", "hint"}
     assert kept(secretsmanager) == set()
-    assert declared(tenant) == set()
 
 
 def test_a_crash_after_the_declaration_leaves_it_declared(tenant, between, secrets):
@@ -334,3 +348,95 @@ def test_a_token_of_another_connection_is_not_found(services, tenant, secrets):
     with pytest.raises(NotFound):
         tokens.listed(tenant.admin, other.connection)
     assert opens(services, other, other.token)
+
+
+# --- rotation ---------------------------------------------------------------------------------
+
+
+def rotate(tenant, secrets, token_id, **body):
+    """Rotate a token."""
+    asked = Rotation.model_validate(body)
+    return tokens.rotate(tenant.admin, secrets, tenant.connection, token_id, asked, None)
+
+
+def test_a_rotation_gives_a_token_and_lets_the_old_one_rest(services, tenant, secrets):
+    """The identity provider goes on until the new one is pasted; the name stays."""
+    made = rotate(tenant, secrets, tenant.token_id, overlap_hours=3)
+
+    assert opens(services, tenant, tenant.token)
+    assert opens(services, tenant, made.text)
+    assert (made.row.name, made.row.expires) == ("first", "2028-01-31T12:00:00.000Z")
+    assert row(tenant, tenant.token_id).expires == "2027-01-31T15:00:00.000Z"
+
+
+def test_a_rotated_token_ends_with_its_overlap(services, tenant, secrets, hands):
+    """And its secret a minute later, as declared; the old declaration is gone."""
+    made = rotate(tenant, secrets, tenant.token_id, overlap_hours=24)
+    hands.move(hours=24)
+
+    assert not opens(services, replace(tenant, admin=renewed(tenant)), tenant.token)
+    assert declared(tenant) == {
+        ("2027-02-01T12:01:00.000Z", tenant.token_id),
+        ("2028-01-31T12:01:00.000Z", made.row.id),
+    }
+
+
+def test_a_rotation_without_overlap_revokes(services, settled, secrets, secretsmanager):
+    """For a token that has leaked."""
+    made = rotate(settled, secrets, settled.token_id, overlap_hours=0)
+
+    assert not opens(services, settled, settled.token)
+    assert kept(secretsmanager) == {made.row.id}
+
+
+def test_a_rotation_never_makes_a_token_live_longer(tenant, secrets):
+    """Its end is brought forward or stays."""
+    old = create(tenant, secrets, expires_at="2027-01-31T13:00:00Z").row
+
+    rotate(tenant, secrets, old.id, overlap_hours=24)
+
+    assert row(tenant, old.id).expires == old.expires
+
+
+def test_a_sixth_token_lives_while_one_rotates_and_never_a_seventh(tenant, secrets):
+    """Rotation must be possible for who has five; a second one waits for the first."""
+    four = [create(tenant, secrets).row.id for _ in range(4)]
+    rotate(tenant, secrets, tenant.token_id, overlap_hours=1)
+
+    with pytest.raises(Conflict, match="live tokens"):
+        rotate(tenant, secrets, four[0], overlap_hours=1)
+    with pytest.raises(Conflict, match="live tokens"):
+        create(tenant, secrets)
+
+
+def test_a_token_that_has_ended_is_not_rotated(tenant, secrets):
+    """Whoever rotates it believes that it lives."""
+    revoke(tenant, secrets, tenant.token_id)
+
+    with pytest.raises(Conflict, match="ended"):
+        rotate(tenant, secrets, tenant.token_id)
+
+
+def test_a_revoke_that_comes_between_stands(services, tenant, secrets):
+    """The rotation's last step finds it ended, and leaves it."""
+    client = Between(services.table.client)
+    client.faults["transact_write_items"] = [
+        first(lambda: None),
+        first(lambda: revoke(tenant, secrets, tenant.token_id)),
+    ]
+    raced = replace(services, table=replace(services.table, client=client))
+    racing = replace(tenant, admin=an_administration(raced, tenant.organisation))
+
+    rotate(racing, secrets, tenant.token_id, overlap_hours=1)
+
+    assert row(tenant, tenant.token_id).state == "revoked"
+
+
+def test_a_rotation_that_crashes_leaves_the_old_token_as_it_was(services, tenant, between, secrets):
+    """Nobody has seen the new one, so the old one must go on."""
+    between.faults["create_secret"] = [fail(KeyboardInterrupt())]
+
+    with pytest.raises(KeyboardInterrupt):
+        rotate(tenant, secrets, tenant.token_id, overlap_hours=0)
+
+    assert opens(services, tenant, tenant.token)

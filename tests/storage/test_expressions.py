@@ -149,11 +149,12 @@ def test_no_condition_holds_always():
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.text() | st.binary(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
 )
 
 
-@given(st.dictionaries(st.text(min_size=1), VALUES))
+@given(st.dictionaries(st.text(min_size=1), VALUES, max_size=4))
 def test_a_row_is_read_as_it_was_written(row):
     """boto3 reads numbers as Decimal and binaries as its own class; rows hold plain values."""
     written = {name: value for name, value in row.items() if value is not None}

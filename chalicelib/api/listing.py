@@ -1,0 +1,123 @@
+"""Lists of users, of groups, and of both: RFC 7644 sections 3.4.2 and 3.4.3, RFC 9865."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from chalicelib.api.edge import Response
+from chalicelib.api.scim_calls import Call
+from chalicelib.directory import search
+from chalicelib.directory.tenant import Tenant
+from chalicelib.scim import cursors, messages
+from chalicelib.scim.catalog import GROUP
+from chalicelib.scim.errors import InvalidCursor, InvalidFilter, InvalidValue
+from chalicelib.scim.filters import parse_filter
+from chalicelib.scim.projection import Projection, project
+from chalicelib.scim.schema import ResourceType
+
+Parameters = Mapping[str, str]
+Document = messages.Document
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list of one kind: its attribute that costs reads of its own, and what finds the page."""
+
+    kind: Callable[[Call], ResourceType]
+    joined: str
+    find: Callable[[Tenant, search.Query], search.Page]
+
+    def page(self, call: Call, asked: Parameters, query: search.Query) -> Found:
+        """Find a page and project its resources, as far as one answer holds them."""
+        kind = self.kind(call)
+        projection = projection_of(asked, kind)
+        page = self.find(call.tenant, replace(query, wide=projection.wants(self.joined)))
+        call.tenant.trace.meet(each["id"] for each in page.resources)
+        sent = messages.fitting([project(each, kind, projection) for each in page.resources])
+        return Found(sent, page.total, more=page.more or len(sent) < len(page.resources))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The documents of a page, how many there are in all, and whether others follow them."""
+
+    documents: Sequence[Document]
+    total: int
+    more: bool
+
+
+USERS = Listing(lambda call: call.user_type, "groups", search.users)
+GROUPS = Listing(lambda _: GROUP, "members", search.groups)
+
+
+def listed(call: Call, listing: Listing, asked: Parameters) -> Response:
+    """Answer a page: by index, or, where `cursor` is asked for, by cursor (RFC 9865)."""
+    mark = f"{listing.kind(call).name} {asked.get('filter', '')}"
+    query = _query(asked)
+    if "cursor" not in asked:
+        found = listing.page(call, asked, query)
+        return Response(200, messages.list_response(found.documents, found.total, query.start))
+    found = listing.page(call, asked, replace(query, after=cursors.read(asked["cursor"], mark)))
+    document = messages.list_response(found.documents, found.total, None)
+    if found.documents and found.more:
+        document["nextCursor"] = cursors.write(found.documents[-1]["id"], mark)
+    return Response(200, document)
+
+
+def listed_together(call: Call, asked: Parameters) -> Response:
+    """Answer a page of all resources, users before groups, by index (section 3.4.3).
+
+    A filter that asks about users only has no groups for an answer, and the other way round.
+
+    Raises:
+        InvalidFilter: it asks about neither.
+        InvalidCursor: pages of both kinds go by index only.
+    """
+    if "cursor" in asked:
+        raise InvalidCursor("cursor: a search over all resources is paged by startIndex.")
+    query = _query(asked)
+    found, total, left = list[Document](), 0, query.count
+    refused: list[InvalidFilter] = []
+    for listing in (USERS, GROUPS):
+        part = replace(query, start=max(1, query.start - total), count=left)
+        try:
+            page = listing.page(call, asked, part)
+        except InvalidFilter as error:
+            refused.append(error)
+            continue
+        found += page.documents
+        total += page.total
+        left = 0 if page.more else left - len(page.documents)
+    if len(refused) > 1:
+        raise refused[0]
+    return Response(200, messages.list_response(messages.fitting(found), total, query.start))
+
+
+def projection_of(asked: Parameters, kind: ResourceType) -> Projection:
+    """Read which attributes are asked for."""
+    return Projection.parse(asked.get("attributes"), asked.get("excludedAttributes"), kind)
+
+
+def _query(asked: Parameters) -> search.Query:
+    return search.Query(
+        filter=parse_filter(asked["filter"]) if "filter" in asked else None,
+        start=max(1, _whole_number(asked, "startIndex", 1)),
+        count=count_of(asked),
+    )
+
+
+def count_of(asked: Parameters) -> int:
+    """How many resources a page is to have: below 0 counts as 0, above our limit as that."""
+    wanted = _whole_number(asked, "count", messages.DEFAULT_RESULTS)
+    return min(max(0, wanted), messages.MAX_RESULTS)
+
+
+def _whole_number(query: Mapping[str, str], name: str, absent: int) -> int:
+    text = query.get(name, "").strip()
+    if not text:
+        return absent
+    if not text.lstrip("+-").isdecimal() or len(text) > 10:  # noqa: PLR2004 - below int's own limit
+        message = f"{name}: a whole number is expected."
+        raise InvalidValue(message)
+    return int(text)

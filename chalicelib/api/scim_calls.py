@@ -1,0 +1,61 @@
+"""One authenticated SCIM request: what its handler sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from chalicelib.api.edge import Request, Response
+from chalicelib.auth.principals import Connection
+from chalicelib.directory.tenant import Tenant
+from chalicelib.scim.catalog import GROUP
+from chalicelib.scim.errors import NotFound
+from chalicelib.scim.preconditions import Precondition, entity_tags
+from chalicelib.scim.projection import Projection
+from chalicelib.scim.schema import ResourceType
+from chalicelib.storage.keys import is_id
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An authenticated request, with the tenant that it may touch."""
+
+    request: Request
+    tenant: Tenant
+    connection: Connection
+
+    @property
+    def id(self) -> str:
+        """The id of the resource in the path.
+
+        Raises:
+            NotFound: it has not the form of an id, so there is nothing to read.
+        """
+        named = self.request.path.get("id", "")
+        if not is_id(named):
+            raise NotFound
+        return named
+
+    @property
+    def user_type(self) -> ResourceType:
+        """What a User is in this connection."""
+        return self.tenant.user_type
+
+    @property
+    def kinds(self) -> tuple[ResourceType, ...]:
+        """The resource types of this connection."""
+        return self.user_type, GROUP
+
+    @property
+    def precondition(self) -> Precondition | None:
+        """The If-Match header."""
+        return entity_tags(self.request.headers.get("if-match", ()))
+
+    def projection(self, kind: ResourceType) -> Projection:
+        """What of a resource is asked for."""
+        query = self.request.query
+        return Projection.parse(query.get("attributes"), query.get("excludedAttributes"), kind)
+
+
+Handler = Callable[[Call], Response]
+Offer = Mapping[str, Handler]

@@ -1,0 +1,150 @@
+"""A connection's own extension schemas of the User, set as data: RFC 7643 section 7.
+
+They are in force at the next request: each change raises the connection's `schemas_version`,
+under which containers keep what they have built.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.organisations import audit, connections
+from chalicelib.organisations.administration import Administration
+from chalicelib.organisations.audit import Edit
+from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
+from chalicelib.scim import catalog
+from chalicelib.scim.errors import Busy, InvalidValue, NotFound
+from chalicelib.scim.schema import Schema
+from chalicelib.storage.expressions import (
+    EXISTS,
+    Action,
+    Condition,
+    Delete,
+    Put,
+    Update,
+    absent,
+    equals,
+)
+from chalicelib.storage.items import SHAPE, Change
+from chalicelib.storage.transactions import Cancelled
+
+MOST_SCHEMAS = 10
+MOST_ATTRIBUTES = 100
+URN_PREFIX = "urn:"
+BUILT_IN = frozenset(
+    schema.id.lower() for kind in catalog.RESOURCE_TYPES.values() for schema in kind.schemas()
+)
+
+TOO_MANY = f"The connection has {MOST_SCHEMAS} schemas of its own, the most that it may have."
+
+
+def listed(admin: Administration, connection_id: str) -> tuple[Schema, ...]:
+    """List a connection's own schemas.
+
+    Raises:
+        NotFound: the organisation has no such connection.
+    """
+    connections.get(admin, connection_id)
+    rows = admin.rows.query(admin.keys.schemas(connection_id))
+    return tuple(catalog.load(json.loads(row["doc"])) for row in rows)
+
+
+def get(admin: Administration, connection_id: str, urn: str) -> Schema:
+    """Read one of a connection's own schemas.
+
+    Raises:
+        NotFound: there is none of that URN.
+    """
+    connections.get(admin, connection_id)
+    row = admin.rows.get(admin.keys.schema(connection_id, urn))
+    if row is None:
+        raise NotFound
+    return catalog.load(json.loads(row["doc"]))
+
+
+def put(admin: Administration, connection_id: str, urn: str, document: Mapping[str, Any]) -> Schema:
+    """Set a schema, whether there was one of that URN or not.
+
+    Raises:
+        NotFound: the organisation has no such connection.
+        InvalidFields: it is no schema, or its `id` is not the URN of the path.
+        Conflict: the connection has ten others.
+    """
+    schema = _read(document, urn)
+    row = {"doc": json.dumps(catalog.dump(schema), separators=(",", ":")), "shape": SHAPE}
+    for _ in admin.rows.deadline.attempts():
+        # In this order: a schema set after the first read fails the condition on the version.
+        version = connections.get(admin, connection_id).schemas_version
+        others = [each for each in listed(admin, connection_id) if not _same(each.id, urn)]
+        if len(others) >= MOST_SCHEMAS:
+            raise Conflict(TOO_MANY)
+        action = Put(admin.keys.schema(connection_id, urn), row)
+        if _written(admin, connection_id, version, action, urn):
+            return schema
+    raise Busy  # pragma: no cover - attempts() never ends without raising
+
+
+def delete(admin: Administration, connection_id: str, urn: str) -> None:
+    """Take a schema away; what users have of it stays with them, unseen.
+
+    Raises:
+        NotFound: there is none of that URN.
+    """
+    for _ in admin.rows.deadline.attempts():
+        version = connections.get(admin, connection_id).schemas_version
+        get(admin, connection_id, urn)
+        gone = Delete(admin.keys.schema(connection_id, urn), EXISTS)
+        if _written(admin, connection_id, version, gone, urn):
+            return
+
+
+def _written(
+    admin: Administration, connection_id: str, version: int, action: Action, urn: str
+) -> bool:
+    """Write or delete a schema; false where another change of the schemas came first."""
+    what = "deleted" if isinstance(action, Delete) else "set"
+    raised = Update(
+        admin.keys.connection(connection_id),
+        set={"schemas_version": version + 1},
+        condition=_at(version),
+    )
+    edit = Edit("connection", connection_id, after={"schema": urn}, action=f"schema_{what}")
+    change = Change("connection", connection_id, attributes=("schemas",))
+    try:
+        admin.rows.commit([action, raised, audit.noted(admin, edit), admin.note(change)])
+    except Cancelled:
+        return False
+    return True
+
+
+def _at(version: int) -> Condition:
+    """A connection that never had a schema of its own has no count of them."""
+    return equals("schemas_version", version) if version else EXISTS & absent("schemas_version")
+
+
+def _read(document: Mapping[str, Any], urn: str) -> Schema:
+    try:
+        schema = catalog.load(document)
+    except InvalidValue as error:
+        field, _, message = error.detail.partition(": ")
+        raise InvalidFields(Fault(field, message)) from error
+    faults = [fault for fault, wrong in _faults(schema, urn) if wrong]
+    if faults:
+        raise InvalidFields(*faults)
+    return schema
+
+
+def _faults(schema: Schema, urn: str) -> tuple[tuple[Fault, bool], ...]:
+    found, many = schema.id.lower(), f"from 1 to {MOST_ATTRIBUTES} are taken"
+    return (
+        (Fault("id", "must be the URN that the path names"), not _same(schema.id, urn)),
+        (Fault("id", "must begin with `urn:`"), not found.startswith(URN_PREFIX)),
+        (Fault("id", "is one of the protocol's; choose a URN of your own"), found in BUILT_IN),
+        (Fault("attributes", many), not 1 <= len(schema.attributes) <= MOST_ATTRIBUTES),
+    )
+
+
+def _same(urn: str, other: str) -> bool:
+    return urn.lower() == other.lower()

@@ -1,0 +1,184 @@
+"""Who may call what: every route of the app by every kind of caller, so that none is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+
+from app import TABLES, build
+from chalicelib.api.calls import Who
+from chalicelib.api.services import Services
+from tests.builders import Hands, Http, Tenant, a_session, a_tenant, http
+from tests.conftest import OPERATOR_KEY
+
+REFUSED = {401, 403}
+
+
+class Call(NamedTuple):
+    """A method and a path of the app; `who` is None for SCIM's own."""
+
+    method: str
+    path: str
+    who: Who | None
+
+    @property
+    def is_scim(self) -> bool:
+        """Tell whether identity providers call it."""
+        return self.path.startswith("/scim/v2/")
+
+
+DECLARED = {(route.method, route.path): route.who for route in TABLES}
+
+
+def calls_of(services: Services) -> list[Call]:
+    """List what the app answers, as API Gateway will be told; what deletes comes last.
+
+    Of what deletes, the inner things come before those that they are in, and the session last.
+    """
+    table = build(services).routes
+    found = [
+        Call(method, path, DECLARED.get((method, path)))
+        for path, methods in table.items()
+        for method in methods
+    ]
+    return sorted(found, key=lambda call: (call.method == "DELETE", "/" not in call.path[7:], call))
+
+
+class World(NamedTuple):
+    """An organisation with a connection, another one, and their credentials by caller."""
+
+    own: Tenant
+    callers: Mapping[str, str]
+
+
+def ended(services: Services, tenant: Tenant) -> str:
+    """Let an admin in, and end his session."""
+    token = a_session(services, tenant.organisation)
+    http(build(services), token)("DELETE", "/admin/sessions/current")
+    return token
+
+
+@pytest.fixture
+def world(services: Services, hands: Hands) -> World:
+    """Make all of them."""
+    own, other = a_tenant(services), a_tenant(services)
+    expired = a_session(services, own.organisation)
+    hands.move(hours=8)
+    return World(
+        own,
+        {
+            "none": "",
+            "garbage": "letmein",
+            "mistyped operator": OPERATOR_KEY[:-1] + "_",
+            "expired": expired,
+            "revoked": ended(services, own),
+            "other connection": other.token,
+            "other admin": a_session(services, other.organisation),
+            "own connection": own.token,
+            "own admin": a_session(services, own.organisation),
+            "operator": OPERATOR_KEY,
+        },
+    )
+
+
+def target(call: Call, own: Tenant) -> str:
+    """Put ids into a path: the organisation's, its connection's, and others that are not there."""
+    ids = {
+        "organisation": own.organisation,
+        "connection": own.connection,
+        "token": own.token_id,
+        "domain": "acme.example.com",
+        "urn": "urn:example:none",
+    }
+    segments = call.path.split("/")
+    named = (ids.get(s.strip("{}"), "0" * 32) if s.startswith("{") else s for s in segments)
+    return "/".join(named)
+
+
+def nobody(_: Call) -> set[int]:
+    """Neither a credential of that kind nor one at all."""
+    return {401}
+
+
+def other_admin(call: Call) -> set[int]:
+    """An organisation that is not his own is not there; what belongs to none is the operator's."""
+    if call.is_scim:
+        return {401}
+    if "{organisation}" in call.path:
+        return {404}
+    return {403} if call.who is Who.OPERATOR else set()
+
+
+def own_admin(call: Call) -> set[int]:
+    """His organisation is there for him, and what only the operator may do is refused."""
+    if call.is_scim:
+        return {401}
+    return {403} if call.who is Who.OPERATOR else set()
+
+
+def operator(call: Call) -> set[int]:
+    """He may do everything but speak for an identity provider."""
+    return {401} if call.is_scim else set()
+
+
+def own_connection(call: Call) -> set[int]:
+    """A token of one kind never opens another kind's entrance."""
+    return set() if call.is_scim else {401}
+
+
+# What each caller is answered; an empty set is any answer that does not refuse him.
+EXPECTED: Mapping[str, Callable[[Call], set[int]]] = {
+    "none": nobody,
+    "garbage": nobody,
+    "mistyped operator": nobody,
+    "expired": nobody,
+    "revoked": nobody,
+    "other connection": nobody,
+    "other admin": other_admin,
+    "own connection": own_connection,
+    "own admin": own_admin,
+    "operator": operator,
+}
+
+
+def test_every_route_is_in_a_table_that_says_who_may_call_it(services):
+    """One that is registered otherwise would escape this file and the published document."""
+    beside = {(call.method, call.path) for call in calls_of(services) if not call.is_scim}
+
+    assert beside == set(DECLARED)
+
+
+def wrong(call: Call, status: int, allowed: set[int]) -> bool:
+    """Tell whether a caller is answered otherwise than he should be."""
+    return status not in allowed if allowed else status in REFUSED or status >= 500
+
+
+@pytest.mark.parametrize("caller", EXPECTED)
+def test_every_route_answers_every_caller_as_it_should(services, world, caller):
+    """Looked at before the body: a stranger learns nothing of what is wrong with it."""
+    send = http(build(services), world.callers[caller])
+
+    found: dict[str, Any] = {}
+    for call in calls_of(services):
+        if call.who is Who.ANYONE:
+            continue
+        body = None if call.method in {"GET", "DELETE"} else b"{broken"
+        status = send(call.method, target(call, world.own), body).status
+        if wrong(call, status, EXPECTED[caller](call)):
+            found[f"{call.method} {call.path}"] = status
+
+    assert found == {}
+
+
+@pytest.mark.parametrize("credential", ["", "letmein", OPERATOR_KEY])
+def test_what_is_open_is_open_for_everybody(services: Services, credential: str):
+    """The health, the document, and the exchange of a link, which is a credential itself."""
+    send: Http = http(build(services), credential)
+    opened = [call for call in calls_of(services) if call.who is Who.ANYONE]
+
+    answers = {call.path: send(call.method, call.path, b"{broken").status for call in opened}
+
+    assert {status for status in answers.values()} <= {200, 400}
+    assert answers["/admin/sessions"] == 400

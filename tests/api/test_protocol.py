@@ -1,0 +1,273 @@
+"""What the protocol offers beyond single resources: search, cursors, bulk, settings, schemas."""
+
+from __future__ import annotations
+
+import pytest
+
+from app import build
+from tests.builders import a_tenant, http
+
+SCIM = "/scim/v2"
+
+
+@pytest.fixture
+def tenant(services):
+    """A connection of a provider that wants changed groups back."""
+    return a_tenant(services, identity_provider="other")
+
+
+@pytest.fixture
+def scim(services, tenant):
+    """Call SCIM routes with the connection's token; paths begin behind its URL."""
+    client = http(build(services), tenant.token)
+    return lambda method, path, body=None, headers=None: client(
+        method, f"{SCIM}/{tenant.connection}{path}", body, headers
+    )
+
+
+@pytest.fixture
+def admin(operator, tenant):
+    """Call the connection's admin routes."""
+    root = f"/admin/organisations/{tenant.organisation}/connections/{tenant.connection}"
+    return lambda method, path="", body=None: operator(method, root + path, body)
+
+
+def a_user(scim, name, **attributes):
+    """Create a user; gives the answer's body."""
+    return scim("POST", "/Users", {"userName": name, **attributes}).body
+
+
+def walk(scim, path):
+    """Follow cursors to the end; gives the ids in order."""
+    ids, cursor = [], ""
+    while cursor is not None:
+        page = scim("GET", f"{path}count=2&cursor={cursor}").body
+        ids += [each["id"] for each in page["Resources"]]
+        cursor = page.get("nextCursor")
+    return ids
+
+
+@pytest.mark.parametrize("path", ["/Users?", "/Users?filter=userName%20sw%20u&"])
+def test_a_walk_by_cursor_gives_what_the_list_by_index_gives(scim, path):
+    """RFC 9865: the same query, the same resources, each once."""
+    for number in range(5):
+        a_user(scim, f"u{number}")
+
+    by_index = [each["id"] for each in scim("GET", f"{path}count=9").body["Resources"]]
+
+    assert walk(scim, path) == by_index
+
+
+def test_a_cursor_belongs_to_its_query(scim):
+    """RFC 9865 section 2.1: the parameters stay the same from page to page."""
+    for number in range(3):
+        a_user(scim, f"u{number}")
+    cursor = scim("GET", "/Users?count=1&cursor=").body["nextCursor"]
+
+    answer = scim("GET", f"/Users?count=1&filter=userName%20pr&cursor={cursor}")
+
+    assert (answer.status, answer.body["scimType"]) == (400, "invalidCursor")
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ({"filter": 'userName eq "ann"'}, ["ann"]),
+        ({"filter": 'displayName eq "Ann"'}, ["ann", "Ann"]),
+        ({"startIndex": 2, "count": 1}, ["Ann"]),
+        ({"count": 0}, []),
+    ],
+)
+def test_a_search_from_the_root_finds_users_and_then_groups(scim, body, names):
+    """RFC 7644 section 3.4.3: a filter that only one kind knows has no answer from the other."""
+    a_user(scim, "ann", displayName="Ann")
+    scim("POST", "/Groups", {"displayName": "Ann"})
+
+    found = scim("POST", "/.search", body).body["Resources"]
+
+    assert [each.get("userName") or each["displayName"] for each in found] == names
+
+
+def test_a_version_that_the_client_has_is_not_sent_again(scim):
+    """RFC 7644 section 3.14."""
+    user = a_user(scim, "ann")
+
+    answer = scim("GET", f"/Users/{user['id']}", headers={"If-None-Match": 'W/"1"'})
+
+    assert (answer.status, answer.body, answer.headers["etag"]) == (304, None, 'W/"1"')
+
+
+BULK = "/Bulk"
+
+
+def test_bulk_ids_stand_for_what_is_created_later_too(scim):
+    """RFC 7644 section 3.7.2: references go backward and forward."""
+    operations = [
+        {
+            "method": "POST",
+            "path": "/Groups",
+            "bulkId": "g",
+            "data": {"displayName": "G", "members": [{"value": "bulkId:u"}]},
+        },
+        {"method": "POST", "path": "/Users", "bulkId": "u", "data": {"userName": "ann"}},
+        {"method": "DELETE", "path": "/Users/bulkId:u"},
+    ]
+
+    answers = scim("POST", BULK, {"Operations": operations}).body["Operations"]
+
+    assert [each["status"] for each in answers] == ["201", "201", "204"]
+
+
+def test_bulk_ids_in_a_circle_are_a_conflict_that_says_so(scim):
+    """RFC 7644 section 3.7.1."""
+    operations = [
+        {"method": "POST", "path": "/Users", "bulkId": a, "data": {"userName": f"bulkId:{b}"}}
+        for a, b in ("xy", "yx")
+    ]
+
+    answers = scim("POST", BULK, {"Operations": operations}).body["Operations"]
+
+    assert [each["status"] for each in answers] == ["409", "409"]
+    assert "circle" in answers[0]["response"]["detail"]
+
+
+def test_bulk_stops_after_as_many_errors_as_the_client_names(scim):
+    """RFC 7644 section 3.7.3: what was not tried is not answered."""
+    gone = {"method": "DELETE", "path": f"/Users/{'0' * 32}"}
+
+    answers = scim("POST", BULK, {"failOnErrors": 2, "Operations": [gone] * 5}).body["Operations"]
+
+    assert [each["status"] for each in answers] == ["404", "404"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "status"),
+    [
+        ({"method": "POST", "path": "/Users", "data": {"userName": "a"}}, "400"),
+        ({"method": "POST", "path": "/Schemas", "bulkId": "a", "data": {}}, "400"),
+        ({"method": "PUT", "path": "/Users", "data": {}}, "405"),
+        ({"method": "PATCH", "path": f"/Users/{'0' * 32}", "data": {"Operations": []}}, "400"),
+    ],
+)
+def test_a_bulk_operation_is_refused_as_it_would_be_alone(scim, operation, status):
+    """Each with the text that says what to mend."""
+    answers = scim("POST", BULK, {"Operations": [operation]}).body["Operations"]
+
+    assert answers[0]["status"] == status
+    assert answers[0]["response"]["detail"]
+
+
+def test_a_strict_connection_names_what_it_does_not_know(scim, admin):
+    """The setting `unknown_attributes`; the default passes it over."""
+    body = {"userName": "ann", "shoeSize": 44, "name": {"nick": "A"}}
+    lenient = scim("POST", "/Users", body)
+
+    admin("PATCH", "", {"settings": {"unknown_attributes": "strict"}})
+    strict = scim("POST", "/Users", body | {"userName": "bob"})
+
+    assert (lenient.status, strict.status) == (201, 400)
+    assert "shoeSize, name.nick" in strict.body["detail"]
+
+
+def test_a_strict_connection_names_the_path_of_a_patch(scim, admin):
+    """Also where the path is well formed and names nothing."""
+    user = a_user(scim, "ann")
+    admin("PATCH", "", {"settings": {"unknown_attributes": "strict"}})
+    operation = {"op": "replace", "path": "shoeSize", "value": 44}
+
+    answer = scim("PATCH", f"/Users/{user['id']}", {"Operations": [operation]})
+
+    assert (answer.status, "shoeSize" in answer.body["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize(("setting", "left"), [("keep", 1), ("clear", 0)])
+def test_a_put_that_names_no_members_does_as_the_connection_says(scim, admin, setting, left):
+    """RFC 7644 would clear them; users of other servers complain of emptied teams."""
+    user = a_user(scim, "ann")
+    group = scim("POST", "/Groups", {"displayName": "G", "members": [{"value": user["id"]}]}).body
+    admin("PATCH", "", {"settings": {"put_without_members": setting}})
+
+    put = scim("PUT", f"/Groups/{group['id']}", {"displayName": "H"}).body
+
+    assert len(put.get("members", [])) == left
+
+
+def test_members_show_their_names_on_request(scim):
+    """`display` costs a read each, so only asking for it gives it."""
+    user = a_user(scim, "ann", displayName="Ann")
+    group = scim("POST", "/Groups", {"displayName": "G", "members": [{"value": user["id"]}]}).body
+
+    asked = scim("GET", f"/Groups/{group['id']}?attributes=members.display").body
+    plain = scim("GET", f"/Groups/{group['id']}").body
+
+    assert asked["members"][0]["display"] == "Ann"
+    assert "display" not in plain["members"][0]
+
+
+URN = "urn:example:params:scim:schemas:extension:shoes:2.0:User"
+SHOES = {
+    "id": URN,
+    "name": "Shoes",
+    "attributes": [
+        {"name": "size", "type": "integer"},
+        {"name": "colours", "type": "string", "multiValued": True},
+    ],
+}
+
+
+def test_a_schema_of_ones_own_is_at_once_in_force(scim, admin):
+    """In validation, filter, PATCH, projection and /Schemas, without a deployment."""
+    assert admin("PUT", f"/schemas/{URN}", SHOES).status == 200
+
+    user = a_user(scim, "ann", **{URN: {"size": 44}})
+    patch = {"op": "add", "path": f"{URN}:colours", "value": ["red"]}
+    changed = scim("PATCH", f"/Users/{user['id']}", {"Operations": [patch]}).body
+    found = scim("GET", f"/Users?filter={URN}:size eq 44&attributes={URN}:colours").body
+
+    assert changed[URN] == {"size": 44, "colours": ["red"]}
+    assert [each[URN] for each in found["Resources"]] == [{"colours": ["red"]}]
+    assert URN in [each["id"] for each in scim("GET", "/Schemas").body["Resources"]]
+
+
+def test_a_schema_of_ones_own_refuses_what_does_not_fit(scim, admin):
+    """With the path that says where."""
+    admin("PUT", f"/schemas/{URN}", SHOES)
+
+    answer = scim("POST", "/Users", {"userName": "ann", URN: {"size": "large"}})
+
+    assert (answer.status, answer.body["detail"].startswith(f"{URN}:size")) == (400, True)
+
+
+def test_a_schema_that_is_taken_away_is_unknown_again(scim, admin):
+    """At the next request."""
+    admin("PUT", f"/schemas/{URN}", SHOES)
+    user = a_user(scim, "ann", **{URN: {"size": 44}})
+
+    assert admin("DELETE", f"/schemas/{URN}").status == 204
+    assert URN not in scim("GET", f"/Users/{user['id']}").body
+    assert admin("GET", f"/schemas/{URN}").status == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"id": "urn:other"}, "id"),
+        ({"attributes": []}, "attributes"),
+        ({"attributes": [{"name": "a b"}]}, "attributes[0].name"),
+        ({"attributes": [{"name": "a", "type": "text"}]}, "attributes[0].type"),
+    ],
+)
+def test_what_is_no_schema_is_refused_by_its_field(admin, changes, field):
+    """RFC 7643 section 7 says what one is."""
+    answer = admin("PUT", f"/schemas/{URN}", SHOES | changes)
+
+    assert (answer.status, answer.body["errors"][0]["field"]) == (400, field)
+
+
+def test_a_schema_of_the_protocol_cannot_be_replaced(admin):
+    """The core stays what the RFC says."""
+    core = "urn:ietf:params:scim:schemas:core:2.0:User"
+
+    answer = admin("PUT", f"/schemas/{core}", SHOES | {"id": core})
+
+    assert answer.status == 400

@@ -1,0 +1,212 @@
+"""Each action of a policy is needed: without it something fails on the running service.
+
+One deployment; an action is taken out of the role's policy, a scenario is played, the policy is
+put back. An action that nothing misses would be one too many. What the emulator does not
+enforce stands in `NOT_ENFORCED`, with the call that needs it on AWS.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+
+import pytest
+
+from chalicelib.directory import deletes
+from chalicelib.directory.tenant import Tenant
+from chalicelib.storage.clock import Clock, timestamp
+from chalicelib.storage.configuration import new_connection_id
+from chalicelib.storage.keys import FIRST, READ, Grant, Range
+from chalicelib.storage.retries import Deadline
+from chalicelib.storage.table import Table
+from tests.deploy.cloud import Caller, Cloud, connect
+from tests.deploy.page import PAGE
+from tests.directory import builders
+from tests.faults import Crash
+
+pytestmark = pytest.mark.deploy
+
+CHALICE = Path(__file__).parents[2] / ".chalice"
+
+NOT_ENFORCED = {
+    "logs:CreateLogStream": "Lambda's, when a new container writes its first line",
+    "logs:PutLogEvents": "Lambda's, for every line after it",
+    "sqs:SendMessage": "Lambda's, when a sweep has failed three times",
+}
+
+# Members of so many teams are released before they are deleted: one transaction takes 33.
+MANY_TEAMS = 34
+# Members of a change that takes more than one transaction.
+MANY_USERS = 34
+
+
+def actions(policy: str) -> list[str]:
+    """List the actions of a policy that the emulator enforces."""
+    document = json.loads((CHALICE / policy).read_text(encoding="utf-8"))
+    found = [action for each in document["Statement"] for action in each["Action"]]
+    return [action for action in found if action not in NOT_ENFORCED]
+
+
+@contextmanager
+def without(action: str, cloud: Cloud, role: str) -> Iterator[None]:
+    """Take an action out of a role's policy while the block runs."""
+    iam = cloud.client("iam")
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    whole = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    less = json.loads(json.dumps(whole))
+    for each in less["Statement"]:
+        each["Action"] = [one for one in each["Action"] if one != action]
+    less["Statement"] = [each for each in less["Statement"] if each["Action"]]
+    assert less != whole
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(less))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(whole))
+
+
+# --- the function behind the API ----------------------------------------------------------------
+
+
+def play(admin: Caller, cloud: Cloud) -> None:
+    """Do once whatever needs a permission.
+
+    Raises:
+        AssertionError: an answer was another one, or the secret of a revoked token is kept.
+    """
+    made = connect(admin)
+    scim = made.caller
+    user = scim.need(201, "POST", "/Users", {"userName": "ada"})["id"]
+    scim.need(200, "GET", "/Users?filter=userName%20eq%20%22ada%22")
+    teams = [_team(scim, f"Team {number}", user) for number in range(MANY_TEAMS)]
+    change = {"Operations": [{"op": "replace", "path": "displayName", "value": "Renamed"}]}
+    scim.need(204, "PATCH", f"/Groups/{teams[0]}", change)
+    scim.need(204, "DELETE", f"/Groups/{_team(scim, 'Deleted', user)}")
+    scim.need(204, "DELETE", f"/Users/{user}")
+    admin.need(204, "DELETE", f"{made.path}/tokens/{made.token_id}")
+    secrets = cloud.client("secretsmanager").list_secrets()["SecretList"]
+    assert not [each for each in secrets if each["Name"].endswith(made.token_id)]
+
+
+def _team(scim: Caller, name: str, member: str) -> str:
+    body = {"displayName": name, "members": [{"value": member}]}
+    return str(scim.need(201, "POST", "/Groups", body)["id"])
+
+
+def test_the_scenario_succeeds_with_the_whole_policy(admin: Caller, cloud: Cloud):
+    """Otherwise it would prove nothing when it fails."""
+    play(admin, cloud)
+
+
+@pytest.mark.parametrize("action", actions("policy-api-dev.json"))
+def test_the_api_misses_each_action_of_its_policy(admin: Caller, cloud: Cloud, action: str):
+    """Least privilege: what nobody misses goes."""
+    with without(action, cloud, "passerelle-dev-api_handler"), pytest.raises(AssertionError):
+        play(admin, cloud)
+
+
+# --- the scheduled function ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EndsWhenDeclared:
+    """A client of DynamoDB in a process that ends when it has declared an operation."""
+
+    client: Any
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Give the client's method."""
+
+        def call(**request: Any) -> Any:
+            answer = getattr(self.client, name)(**request)
+            puts = [each["Put"] for each in request.get("TransactItems", ()) if "Put" in each]
+            if any(put["Item"]["PK"] == {"S": "O#"} for put in puts):
+                raise Crash
+            return answer
+
+        return call
+
+
+def crashing(tenant: Tenant) -> Tenant:
+    """Bind the same connection for a process that ends when it has declared an operation."""
+    return builders.by(tenant, EndsWhenDeclared(tenant.rows.table.client))
+
+
+def leave_work(cloud: Cloud) -> str:
+    """Leave what crashes leave, two hours ago: work of every kind on a new connection, its id."""
+    clock = Clock(now=lambda: datetime.now(UTC) - timedelta(hours=2))
+    table = Table(cloud.client("dynamodb"), "passerelle-dev", clock)
+    connection = new_connection_id("abcdefghij", SystemRandom())
+    tenant = builders.a_tenant(table, connection)
+    users = builders.some_users(tenant, MANY_USERS)
+    team = builders.a_group(tenant, "Large")
+    deleted = builders.a_group(tenant, "Deleted", users[:2])
+    builders.some_groups(tenant, MANY_TEAMS, users[:1])
+    with pytest.raises(Crash):
+        builders.change(crashing(tenant), team, add=users[1:])
+    with pytest.raises(Crash):
+        deletes.delete_group(crashing(tenant), deleted)
+    with pytest.raises(Crash):
+        deletes.delete_user(crashing(tenant), users[0])
+    leave_secret(cloud, connection, timestamp(clock.now()))
+    return connection
+
+
+def leave_secret(cloud: Cloud, connection: str, when: str) -> None:
+    """Leave the secret of a token that was revoked."""
+    name = {"SecretId": f"passerelle/dev/{connection}/token0000001"}
+    cloud.client("secretsmanager").create_secret(Name=name["SecretId"], SecretString="0" * 64)
+    row = {"PK": "O#", "SK": f"{when}#{connection}#1", "kind": "secret", "target": "token0000001"}
+    item = {key: {"S": value} for key, value in row.items()}
+    cloud.client("dynamodb").put_item(TableName="passerelle-dev", Item=item)
+
+
+def due(cloud: Cloud, connection: str) -> list[str]:
+    """List the kinds of work that is due for a connection."""
+    clock = Clock()
+    table = Table(cloud.client("dynamodb"), "passerelle-dev", clock)
+    rows = table.namespace((Grant("O#", READ),), Deadline.after(25, clock))
+    found = rows.query(Range("O#", FIRST, timestamp(clock.now())))
+    return sorted(row["kind"] for row in found if f"#{connection}#" in row["SK"])
+
+
+def sweep(cloud: Cloud) -> None:
+    """Let the scheduled function run once, as EventBridge lets it."""
+    event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+    event |= {"version": "0", "id": "1", "account": "0", "time": "", "region": "", "resources": []}
+    cloud.client("lambda").invoke(
+        FunctionName="passerelle-dev-sweep", Payload=json.dumps(event).encode()
+    )
+
+
+def test_the_sweeper_finishes_what_crashes_have_left(cloud: Cloud, first: str):
+    """Deployed, it does what the tests of the directory say; else the rest proves nothing."""
+    connection = leave_work(cloud)
+    assert due(cloud, connection) == ["group delete", "members", "secret", "user delete"]
+
+    sweep(cloud)
+
+    assert due(cloud, connection) == []
+
+
+@pytest.mark.parametrize("action", actions("policy-sweep-dev.json"))
+def test_the_sweeper_misses_each_action_of_its_policy(cloud: Cloud, first: str, action: str):
+    """Least privilege: without any one of them something stays undone."""
+    with without(action, cloud, "passerelle-dev-sweep"):
+        connection = leave_work(cloud)
+        sweep(cloud)
+
+        assert due(cloud, connection)
+
+
+def test_what_the_emulator_does_not_enforce_stands_in_the_guide():
+    """Whoever reviews a policy finds the reason for each action that no test can miss."""
+    guide = PAGE.read_text(encoding="utf-8")
+
+    assert [action for action in NOT_ENFORCED if f"`{action}`" not in guide] == []
