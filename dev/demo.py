@@ -1,7 +1,7 @@
 """The demo organisation of `make run`, made and found again through the admin routes.
 
 What a caller needs to know of it stands in `demo.json` while the server runs. Knows the public
-routes (product.md 6 of the design); refuses to know tables and secrets.
+routes; refuses to know tables and secrets.
 """
 
 from __future__ import annotations

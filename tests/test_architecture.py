@@ -20,7 +20,7 @@ SHIPPED = [ROOT / "app.py", *sorted(LIBRARY.rglob("*.py"))]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 OWN = [*SHIPPED, *sorted((ROOT / "dev").rglob("*.py")), *TESTS]
 
-# architecture.md 1: app -> api -> auth | directory | organisations -> storage, and scim, which
+# app -> api -> auth | directory | organisations -> storage, and scim, which
 # imports none of them. Settings and observability are read by all but the pure core.
 MAY_IMPORT = {
     "scim": set(),
@@ -71,7 +71,7 @@ def name_of(path: Path) -> str:
 
 @pytest.mark.parametrize("path", [p for p in SHIPPED if p.parent != ROOT], ids=name_of)
 def test_imports_follow_the_arrow(path):
-    """Nothing inner names what is outside of it (architecture.md 1)."""
+    """Nothing inner names what is outside of it."""
     package = path.relative_to(LIBRARY).parts[0]
     common = set() if package == "scim" else COMMON
 

@@ -1,4 +1,4 @@
-"""The config routes over HTTP: names and shapes of product.md section 6."""
+"""The config routes over HTTP: their names and shapes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def spelled(path):
 @pytest.mark.parametrize(("method", "path"), CLOSED)
 @pytest.mark.parametrize("credential", ["", "letmein", OPERATOR_KEY[:-1] + "_"])
 def test_every_route_wants_the_operator_key(operator, method, path, credential):
-    """Looked at before the body, so a stranger learns nothing of it (advisory 3)."""
+    """Looked at before the body, so a stranger learns nothing of it."""
     answer = operator.bearing(credential)(method, spelled(path), b"{broken")
 
     assert answer.status == 401
@@ -83,7 +83,7 @@ def test_every_route_wants_the_operator_key(operator, method, path, credential):
 
 @pytest.mark.parametrize(("method", "path"), CLOSED)
 def test_a_connections_token_opens_no_admin_route(operator, token, method, path):
-    """A token of one kind never opens another kind's entrance (product.md 3)."""
+    """A token of one kind never opens another kind's entrance."""
     assert operator.bearing(token["token"])(method, spelled(path)).status == 401
 
 
@@ -353,7 +353,7 @@ def test_an_expired_token_is_401_and_listed_as_expired(operator, connection, tok
 
 
 def test_all_refusals_of_a_token_are_one(operator, connection, token):
-    """Wrong, garbled, revoked, of another connection: the same text (data-model.md B1)."""
+    """Wrong, garbled, revoked, of another connection: the same text."""
     garbled = token | {"token": token["token"][:-1]}
     elsewhere = f"{connection[:-1]}{'a' if connection[-1] != 'a' else 'b'}"
     answers = {
@@ -526,7 +526,7 @@ FAULTY_ORGANISATIONS = [
 
 @pytest.mark.parametrize(("changes", "fields"), FAULTY_ORGANISATIONS)
 def test_every_faulty_field_is_named(operator, changes, fields):
-    """400 as problem+json, with a message for each field (product.md 6)."""
+    """400 as problem+json, with a message for each field."""
     answer = operator("POST", ORGANISATIONS, organisation_body(**changes))
 
     assert [error["field"] for error in answer.body["errors"]] == fields
@@ -591,7 +591,7 @@ FAULTY_CHANGES = [
 
 @pytest.mark.parametrize(("of", "change", "field"), FAULTY_CHANGES)
 def test_only_what_may_change_can_be_changed(request, operator, of, change, field):
-    """Owner, id and state machine are ours (advisory 18)."""
+    """Owner, id and state machine are ours."""
     answer = operator("PATCH", request.getfixturevalue(of), change)
 
     assert answer.status == 400
@@ -609,7 +609,7 @@ def test_an_end_that_cannot_be_is_named(operator, connection, expires_at):
 
 
 def test_a_value_is_never_repeated(operator):
-    """It may be a secret that was pasted into the wrong field (advisory 7)."""
+    """It may be a secret that was pasted into the wrong field."""
     canary = "canary-4711"
     body = organisation_body(name=[canary], plan=canary, sso=canary, domains=[canary])
 
@@ -624,7 +624,7 @@ BROKEN = [b"", b"{", b"[]", b'{"name": "a", "name": "b"}', b"\xff", b'{"name": N
 
 @pytest.mark.parametrize("body", BROKEN, ids=range(len(BROKEN)))
 def test_what_is_no_json_object_is_400(operator, body):
-    """One reading, or none (data-model.md C2)."""
+    """One reading, or none."""
     answer = operator("POST", ORGANISATIONS, body)
 
     assert answer.status == 400

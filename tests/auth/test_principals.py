@@ -1,4 +1,4 @@
-"""Who calls: data-model.md B1 "Authentication is one BatchGetItem", product.md 3 and 4."""
+"""Who calls: authentication is one BatchGetItem, and one text answers for everything unknown."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ BEARERS = {
 
 @pytest.mark.parametrize(("values", "read"), BEARERS.items(), ids=map(repr, BEARERS))
 def test_one_authorization_of_the_exact_form_is_read(values, read):
-    """What two readers could read differently is read by neither (data-model.md C2)."""
+    """What two readers could read differently is read by neither."""
     assert bearer(values) == read
 
 
@@ -166,7 +166,7 @@ def test_a_revoked_token_is_unknown_at_the_next_request(services, tenant):
 
 
 def test_a_token_ends_at_its_moment(services, tenant, hands):
-    """One clock judges, without leeway (data-model.md C1, clock skew)."""
+    """One clock judges, without leeway."""
     hands.move(days=365, seconds=-1)
     authenticate(services, tenant.connection, tenant.token)
 
@@ -262,7 +262,7 @@ def test_a_wrong_token_is_not_told_why(services, tenant, shut, _reason):
 
 
 def test_a_plan_that_the_settings_no_longer_know_has_no_scim(services, tenant):
-    """Nothing missing opens a door (advisory 4); a long name stays within 200 characters."""
+    """Nothing missing opens a door; a long name stays within 200 characters."""
     named = "x" * 300
     tenant.admin.rows.commit([Update(tenant.admin.keys.row, {"plan": named})])
 
@@ -305,7 +305,7 @@ def test_an_unreadable_secret_is_503(fresh, tenant):
 
 
 def test_a_known_token_works_while_secrets_manager_is_down(services, tenant):
-    """Tokens in a container's memory go on (data-model.md C1)."""
+    """Tokens in a container's memory go on."""
     authenticate(services, tenant.connection, tenant.token)
     services.secrets._client = None
 
@@ -340,7 +340,7 @@ def test_no_other_key_opens_it(services, garble):
 
 
 def test_a_connections_token_does_not_open_it(services, tenant):
-    """A token of one kind never opens another kind's entrance (product.md 3)."""
+    """A token of one kind never opens another kind's entrance."""
     with pytest.raises(Unauthorized):
         open_admin(services, tenant.token)
 

@@ -1,4 +1,4 @@
-"""Secrets Manager read and written, with its faults: data-model.md B1 and C1 of the design."""
+"""Secrets Manager read and written, with its faults, by argument."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_standing_fault_is_said_at_once(secrets, between, deadline, error):
 
 @pytest.mark.parametrize("kept", [" ", "no digest", DIGEST.upper(), DIGEST + "\n"])
 def test_a_secret_that_holds_no_digest_is_unreadable(secrets, secretsmanager, deadline, kept):
-    """A damaged secret must neither match nor look like a wrong token (advisory 5)."""
+    """A damaged secret must neither match nor look like a wrong token."""
     secretsmanager.create_secret(Name="passerelle/test/conn/token", SecretString=kept)
 
     with pytest.raises(Unavailable):
@@ -215,7 +215,7 @@ SCIM_TOKEN = mint("scim", Random(13)).text  # noqa: S311 - nobody's token
 
 @pytest.mark.parametrize("kept", [None, " ", "secret", KEY[:-1], SCIM_TOKEN])
 def test_no_operator_key_is_503(secrets, secretsmanager, deadline, kept):
-    """A deployment that lacks its key is closed, not open and not "wrong key" (advisory 4)."""
+    """A deployment that lacks its key is closed, not open and not "wrong key"."""
     if kept is not None:
         secretsmanager.create_secret(Name=OPERATOR_KEY, SecretString=kept)
 

@@ -1,4 +1,4 @@
-"""The text of a credential: product.md section 4 of the design."""
+"""The text of a credential: its form, its checksum, what is kept of it."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def test_only_the_right_secret_matches():
 @pytest.mark.parametrize("kept", ["", " ", "None", digest("")[:-1], digest("").upper(), "é" * 64])
 @pytest.mark.parametrize("secret", ["", " ", "None"])
 def test_a_digest_that_is_none_matches_nothing(kept, secret):
-    """An unset secret must not open to an unset token (advisory 5)."""
+    """An unset secret must not open to an unset token."""
     assert not matches(secret, kept)
 
 
 def test_secrets_are_compared_in_constant_time():
-    """`==` leaks how much of a guess is right (advisory 23)."""
+    """`==` leaks how much of a guess is right."""
     assert "hmac.compare_digest(" in inspect.getsource(matches)
 
 

@@ -19,7 +19,7 @@ ROUTE = """
 
 @app.route("/new")
 def new():
-    return {"new": True}
+    return '"answered"'
 """
 
 

@@ -35,6 +35,15 @@ DIALOGUES = load(ENTRA)
 ROUTES = routes_of(routed)
 STAGE = "alone"
 OPERATOR_KEY = mint("op", Random(9)).text  # noqa: S311 - the key of an account in an emulator
+SETTINGS = {
+    "STAGE": STAGE,
+    "TABLE_NAME": f"passerelle-{STAGE}",
+    "POWERTOOLS_SERVICE_NAME": "passerelle",
+    "POWERTOOLS_METRICS_NAMESPACE": "Passerelle",
+    "POWERTOOLS_LOG_LEVEL": "ERROR",
+    # The corpus is played faster than an identity provider ever asks.
+    "PLANS": json.dumps({"enterprise": {"scim": True, "rate": None}}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +173,7 @@ def alone(cloud: Cloud, unpacked: Path) -> Iterator[Alone]:
     """Run it with a table and a key of its own, and no PUBLIC_URL."""
     clients = cloud.client("dynamodb"), cloud.client("secretsmanager")
     resources.make(STAGE, *clients, lambda: OPERATOR_KEY)
-    own = {"STAGE": STAGE, "TABLE_NAME": f"passerelle-{STAGE}", "POWERTOOLS_LOG_LEVEL": "ERROR"}
-    metrics = {"POWERTOOLS_SERVICE_NAME": "p", "POWERTOOLS_METRICS_NAMESPACE": "P"}
-    with running(unpacked, {**cloud.environment(), **own, **metrics}) as alone:
+    with running(unpacked, {**cloud.environment(), **SETTINGS}) as alone:
         yield alone
 
 

@@ -68,7 +68,7 @@ def event_of(gateway: Gateway, method: str, path: str, **sent) -> dict[str, Any]
 
 
 def test_an_event_says_where_and_what_was_called(gateway):
-    """The app derives its own URL and its log lines from these fields (data-model.md B4)."""
+    """The app derives its own URL and its log lines from these fields."""
     event = event_of(gateway, "GET", "/things/7", source_ip="10.0.0.9")
 
     context = event["requestContext"]
@@ -127,7 +127,7 @@ NOWHERE = [
 
 @pytest.mark.parametrize(("method", "path"), NOWHERE)
 def test_what_nobody_registered_is_a_scim_404_of_the_gateway(gateway, method, path):
-    """Gateway response MISSING_AUTHENTICATION_TOKEN with status 404 (architecture.md 2)."""
+    """Gateway response MISSING_AUTHENTICATION_TOKEN with status 404."""
     answered = gateway.answer(Sent(method, path))
 
     assert answered.status == 404
@@ -227,7 +227,7 @@ def test_each_request_is_reported_without_its_query():
 
 
 def test_repeated_headers_arrive_one_by_one(connection):
-    """Two Authorization headers must be told from one with a comma (data-model.md C2)."""
+    """Two Authorization headers must be told from one with a comma."""
     connection.putrequest("GET", "/things")
     connection.putheader("X-Twice", "1")
     connection.putheader("X-Twice", "2, 3")
@@ -239,7 +239,7 @@ def test_repeated_headers_arrive_one_by_one(connection):
 
 
 def test_a_chunked_body_arrives_whole_and_the_connection_lives_on(connection):
-    """`chalice local` takes the chunks for the next request (platform.md 4)."""
+    """`chalice local` takes the chunks for the next request."""
     connection.request("POST", "/things", body=iter([b'{"a"', b":1}"]), encode_chunked=True)
     first = json.loads(connection.getresponse().read())
     socket = connection.sock
@@ -285,7 +285,7 @@ def test_the_target_is_taken_as_sent(connection, target):
 
 
 def test_requests_under_way_do_not_see_each_other():
-    """Chalice keeps the request on the app, so one caller got another's data (platform.md 4)."""
+    """Chalice keeps the request on the app, so one caller got another's data."""
     app = Chalice("threads", configure_logs=False)
     together = threading.Barrier(2, timeout=10)
 

@@ -1,4 +1,4 @@
-"""Connections in the table: product.md sections 1 (M5 to M9) and 6, data-model.md B1."""
+"""Connections in the table: what a plan allows, what they refer to, what their settings say."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("given", "expected"), ANSWERS)
 def test_patch_of_a_team_answers_as_set_or_as_the_provider_expects(admin, given, expected):
-    """Entra documents 204; the others may have the whole team (data-model.md B4)."""
+    """Entra documents 204; the others may have the whole team."""
     assert create(admin, **given).group_patch_answer == expected
 
 
@@ -102,7 +102,7 @@ FAULTS = [
 
 @pytest.mark.parametrize(("given", "message"), FAULTS)
 def test_workspace_and_role_must_be_there_and_fit(admin, given, message):
-    """At the creation and in a change alike (advisory 10): new users get that role."""
+    """At the creation and in a change alike: new users get that role."""
     with pytest.raises(InvalidFields, match=message):
         create(admin, **given)
 
@@ -162,7 +162,7 @@ def test_two_creations_at_once_do_not_pass_the_limit(services, admin):
 
 
 def test_a_creation_raises_the_organisations_version(admin):
-    """Whoever deletes a role meanwhile has to look again (data-model.md B1)."""
+    """Whoever deletes a role meanwhile has to look again."""
     create(admin)
 
     assert organisations.read_row(admin).version == 2

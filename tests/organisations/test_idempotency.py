@@ -1,4 +1,4 @@
-"""Idempotency-Key under races and faults: data-model.md B1, last paragraph."""
+"""Idempotency-Key under races and faults."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_what_is_created_is_read_back(services):
 
 
 def test_a_role_may_be_a_default_role_unless_it_is_protected_or_says_no(services):
-    """Provisioning hands out default roles, so a protected one never is (advisory 11)."""
+    """Provisioning hands out default roles, so a protected one never is."""
     roles = {role.id: role.may_be_default for role in create(services).roles}
 
     assert roles == {"reader": True, "editor": True, "auditor": False, "admin": False}

@@ -152,7 +152,7 @@ def test_the_schemas_agree_with_another_reading_of_the_rfc():
 
 
 def test_users_come_first_and_endpoints_are_relative():
-    """Some clients read the first resource type only (idp-clients, section 7)."""
+    """Some clients read the first resource type only."""
     assert [(name, kind.endpoint) for name, kind in RESOURCE_TYPES.items()] == [
         ("Users", "/Users"),
         ("Groups", "/Groups"),

@@ -46,7 +46,7 @@ def test_a_body_is_read_as_json():
     assert parse_json(b"\xef\xbb\xbf" + body, LIMIT) == read
 
 
-# The rows of data-model C2 that concern JSON, with what the text of the refusal says.
+# Hostile JSON, with what the text of the refusal says.
 HOSTILE = [
     (b"", InvalidSyntax, "no JSON"),
     (b"{", InvalidSyntax, "line 1 column 2"),
@@ -166,7 +166,7 @@ TOLERATED = [
 
 @pytest.mark.parametrize("body", TOLERATED)
 def test_an_envelope_is_read_leniently(body):
-    """Microsoft sends `name` in operations and `id` at the top (data-model B4)."""
+    """Microsoft sends `name` in operations and `id` at the top."""
     assert parse_patch(body) == (RawOperation("add", "title", "Boss", has_value=True),)
 
 
@@ -199,7 +199,7 @@ def test_an_envelope_that_is_none_is_refused_with_the_place(body, text):
 
 
 def test_too_many_operations_are_refused_before_they_are_read():
-    """60,000 operations fit a body; each would be read and applied (data-model C2)."""
+    """60,000 operations fit a body; each would be read and applied."""
     with pytest.raises(PayloadTooLarge, match="2,001 operations, at most 2,000"):
         parse_patch({"Operations": [{}] * 2_001})
 

@@ -152,7 +152,7 @@ def test_an_extension_without_values_is_not_named():
     ],
 )
 def test_display_of_members_is_sent_on_request(attributes, member):
-    """Each would cost a read (data-model B4); only its own name asks for it."""
+    """Each would cost a read; only its own name asks for it."""
     assert shown(attributes, None, SALES, GROUP)["members"] == [member]
 
 

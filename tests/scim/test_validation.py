@@ -158,7 +158,7 @@ ANYWHERE = ["a\0b", "\0", "a\ud800b", "\udfff"]
 @pytest.mark.parametrize("text", ANYWHERE)
 @pytest.mark.parametrize("name", ["userName", "title", "profileUrl"])
 def test_what_no_store_can_keep_is_refused_everywhere(name, text):
-    """U+0000 and half a surrogate pair (data-model C2)."""
+    """U+0000 and half a surrogate pair."""
     assert refusal(a_user(**{name: text})).startswith(f"{name}: holds")
 
 
@@ -172,7 +172,7 @@ HIDDEN = [
 
 @pytest.mark.parametrize("name", HIDDEN, ids=ascii)
 def test_a_name_that_looks_like_another_is_refused(name):
-    """Two users whom an administrator cannot tell apart are a way in (data-model B4)."""
+    """Two users whom an administrator cannot tell apart are a way in."""
     assert refusal({"userName": name}).startswith("userName: ")
     assert refusal({"displayName": name}, GROUP).startswith("displayName: ")
 
@@ -198,7 +198,7 @@ VISIBLE = [
 
 @pytest.mark.parametrize("name", VISIBLE)
 def test_a_name_is_kept_as_it_was_sent(name):
-    """Stored and returned exactly as sent: no folding, no normalisation (data-model B4)."""
+    """Stored and returned exactly as sent: no folding, no normalisation."""
     assert check({"userName": name}, USER)["userName"] == name
 
 
@@ -212,7 +212,7 @@ def test_a_name_is_kept_as_it_was_sent(name):
     ],
 )
 def test_more_than_a_user_may_hold_is_refused(document, limit):
-    """A user is one item and one transaction (data-model, behind table B2)."""
+    """A user is one item and one transaction."""
     assert limit in refusal(document)
 
 
