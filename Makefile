@@ -4,7 +4,7 @@
 # later ones find them made and need no network.
 
 STAGE ?= dev
-export PORT LOCAL_DIR FRESH PUBLIC_URL CONFIRM DATA
+export PORT LOCAL_DIR FRESH PUBLIC_URL ENGINE CONFIRM DATA
 
 # The first interpreter that is new enough; PYTHON=... chooses another.
 FOUND := $(shell for each in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -14,14 +14,14 @@ FOUND := $(shell for each in $(PYTHON) python3 python3.14 python3.13 python3.12 
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: access deploy destroy deploy-test costs performance emulator
+.PHONY: storm kills scale access deploy destroy deploy-test costs performance emulator
 .PHONY: help run idp budget corpus suites test check format package clean python environment engine
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort \
 		| awk -F '\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-run: environment engine ## serve it on 127.0.0.1 with a demo (PORT=8000 LOCAL_DIR=.local FRESH=1)
+run: environment engine ## serve it on 127.0.0.1 with a demo (PORT=8000 LOCAL_DIR=.local FRESH=1 ENGINE=dynamodb-local)
 	@exec $(VENV) -m dev.serve
 
 idp: environment ## play an identity provider's cycle on the running demo (LOCAL_DIR=.local)
@@ -38,6 +38,15 @@ crowd: environment ## sixteen clients at once on the running demo (LOCAL_DIR=.lo
 
 budget: environment ## measure what each operation costs in DynamoDB (ARGS=--write: into docs/storage.md)
 	@exec $(VENV) -m dev.budget $(ARGS)
+
+storm: environment ## many callers at once on DynamoDB Local (ARGS='--threads 64 --operations 10000 --seed 1')
+	@exec $(VENV) -m dev.storm $(ARGS)
+
+kills: environment ## kill -9 in the middle of large operations on DynamoDB Local (ARGS='--count 20 --seed 1')
+	@exec $(VENV) -m dev.kills $(ARGS)
+
+scale: environment ## costs with 20,000 users in one team on DynamoDB Local (ARGS='--users 20000')
+	@exec $(VENV) -m dev.scale $(ARGS)
 
 test: environment engine ## run all tests
 	@$(VENV) -m pytest $(ARGS)

@@ -9,6 +9,9 @@ from chalice.app import Chalice, ConvertToMiddleware
 from chalicelib.api import (
     admin,
     belongings,
+    changes,
+    log,
+    openapi,
     people,
     schemas,
     scim,
@@ -49,10 +52,13 @@ def build(services: Services) -> Chalice:
     application.register_blueprint(admin.routes(services))
     application.register_blueprint(belongings.routes(services))
     application.register_blueprint(schemas.routes(services))
+    application.register_blueprint(changes.routes(services))
+    application.register_blueprint(log.routes(services))
     application.register_blueprint(people.routes(services))
     application.register_blueprint(sign_in.routes(services))
     application.register_blueprint(sessions.routes(services))
     application.register_blueprint(self_test.routes(services))
+    application.register_blueprint(openapi.routes(services))
     sweeper.schedule(application, services)
     return application
 

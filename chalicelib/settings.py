@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Json, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Json, StringConstraints
 
 
 class Rate(BaseModel):
@@ -43,6 +43,11 @@ class Settings(BaseModel):
     table_name: str = Field(alias="TABLE_NAME", min_length=3)
     stage: str = Field(alias="STAGE", pattern=r"^[A-Za-z0-9_-]+$")
     public_url: Url = Field(default="", alias="PUBLIC_URL")
+    feed_unbroken_since: AwareDatetime | None = Field(
+        default=None,
+        alias="FEED_UNBROKEN_SINCE",
+        description="when the table was restored to an older point: cursors before it are refused",
+    )
     plans: Json[dict[str, Plan]] | Mapping[str, Plan] = Field(default=PLANS, alias="PLANS")
 
     @classmethod

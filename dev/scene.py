@@ -46,8 +46,6 @@ def memory() -> Iterator[Table]:
         resources.make_table(client, defined)
         quick = cast("DynamoDBClient", QuickTransactions(client))
         yield Table(quick, defined["TableName"], clock())
-            cast("DynamoDBClient", QuickTransactions(client)), defined["TableName"], clock()
-        )
 
 
 def tenant(table: Table) -> Tenant:

@@ -62,7 +62,7 @@ def read(name: str) -> Stage:
             f"There is no stage {name!r} in .chalice/config.json; it has {known}. A new one is "
             "a copy of another with its policy files, and its own name wherever that is named."
         )
-    wrong = list(_faults(name, {**config, **own}, _environment(config, own)))
+    wrong = list(faults(name, {**config, **own}, _environment(config, own)))
     if wrong:
         raise WrongSettings("\n  ".join([f"Stage {name} of .chalice/config.json:", *wrong]))
     return Stage(
@@ -73,23 +73,22 @@ def read(name: str) -> Stage:
     )
 
 
-def _environment(config: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str, str]:
-    return {**config["environment_variables"], **own.get("environment_variables", {})}
-
-
-def _faults(
-    name: str, settings: Mapping[str, Any], environment: Mapping[str, str]
-) -> Iterator[str]:
+def faults(name: str, settings: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
+    """Say what is wrong with a stage: its settings, its functions' environment variables."""
     yield from _wrong_names(name, environment)
     yield from _wrong_policies(settings)
     domain = settings.get("api_gateway_custom_domain", {}).get("domain_name", "")
     url = environment.get("PUBLIC_URL", "")
     if domain and url.partition("://")[2].partition("/")[0] != domain:
         yield f"PUBLIC_URL is {url!r}, but the API's domain is {domain!r}."
-    if settings.get("lambda_timeout", MOST_SECONDS + 1) > MOST_SECONDS:
+    if (settings.get("lambda_timeout") or MOST_SECONDS + 1) > MOST_SECONDS:
         yield f"lambda_timeout must be {MOST_SECONDS} at most: API Gateway waits for 29 s."
     if sys.version_info.minor not in RUNTIMES:
         yield f"Lambda has no runtime for Python {sys.version_info.major}.{sys.version_info.minor}."
+
+
+def _environment(config: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str, str]:
+    return {**config["environment_variables"], **own.get("environment_variables", {})}
 
 
 def _wrong_names(name: str, environment: Mapping[str, str]) -> Iterator[str]:

@@ -38,6 +38,8 @@ from chalicelib.organisations import (
     purges,
     tokens,
 )
+from chalicelib.organisations import health as connection_health
+from chalicelib.organisations.administration import Administration
 from chalicelib.organisations.errors import Conflict
 from chalicelib.organisations.organisations import Whole
 from chalicelib.organisations.requests import (
@@ -172,8 +174,24 @@ def list_connections(call: Call) -> Response:
 
 
 def get_connection(call: Call) -> Response:
-    """GET /admin/organisations/{org}/connections/{connection}."""
-    return _connection(call, connections.get(call.administration(), call.connection))
+    """GET /admin/organisations/{org}/connections/{connection}, with its health."""
+    admin = call.administration()
+    found = connections.get(admin, call.connection)
+    return _connection(call, found, health=_health(call, admin))
+
+
+def _health(call: Call, admin: Administration) -> Document:
+    waiting = call.services.tallies.waiting(call.connection)
+    fares = connection_health.read(admin, call.connection, waiting)
+    return {
+        "last_call": fares.last_call,
+        "calls_24h": fares.calls,
+        "errors_24h": fares.errors,
+        **asdict(connection_health.size(admin, call.connection)),
+        "refusals": [
+            asdict(each) | {"fix": connection_health.FIXES[each.reason]} for each in fares.refusals
+        ],
+    }
 
 
 def change_connection(call: Call) -> Response:
@@ -208,10 +226,14 @@ def _wants_preview(call: Call) -> bool:
 
 
 def _connection(
-    call: Call, connection: Connection, status: int = 200, headers: Headers = NO_HEADERS
+    call: Call,
+    connection: Connection,
+    status: int = 200,
+    headers: Headers = NO_HEADERS,
+    **more: Any,
 ) -> Response:
     etag = {"ETag": connections.version(connection)}
-    return calls.json(status, _described(call, connection), {**etag, **headers})
+    return calls.json(status, _described(call, connection) | more, {**etag, **headers})
 
 
 def _described(call: Call, connection: Connection) -> Document:
@@ -246,9 +268,12 @@ def create_token(call: Call) -> Response:
 
 
 def list_tokens(call: Call) -> Response:
-    """GET .../connections/{connection}/tokens."""
-    found = tokens.listed(call.administration(), call.connection)
-    return calls.items([_token(call, row) for row in found])
+    """GET .../connections/{connection}/tokens, with the last use of each in 30 days."""
+    admin = call.administration()
+    found = tokens.listed(admin, call.connection)
+    waiting = call.services.tallies.waiting(call.connection)
+    uses = connection_health.read(admin, call.connection, waiting).last_uses
+    return calls.items([_token(call, row, uses.get(row.id)) for row in found])
 
 
 def revoke_token(call: Call) -> Response:
@@ -271,7 +296,7 @@ def rotate_token(call: Call) -> Response:
     return calls.json(201, _token(call, made.row) | {"token": made.text}, NEVER_KEPT)
 
 
-def _token(call: Call, row: TokenRow) -> Document:
+def _token(call: Call, row: TokenRow, last_used: str | None = None) -> Document:
     ended = row.state == "live" and not row.live(call.services.table.clock.now())
     return {
         "id": row.id,
@@ -281,6 +306,7 @@ def _token(call: Call, row: TokenRow) -> Document:
         "created": row.created,
         "created_by": row.created_by,
         "expires_at": row.expires,
+        "last_used_at": last_used,
     }
 
 

@@ -54,13 +54,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer; `document` None is an answer without a body."""
+    """One answer: with a JSON document, with text that is none, or without a body."""
 
     status: int
     document: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = SCIM
+    text: str | None = None
 
+
+# What a path of ours may begin with, behind the stage or a base path.
+ROOTS = ("/scim/v2/", "/admin/", "/openapi.json")
 
 Answer = Callable[[Request], Response]
 ErrorBody = Callable[[ScimError, str], Response]
@@ -91,7 +95,7 @@ def derived_url(context: Mapping[str, Any]) -> str:
     segment.
     """
     path = str(context.get("path", ""))
-    starts = [at for root in ("/scim/v2/", "/admin/") if (at := path.find(root)) >= 0]
+    starts = [at for root in ROOTS if (at := path.find(root)) >= 0]
     return f"https://{context.get('domainName', '')}{path[: min(starts, default=0)]}"
 
 
@@ -103,10 +107,12 @@ def _body(event: Mapping[str, Any]) -> bytes:
 def write(response: Response) -> ChaliceResponse:
     """Write an answer for Chalice."""
     headers: dict[str, str | list[str]] = dict(response.headers)
-    if response.document is None:
+    body = response.text
+    if response.document is not None:
+        body = json.dumps(response.document, ensure_ascii=False, separators=(",", ":"))
+    if body is None:
         return ChaliceResponse("", headers=headers, status_code=response.status)
     headers["Content-Type"] = response.media_type
-    body = json.dumps(response.document, ensure_ascii=False, separators=(",", ":"))
     return ChaliceResponse(body, headers=headers, status_code=response.status)
 
 

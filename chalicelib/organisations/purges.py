@@ -139,7 +139,7 @@ def _drop_tokens(admin: Administration, secrets: Secrets, connection_id: str) ->
     """Remove the secret of each token, then its row and the declaration that the secret goes."""
     for item in _owned(admin, connection_id):
         keys = [key_of(item)]
-        if "#T#" in item["SK"]:
+        if item["SK"].split("#")[2] == "T":
             token = token_from(item)
             secrets.delete(connection_id, token.id, admin.rows.deadline)
             keys.append(admin.keys.operation(token.secret_ends, connection_id, token.id))
@@ -188,8 +188,11 @@ def _purge_run(admin: Administration, operation: Key) -> Mapping[str, int]:
     return clearing.left(View(admin.rows, ScimKeys(run)))
 
 
-def _clear_run(admin: Administration, run: str) -> None:
-    clearing.clear(View(admin.rows, ScimKeys(run)), admin.now() - AHEAD)
+def _clear_run(admin: Administration, shadow: str) -> None:
+    """Clear a run's rows, and its token's; that the secret goes is declared beside."""
+    connection, _, run = shadow.partition(RUN)
+    clearing.clear(View(admin.rows, ScimKeys(shadow)), admin.now() - AHEAD)
+    admin.rows.batch_delete([admin.keys.run(connection, run)])
     admin.rows.batch_delete([admin.keys.run(*run.split(RUN))])
 
 

@@ -70,13 +70,13 @@ def put(admin: Administration, connection_id: str, urn: str, document: Mapping[s
     Raises:
         NotFound: the organisation has no such connection.
         InvalidFields: it is no schema, or its `id` is not the URN of the path.
-        Conflict: the connection has ten others.
+        Conflict: the connection has ten others, or has ended.
     """
     schema = _read(document, urn)
     row = {"doc": json.dumps(catalog.dump(schema), separators=(",", ":")), "shape": SHAPE}
     for _ in admin.rows.deadline.attempts():
         # In this order: a schema set after the first read fails the condition on the version.
-        version = connections.get(admin, connection_id).schemas_version
+        version = connections.standing(admin, connection_id).schemas_version
         others = [each for each in listed(admin, connection_id) if not _same(each.id, urn)]
         if len(others) >= MOST_SCHEMAS:
             raise Conflict(TOO_MANY)
@@ -91,9 +91,10 @@ def delete(admin: Administration, connection_id: str, urn: str) -> None:
 
     Raises:
         NotFound: there is none of that URN.
+        Conflict: the connection has ended.
     """
     for _ in admin.rows.deadline.attempts():
-        version = connections.get(admin, connection_id).schemas_version
+        version = connections.standing(admin, connection_id).schemas_version
         get(admin, connection_id, urn)
         gone = Delete(admin.keys.schema(connection_id, urn), EXISTS)
         if _written(admin, connection_id, version, gone, urn):

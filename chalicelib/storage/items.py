@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from chalicelib.storage.clock import timestamp
@@ -172,7 +172,7 @@ class Delta:
 class ChangeKeys(Protocol):
     """Who has a feed: a connection, and the organisation itself."""
 
-    def change(self, change_ulid: str, at: datetime) -> Key:
+    def change(self, change_ulid: str, at: date) -> Key:
         """Key of a change row."""
 
 

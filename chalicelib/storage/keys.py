@@ -30,7 +30,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Literal, NamedTuple
 
 # Sorts behind every character that a sort key holds (digits, letters, '#'), so that
@@ -88,6 +88,18 @@ def ulid(at: datetime, entropy: int) -> str:
     """Make a ULID: 48 bits of milliseconds, then 80 bits of `entropy`; sorts by time."""
     value = (int(at.timestamp() * 1000) << 80) | (entropy & ((1 << 80) - 1))
     return "".join(CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def ulid_moment(text: str) -> datetime:
+    """Tell when a ULID was made, to the millisecond.
+
+    Raises:
+        ValueError: it is none, or lies behind the year 9999.
+    """
+    value = 0
+    for character in text:
+        value = value * 32 + CROCKFORD.index(character)
+    return datetime.fromtimestamp((value >> 80) / 1000, UTC)
 
 
 def is_id(text: str) -> bool:
@@ -181,11 +193,11 @@ class ScimKeys:
         """Range of all counters of a kind."""
         return Range(f"{self.prefix}#CNT", f"{kind}#", f"{kind}#{LAST}")
 
-    def change(self, change_ulid: str, at: datetime) -> Key:
+    def change(self, change_ulid: str, at: date) -> Key:
         """Key of a change row; its partition is the day."""
         return Key(f"{self.prefix}#F#{at:%Y-%m-%d}", change_ulid)
 
-    def log_row(self, log_ulid: str, at: datetime) -> Key:
+    def log_row(self, log_ulid: str, at: date) -> Key:
         """Key of a call's row in the provisioning log; its partition is the day."""
         return Key(f"{self.prefix}#L#{at:%Y-%m-%d}", log_ulid)
 
@@ -303,7 +315,7 @@ class OrganisationKeys:
         """Range of a connection's tokens."""
         return Range(self.partition, f"N#{connection}#T#", f"N#{connection}#T#{LAST}")
 
-    def change(self, change_ulid: str, at: datetime) -> Key:
+    def change(self, change_ulid: str, at: date) -> Key:
         """Key of a change row of the organisation itself; its partition is the day."""
         return Key(f"{self.partition}#F#{at:%Y-%m-%d}", change_ulid)
 

@@ -176,12 +176,25 @@ def due(cloud: Cloud, connection: str) -> list[str]:
     return sorted(row["kind"] for row in found if f"#{connection}#" in row["SK"])
 
 
-def sweep(cloud: Cloud) -> None:
-    """Let the scheduled function run once, as EventBridge lets it."""
-    event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
-    event |= {"version": "0", "id": "1", "account": "0", "time": "", "region": "", "resources": []}
+SCHEDULED = {
+    "version": "0",
+    "id": "1",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "000000000000",
+    "time": "2027-01-31T12:00:00Z",
+    "region": "eu-west-1",
+    "resources": [],
+    "detail": {},
+}
+
+
+def sweep(cloud: Cloud, kind: str = "RequestResponse") -> None:
+    """Let the scheduled function run once; EventBridge's `kind` is `Event`."""
     cloud.client("lambda").invoke(
-        FunctionName="passerelle-dev-sweep", Payload=json.dumps(event).encode()
+        FunctionName="passerelle-dev-sweep",
+        InvocationType=kind,
+        Payload=json.dumps(SCHEDULED).encode(),
     )
 
 
@@ -203,6 +216,18 @@ def test_the_sweeper_misses_each_action_of_its_policy(cloud: Cloud, first: str, 
         sweep(cloud)
 
         assert due(cloud, connection)
+
+
+def test_a_sweep_that_fails_is_put_aside(cloud: Cloud, first: str):
+    """Lambda tries it three times; then it waits in the queue until somebody has looked."""
+    queue = cloud.client("sqs")
+    url = queue.get_queue_url(QueueName="passerelle-dev-dead-letters")["QueueUrl"]
+
+    with without("dynamodb:Query", cloud, "passerelle-dev-sweep"):
+        sweep(cloud, "Event")
+        found = queue.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+
+    assert json.loads(found[0]["Body"])["source"] == "aws.events"
 
 
 def test_what_the_emulator_does_not_enforce_stands_in_the_guide():

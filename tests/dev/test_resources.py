@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import boto3
 import pytest
 from moto import mock_aws
@@ -103,40 +105,82 @@ def test_stages_use_the_names_that_are_made(stage):
     assert made["OperatorKeySecret"]["Name"] == f"passerelle/{config['STAGE']}/operator-key"
 
 
-@pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_a_policy_names_its_own_stage_only(stage):
+POLICIES = [f"policy-{name}-{stage}.json" for name in ("api", "sweep") for stage in ("dev", "prod")]
+
+
+def statements(policy: str) -> list[dict[str, Any]]:
+    """Read what a policy allows."""
+    return list(resources.read_json(policy)["Statement"])
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_policy_names_its_own_stage_only(policy):
     """A function of one stage can neither read the data nor the keys of another."""
-    statements = resources.read_json(f"policy-{stage}.json")["Statement"]
+    stage = policy.removesuffix(".json").rpartition("-")[2]
 
-    for statement in statements:
-        assert (
-            f"passerelle{'/' if 'secret' in statement['Resource'] else '-'}{stage}"
-            in (statement["Resource"])
-        )
+    for statement in statements(policy):
+        between = "/" if ":secret:" in statement["Resource"] else "-"
+        assert f"passerelle{between}{stage}" in statement["Resource"]
 
 
-def test_stages_differ_in_names_only():
+@pytest.mark.parametrize("name", ["api", "sweep"])
+def test_stages_differ_in_names_only(name):
     """A permission that dev has and prod lacks is found out on the day of the release."""
-    dev = resources.CHALICE.joinpath("policy-dev.json").read_text(encoding="utf-8")
-    prod = resources.CHALICE.joinpath("policy-prod.json").read_text(encoding="utf-8")
+    dev, prod = (
+        resources.CHALICE.joinpath(f"policy-{name}-{stage}.json").read_text(encoding="utf-8")
+        for stage in ("dev", "prod")
+    )
 
     assert dev.replace("passerelle-dev", "passerelle-prod").replace("e/dev/", "e/prod/") == prod
 
 
-def test_no_policy_grants_everything():
+@pytest.mark.parametrize("policy", POLICIES)
+def test_no_policy_grants_everything(policy):
     """Least privilege: every action and every resource is named."""
-    for stage in ("dev", "prod"):
-        for statement in resources.read_json(f"policy-{stage}.json")["Statement"]:
-            assert "*" not in "".join(statement["Action"])
-            assert statement["Resource"] != "*"
+    for statement in statements(policy):
+        assert "*" not in "".join(statement["Action"])
+        assert statement["Resource"] != "*"
 
 
-def test_the_function_cannot_drop_the_operator_key():
+@pytest.mark.parametrize("policy", POLICIES)
+def test_no_function_can_drop_the_operator_key(policy):
     """Secrets of tokens come and go at run time; the operator key is nobody's to delete."""
-    statements = resources.read_json("policy-prod.json")["Statement"]
-
-    deleting = [one for one in statements if "secretsmanager:DeleteSecret" in one["Action"]]
-
-    assert [one["Resource"] for one in deleting] == [
-        "arn:aws:secretsmanager:*:*:secret:passerelle/prod/*/*"
+    stage = policy.removesuffix(".json").rpartition("-")[2]
+    deleting = [
+        each for each in statements(policy) if "secretsmanager:DeleteSecret" in each["Action"]
     ]
+
+    assert [each["Resource"] for each in deleting] == [
+        f"arn:aws:secretsmanager:*:*:secret:passerelle/{stage}/*/*"
+    ]
+
+
+@pytest.fixture
+def sqs(dynamodb):
+    """Reach the queues of the same account."""
+    return boto3.client("sqs", region_name="eu-west-1")
+
+
+def test_the_queue_is_made_as_it_is_defined_and_made_once(sqs):
+    """What failed waits for two weeks; deploying again does not empty it."""
+    defined = resources.define({"Stage": "test", "OperatorKey": KEY})["DeadLetters"]
+    resources.make_queue(sqs, defined)
+
+    resources.make_queue(sqs, defined)
+
+    (url,) = sqs.list_queues()["QueueUrls"]
+    settings = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert url.endswith("/passerelle-test-dead-letters")
+    assert settings["MessageRetentionPeriod"] == str(14 * 24 * 60 * 60)
+
+
+def test_a_log_group_that_a_function_made_gets_its_end(dynamodb):
+    """Lambda makes one that keeps everything for ever where it finds none."""
+    logs = boto3.client("logs", region_name="eu-west-1")
+    defined = resources.define({"Stage": "test", "OperatorKey": KEY})["ApiLog"]
+    logs.create_log_group(logGroupName=defined["LogGroupName"])
+
+    resources.make_log_group(logs, defined)
+
+    (group,) = logs.describe_log_groups()["logGroups"]
+    assert (group["logGroupName"], group["retentionInDays"]) == ("/aws/lambda/passerelle-test", 30)

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.storage.table import Table
 from dev import reference
 from tests.builders import Hands
+from tests.local.stages import SEEDS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,5 +27,5 @@ def reach(local: str) -> DynamoDBClient:
 @pytest.fixture
 def table(reach: DynamoDBClient, hands: Hands) -> Iterator[Table]:
     """Keep a table for one test, with a clock that moves only while somebody waits."""
-    with reference.table(reach, hands.clock()) as made:
+    with reference.table(reach, hands.clock(next(SEEDS))) as made:
         yield made

@@ -277,8 +277,9 @@ def test_a_linked_account_is_told_in_the_feed(services, admin, uid):
     assert [row["id"] for row in notes(services, "account")] == [uid, uid]
 
 
-def test_the_audit_says_who_changed_whose_roles(admin, uid):
+def test_the_audit_says_who_changed_whose_roles(admin, uid, hands):
     """With the values before and after, the granted role among them."""
+    hands.move(seconds=1)
     roles.assign(admin, uid, Assignment("editor", "lab"))
 
     entry = audit.listed(admin, None, 1).items[0]

@@ -1,0 +1,63 @@
+"""An archive gets byte code that Python takes without looking at the module's date."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from dev import bytecode
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """Write an archive with two modules and a file that is none."""
+    path = tmp_path / "deployment.zip"
+    with ZipFile(path, "w") as file:
+        file.writestr("app.py", "ANSWER = 42\n")
+        file.writestr("package/__init__.py", "")
+        file.writestr("package/data.json", "{}")
+    return path
+
+
+def test_every_module_gets_its_byte_code(archive: Path):
+    """One that is left out is compiled at each cold start."""
+    assert bytecode.missing(archive) == ["app.py", "package/__init__.py"]
+
+    bytecode.add(archive)
+
+    assert bytecode.missing(archive) == []
+    assert "package/data.json" in ZipFile(archive).namelist()
+
+
+def test_python_does_not_check_the_source(archive: Path):
+    """Dates change when an archive is unpacked: PEP 552's unchecked hash has no date."""
+    bytecode.add(archive)
+
+    (name,) = [each for each in ZipFile(archive).namelist() if each.startswith("__pycache__/app")]
+    code = ZipFile(archive).read(name)
+    assert code[:4] == importlib.util.MAGIC_NUMBER
+    assert int.from_bytes(code[4:8], "little") == 0b01
+
+
+def test_adding_twice_changes_nothing(archive: Path):
+    """`make deploy` meets the archive of the time before."""
+    bytecode.add(archive)
+    names = ZipFile(archive).namelist()
+
+    bytecode.add(archive)
+
+    assert ZipFile(archive).namelist() == names
+
+
+def test_a_module_that_is_no_python_is_refused_and_the_archive_left(archive: Path):
+    """It would fail in Lambda, at the first request."""
+    with ZipFile(archive, "a") as file:
+        file.writestr("wrong.py", "def\n")
+
+    with pytest.raises(bytecode.CannotCompile):
+        bytecode.add(archive)
+
+    assert bytecode.missing(archive)
