@@ -45,7 +45,8 @@ def client(url: str, *, connections: int = 10) -> DynamoDBClient:
         max_pool_connections=connections,
     )
     session = boto3.Session("local", "local", region_name="eu-west-1")
-    return session.client("dynamodb", endpoint_url=url, config=once)
+    made: DynamoDBClient = session.client("dynamodb", endpoint_url=url, config=once)
+    return made
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Protocol
 
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 
 from chalicelib.api.openapi import document
 from dev.gateway import Route
@@ -38,7 +38,7 @@ def require(method: str, path: str, answer: Answered) -> None:
     Raises:
         AssertionError: its status, its type or its body is another one.
     """
-    template = _template(path)
+    template = template_of(path)
     operation = document()["paths"].get(template, {}).get(method.lower())
     if operation is None:
         return
@@ -51,7 +51,7 @@ def require(method: str, path: str, answer: Answered) -> None:
     media_type = answer.headers["content-type"]
     assert media_type in content, f"{where} with {media_type}"
     faults = [*_validator(template, method, answer.status, media_type).iter_errors(answer.body)]
-    assert not faults, f"{where}: {[(list(each.path), each.message) for each in faults]}"
+    assert not faults, f"{where}: {[(each.instance_path, each.message) for each in faults]}"
 
 
 @cache
@@ -89,6 +89,7 @@ def _routes() -> tuple[Route, ...]:
     return tuple(sorted(routes, key=lambda route: [s.startswith("{") for s in route.segments]))
 
 
-def _template(path: str) -> str:
+def template_of(path: str) -> str:
+    """Tell which path of the document a path is one of; "" where it is none."""
     segments = tuple(path.split("/"))
     return next((each.template for each in _routes() if each.match(segments) is not None), "")

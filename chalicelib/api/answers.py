@@ -60,7 +60,9 @@ class OpenApi(TypedDict):
 
     openapi: str
     info: dict[str, Any]
+    servers: list[dict[str, Any]]
     paths: dict[str, Any]
+    components: dict[str, Any]
 
 
 # --- organisations ----------------------------------------------------------------------------
@@ -286,6 +288,7 @@ class TestReport(TypedDict):
 class ExtensionSchema(TypedDict):
     """An extension schema of a connection's users: RFC 7643 section 7."""
 
+    schemas: NotRequired[list[str]]
     id: str
     name: NotRequired[str]
     description: NotRequired[str]

@@ -22,6 +22,8 @@ from chalicelib.api import (
     answers,
     belongings,
     calls,
+    changes,
+    log,
     people,
     schemas,
     self_test,
@@ -34,7 +36,10 @@ from chalicelib.api.cookies import NAME as COOKIE
 from chalicelib.api.descriptions import DESCRIPTIONS, Description, Parameter
 from chalicelib.api.edge import JSON, PROBLEM, Response
 from chalicelib.api.services import Services
+from chalicelib.auth.tokens import TOKEN_ID
+from chalicelib.organisations.requests import LOCAL_ID_FORM
 from chalicelib.storage.configuration import CONNECTION_ID, ORGANISATION_ID
+from chalicelib.storage.keys import ID_LENGTH
 
 Document = dict[str, Any]
 
@@ -45,10 +50,17 @@ ABOUT = (
 )
 REFERENCE = "#/components/schemas/{model}"
 
-# What a path may hold; all other ids are texts.
+RESOURCE_ID_FORM = f"^[0-9a-f]{{{ID_LENGTH}}}$"
+
+# What a path may hold; a domain and a URN are texts.
 FORMS: Mapping[str, str] = {
     "organisation": f"^{ORGANISATION_ID.pattern}$",
     "connection": f"^{CONNECTION_ID.pattern}$",
+    "token": f"^{TOKEN_ID.pattern}$",
+    "user": RESOURCE_ID_FORM,
+    "team": RESOURCE_ID_FORM,
+    "workspace": LOCAL_ID_FORM,
+    "role": LOCAL_ID_FORM,
 }
 PLACES = re.compile(r"{(\w+)}")
 
@@ -122,7 +134,8 @@ def _schemas(described: Iterable[Description]) -> tuple[Schemas, Document]:
     """Make the schemas of all bodies and answers: how each is referred to, and the whole."""
     shapes = [Problem]
     for each in described:
-        shapes += [shape for shape in (each.takes, *each.gives.values()) if shape is not None]
+        body = None if each.in_path else each.takes
+        shapes += [shape for shape in (body, *each.gives.values()) if shape is not None]
     distinct = {_key(shape): shape for shape in shapes}
     inputs = [(name, "validation", TypeAdapter(shape)) for name, shape in distinct.items()]
     references, whole = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE)  # type: ignore[arg-type]
@@ -243,6 +256,8 @@ ROUTES = (Route("GET", "/openapi.json", Who.ANYONE, get_document),)
 TABLES: tuple[Route, ...] = (
     *admin.ROUTES,
     *belongings.ROUTES,
+    *changes.ROUTES,
+    *log.ROUTES,
     *people.ROUTES,
     *schemas.ROUTES,
     *self_test.ROUTES,

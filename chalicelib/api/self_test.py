@@ -77,7 +77,8 @@ def run_self_test(call: Call) -> Response:
     admin = call.administration()
     connection = connections.get(admin, call.connection)
     call.services.buckets.take(f"{connection.id} self-test", PACE)
-    facts = diagnosis.read(admin, connection, call.services.settings.plans)
+    waiting = call.services.tallies.waiting(connection.id)
+    facts = diagnosis.read(admin, connection, call.services.settings.plans, waiting)
     results = [*_looked_at(facts), *_tried(call, admin, facts)]
     failed = any(result.outcome == FAILED for result in results)
     document = {

@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chalicelib.organisations import surroundings, tokens
+from chalicelib.organisations import health, surroundings, tokens
 from chalicelib.organisations.administration import Administration
 from chalicelib.organisations.surroundings import Surroundings
 from chalicelib.settings import Plan
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.configuration import SERVED_STATES, Connection, TokenRow
-from chalicelib.storage.health import health_of, hour
-from chalicelib.storage.keys import ScimKeys
+from chalicelib.storage.health import Tally
 
 # Providers call every 40 minutes or more often; after this they have stopped.
 SILENCE = timedelta(hours=3)
@@ -101,21 +100,24 @@ CHECKS = (
 )
 
 
-def read(admin: Administration, connection: Connection, plans: Mapping[str, Plan]) -> Facts:
+def read(
+    admin: Administration, connection: Connection, plans: Mapping[str, Plan], waiting: Tally
+) -> Facts:
     """Read what a connection depends on: three Queries.
+
+    `waiting` is what this process has counted of its calls and not yet written.
 
     Raises:
         NotFound: no such organisation.
     """
     now = admin.now()
     around = surroundings.read(admin)
-    rows = admin.rows.query(ScimKeys(connection.id).hours())
     return Facts(
         around,
         connection,
         plan=plans.get(around.organisation.plan),
         live=tuple(row for row in tokens.rows(admin, connection.id) if row.live(now)),
-        last_call=health_of(rows, hour(now), hour(now)).last_call,
+        last_call=health.read(admin, connection.id, waiting).last_call,
         now=now,
     )
 

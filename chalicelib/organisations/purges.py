@@ -193,7 +193,6 @@ def _clear_run(admin: Administration, shadow: str) -> None:
     connection, _, run = shadow.partition(RUN)
     clearing.clear(View(admin.rows, ScimKeys(shadow)), admin.now() - AHEAD)
     admin.rows.batch_delete([admin.keys.run(connection, run)])
-    admin.rows.batch_delete([admin.keys.run(*run.split(RUN))])
 
 
 # --- an organisation --------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -348,8 +348,9 @@ _NAME_AND_SUB: Final = 2
 _DOTTED_URN: Final = 3  # urn:...:User.name.familyName
 
 _BLANKS: Final = frozenset(" \t")
-_BRACKETS: Final = frozenset("()[]")
-_QUOTE: Final = '"'
+# One class of characters each, so there is nothing to go back to.
+_WORD = re.compile(r'[^ \t()\[\]"]*')
+_BARE_WORD = re.compile(r"[^ \t)\]]*")
 
 
 def _dotted(sub: str | None) -> str:
@@ -419,11 +420,11 @@ class _Scanner:
 
     def word(self) -> str:
         """Read up to a blank, a bracket or a quotation mark."""
-        return self._run(lambda c: c not in _BLANKS and c not in _BRACKETS and c != _QUOTE)
+        return self._run(_WORD)
 
     def bare_word(self) -> str:
         """Read up to a blank or a closing bracket."""
-        return self._run(lambda c: c not in _BLANKS and c not in ")]")
+        return self._run(_BARE_WORD)
 
     def name(self, what: str) -> str:
         """Read one ATTRNAME, or say that `what` was expected."""
@@ -461,10 +462,10 @@ class _Scanner:
             f"\n{_pointed(self.text, place)}"
         )
 
-    def _run(self, belongs: Callable[[str], bool]) -> str:
+    def _run(self, characters: re.Pattern[str]) -> str:
         start = self.at
-        while self.at < len(self.text) and belongs(self.text[self.at]):
-            self.at += 1
+        found = characters.match(self.text, start)
+        self.at = found.end() if found else start
         return self.text[start : self.at]
 
 

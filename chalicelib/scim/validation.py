@@ -34,6 +34,9 @@ MAX_VALUES = 50
 _MAX_VALUES_OF: Mapping[str, int | None] = {"emails": 20, "members": None}
 _MAX_BYTES: Mapping[str, tuple[int, str]] = {"User": (102_400, "100 KB"), "Group": (4_096, "4 KB")}
 
+# As the store bills it.
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 # Larger numbers lose digits in the JSON readers of many clients; this is what xsd:long holds.
 _MAX_INTEGER = 2**63
 
@@ -160,7 +163,7 @@ def limits(resource: Resource, kind: ResourceType) -> None:
             _count(value, name, name)
     largest, limit = _MAX_BYTES[kind.name]
     counted = {name: value for name, value in resource.items() if name != "members"}
-    if len(json.dumps(counted, ensure_ascii=False, separators=(",", ":")).encode()) > largest:
+    if len(_COMPACT.encode(counted).encode()) > largest:
         raise InvalidValue(f"The {kind.name} is larger than the {limit} that this service keeps.")
 
 

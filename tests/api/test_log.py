@@ -219,7 +219,8 @@ def test_pages_follow_each_other_over_days(scim, log, hands):
     for _ in range(7):
         scim("GET", "/Users")
         hands.move(hours=9)
-    seen, cursor = [], ""
+    seen: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = log(f"limit=2&cursor={cursor}" if cursor else "limit=2").body
         seen += [call["at"] for call in page["items"]]

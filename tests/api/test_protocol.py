@@ -39,7 +39,8 @@ def a_user(scim, name, **attributes):
 
 def walk(scim, path):
     """Follow cursors to the end; gives the ids in order."""
-    ids, cursor = [], ""
+    ids: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = scim("GET", f"{path}count=2&cursor={cursor}").body
         ids += [each["id"] for each in page["Resources"]]

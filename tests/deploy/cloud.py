@@ -33,7 +33,8 @@ REGION = "eu-west-1"
 # In the emulator an account's root.
 ACCOUNT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
-PUBLIC_URL = "https://scim.example.com"
+DOMAIN = "scim.example.com"
+PUBLIC_URL = f"https://{DOMAIN}"
 COPIED = ("app.py", "chalicelib", "dev", ".chalice", "Makefile")
 PINS = ("requirements.txt", "requirements-dev.txt")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
@@ -138,12 +139,17 @@ class Project:
         assert done.returncode == 0, f"{command}\n{done.stdout}"
         return done.stdout
 
-    def configure(self, **environment: str) -> None:
-        """Set environment variables of stage dev."""
+    def configure(self) -> None:
+        """Give stage dev a domain, as the guide says, and this machine's processor."""
         file = self.folder / ".chalice" / "config.json"
         config = json.loads(file.read_text(encoding="utf-8"))
         config["lambda_architecture"] = ARCHITECTURE
-        config["stages"]["dev"]["environment_variables"].update(environment)
+        stage = config["stages"]["dev"]
+        stage["environment_variables"]["PUBLIC_URL"] = PUBLIC_URL
+        stage["api_gateway_custom_domain"] = {
+            "domain_name": DOMAIN,
+            "certificate_arn": f"arn:aws:acm:{REGION}:000000000000:certificate/0f6c",
+        }
         file.write_text(json.dumps(config, indent=2), encoding="utf-8")
 
     def append(self, name: str, text: str) -> None:
@@ -174,21 +180,24 @@ def a_project(folder: Path, cloud: Cloud) -> Project:
         shutil.copy2(ROOT / name, folder / name)
     (folder / ".venv").symlink_to(ROOT / ".venv")
     project = Project(folder, cloud)
-    project.configure(PUBLIC_URL=PUBLIC_URL)
+    project.configure()
     return project
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Calls a URL with a credential; "" sends none."""
+    """Calls a URL with a credential; "" sends none. `host` is asked for where a name is none."""
 
     url: str
     credential: str = ""
+    host: str = ""
 
     def __call__(self, method: str, target: str, body: Any = None) -> Answer:
         """Send one request with a JSON body."""
         parts = urlsplit(self.url)
-        headers = {"Authorization": f"Bearer {self.credential}"} if self.credential else {}
+        headers = {"Host": self.host} if self.host else {}
+        if self.credential:
+            headers["Authorization"] = f"Bearer {self.credential}"
         sent = None
         if body is not None:
             headers["Content-Type"] = "application/scim+json"

@@ -14,7 +14,15 @@ import pytest
 from chalicelib.auth.tokens import mint
 from dev.corpus import ENTRA, wire
 from dev.dialogues import load, play
-from tests.deploy.cloud import PUBLIC_URL, Caller, Cloud, Connected, Project, connect
+from tests.deploy.cloud import (
+    DOMAIN,
+    PUBLIC_URL,
+    Caller,
+    Cloud,
+    Connected,
+    Project,
+    connect,
+)
 
 pytestmark = pytest.mark.deploy
 
@@ -69,6 +77,16 @@ def test_locations_are_below_the_public_url(connected: Connected):
     assert [each["meta"]["location"] for each in users] == [
         f"{connected.scim_url}/Users/{each['id']}" for each in users
     ]
+
+
+def test_the_domain_leads_to_it(cloud: Cloud, connected: Connected):
+    """The address that customers have is the domain's: no stage in it, nothing of the API's."""
+    path = connected.scim_url.removeprefix(PUBLIC_URL)
+    scim = Caller(cloud.url + path, connected.caller.credential, host=DOMAIN)
+
+    found = scim.need(200, "GET", "/Users?count=1")
+
+    assert found["Resources"][0]["meta"]["location"].startswith(connected.scim_url)
 
 
 def test_entra_gets_the_answers_that_it_needs(admin: Caller):

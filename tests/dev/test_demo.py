@@ -21,6 +21,7 @@ def test_settings_that_are_not_given_have_their_defaults():
         directory=Path(".local").resolve(),
         fresh=False,
         public_url="http://127.0.0.1:8000",
+        engine="ministack",
     )
 
 

@@ -33,7 +33,7 @@ def test_the_stages_of_this_repository_can_be_deployed(name):
 
 def test_a_stage_that_is_not_there_is_told_with_those_that_are():
     """A mistyped STAGE must not make a second deployment."""
-    with pytest.raises(WrongSettings, match="no stage 'prd'.*it has dev, prod"):
+    with pytest.raises(WrongSettings, match=r"no stage 'prd'.*it has dev, prod"):
         stages.read("prd")
 
 

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from dev import dynamodb_local, reference
+from dev.engines import EngineFailed
 
 
 def test_in_a_folder_it_keeps_what_was_written(local, tmp_path):
@@ -49,7 +50,7 @@ def test_a_jar_that_is_broken_is_quoted(local, tmp_path):
     (tmp_path / dynamodb_local.JAR).write_text("no jar")
 
     with (
-        pytest.raises(dynamodb_local.EngineFailed, match="jar"),
+        pytest.raises(EngineFailed, match="jar"),
         dynamodb_local.running(folder=tmp_path),
     ):
         pass

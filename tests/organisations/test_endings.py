@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -135,7 +136,7 @@ def test_an_ended_connection_makes_room_for_another_one(services, tenant, secret
 
 
 ATTEMPTS = [
-    lambda at, secrets: create_token(at, secrets),
+    create_token,
     lambda at, _: connections.change(at.admin, at.connection, ConnectionChanges(name="B"), None),
     lambda at, _: connections.change(
         at.admin, at.connection, ConnectionChanges(state="active"), None
@@ -158,9 +159,7 @@ def test_its_tokens_are_not_rotated(tenant, secrets):
     end(tenant, secrets)
 
     with pytest.raises(NotFound):
-        tokens.rotate(
-            tenant.admin, secrets, tenant.connection, tenant.token_id, Rotation(), None
-        )
+        tokens.rotate(tenant.admin, secrets, tenant.connection, tenant.token_id, Rotation(), None)
 
 
 def test_ending_again_is_no_fault_and_changes_nothing(services, settled, secrets):
@@ -227,11 +226,9 @@ def test_a_token_that_comes_second_is_refused(services, tenant, secrets):
         create_token(raced, secrets)
 
 
-def test_a_token_whose_secret_is_in_the_making_is_never_shown(
-    services, tenant, secretsmanager
-):
+def test_a_token_whose_secret_is_in_the_making_is_never_shown(services, tenant, secretsmanager):
     """The end comes between its row and its secret: neither is left, and it is declared."""
-    between = Between(secretsmanager)
+    between: Any = Between(secretsmanager)
     secrets = Secrets(between, services.settings.secrets_prefix)
     between.faults["create_secret"] = [first(lambda: end(tenant, services.secrets))]
 
@@ -242,11 +239,9 @@ def test_a_token_whose_secret_is_in_the_making_is_never_shown(
     assert declared(services) == {("secret", "2027-01-31T12:01:00.000Z")}
 
 
-def test_a_secret_that_cannot_be_removed_now_is_removed_later(
-    services, settled, secretsmanager
-):
+def test_a_secret_that_cannot_be_removed_now_is_removed_later(services, settled, secretsmanager):
     """The end stands by the rows; the secret's removal stays declared."""
-    between = Between(secretsmanager)
+    between: Any = Between(secretsmanager)
     between.faults["delete_secret"] = [fail(refused("AccessDeniedException"))]
 
     end(settled, Secrets(between, services.settings.secrets_prefix))
