@@ -18,7 +18,7 @@ from tests.storage.doubles import Script, Watch
 THROTTLED = refusal("ThrottlingException")
 
 PASSING = {
-    **{code: refusal(code) for code in TRANSIENT_CODES},
+    **{code: refusal(code) for code in sorted(TRANSIENT_CODES)},
     "any fault of the service": refusal("NobodyKnows", status=500),
     "503": refusal("", status=503),
     "lost reply": ReadTimeoutError(endpoint_url=ENDPOINT),
