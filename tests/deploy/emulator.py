@@ -3,7 +3,7 @@
 Executed by the interpreter of .venv-emulator, with the emulator's settings in the environment.
 It ends when whoever started it is gone. Its API Gateway imports an OpenAPI document for
 CloudFormation only; Chalice uses the calls for it, so they are routed to the same functions. Two
-settings of an API that Chalice changes it cannot change.
+settings of an API and those of a domain, which Chalice changes, it cannot change.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ handled_by_the_emulator = gateway.handle_request
 
 
 async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Answer:
-    """Handle ImportRestApi, PutRestApi and UpdateRestApi here, all else as the emulator does."""
+    """Handle here what Chalice calls and the emulator lacks, all else as the emulator does."""
     match method, *path.strip("/").split("/"):
         case "POST", "restapis" if "mode" in query:
             return import_rest_api(json.loads(body))
         case "PUT", "restapis", api:
             return put_rest_api(api, json.loads(body))
+        case "PATCH", "domainnames", name:
+            return update_domain_name(name, json.loads(body)["patchOperations"])
         case "PATCH", "restapis", api:
             body = json.dumps(left_to_the_emulator(api, json.loads(body))).encode()
     answer: Answer = await handled_by_the_emulator(method, path, headers, body, query)
@@ -52,6 +54,13 @@ def put_rest_api(api: str, document: Any) -> Answer:
         gateway._import_path_item(api, path, item)
     keep_settings(api, document)
     answer: Answer = gateway._get_rest_api(api)
+    return answer
+
+
+def update_domain_name(name: str, changes: Any) -> Answer:
+    """Change settings of a domain."""
+    gateway._apply_patch(gateway._domain_names[name], changes)
+    answer: Answer = gateway._get_domain_name(name)
     return answer
 
 
