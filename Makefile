@@ -65,7 +65,6 @@ OPEN := $(foreach each,\
 	test_log.py::test_nothing_that_was_sent_can_be_read_in_the_table_but_where_it_belongs \
 	test_conformance.py::test_what_is_not_offered_answers_as_the_document_says \
 	test_suites.py::test_the_suites_of_others_find_nothing_but_what_is_meant \
-	test_people.py::test_an_unknown_address_cannot_be_told_from_a_user_without_password \
 	,--deselect tests/api/$(each)) \
 	--deselect tests/organisations/test_purges.py::test_two_sweepers_at_once_do_no_harm
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, Self
 
 from chalice.app import Blueprint
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from chalicelib.api import calls
@@ -34,6 +34,9 @@ USER_ROLE = f"{USER_ROLES}/{{role}}"
 ACCOUNT = f"{USER}/account"
 TEAMS = f"{ORGANISATION}/teams"
 TEAM = f"{TEAMS}/{{team}}"
+
+# An identity provider may have long names.
+MOST_ASSERTED = 2000
 
 LINKED: Mapping[str | None, bool | None] = {None: None, "true": True, "false": False}
 
@@ -63,12 +66,15 @@ class AccountOfUser(Body):
     id: Name
 
 
+Asserted = Annotated[str, StringConstraints(min_length=1, max_length=MOST_ASSERTED)]
+
+
 class Identity(Body):
     """What a sign-in asserts of a user: one of three."""
 
-    user_name: Name | None = None
-    external_id: Name | None = None
-    email: Name | None = None
+    user_name: Asserted | None = None
+    external_id: Asserted | None = None
+    email: Asserted | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
