@@ -55,6 +55,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{figure:,} {name}")
 
 
+class Unhooked:
+    """A client that takes no hook: powertools hangs one more on it for each `Secrets` made.
+
+    In a Lambda function there is one; a process of thousands of tests grew slower with each.
+    """
+
+    def __init__(self, client: Any) -> None:
+        """Stand before `client`."""
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        """Give all that the client has but `meta`, where its hooks are."""
+        if name == "meta":
+            raise AttributeError(name)
+        return getattr(self._client, name)
+
+
 class Clients(NamedTuple):
     """What AWS is called with."""
 
@@ -72,7 +89,7 @@ def aws() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def clients() -> Clients:
     """Make the clients once: that takes longer than most tests."""
-    return Clients(boto3.client("dynamodb"), boto3.client("secretsmanager"))
+    return Clients(boto3.client("dynamodb"), Unhooked(boto3.client("secretsmanager")))
 
 
 @pytest.fixture
@@ -100,6 +117,16 @@ def local() -> Iterator[str]:
             give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
             give_up(f"{NOT_RUN}: {reason}")
         yield engine.url
+
+
+@pytest.fixture(autouse=True)
+def execution_environment() -> Iterator[None]:
+    """Forget what Chalice adds to the user agent at each app that is made.
+
+    A deployment makes one; after hundreds no engine takes so long a header (HTTP 431).
+    """
+    yield
+    os.environ.pop("AWS_EXECUTION_ENV", None)
 
 
 @pytest.fixture
