@@ -12,5 +12,8 @@ template.py    what is merged into the template; bytecode.py is for the archive
 deploy.py      make deploy, access.py, destroy.py: a stage in an AWS account (account.py), its
                settings checked (stages.py), what stands in front of it (front.py), tried (smoke.py)
 costs.py       make costs; performance.py is make performance
+storm.py       make storm: many callers at once, judged by history.py; conflicts.py lets them meet
+kills.py       make kills; scale.py is make scale; both on the many users of population.py
+dynamodb_local.py  Amazon's own engine, fetched once; reference.py keeps a table on it
 environment.py the virtual environments, made by an interpreter that has nothing installed yet
 """

@@ -1,9 +1,10 @@
-"""A connection's directory on moto; after each test the whole table is checked."""
+"""A connection's directory, on moto and on the reference; each test leaves a sound table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from typing import Any, cast
 
 import pytest
@@ -11,16 +12,37 @@ import pytest
 from chalicelib.api.services import Services
 from chalicelib.directory.tenant import Tenant
 from chalicelib.storage.table import Table
+from dev import reference
 from dev.scene import QuickTransactions
+from tests.builders import Hands
 from tests.directory.builders import a_tenant
 from tests.invariants import assert_sound
 
+# The reference remembers request tokens for ten minutes: each test has chances of its own.
+SEEDS = count(1_000)
+
 
 @pytest.fixture
-def table(services: Services) -> Table:
-    """Reach the table, whose clock moves only while somebody waits."""
+def on_moto(request: pytest.FixtureRequest) -> Table:
+    """Reach the table on moto: quick, and in one thread."""
+    services: Services = request.getfixturevalue("services")
     client = QuickTransactions(services.table.client)
     return replace(services.table, client=cast("Any", client))
+
+
+@pytest.fixture
+def on_reference(request: pytest.FixtureRequest, hands: Hands) -> Iterator[Table]:
+    """Reach a table on Amazon DynamoDB Local, which refuses what AWS refuses."""
+    client = reference.client(request.getfixturevalue("local"))
+    with reference.table(client, hands.clock(next(SEEDS))) as table:
+        yield table
+
+
+@pytest.fixture(params=["on_moto", "on_reference"])
+def table(request: pytest.FixtureRequest) -> Table:
+    """Reach the table, whose clock moves only while somebody waits."""
+    found: Table = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture

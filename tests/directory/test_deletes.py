@@ -10,6 +10,7 @@ import pytest
 from chalicelib.directory import deletes, groups, sweeping, users
 from chalicelib.directory.tenant import Tenant
 from chalicelib.scim.errors import Busy, InvalidValue, NotFound, PreconditionFailed
+from chalicelib.scim.patch import MemberChange
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.items import user_of
 from chalicelib.storage.keys import OrganisationKeys
@@ -343,6 +344,18 @@ def test_a_member_who_came_between_fails_a_delete_with_if_match(tenant):
         deletes.delete_group(racing, gid, precondition('W/"1.0"'))
 
     assert member_ids(tenant, gid) == [uid]
+
+
+@pytest.mark.parametrize("changed", [{"displayName": "Giro"}, {"externalId": "2"}], ids=str)
+def test_a_group_that_was_changed_meanwhile_leaves_no_trace(tenant, changed):
+    """Its locks and index rows are those of the document that is deleted (I7)."""
+    gid = a_group(tenant, "Tour", externalId="1")
+    wanted = groups.GroupChange(lambda now: now | changed, MemberChange())
+    racing = between(tenant, 1, lambda: groups.change(tenant, gid, wanted))
+
+    deletes.delete_group(racing, gid)
+
+    assert find_groups(tenant).total == 0
 
 
 def test_a_member_who_came_between_goes_with_the_group(tenant):

@@ -160,6 +160,13 @@ RACES: Mapping[str, Race] = {
         _allowed((DONE, DONE)),
         lambda end, _: _members(end, "Some") in (_numbers(10, 50), _numbers(20, 60)),
     ),
+    "two large additions to one team": Race(
+        crowded,
+        lambda t, ids: change(t, ids["Empty"], add=crowd(ids, 0, 40)),
+        lambda t, ids: change(t, ids["Empty"], add=crowd(ids, 15, 55)),
+        _allowed((DONE, DONE)),
+        lambda end, _: _members(end, "Empty") == _numbers(0, 55),
+    ),
     "large change and small change of the same members": Race(
         crowded,
         lambda t, ids: change(t, ids["Empty"], add=crowd(ids, 0, 40)),

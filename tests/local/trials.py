@@ -173,9 +173,6 @@ TRIALS: Mapping[str, Trial] = {
         ),
         "PreconditionFailed",
     ),
-    "remove all of 55 members": Trial(
-        crowded, lambda t, ids: change(t, ids["Full"], replace_by=[])
-    ),
     # reads
     "GET user": Trial(small, lambda t, ids: users.get(t, ids[user("ada")]), reads=True),
     "GET team": Trial(small, lambda t, ids: groups.get(t, ids["Tour"]), reads=True),
