@@ -226,8 +226,10 @@ def _clear_settings(admin: Administration, organisation: Organisation) -> None:
         with suppress(Cancelled):  # let go of before
             admin.rows.commit([Delete(held, equals("org", organisation.id))])
     since = datetime.fromisoformat(organisation.created)
-    changed = [keys.changes(day) for day in clearing.days(since, admin.now())]
-    for each in (keys.settings(), keys.local(), keys.attempts(), keys.audit(), *changed):
+    for day in clearing.days(since, admin.now()):
+        # The last change, where another sweeper was through already, tells of the organisation.
+        clearing.delete_all(bound, keys.changes(day), spared=organisation.id)
+    for each in (keys.settings(), keys.local(), keys.attempts(), keys.audit()):
         clearing.delete_all(bound, each)
 
 

@@ -31,7 +31,11 @@ MOST_OVERLAP_HOURS = 24
 
 LOCAL_ID_FORM = r"^[A-Za-z0-9._-]{1,64}$"
 NAME_FORM = r"^[^\x00-\x1f\x7f]*$"
-HTTPS_FORM = r"^https://[^\s/?#]+[^\s#]*$"
+# RFC 3986 without user and fragment: a browser is sent there, and must not be led elsewhere.
+HTTPS_FORM = (
+    r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
+    r"([/?](%[0-9A-Fa-f]{2}|[A-Za-z0-9._~:/?@!$&'()*+,;=-])*)?$"
+)
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 MOST_DOMAIN_CHARACTERS = 253
 RFC_3339 = re.compile(

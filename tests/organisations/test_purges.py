@@ -37,7 +37,7 @@ from tests.builders import (
 )
 from tests.directory.builders import a_group, a_user, change
 from tests.directory.builders import a_tenant as bound
-from tests.faults import CRASHES, Crash, Fault, FaultyClient, Request, Send
+from tests.faults import Crash, FaultyClient, Request, Send, crash_before
 from tests.invariants import read_all
 
 RUN = "A" * 12
@@ -216,7 +216,7 @@ def renewed(world: World) -> Administration:
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """A client each of whose calls takes two seconds."""
+    """A client each of whose calls takes a second."""
 
     client: Any
     hands: Hands
@@ -225,7 +225,7 @@ class Slow:
         """Give the client's method, taking its time."""
 
         def call(**request: Any) -> Any:
-            self.hands.move(seconds=2)
+            self.hands.move(seconds=1)
             return getattr(self.client, name)(**request)
 
         return call
@@ -270,26 +270,25 @@ class Moment:
             self.world.secrets.create_secret(Name=name, SecretString=self.secrets[name])
 
 
-def calls_of_a_purge(world: World) -> int:
-    """Count the calls of DynamoDB of a sweep that nothing disturbs."""
+def writes_of_a_purge(world: World) -> list[int]:
+    """Number the calls of a sweep that write: between two of them the table is as it was."""
     counting = FaultyClient(world.services.table.client)
     sweep(world, counting)
-    return len(counting.calls)
+    return [number for number, name in enumerate(counting.calls) if "write" in name]
 
 
 @pytest.mark.parametrize("begin", BEGINNINGS)
-@pytest.mark.parametrize("crash", CRASHES.values(), ids=CRASHES)
-def test_a_crash_at_any_call_is_made_good_by_the_next_sweep(
-    world: World, begin: Callable[[World], None], crash: Fault
+def test_a_crash_anywhere_is_made_good_by_the_next_sweep(
+    world: World, begin: Callable[[World], None]
 ) -> None:
     """What is still there says what is still to be done."""
     begin(world)
     world.hands.move(seconds=61)
     moment = Moment.of(world)
-    for number in range(calls_of_a_purge(world)):
+    for number in writes_of_a_purge(world):
         moment.again()
         with pytest.raises(Crash):
-            sweep(world, FaultyClient(world.services.table.client, number, crash))
+            sweep(world, FaultyClient(world.services.table.client, number, crash_before))
 
         sweep(world)
 
@@ -299,7 +298,7 @@ def test_a_crash_at_any_call_is_made_good_by_the_next_sweep(
 
 @pytest.mark.parametrize("begin", BEGINNINGS)
 def test_two_sweepers_at_once_do_no_harm(world: World, begin: Callable[[World], None]) -> None:
-    """Whatever the first is about to do, the second has done it all; told once."""
+    """Whatever the first is about to write, the second has done it all; it is told once."""
     begin(world)
     world.hands.move(seconds=61)
     moment = Moment.of(world)
@@ -308,7 +307,7 @@ def test_two_sweepers_at_once_do_no_harm(world: World, begin: Callable[[World], 
         sweep(world)
         return send()
 
-    for number in range(calls_of_a_purge(world)):
+    for number in writes_of_a_purge(world):
         moment.again()
 
         sweep(world, FaultyClient(world.services.table.client, number, other))
@@ -333,13 +332,13 @@ def test_a_purge_goes_on_where_its_time_was_over(
     begin(world)
     world.hands.move(seconds=61)
     slow = Slow(world.services.table.client, world.hands)
-    runs = 0
 
-    while not is_through(world):
+    runs = 0
+    while not is_through(world) and runs < 10:
         sweep(world, slow)
         runs += 1
 
-    assert runs > 1
+    assert 1 < runs < 10
     assert world.stands_beside()
 
 
@@ -349,7 +348,7 @@ def test_a_secret_that_cannot_be_removed_keeps_the_purge_open(
 ) -> None:
     """No row forgets a secret that is still paid for."""
     lost: Any = Between(world.secrets)
-    lost.faults["delete_secret"] = [fail(refused("AccessDeniedException"))] * 2
+    lost.faults["delete_secret"] = [fail(refused("AccessDeniedException"))] * 100
     locked = Secrets(lost, world.services.settings.secrets_prefix)
     begin(replace(world, services=replace(world.services, secrets=locked)))
     world.hands.move(seconds=61)
