@@ -26,8 +26,11 @@ def list_changes(call: Call) -> Response:
     """
     admin = call.administration()
     since = changes.unbroken_since(admin.now(), call.services.settings.feed_unbroken_since)
-    at = changes.cursor(call.request.query.get("after"), since, admin.now())
-    feed = changes.read(admin, at, call.page_size)
+    after = call.request.query.get("after")
+    if after == changes.NOW:
+        feed = changes.start(admin)
+    else:
+        feed = changes.read(admin, changes.cursor(after, since, admin.now()), call.page_size)
     document = {
         "items": [_item(row) for row in feed.items],
         "next": str(feed.next),

@@ -23,7 +23,7 @@ from chalicelib.scim.errors import (
     TooManyRequests,
     Unauthorized,
 )
-from chalicelib.scim.masking import HIDDEN, masked_detail, masked_query
+from chalicelib.scim.masking import ADDRESS, HIDDEN, masked_detail, masked_query
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.health import Tally
 from chalicelib.storage.keys import ScimKeys, is_id
@@ -154,4 +154,4 @@ class Recording:
 
 def clean_agent(text: str) -> str:
     """Cut a user agent to what identifies the program."""
-    return UNUSUAL.sub("", TOKEN.sub("", text))[:MOST_AGENT].strip()
+    return UNUSUAL.sub("", TOKEN.sub("", ADDRESS.sub("", text)))[:MOST_AGENT].strip()

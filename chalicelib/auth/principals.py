@@ -231,6 +231,8 @@ def _claim(rows: Namespace, connection_id: str, authorization: tuple[str, ...]) 
     organisation, connection = organisation_from(found[own[0]]), connection_from(found[own[1]])
     if GOING in (organisation.state, connection.state):
         raise Unauthorized
+    if connection.state not in SERVED_STATES:
+        raise Unauthorized(reason="ended")
     if claimed is None or token is None:
         raise Unauthorized(reason="garbage" if authorization else "missing")
     if token not in found:
@@ -240,7 +242,6 @@ def _claim(rows: Namespace, connection_id: str, authorization: tuple[str, ...]) 
 
 # What makes a token that is there unknown to its caller, in the order in which it is told.
 DOORS: tuple[tuple[Callable[[_Claim, datetime], bool], str], ...] = (
-    (lambda claim, _: claim.connection.state not in SERVED_STATES, "ended"),
     (lambda claim, _: claim.token.state != "live", "revoked"),
     (lambda claim, now: not claim.token.live(now), "expired"),
 )

@@ -123,6 +123,7 @@ def delete_user(tenant: Tenant, uid: str, precondition: Precondition | None = No
             raise NotFound
         if precondition and rows.user.operation is None:
             precondition.require(user_version(rows.user))
+        tenant.trace.meet(rows.group_ids)
         if rows.user.operation is None and _fits(tenant, rows):
             if _removed(tenant, rows):
                 return

@@ -70,23 +70,30 @@ def unbroken_since(now: datetime, restored: datetime | None) -> datetime:
     return max(kept, restored) if restored else kept
 
 
+def start(admin: Administration) -> Feed:
+    """Give the cursor to begin with, and no change: `after=now`.
+
+    Raises:
+        NotFound: no such organisation.
+    """
+    surroundings.read(admin)
+    return Feed((), Cursor(ulid(admin.now() - BEHIND, 0)), more=False)
+
+
 def cursor(text: str | None, since: datetime, now: datetime) -> Cursor:
     """Read a cursor; none is the beginning of what is kept.
 
     Raises:
         BadRequest: none that this feed has given, or one from before the feed was unbroken.
     """
-    if text == NOW:
-        return Cursor(ulid(now - BEHIND, 0))
-    read = CURSOR.fullmatch(text) if text is not None else None
-    if text is not None and read is None:
+    if text is None:
+        return Cursor(ulid(since, 0))
+    read = CURSOR.fullmatch(text)
+    if read is None or read["after"] > ulid(now + DAY, 0):
         raise BadRequest(UNKNOWN_CURSOR)
-    found = Cursor(read["after"], _began(read["began"])) if read else Cursor(ulid(since, 0))
-    if found.after < ulid(since, 0):
+    if read["after"] < ulid(since - BEHIND, 0):
         raise BadRequest(TOO_OLD.format(since=f"{since:%Y-%m-%d %H:%M} UTC"))
-    if found.after > ulid(now + DAY, 0):
-        raise BadRequest(UNKNOWN_CURSOR)
-    return found
+    return Cursor(read["after"], _began(read["began"]))
 
 
 def _began(milliseconds: str | None) -> datetime | None:

@@ -1,0 +1,263 @@
+"""The sample consumer: a SaaS with users adopts the service, and its table equals the directory."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+import pytest
+
+from app import build
+from dev.scene import QuickTransactions
+from examples.consumer import Consumer
+from tests.builders import a_tenant, http
+
+DOMAIN, ELSEWHERE = "acme.example", "mail.example"
+
+
+class Killed(Exception):
+    """The consumer's process ends here."""
+
+
+@dataclass
+class Provider:
+    """An identity provider that makes one change after another, and knows what it has made."""
+
+    send: Any
+    random: Random
+    users: dict[str, dict[str, Any]] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
+    hired: int = 0
+
+    def create(self, address: str) -> str:
+        """Provision somebody."""
+        body = {"userName": address, "emails": [{"value": address, "primary": True}]}
+        uid = str(self.send("POST", "/Users", body).body["id"])
+        self.users[uid] = {"email": address, "active": True}
+        return uid
+
+    def act(self) -> None:
+        """Do one thing to somebody, drawn at random."""
+        self.random.choice([self.hire, self.change, self.toggle, self.toggle, self.dismiss])()
+
+    def hire(self) -> None:
+        """Provision somebody new."""
+        self.hired += 1
+        self.create(f"new{self.hired}@{DOMAIN}")
+
+    def change(self) -> None:
+        """Change somebody's address."""
+        uid = self.anyone()
+        self.hired += 1
+        self.edit(uid, email=f"other{self.hired}@{DOMAIN}")
+
+    def toggle(self) -> None:
+        """Deactivate somebody, or bring him back."""
+        uid = self.anyone()
+        self.edit(uid, active=not self.users[uid]["active"])
+
+    def dismiss(self) -> None:
+        """Delete somebody; every other one comes back as a new user of the same address."""
+        uid = self.anyone()
+        self.send("DELETE", f"/Users/{uid}")
+        gone = self.users.pop(uid)
+        if self.random.random() < 0.5:
+            self.create(gone["email"])
+
+    def edit(self, uid: str, **changes: Any) -> None:
+        """Change a user by PATCH."""
+        self.users[uid] |= changes
+        now = self.users[uid]
+        value = {"active": now["active"], "emails": [{"value": now["email"], "primary": True}]}
+        self.send("PATCH", f"/Users/{uid}", {"Operations": [{"op": "replace", "value": value}]})
+
+    def anyone(self) -> str:
+        """Choose somebody whom no person has to decide about."""
+        return self.random.choice(sorted(self.users.keys() - self.settled))
+
+
+@dataclass
+class World:
+    """The SaaS's accounts, its consumer, and a provider that writes whenever the consumer calls."""
+
+    accounts: sqlite3.Connection
+    operator: Any
+    root: str
+    provider: Provider
+    random: Random
+    acts: int = 0
+    life: float = math.inf
+
+    def call(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        """Call as the consumer does; between its calls the world goes on, and it may die."""
+        if self.acts and self.random.random() < 0.5:
+            self.acts -= 1
+            self.provider.act()
+        self._live()
+        answer = self.operator(method, self.root + path, body)
+        self._live()
+        return answer.status, answer.body
+
+    def _live(self) -> None:
+        """Let the consumer's life pass; a call is sent, or answered, before it ends or not."""
+        self.life -= 1
+        if self.life < 0:
+            raise Killed
+
+    def consumer(self) -> Consumer:
+        """Start the consumer, on the accounts as they are."""
+        return Consumer(self.accounts, self.call)
+
+    def step(self) -> bool:
+        """Let a newly started consumer work; tells whether it lived."""
+        try:
+            self.consumer().step()
+        except Killed:
+            return False
+        return True
+
+    def linked(self) -> dict[str, tuple[str, bool]]:
+        """Give the accounts that are somebody's, as his id, address and state."""
+        rows = self.accounts.execute("SELECT user, email, active FROM accounts WHERE user NOTNULL")
+        return {uid: (email, bool(active)) for uid, email, active in rows}
+
+    def directory(self) -> dict[str, tuple[str, bool]]:
+        """Give what the provider has made."""
+        return {uid: (each["email"], each["active"]) for uid, each in self.provider.users.items()}
+
+
+def drawn(seed):
+    """Make a source of chance that can run again."""
+    return Random(seed)  # noqa: S311 - no secret is made of it
+
+
+@pytest.fixture
+def world(services, operator, hands):
+    """300 accounts, 200 provisioned users: 120 match, 5 are protected, 5 of a foreign domain."""
+    quick: Any = QuickTransactions(services.table.client)
+    services = replace(services, table=replace(services.table, client=quick))
+    operator = http(build(services), operator.credential)
+    tenant = a_tenant(services)
+    root = f"/admin/organisations/{tenant.organisation}"
+    operator("PUT", f"{root}/domains/{DOMAIN}")
+    client = http(build(services), tenant.token)
+
+    def send(method, path, body=None):
+        hands.move(seconds=1)
+        return client(method, f"/scim/v2/{tenant.connection}{path}", body)
+
+    world = World(sqlite3.connect(":memory:"), operator, root, Provider(send, drawn(7)), drawn(11))
+    world.consumer()
+    world.accounts.executemany("INSERT INTO accounts VALUES (?, ?, ?, 1, NULL)", list(existing()))
+    world.accounts.commit()
+    for address in provisioned():
+        uid = world.provider.create(address)
+        if "boss" in address or ELSEWHERE in address:
+            world.provider.settled.add(uid)
+    return world
+
+
+def existing():
+    """Give the SaaS's accounts from before."""
+    yield from ((f"a{n}", f"Person{n}@{DOMAIN}", "reader") for n in range(120))
+    yield from ((f"b{n}", f"boss{n}@{DOMAIN}", "admin") for n in range(5))
+    yield from ((f"c{n}", f"person{n}@{ELSEWHERE}", "reader") for n in range(5))
+    yield from ((f"d{n}", f"customer{n}@{DOMAIN}", "reader") for n in range(170))
+
+
+def provisioned():
+    """Give the addresses of the users whom the provider brings."""
+    yield from (f"person{n}@{DOMAIN}" for n in range(120))
+    yield from (f"boss{n}@{DOMAIN}" for n in range(5))
+    yield from (f"person{n}@{ELSEWHERE}" for n in range(5))
+    yield from (f"stranger{n}@{DOMAIN}" for n in range(70))
+
+
+def tally(world):
+    """Count what the consumer would do."""
+    decided = [decision.action for _, decision in world.consumer().report()]
+    return {action: decided.count(action) for action in sorted(set(decided))}
+
+
+def test_a_saas_with_users_adopts_the_service(world, hands):
+    """Report, link, then an hour of the provider's life, with crashes: the tables are equal."""
+    before = world.accounts.execute("SELECT * FROM accounts").fetchall()
+    assert tally(world) == {"create": 70, "hold": 10, "link": 120}
+    assert world.accounts.execute("SELECT * FROM accounts").fetchall() == before
+
+    assert world.step()
+    assert tally(world) == {"hold": 10}
+
+    lived = [world.step() for _ in minutes(60, hands, world)]
+    decide(world)
+    hands.move(minutes=2)
+    assert world.step()
+
+    assert {True, False} == set(lived)
+    assert world.linked() == world.directory()
+    assert tally(world) == {}
+    assert untouched(world) == 170
+
+
+def minutes(count, hands, world):
+    """Let a minute pass before each turn, in which the provider does three things.
+
+    In every third the consumer is killed on its way.
+    """
+    for number in range(count):
+        hands.move(minutes=1)
+        world.acts = 3
+        world.life = math.inf if number % 3 else world.random.randrange(12)
+        yield number
+    world.life = math.inf
+    world.acts = 0
+
+
+def decide(world):
+    """Let a person decide about those who were held: they are who they say."""
+    for user, decision in list(world.consumer().report()):
+        assert decision.action == "hold" or user["id"] not in world.provider.settled
+        if user["id"] in world.provider.settled:
+            (account,) = world.accounts.execute(
+                "SELECT id FROM accounts WHERE email = ?", [user["user_name"]]
+            ).fetchone()
+            world.operator("PUT", f"{world.root}/users/{user['id']}/account", {"id": account})
+
+
+def untouched(world):
+    """Count the accounts from before that no user was ever linked with, as they were."""
+    found = "SELECT count(*) FROM accounts WHERE id LIKE 'd%' AND active = 1 AND user IS NULL"
+    (count,) = world.accounts.execute(found).fetchone()
+    return count
+
+
+@pytest.mark.parametrize(
+    ("accounts", "reason"),
+    [
+        ([("1", f"ann@{DOMAIN}", "admin")], "protected"),
+        ([("1", f"ann@{DOMAIN}", "reader"), ("2", f"ANN@{DOMAIN}", "reader")], "more than one"),
+    ],
+)
+def test_whom_the_rule_does_not_fit_is_held(services, operator, accounts, reason):
+    """Nothing is taken over by an address alone: a person decides."""
+    tenant = a_tenant(services)
+    root = f"/admin/organisations/{tenant.organisation}"
+    operator("PUT", f"{root}/domains/{DOMAIN}")
+    http(build(services), tenant.token)(
+        "POST", f"/scim/v2/{tenant.connection}/Users", {"userName": f"ann@{DOMAIN}"}
+    )
+    database = sqlite3.connect(":memory:")
+    consumer = Consumer(
+        database, World(database, operator, root, Provider(None, drawn(1)), drawn(1)).call
+    )
+    database.executemany("INSERT INTO accounts VALUES (?, ?, ?, 1, NULL)", accounts)
+    consumer.step()
+
+    ((_, decision),) = consumer.report()
+
+    assert decision.action == "hold"
+    assert reason in decision.reason
+    assert database.execute("SELECT count(*) FROM accounts WHERE user NOTNULL").fetchone() == (0,)
