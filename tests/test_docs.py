@@ -10,6 +10,7 @@ from textwrap import dedent
 import pytest
 
 from chalicelib.api import protocol
+from chalicelib.api.sessions import NewConsoleLink
 from chalicelib.directory import search, tenant
 from chalicelib.organisations import tokens
 from chalicelib.organisations.requests import Body, NewConnection, NewOrganisation, NewToken
@@ -39,6 +40,7 @@ SHAPES: dict[str, type[Body]] = {
     "organisations": NewOrganisation,
     "connections": NewConnection,
     "tokens": NewToken,
+    "console-links": NewConsoleLink,
 }
 
 
@@ -113,7 +115,7 @@ def test_bodies_that_are_shown_are_taken(document: str, path: str, sent: str):
 
 
 def test_a_body_of_each_kind_is_shown():
-    """An organisation, a connection and a token: what one needs to begin."""
+    """An organisation, a connection and a token to begin with, and a link for its admin."""
     assert {path.rpartition("/")[2] for _, path, _ in BODIES} == set(SHAPES)
 
 

@@ -148,6 +148,21 @@ def test_every_obstacle_is_named_with_its_fix(operator, tenant, happens, name, t
     assert step(body, "Test connection")["outcome"] == then
 
 
+@pytest.mark.parametrize(
+    ("provider", "name"), [("entra", "Create a group"), ("google", "Create a user")]
+)
+def test_a_setting_that_refuses_a_providers_requests_is_found(operator, services, provider, name):
+    """Entra ID and Google send legacy schemas, which a strict connection does not take."""
+    strict = a_tenant(
+        services, identity_provider=provider, settings={"unknown_attributes": "strict"}
+    )
+
+    failed = step(run(operator, strict), name)
+
+    assert failed["outcome"] == "failed"
+    assert "`lenient`" in failed["fix"]
+
+
 def test_a_step_that_fails_says_what_came_and_what_to_do(services, dynamodb, tenant):
     """The steps behind it rest on it, and are skipped."""
     between = Between(dynamodb)

@@ -27,6 +27,9 @@ KEYS = {
     "organisation": (ORGANISATION.row, "C#abcdefghij", "#"),
     "connection": (ORGANISATION.connection("c"), "C#abcdefghij", "N#c"),
     "token": (ORGANISATION.token("c", "t"), "C#abcdefghij", "N#c#T#t"),
+    "token of a self-test": (ORGANISATION.run("c", "r"), "C#abcdefghij", "N#c#R#r"),
+    "user of a self-test": (MINE.shadow("r").user(UID), "S#abcdefghijklmnop!r#U", UID),
+    "console link": (k.console("d1"), "V#d1", "#"),
 }
 
 
@@ -240,3 +243,19 @@ def test_the_operator_may_list_organisations():
     assert allowed(grants, ORGANISATION.listed()) == ALL_VERBS
     assert allowed(grants, k.idempotency("operator", "key")) == ALL_VERBS
     assert allowed(grants, FOREIGN.user(UID)) == set()
+
+
+@pytest.mark.parametrize("key", foreign_rows(MINE)[:6], ids=str)
+def test_a_self_test_and_its_connection_do_nothing_to_one_another(key):
+    """A run makes and deletes users; none of them may be the connection's."""
+    shadow = MINE.shadow("r")
+
+    assert allowed(shadow.grants(), key) == set()
+    assert allowed(MINE.grants(), shadow.user(UID)) == set()
+
+
+def test_who_holds_a_console_link_may_touch_its_row_alone():
+    """Whoever presents a text is bound to its digest, and to no organisation yet."""
+    assert allowed(k.console_grants("d1"), k.console("d1")) == ALL_VERBS
+    assert allowed(k.console_grants("d1"), k.console("d12")) == set()
+    assert allowed(k.console_grants("d1"), ORGANISATION.row) == set()
