@@ -15,7 +15,7 @@ VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: storm kills scale access deploy destroy deploy-test costs performance emulator
-.PHONY: help run idp budget corpus suites test check format package clean python environment engine
+.PHONY: help run idp budget corpus suites oracle bench test check format package clean python environment engine
 
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort \
@@ -27,7 +27,7 @@ run: environment engine ## serve it on 127.0.0.1 with a demo (PORT=8000 LOCAL_DI
 idp: environment ## play an identity provider's cycle on the running demo (LOCAL_DIR=.local)
 	@exec $(VENV) -m dev.idp
 
-corpus: environment ## play all recorded requests of Entra ID on the running server (LOCAL_DIR=.local)
+corpus: environment ## play the requests of providers and of the RFC on the running server (LOCAL_DIR=.local)
 	@exec $(VENV) -m dev.corpus
 
 suites: environment ## judge the running server by scim2-tester and scim-sanity (LOCAL_DIR=.local)
@@ -48,25 +48,17 @@ kills: environment ## kill -9 in the middle of large operations on DynamoDB Loca
 scale: environment ## costs with 20,000 users in one team on DynamoDB Local (ARGS='--users 20000')
 	@exec $(VENV) -m dev.scale $(ARGS)
 
+oracle: environment ## compare the engine with scim2-models on random questions (CASES=2000)
+	@exec $(VENV) -m dev.oracle $(CASES)
+
+bench: environment ## measure what the engine costs (ARGS=--write: into docs/performance.md)
+	@exec $(VENV) -m dev.bench $(ARGS)
+
 test: environment engine ## run all tests
-	@$(VENV) -m pytest -n 2 --ignore tests/local $(OPEN) $(ARGS)
+	@$(VENV) -m pytest -n 2 $(ARGS)
 
-local-test: environment ## faults, races and kills on DynamoDB Local (needs Java 17 and npm)
-	@$(VENV) -m pytest tests/local $(ARGS)
-
-# Open faults, left out so that everything else stays guarded; each is to be mended and put back.
-OPEN := $(foreach each,\
-	test_log.py::test_a_refusal_is_told_as_the_provider_saw_it \
-	test_log.py::test_the_story_of_a_user_is_every_call_that_met_him \
-	test_log.py::test_the_story_of_a_team_tells_who_came_and_went \
-	test_log.py::test_a_deleted_user_leaves_his_teams_story_too \
-	test_log.py::test_at_most_a_hundred_ids_are_kept \
-	test_log.py::test_a_search_goes_on_where_it_found_nothing_in_a_month_of_days \
-	test_log.py::test_nothing_that_was_sent_can_be_read_in_the_table_but_where_it_belongs \
-	test_conformance.py::test_what_is_not_offered_answers_as_the_document_says \
-	test_suites.py::test_the_suites_of_others_find_nothing_but_what_is_meant \
-	,--deselect tests/api/$(each)) \
-	--deselect tests/organisations/test_purges.py::test_two_sweepers_at_once_do_no_harm
+local-test: environment ## of these, faults, races and kills on DynamoDB Local (needs Java 17 and npm)
+	@$(VENV) -m pytest -n 2 tests/local $(ARGS)
 
 check: environment ## lint, format, types, templates
 	@$(VENV) -m ruff check .
