@@ -34,12 +34,15 @@ SceneMaker = Callable[[], AbstractContextManager[Scene]]
 
 GET, BATCH_GET, QUERY = "GetItem", "BatchGetItem", "Query"
 TRANSACT, BATCH_WRITE = "TransactWriteItems", "BatchWriteItem"
+PUT, UPDATE = "PutItem", "UpdateItem"
 SHORT = {
     GET: "Get",
     BATCH_GET: "BatchGet",
     QUERY: "Query",
     TRANSACT: "Transact",
     BATCH_WRITE: "BatchWrite",
+    PUT: "Put",
+    UPDATE: "Update",
 }
 
 
@@ -97,6 +100,14 @@ PAGES = (
 
 BUDGET: Sequence[Line] = (
     Line("authentication", do.authenticate, {BATCH_GET: 1}, 3, 0),
+    Line(
+        "log and health of a call",
+        do.tell,
+        {PUT: 1, UPDATE: 1},
+        0,
+        2,
+        "1 Put; the 1st, 2nd, 4th ... call of a minute also 1 Update",
+    ),
     Line("create user", do.create_user, WRITE, 0, 12, "2 WCU an e-mail"),
     Line("create user, userName taken (409)", do.create_duplicate, WRITE, 0, 12),
     Line("GET user in no team", partial(do.get_user, teams=0), READ_USER, 1, 0),

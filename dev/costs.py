@@ -21,7 +21,7 @@ from chalicelib.directory.groups import GroupChange
 from chalicelib.directory.tenant import Tenant
 from chalicelib.scim.patch import MemberChange
 from dev import budget, operations, resources
-from dev.meter import item_size
+from dev.meter import Cost, item_size
 from dev.scene import memory, tenant
 
 PAGE = Path(__file__).parent.parent / "docs" / "costs.md"
@@ -32,7 +32,6 @@ MILLION = 1_000_000
 GIGABYTE = 2**30
 DAYS = 30.4
 MINUTES = int(DAYS * 24 * 60)
-CHANGES_KEPT_DAYS = 90
 
 # US dollars in us-east-1 on arm64, as AWS listed them in 2026, without free tiers; Frankfurt and
 # Dublin are about 15 % above.
@@ -95,7 +94,8 @@ READ_USER, PATCH_USER = "GET user in 3 teams", "PATCH, PUT user"
 DELETE_USER = "DELETE user in 3 teams"
 MATCH_TEAM, CREATE_TEAM, RENAME_TEAM = "filter displayName eq", "create team", "rename team"
 JOIN, LEAVE = "PATCH team: add 1 member", "PATCH team: remove 1 member"
-AUTHENTICATION = "authentication"
+# What comes with every request: before it, and behind it.
+AUTHENTICATION, TELLING = "authentication", "log and health of a call"
 
 Requests = Mapping[str, int]
 
@@ -136,7 +136,7 @@ def monthly(customer: Customer) -> Requests:
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """What one request costs, with its authentication."""
+    """What one request costs, with its authentication and what is told of it."""
 
     calls: int
     reads: int
@@ -145,27 +145,33 @@ class Units:
 
 def measure() -> dict[str, Units]:
     """Measure each operation by the meter."""
-    wanted = {*initial(CUSTOMER), *monthly(CUSTOMER), AUTHENTICATION}
+    wanted = {*initial(CUSTOMER), *monthly(CUSTOMER), AUTHENTICATION, TELLING}
     lines = [line for line in budget.BUDGET if line.operation in wanted]
     found = {line.operation: cost for line, cost in budget.measured(lines)}
-    entry = found.pop(AUTHENTICATION)
-    return {
-        name: Units(cost.round_trips + entry.round_trips, cost.rcu + entry.rcu, cost.wcu)
-        for name, cost in found.items()
-    }
+    always = found.pop(AUTHENTICATION), found.pop(TELLING)
+    return {name: _together(cost, *always) for name, cost in found.items()}
+
+
+def _together(*costs: Cost) -> Units:
+    return Units(
+        sum(cost.round_trips for cost in costs),
+        sum(cost.rcu for cost in costs),
+        sum(cost.wcu for cost in costs),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes in the table: of what is, and of the note of a change."""
+    """Bytes in the table: of what is, with the note of its change, and of what a call leaves."""
 
     user: float
     team: float
     membership: float
+    call: float
 
 
 def weigh() -> Sizes:
-    """Measure what a user, a team and a membership take, their notes of a change included."""
+    """Measure what a user, a team and a membership take, and what is told of a call."""
     with memory() as table:
         one = tenant(table)
         empty = _bytes(one)
@@ -175,9 +181,21 @@ def weigh() -> Sizes:
         of_team = _bytes(one)
         for uid in ids:
             groups.change(one, team, GroupChange(None, MemberChange(add=frozenset({uid})), None))
-        return Sizes(
-            (of_users - empty) / len(ids), of_team - of_users, (_bytes(one) - of_team) / len(ids)
-        )
+        of_memberships = _bytes(one)
+    return Sizes(
+        (of_users - empty) / len(ids),
+        of_team - of_users,
+        (of_memberships - of_team) / len(ids),
+        _bytes_of_a_call(),
+    )
+
+
+def _bytes_of_a_call() -> float:
+    with operations.with_team_of(0) as scene:
+        call = operations.tell(scene)
+        before = _bytes(scene.set)
+        call()
+        return _bytes(scene.set) - before
 
 
 def _bytes(one: Tenant) -> int:
@@ -227,6 +245,7 @@ def standing(sizes: Sizes) -> dict[str, float]:
     """Price what costs without a request: what is kept, and the sweeper."""
     one = CUSTOMER
     whole = one.users * sizes.user + one.teams * sizes.team + one.memberships * sizes.membership
+    whole += sum(monthly(one).values()) * sizes.call  # which is kept for a month
     kept = whole * CUSTOMERS / GIGABYTE
     secrets = CUSTOMERS * one.tokens + 1
     memory_gb = int(resources.read_json("config.json")["lambda_memory_size"]) / 1024
@@ -260,7 +279,7 @@ def report() -> str:
 
 
 def _operations(once: Requests, month: Requests, measured: Mapping[str, Units]) -> Iterator[str]:
-    yield "| request, with its authentication | calls | RCU | WCU | first cycle | a month after |"
+    yield "| request, with authentication and log | calls | RCU | WCU | first cycle | month after |"
     yield "|---|---|---|---|---|---|"
     for name, units in measured.items():
         cells = (units.calls, units.reads, units.writes, once.get(name, 0), month.get(name, 0))

@@ -11,6 +11,8 @@ else, so the figures are computed from the sizes of the rows:
     transactions    2 WCU for each started KB of each row, the larger of before and after; a
                     ConditionCheck counts like a write, and a failed transaction like any other
     BatchWriteItem  1 WCU for each started KB of a row that is deleted; at least 1
+    PutItem         1 WCU for each started KB of the row, the larger of before and after
+    UpdateItem      the same
 
 All reads of this project are consistent. The meter refuses to know operations of SCIM, and any
 call that is not priced here: a Scan would be an AttributeError.
@@ -150,6 +152,20 @@ class Meter:
         parts = [entry["DeleteRequest"] | {"TableName": table} for entry in entries]
         self._count("BatchWriteItem", wcu=sum(map(write_units, self._sizes(parts))))
         return self.client.batch_write_item(**request)
+
+    def put_item(self, **request: Any) -> Any:
+        """Count a PutItem."""
+        return self._write("PutItem", self.client.put_item, request)
+
+    def update_item(self, **request: Any) -> Any:
+        """Count an UpdateItem."""
+        return self._write("UpdateItem", self.client.update_item, request)
+
+    def _write(self, call: str, send: Callable[..., Any], request: Wire) -> Any:
+        before = self._sizes([request])
+        answer = send(**request)
+        self._count(call, wcu=write_units(max(before + self._sizes([request]))))
+        return answer
 
     def _count(self, call: str, *, rcu: int = 0, wcu: int = 0) -> None:
         self.calls[call] += 1

@@ -13,16 +13,21 @@ from functools import partial
 from itertools import cycle
 from typing import Any, cast
 
+from chalicelib.api.edge import Request, Response
+from chalicelib.api.recording import ROOT, Recording
+from chalicelib.api.services import Services
+from chalicelib.auth.principals import Connection as Caller
 from chalicelib.auth.principals import authenticate_connection
 from chalicelib.auth.secrets import Secrets
 from chalicelib.auth.tokens import mint
 from chalicelib.directory import deletes, groups, search, users
 from chalicelib.directory.groups import GroupChange
 from chalicelib.directory.tenant import Tenant
+from chalicelib.directory.trace import Trace
 from chalicelib.scim.errors import Uniqueness
 from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.patch import MemberChange
-from chalicelib.settings import PLANS
+from chalicelib.settings import PLANS, Settings
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.configuration import Connection, Organisation, TokenRow
 from chalicelib.storage.expressions import Item, Put, Update
@@ -175,20 +180,38 @@ def _counters(bound: Tenant, kind: Any, ids: list[str]) -> list[Item]:
 
 def authenticate(scene: Scene) -> Act:
     """Authenticate a token whose secret this process has read before."""
-    minted = mint("scim", scene.set.clock.random)
-    secrets = Secrets(NOBODY.client("secretsmanager"), "passerelle/memory")
+    caller = _caller(scene)
+    caller(scene.set.rows)
+    return partial(caller, scene.measured.rows)
+
+
+def tell(scene: Scene) -> Act:
+    """Tell of a change of a user: its row in the log, and the first count of its minute."""
+    connection, uid = _caller(scene)(scene.set.rows), scene.user()
+    told = replace(scene.set, trace=Trace())
+    users.change(told, uid, lambda now: now | {"title": "Countess", "displayName": "Ada King"})
+    table = scene.measured.rows.table
+    settings = Settings.model_validate({"TABLE_NAME": table.name, "STAGE": "memory"})
+    services = Services(table, _secrets(), settings)
+    request = Request("PATCH", "", "1", route=f"{ROOT}/Users/{{id}}", path={"id": uid})
+    recording = Recording.of(services, scene.measured.rows, scene.set.keys, request)
+    return lambda: recording.answer(told, connection, lambda: Response(204))
+
+
+def _secrets() -> Secrets:
+    return Secrets(NOBODY.client("secretsmanager"), "passerelle/memory")
+
+
+def _caller(scene: Scene) -> Callable[[Namespace], Caller]:
+    """Make a token; gives what authenticates it by some rows."""
+    minted, secrets = mint("scim", scene.set.clock.random), _secrets()
     secrets.create(CONNECTION, minted.id, minted.digest, scene.set.rows.deadline)
     keys = OrganisationKeys(organisation_of(CONNECTION))
     scene.set.rows.table.namespace(keys.grants(), scene.set.rows.deadline).commit(
         [Put(key, row) for key, row in _configuration(keys, minted.id, minted.hint)]
     )
     values = (f"Bearer {minted.text}",)
-
-    def act(rows: Namespace) -> object:
-        return authenticate_connection(rows, secrets, PLANS, CONNECTION, values, NOON)
-
-    act(scene.set.rows)
-    return partial(act, scene.measured.rows)
+    return lambda rows: authenticate_connection(rows, secrets, PLANS, CONNECTION, values, NOON)
 
 
 def _configuration(keys: OrganisationKeys, token: str, hint: str) -> Iterator[tuple[Key, Item]]:

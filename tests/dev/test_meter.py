@@ -85,6 +85,14 @@ def test_the_larger_of_before_and_after_is_billed(scene):
     assert cost(scene, Delete(ROW)).wcu == 2
 
 
+def test_a_write_outside_of_a_transaction_is_billed_once(scene):
+    """A row of the log is neither kept nor replaced together with others."""
+    scene.measured.rows.try_once(Put(ROW, {"a": "x" * 1_500}))
+    scene.measured.rows.try_once(Update(ROW, set={"a": "x"}))
+
+    assert scene.meter.take() == Cost({"PutItem": 1, "UpdateItem": 1}, 0, 2 + 2)
+
+
 def test_a_check_is_billed_as_a_write(scene):
     """By the size of the row that it looks at."""
     cost(scene, Put(ROW, {"doc": "x" * 1500}))
