@@ -1,0 +1,225 @@
+"""Requests that mean harm, or only look odd: each gets an answer that says what to mend."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from app import build
+from dev.gateway import Sent
+from tests.builders import a_tenant, http
+
+ID = "0" * 32
+PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+
+@pytest.fixture
+def tenant(services):
+    """A connection."""
+    return a_tenant(services, identity_provider="other")
+
+
+@pytest.fixture
+def scim(services, tenant):
+    """Call SCIM routes with the connection's token; paths begin behind its URL."""
+    client = http(build(services), tenant.token)
+
+    def call(method, path, body=None, headers=None):
+        return client(method, f"/scim/v2/{tenant.connection}{path}", body, headers)
+
+    return call
+
+
+def user(**attributes: Any) -> dict[str, Any]:
+    """Write a user's document."""
+    return {"userName": "ann", **attributes}
+
+
+def raw(inside: str) -> bytes:
+    """Write a user's document with JSON that `json.dumps` would not write."""
+    return b'{"userName": "ann", ' + inside.encode() + b"}"
+
+
+def patch(count: int) -> dict[str, Any]:
+    """Write a PATCH of so many operations."""
+    one = {"op": "replace", "path": "title", "value": "x"}
+    return {"schemas": [PATCH_URN], "Operations": [one] * count}
+
+
+def filtered(text: str) -> str:
+    """Write a look-up by a filter."""
+    return f"/Users?filter={quote(text)}"
+
+
+GZIP = {"Content-Encoding": "gzip"}
+
+# What is sent, and with which status, scimType and words it is answered.
+REFUSED: dict[str, tuple[str, str, Any, dict[str, str], int, str | None, str]] = {
+    "a body of a megabyte": (
+        "POST", "/Users", user(title="x" * 1_000_000), {}, 413, None, "at most 1,000,000",
+    ),
+    "a team's body of six": (
+        "POST", "/Groups", b" " * 5_500_001, {}, 413, None, "at most 5,500,000",
+    ),
+    "brackets without end": ("POST", "/Users", b"[" * 100_000, {}, 400, "invalidSyntax", "32"),
+    "a long integer": (
+        "POST", "/Users", raw(f'"x": {"1" * 5_000}'), {}, 400, "invalidSyntax", "too many digits",
+    ),
+    "NaN": ("POST", "/Users", raw('"x": NaN'), {}, 400, "invalidSyntax", "NaN"),
+    "Infinity": ("POST", "/Users", raw('"x": -Infinity'), {}, 400, "invalidSyntax", "Infinity"),
+    "1e999": ("POST", "/Users", raw('"x": 1e999'), {}, 400, "invalidSyntax", "too large"),
+    "a key twice": (
+        "POST", "/Users", raw('"active": true, "active": false'), {}, 400, "invalidSyntax", "twice",
+    ),
+    "half a character": (
+        "POST", "/Users", raw('"title": "\\ud800"'), {}, 400, "invalidValue", "U+D800",
+    ),
+    "NUL": ("POST", "/Users", raw('"title": "\\u0000"'), {}, 400, "invalidValue", "U+0000"),
+    "a line break in a name": (
+        "POST", "/Users", {"userName": "ann\n"}, {}, 400, "invalidValue", "userName",
+    ),
+    "a name that is written from right to left": (
+        "POST", "/Users", {"userName": "ann\u202ebob"}, {}, 400, "invalidValue", "U+202E",
+    ),
+    "a team's name with a character of no width": (
+        "POST", "/Groups", {"displayName": "To\u200bur"}, {}, 400, "invalidValue", "displayName",
+    ),
+    "a number for a boolean": (
+        "POST", "/Users", user(active=1), {}, 400, "invalidValue", "active",
+    ),
+    "a number for a boolean in a filter": (
+        "GET", filtered("active eq 1"), None, {}, 400, "invalidFilter", "active",
+    ),
+    "too many operations": (
+        "PATCH", f"/Users/{ID}", patch(2_001), {}, 413, None, "2,000",
+    ),
+    "too many terms": (
+        "GET", filtered(" and ".join(["title pr"] * 51)), None, {}, 400, "invalidFilter", "50",
+    ),
+    "too many brackets": (
+        "GET", filtered("(" * 21 + "title pr" + ")" * 21), None, {}, 400, "invalidFilter", "20",
+    ),
+    "a filter without end": (
+        "GET", filtered(f'title eq "{"x" * 4_096}"'), None, {}, 400, "invalidFilter", "4,096",
+    ),
+    "an operator of nobody's": (
+        "GET", filtered('title like "x"'), None, {}, 400, "invalidFilter", "^",
+    ),
+    "an attribute of nobody's": (
+        "GET", filtered('shoeSize eq "44"'), None, {}, 400, "invalidFilter", "shoeSize",
+    ),
+    "what is never returned": (
+        "GET", filtered('password sw "a"'), None, {}, 400, "invalidFilter", "password",
+    ),
+    "a path into Python": (
+        "PATCH", f"/Users/{ID}",
+        {"Operations": [{"op": "add", "path": "__class__", "value": "x"}]},
+        {}, 400, "invalidPath", "^",
+    ),
+    "a compressed body": ("POST", "/Users", b"\x1f\x8b", GZIP, 415, None, "compress"),
+    "another media type": (
+        "POST", "/Users", b"<user/>", {"Content-Type": "text/xml"}, 415, None, "scim+json",
+    ),
+    "an id that is none": ("GET", "/Users/..", None, {}, 404, None, "no such"),
+    "an id that climbs": ("GET", "/Users/%2e%2e%2fGroups", None, {}, 404, None, "no such"),
+    "a method in a header": (
+        "DELETE", "/Users", None, {"X-HTTP-Method-Override": "GET"}, 405, None, "GET, POST",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
+def test_what_is_wrong_is_said_at_its_place(scim, case):
+    """Each has ended in a 500, in silence or in another's data somewhere."""
+    method, path, body, headers, status, scim_type, words = case
+
+    answer = scim(method, path, body, headers)
+
+    assert (answer.status, answer.body.get("scimType")) == (status, scim_type)
+    assert words in answer.body["detail"]
+
+
+def test_a_date_at_the_end_of_time_is_compared(scim):
+    """Moving it to UTC would leave the calendar."""
+    scim("POST", "/Users", user())
+
+    late = scim("GET", filtered('meta.created gt "0001-01-01T00:00:00+14:00"'))
+
+    assert (late.status, late.body["totalResults"]) == (200, 1)
+
+
+SPELLINGS = [
+    ("/Users", 200),
+    ("/Users/", 200),
+    ("/users", 200),
+    ("/%55sers", 404),
+    ("//Users", 404),
+    ("/Users;x", 404),
+    ("/Users.", 404),
+    ("/Users%20", 404),
+    ("/Users/%2e%2e/Groups", 404),
+    ("/USERS", 404),
+]
+
+
+@pytest.mark.parametrize(("path", "status"), SPELLINGS)
+def test_a_path_has_one_spelling(scim, path, status):
+    """Where two programs read a path differently, one of them lets the wrong caller in."""
+    assert scim("GET", path).status == status
+
+
+@pytest.mark.parametrize(("path", "_status"), SPELLINGS)
+def test_no_spelling_gets_past_the_token(services, tenant, path, _status):
+    """The same answers to a caller with a token and without one would be an open door."""
+    answer = http(build(services))("GET", f"/scim/v2/{tenant.connection}{path}")
+
+    assert answer.status in {401, 404}
+    assert "Resources" not in answer.body
+
+
+def headers_of(token: str) -> dict[str, list[tuple[str, str]]]:
+    """Write the header in ways that some program takes for the token's."""
+    good = f"Bearer {token}"
+    return {
+        "none": [],
+        "twice": [("Authorization", good), ("Authorization", good)],
+        "good then bad": [("Authorization", good), ("authorization", "Bearer x")],
+        "a list": [("Authorization", f"{good}, {good}")],
+        "two blanks": [("Authorization", f"Bearer  {token}")],
+        "a tab": [("Authorization", f"Bearer\t{token}")],
+        "a blank behind": [("Authorization", f"{good} x")],
+        "no scheme": [("Authorization", token)],
+        "another scheme": [("Authorization", f"Basic {token}")],
+        "forwarded": [("X-Forwarded-Authorization", good)],
+        "a digit too many": [("Authorization", f"{good}0")],
+        "other letters": [("Authorization", f"Bearer {token.swapcase()}")],
+    }
+
+
+@pytest.mark.parametrize("way", headers_of(""))
+def test_one_header_of_one_form_opens(services, tenant, way):
+    """What two programs may read differently is read by nobody."""
+    gateway = http(build(services)).gateway
+    path, sent = f"/scim/v2/{tenant.connection}/Users", tuple(headers_of(tenant.token)[way])
+
+    assert gateway.answer(Sent("GET", path, "", sent, b"")).status == 401
+
+
+def test_the_scheme_may_be_written_in_any_case(services, tenant):
+    """RFC 9110 section 11.1."""
+    gateway = http(build(services)).gateway
+    path, sent = (
+        f"/scim/v2/{tenant.connection}/Users",
+        (("Authorization", f"bEARER {tenant.token}"),),
+    )
+
+    assert gateway.answer(Sent("GET", path, "", sent, b"")).status == 200
+
+
+def test_a_token_in_the_address_opens_nothing(services, tenant):
+    """Addresses stand in logs."""
+    path = f"/scim/v2/{tenant.connection}/Users?access_token={tenant.token}"
+
+    assert http(build(services))("GET", path).status == 401
