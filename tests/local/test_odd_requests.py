@@ -74,9 +74,8 @@ def value(random: Random, depth: int = 0) -> Any:
 def body(random: Random) -> bytes | None:
     """Make a body; some are broken."""
     operations = [{"op": "add", "path": text(random), "value": value(random)} for _ in range(2)]
-    whole = random.choice(
-        [value(random), {"Operations": operations}, {"userName": text(random), "x": value(random)}]
-    )
+    user = {"userName": "ann", random.choice(KEYS): value(random)}
+    whole = random.choice([value(random), {"Operations": operations}, user])
     written = json.dumps(whole).encode()
     return random.choice([written, written, written, written[: len(written) // 2], None])
 
