@@ -17,7 +17,7 @@ from chalicelib.storage.items import Document, Group, User, group_index_keys, in
 from chalicelib.storage.keys import Key, Kind
 from chalicelib.storage.table import Table, chunks
 from dev import reference
-from dev.scene import write
+from dev.scene import CONNECTION, write
 
 THREADS = 4
 ROWS_A_TASK = 500
@@ -32,9 +32,11 @@ class Population:
     joiner: str
 
 
-def populate(table: Table, users: int, *, joined: int, teams: int = 0) -> Population:
+def populate(
+    table: Table, users: int, *, joined: int, teams: int = 0, connection: str = CONNECTION
+) -> Population:
     """Write users, a team of the first `joined`, and one more user who is in `teams` others."""
-    tenant = reference.request(table)
+    tenant = reference.request(table, connection)
     uids = tuple(table.clock.new_id() for _ in range(users))
     joiner, team = table.clock.new_id(), table.clock.new_id()
     gids = [table.clock.new_id() for _ in range(teams)]

@@ -60,13 +60,13 @@ def table(client: DynamoDBClient, clock: Clock | None = None) -> Iterator[Table]
     client.delete_table(TableName=name)
 
 
-def request(table: Table) -> Tenant:
-    """Bind the connection for one request, with the deadline of the service."""
-    keys = ScimKeys(CONNECTION)
+def request(table: Table, connection: str = CONNECTION) -> Tenant:
+    """Bind a connection for one request, with the deadline of the service."""
+    keys = ScimKeys(connection)
     return Tenant(
         rows=table.namespace(keys.grants(), Deadline.after(DEADLINE_SECONDS, table.clock)),
         keys=keys,
-        base_url=f"https://scim.example.com/scim/v2/{CONNECTION}",
+        base_url=f"https://scim.example.com/scim/v2/{connection}",
         default_role="member",
         token_id="0123456789ab",  # noqa: S106 - an id
         request_id="12345678-1234-1234-1234-123456789012",

@@ -49,7 +49,10 @@ def test_a_sound_table_is_sound(tenant):
 OPERATION = "2026#abcdefghijklmnop#1"
 
 BREAKS = {
-    "an operation is left": ("I0", lambda made: Put(made.keys.operation(OPERATION))),
+    "an operation is left": (
+        "I0",
+        lambda made: Put(made.keys.operation(OPERATION), {"kind": "group delete"}),
+    ),
     "a user is held": (
         "I0",
         lambda made: Update(made.keys.user(made.uid), set={"op": {"id": "x", "until": "y"}}),
