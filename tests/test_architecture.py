@@ -115,7 +115,7 @@ def test_what_is_shipped_does_not_need_what_is_not(path):
 
 @pytest.mark.parametrize("path", OWN, ids=name_of)
 def test_no_name_says_that_the_concept_is_not_understood(path):
-    """House rule 15: RFC words for things, verbs for functions."""
+    """RFC words for things, verbs for functions."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     names = [node.name for node in ast.walk(tree) if isinstance(node, kinds)]
@@ -129,7 +129,7 @@ def test_no_name_says_that_the_concept_is_not_understood(path):
 
 @pytest.mark.parametrize("path", TESTS, ids=name_of)
 def test_tests_use_real_parts(path):
-    """House rule 19: a fault is an argument, never a patch."""
+    """A fault is an argument, never a patch."""
     text = path.read_text(encoding="utf-8")
 
     assert not {name for name in imports(path) if name.startswith("unittest")}

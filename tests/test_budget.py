@@ -21,7 +21,7 @@ def test_every_operation_costs_what_the_budget_says(costs):
 
 
 def test_a_teams_size_does_not_change_what_its_operations_cost():
-    """The same calls and units with 0 and with 1,000 members (D 22: others took minutes)."""
+    """The same calls and units with 0 and with 1,000 members (others took minutes)."""
     large = list(budget.measured_on_a_large_team())
 
     assert budget.differences(large) == []

@@ -27,7 +27,7 @@ def secrets(dynamodb):
 
 
 def test_the_table_is_made_as_it_is_defined(dynamodb, secrets):
-    """Data-model.md B0: one table on demand, protected, restorable, with rows that can expire."""
+    """One table on demand, protected, restorable, with rows that can expire."""
     resources.make("test", dynamodb, secrets, lambda: KEY)
 
     table = dynamodb.describe_table(TableName="passerelle-test")["Table"]

@@ -94,7 +94,7 @@ def test_what_the_organisation_noted_goes_with_the_user(tenant):
 
 
 def test_a_user_who_is_created_again_is_another(tenant):
-    """A new id: nothing of the old one sticks to him (B1)."""
+    """A new id: nothing of the old one sticks to him."""
     uid = a_user(tenant, "ada")
     a_group(tenant, uids=[uid])
     deletes.delete_user(tenant, uid)
@@ -127,7 +127,7 @@ def test_a_delete_with_another_version_is_refused(tenant):
 
 
 def test_a_user_in_a_few_teams_goes_in_one_transaction(tenant):
-    """7 + 3 a team, at most 100 (B2)."""
+    """7 + 3 a team, at most 100."""
     uid = a_user(tenant)
     gids = some_groups(tenant, 3, [uid])
 
@@ -138,7 +138,7 @@ def test_a_user_in_a_few_teams_goes_in_one_transaction(tenant):
 
 
 def test_a_user_in_many_teams_goes_too(tenant):
-    """He is marked, released from his teams in steps, and deleted (B5)."""
+    """He is marked, released from his teams in steps, and deleted."""
     uid = a_user(tenant)
     gids = some_groups(tenant, MANY_TEAMS, [uid])
 
@@ -172,7 +172,7 @@ RACES: Mapping[str, Callable[[Race], object]] = {
 
 @pytest.mark.parametrize("race", RACES.values(), ids=RACES)
 def test_a_delete_sees_what_comes_between(tenant, race):
-    """The row as read is its condition: no member row of nobody is left (I5, B5)."""
+    """The row as read is its condition: no member row of nobody is left (I5)."""
     uid = a_user(tenant)
     gid, other = a_group(tenant, "one", [uid]), a_group(tenant, "other")
     run = Race(tenant, uid, gid, other)
@@ -232,7 +232,7 @@ POINTS = [point for crash in CRASHES for point in crash_points(crash)]
 
 @pytest.mark.parametrize(("number", "crash"), POINTS, ids=[f"{c} call {n}" for n, c in POINTS])
 def test_the_next_delete_finishes_what_a_crash_left(tenant, number, crash):
-    """Nothing is lost and nothing is half there, wherever it stopped (B5)."""
+    """Nothing is lost and nothing is half there, wherever it stopped."""
     uid = a_user(tenant)
     gids = some_groups(tenant, MANY_TEAMS, [uid])
 
@@ -276,7 +276,7 @@ MEETINGS = {
 
 @pytest.mark.parametrize(("act", "error"), MEETINGS.values(), ids=MEETINGS)
 def test_whoever_meets_a_delete_under_way_finishes_it(tenant, act, error):
-    """Its outcome is decided: he is answered as if it were over (B5)."""
+    """Its outcome is decided: he is answered as if it were over."""
     uid = marked(tenant)
 
     with pytest.raises(error):
@@ -336,7 +336,7 @@ def test_a_group_delete_with_another_version_is_refused(tenant, match):
 
 
 def test_a_member_who_came_between_fails_a_delete_with_if_match(tenant):
-    """The client meant the team as it was (B4)."""
+    """The client meant the team as it was."""
     uid, gid = a_user(tenant), a_group(tenant)
     racing = between(tenant, 1, lambda: change(tenant, gid, add=[uid]))
 
@@ -369,7 +369,7 @@ def test_a_member_who_came_between_goes_with_the_group(tenant):
 
 
 def test_a_group_is_gone_for_readers_before_its_rows_are(tenant):
-    """They ask the group's row; the memberships behind it are nobody's business (B5)."""
+    """They ask the group's row; the memberships behind it are nobody's business."""
     uids = some_users(tenant, 3)
     gid, other = a_group(tenant, "one", uids), a_group(tenant, "other", uids)
 
@@ -384,7 +384,7 @@ def test_a_group_is_gone_for_readers_before_its_rows_are(tenant):
 
 
 def test_a_group_delete_that_runs_out_of_time_is_answered(tenant, hands):
-    """The team is gone, so 204 is true; the sweeper finds what is left by its row (B5)."""
+    """The team is gone, so 204 is true; the sweeper finds what is left by its row."""
     uids = some_users(tenant, 3)
     gid = a_group(tenant, "Tour", uids)
 
@@ -409,7 +409,7 @@ def finish(tenant, operation_id, row):
 @pytest.mark.parametrize("number", range(2, 8))
 @pytest.mark.parametrize("crash", CRASHES)
 def test_the_sweeper_clears_what_a_crashed_group_delete_left(tenant, number, crash):
-    """From the declaration on, at every call (B5)."""
+    """From the declaration on, at every call."""
     uids = some_users(tenant, 26)
     gid = a_group(tenant, "Tour", uids)
     client = FaultyClient(tenant.rows.table.client, number, CRASHES[crash])

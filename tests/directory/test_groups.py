@@ -28,7 +28,7 @@ def version(tenant, gid):
 
 
 def test_a_created_group_is_read_as_it_was_sent(tenant):
-    """With its members in the order of their ids; display is not kept (B4)."""
+    """With its members in the order of their ids; display is not kept."""
     uids = some_users(tenant, 3)
 
     created = groups.create(tenant, {"displayName": "Tour"}, frozenset(uids))
@@ -48,7 +48,7 @@ def test_a_group_without_members_shows_none(tenant):
 
 @pytest.mark.parametrize("name", ["Tour", "TOUR", "tour"])
 def test_a_name_is_taken_in_every_letter_case(tenant, name):
-    """Entra ID matches teams by name and wants 409 (B1)."""
+    """Entra ID matches teams by name and wants 409."""
     a_group(tenant, "Tour")
 
     with pytest.raises(Uniqueness, match="displayName"):
@@ -116,7 +116,7 @@ def test_a_rename_to_a_taken_name_is_refused(tenant):
 
 
 def test_a_rename_to_the_same_name_keeps_everything(tenant):
-    """No write, no version (B4)."""
+    """No write, no version."""
     gid = a_group(tenant, "Tour")
     before = read_all(tenant.rows.table)
 
@@ -138,7 +138,7 @@ def test_the_external_id_moves_with_the_document(tenant):
 
 
 def test_members_change_the_second_half_of_the_version(tenant, hands):
-    """ETag W/"<document>.<members>", lastModified with both (B4)."""
+    """ETag W/"<document>.<members>", lastModified with both."""
     uid, gid = a_user(tenant), a_group(tenant)
     hands.move(seconds=5)
 
@@ -238,7 +238,7 @@ def test_a_group_that_is_not_there_is_not_found(tenant, call):
 
 @pytest.mark.parametrize(("size", "shown"), [(0, True), (2, True), (3, False)])
 def test_a_small_group_is_answered_whole(tenant, size, shown):
-    """The answer to a PATCH is never a cut list: above the bound there is none (B4)."""
+    """The answer to a PATCH is never a cut list: above the bound there is none."""
     gid = a_group(tenant, uids=some_users(tenant, size))
 
     found = groups.get_if_small(tenant, gid, 2)

@@ -57,7 +57,7 @@ def test_a_removed_membership_is_gone_from_both_ends(tenant):
 
 
 def test_adding_takes_nobody_away(tenant):
-    """Seven servers lost members here: they wrote the list that they had read (D 19)."""
+    """Seven servers lost members here: they wrote the list that they had read."""
     uids = some_users(tenant, 3)
     gid = a_group(tenant, uids=uids[:1])
 
@@ -67,7 +67,7 @@ def test_adding_takes_nobody_away(tenant):
 
 
 def test_a_member_is_added_without_reading_the_team(tenant):
-    """One transaction, whatever the size (B2)."""
+    """One transaction, whatever the size."""
     uid, gid = a_user(tenant), a_group(tenant)
 
     assert calls(tenant, lambda it: change(it, gid, add=[uid])) == ["transact_write_items"]
@@ -75,7 +75,7 @@ def test_a_member_is_added_without_reading_the_team(tenant):
 
 
 def test_whoever_is_there_already_changes_nothing(tenant):
-    """Entra ID repeats its adds: the version stays and no change is noted (B2)."""
+    """Entra ID repeats its adds: the version stays and no change is noted."""
     uid = a_user(tenant)
     gid = a_group(tenant, uids=[uid])
     before = read_all(tenant.rows.table)
@@ -109,7 +109,7 @@ def test_a_stranger_is_refused_and_nobody_is_added(tenant):
 
 @pytest.mark.parametrize("text", ["", "ada", "A1" * 16, "../" * 10, f"{NOBODY}#x", "x" * 5_000])
 def test_what_cannot_be_an_id_is_nobodys(tenant, text):
-    """It never becomes part of a key (C2); the answer does not repeat all of it."""
+    """It never becomes part of a key; the answer does not repeat all of it."""
     gid = a_group(tenant)
 
     with pytest.raises(InvalidValue, match="no user of this connection") as caught:
@@ -129,7 +129,7 @@ def test_what_cannot_be_an_id_is_removed_already(tenant):
 
 
 def test_another_connections_user_is_a_stranger(tenant):
-    """A membership by any known id would cross tenants (D 17)."""
+    """A membership by any known id would cross tenants."""
     sister = a_tenant(tenant.rows.table, "abcdefghijzzzzzz")
     gid, uid = a_group(tenant), a_user(sister)
 
@@ -213,7 +213,7 @@ ONE_TRANSACTION = {
 
 @pytest.mark.parametrize("case", ONE_TRANSACTION.values(), ids=ONE_TRANSACTION)
 def test_what_fits_one_transaction_is_one(tenant, case):
-    """2 + 3 an add + 2 a removal, at most 100; above it is declared first (B2, B5)."""
+    """2 + 3 an add + 2 a removal, at most 100; above it is declared first."""
     adds, removals, fits = case
     uids = some_users(tenant, adds + removals)
     gid = a_group(tenant, uids=uids[adds:])
@@ -226,7 +226,7 @@ def test_what_fits_one_transaction_is_one(tenant, case):
 
 @pytest.mark.parametrize(("count", "fits"), [(32, True), (33, False)])
 def test_a_group_is_created_with_members_in_one_transaction(tenant, count, fits):
-    """4 + 3 a member, at most 100; an externalId takes one more (B2)."""
+    """4 + 3 a member, at most 100; an externalId takes one more."""
     uids = some_users(tenant, count)
 
     made = calls(tenant, lambda it: groups.create(it, {"displayName": "Tour"}, frozenset(uids)))

@@ -30,7 +30,7 @@ def stored(tenant, uid):
 
 
 def test_a_created_user_is_read_as_he_was_sent(tenant):
-    """Nothing is trimmed, folded or reordered (B4)."""
+    """Nothing is trimmed, folded or reordered."""
     document = a_document("Zoë", title=" Dr\n", nickName="\u212a")
 
     created = users.create(tenant, document)
@@ -50,13 +50,13 @@ def test_a_created_user_has_meta_and_a_version(tenant):
 
 
 def test_a_user_is_active_unless_it_is_said_otherwise(tenant):
-    """Okta's first POST does not speak of `active` (B4)."""
+    """Okta's first POST does not speak of `active`."""
     assert users.create(tenant, a_document("ada"))["active"] is True
     assert users.create(tenant, a_document("bob", active=False))["active"] is False
 
 
 def test_the_default_role_of_the_moment_is_noted(tenant):
-    """A later change of the default is not for those who are there (B1)."""
+    """A later change of the default is not for those who are there."""
     uid = a_user(tenant)
 
     assert stored(tenant, uid).granted_role == "reader"
@@ -79,7 +79,7 @@ LOOK_ALIKES = [("straße", "strasse"), ("\u212aelvin", "kelvin"), ("ﬁona", "fi
 
 @pytest.mark.parametrize(("first", "second"), LOOK_ALIKES)
 def test_a_look_alike_cannot_stand_beside_its_victim(tenant, first, second):
-    """They collide closed: whoever came first keeps the name (B4)."""
+    """They collide closed: whoever came first keeps the name."""
     a_user(tenant, userName=first)
 
     with pytest.raises(Uniqueness):
@@ -197,7 +197,7 @@ def test_indexes_follow_the_addresses(tenant, emails):
 
 
 def test_a_user_may_have_as_many_addresses_as_we_take(tenant):
-    """20 of them all replaced: one transaction still holds it (B2)."""
+    """20 of them all replaced: one transaction still holds it."""
     uid = a_user(tenant, "ada", emails=[{"value": f"{n}@old"} for n in range(20)])
 
     edit(
@@ -223,7 +223,7 @@ def test_a_change_names_the_attributes_that_differ(tenant):
 
 
 def test_membership_does_not_change_a_users_version(tenant):
-    """Else a large team's change would fail the If-Match of everybody in it (B4)."""
+    """Else a large team's change would fail the If-Match of everybody in it."""
     uid = a_user(tenant)
 
     a_group(tenant, uids=[uid])
@@ -311,7 +311,7 @@ def test_the_same_rename_by_two_requests_is_no_conflict(tenant):
 
 
 def test_contention_to_the_end_is_busy(tenant):
-    """503 after 25 s, never 409 or 412 (B3)."""
+    """503 after 25 s, never 409 or 412."""
 
     class Contended(FaultyClient):
         def transact_write_items(self, **request):

@@ -52,7 +52,7 @@ def stage(table: Table, hands: Hands, trial: Trial) -> Stage:
 
 @pytest.mark.parametrize("name", TRIALS)
 def test_a_single_fault_changes_neither_answer_nor_effect(stage, trial, record_property):
-    """Issue 6, seen to work 1: the true answer and one effect, down to the feed."""
+    """The true answer and one effect, down to the feed."""
     plain = stage.run(trial.act)
     cases = [
         (index, called, named, fault)

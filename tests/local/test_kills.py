@@ -8,7 +8,7 @@ COUNT, SEED = 5, 6
 
 
 def test_what_a_killed_process_leaves_is_finished_or_never_began(local, record_property):
-    """Issue 6, seen to work 3: kill -9 in large add, PUT, group delete and user delete."""
+    """Kill -9 in large add, PUT, group delete and user delete."""
     fates = kills.kill_often(local, COUNT, SEED)
 
     assert [fate for fate in fates if fate.violations] == []

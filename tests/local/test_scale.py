@@ -8,7 +8,7 @@ MANY = 2_000
 
 
 def test_calls_units_and_memory_are_those_of_a_small_directory(local):
-    """Issue 6, seen to work 4; `make scale` does it with 20,000."""
+    """As of 10 users; `make scale` does it with 20,000."""
     with scale.place(local, scale.FEW) as few, scale.place(local, MANY) as many:
         found = list(scale.compare(few, many))
 

@@ -1,4 +1,4 @@
-"""Settings that meet: what one administrator is told while another is at work (B1).
+"""Settings that meet: what one administrator is told while another is at work.
 
 The rows are on DynamoDB Local, the secrets on moto.
 """

@@ -11,7 +11,7 @@ THREADS, OPERATIONS, SEED = 64, 2_000, 20_260_101
 
 
 def test_whoever_is_answered_was_told_the_truth(table, record_property):
-    """Issue 6, seen to work 2: I0-I13 hold and less than 1 % are told to come later."""
+    """I0-I13 hold and less than 1 % are told to come later."""
     verdict = storm.rage(replace(table, clock=Clock()), THREADS, OPERATIONS, SEED)
 
     assert verdict.violations == []

@@ -35,7 +35,7 @@ KEYS = {
 
 @pytest.mark.parametrize(("key", "pk", "sk"), KEYS.values(), ids=KEYS)
 def test_a_key_is_as_the_table_of_access_patterns_says(key, pk, sk):
-    """Rows of an older release are found only if keys stay as they are (B1)."""
+    """Rows of an older release are found only if keys stay as they are."""
     assert key == Key(pk, sk)
 
 
@@ -71,7 +71,7 @@ SAME_NAME = {
 
 @pytest.mark.parametrize(("one", "other"), SAME_NAME.values(), ids=SAME_NAME)
 def test_names_that_fold_equal_share_a_lock(one, other):
-    """Look-alikes collide closed: of two such users only one exists (B4)."""
+    """Look-alikes collide closed: of two such users only one exists."""
     assert MINE.user_name(one) == MINE.user_name(other)
 
 

@@ -77,7 +77,7 @@ def test_what_lasts_is_raised_at_once(error):
 
 
 def test_at_the_deadline_it_is_busy():
-    """503 with Retry-After: identity providers repeat that, and nothing else (B3)."""
+    """503 with Retry-After: identity providers repeat that, and nothing else."""
     client, watch = Script([THROTTLED]), Watch()
 
     with pytest.raises(Busy):
@@ -110,7 +110,7 @@ def test_no_pause_goes_past_the_deadline(seconds):
 
 
 def test_pauses_are_spread_wide_and_bounded():
-    """Full jitter: 5 ms and up to 4, 8 ... 200 ms, or many callers come back together (B3)."""
+    """Full jitter: 5 ms and up to 4, 8 ... 200 ms, or many callers come back together."""
     bounds = [min(200, 4 * 2**attempt) for attempt in range(10)]
     seen = [pauses(seed, len(bounds)) for seed in range(200)]
 

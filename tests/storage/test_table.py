@@ -32,7 +32,7 @@ def wire_key(key):
 
 
 def test_a_row_is_read_consistently():
-    """A look-up right after a create sees it (B0)."""
+    """A look-up right after a create sees it."""
     client = Script([{"Item": wire(ROW, n=1)}])
 
     row = a_namespace(client).get(ROW)
@@ -240,7 +240,7 @@ OUTSIDE = {
 
 @pytest.mark.parametrize("call", OUTSIDE.values(), ids=OUTSIDE)
 def test_a_namespace_refuses_what_is_outside_before_it_sends(call):
-    """In production as in tests: IAM cannot part tenants that share one function (B1)."""
+    """In production as in tests: IAM cannot part tenants that share one function."""
     client = Script([{}])
 
     with pytest.raises(OutsideNamespace):

@@ -73,7 +73,7 @@ def test_a_token_fits_dynamodb():
 
 
 def test_which_condition_failed_is_told_by_position():
-    """Never guessed from a text: 409, 404 and 412 depend on it (C1)."""
+    """Never guessed from a text: 409, 404 and 412 depend on it."""
     client = Script([cancelled("None", "ConditionalCheckFailed")])
 
     with pytest.raises(Cancelled) as caught:
