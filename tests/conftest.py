@@ -34,6 +34,7 @@ from chalicelib.auth.tokens import mint  # noqa: E402
 from chalicelib.settings import Settings  # noqa: E402
 from chalicelib.storage.table import Table  # noqa: E402
 from dev import dynamodb_local, resources  # noqa: E402
+from dev.scene import QuickTransactions  # noqa: E402
 from tests.builders import Hands, Http, http  # noqa: E402
 
 OPERATOR_KEY = mint("op", Random(1)).text  # noqa: S311 - nobody's key
@@ -140,8 +141,9 @@ def services(dynamodb: Any, secretsmanager: Any, hands: Hands) -> Services:
     """Make what deployment makes, and the services on it."""
     resources.make("test", dynamodb, secretsmanager, lambda: OPERATOR_KEY)
     settings = Settings.from_environment(ENVIRONMENT)
+    quick: Any = QuickTransactions(dynamodb)
     return Services(
-        table=Table(dynamodb, settings.table_name, hands.clock()),
+        table=Table(quick, settings.table_name, hands.clock()),
         secrets=Secrets(secretsmanager, settings.secrets_prefix),
         settings=settings,
     )

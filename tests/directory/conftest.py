@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import count
-from typing import Any, cast
 
 import pytest
 
@@ -13,7 +11,6 @@ from chalicelib.api.services import Services
 from chalicelib.directory.tenant import Tenant
 from chalicelib.storage.table import Table
 from dev import reference
-from dev.scene import QuickTransactions
 from tests.builders import Hands
 from tests.directory.builders import a_tenant
 from tests.invariants import assert_sound
@@ -26,8 +23,7 @@ SEEDS = count(1_000)
 def on_moto(request: pytest.FixtureRequest) -> Table:
     """Reach the table on moto: quick, and in one thread."""
     services: Services = request.getfixturevalue("services")
-    client = QuickTransactions(services.table.client)
-    return replace(services.table, client=cast("Any", client))
+    return services.table
 
 
 @pytest.fixture
