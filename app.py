@@ -44,7 +44,9 @@ def services_of(settings: Settings) -> Services:
 
 def build(services: Services) -> Chalice:
     """Join the routes to an app; tests call it with services of their own."""
-    application = Chalice(app_name="passerelle")
+    # Chalice's logger has the same name as powertools': left to itself, Chalice sets its level to
+    # ERROR wherever stdout is not the one of the import.
+    application = Chalice(app_name="passerelle", configure_logs=False)
     application.api.binary_types = []
     application.register_middleware(ConvertToMiddleware(logger.inject_lambda_context))
     application.register_middleware(redress, "http")

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
 
 from chalicelib.directory.tenant import Tenant
 from chalicelib.storage.clock import Clock
 from chalicelib.storage.expressions import to_wire
 from chalicelib.storage.keys import ScimKeys
 from chalicelib.storage.retries import Deadline
-from chalicelib.storage.table import MOST_BATCH_WRITES, Table, chunks
+from chalicelib.storage.table import MOST_BATCH_WRITES, MOST_GETS, Table, chunks
 from dev import resources
 
 if TYPE_CHECKING:
@@ -139,6 +142,47 @@ class QuickTransactions:
                 self._client.delete_item(TableName=table, Key=key)
             else:
                 self._client.put_item(TableName=table, Item=item)
+
+
+class QuickQueries(QuickTransactions):
+    """As above, and a query looks at its own partition: moto sorts the whole table for each.
+
+    It knows ranges of sort keys, the only queries there are here, and gives pages of any size.
+    """
+
+    def query(
+        self,
+        *,
+        TableName: str,  # noqa: N803 - boto3's name
+        ExpressionAttributeValues: Mapping[str, Any],  # noqa: N803 - as above
+        ScanIndexForward: bool = True,  # noqa: N803 - as above
+        Limit: int | None = None,  # noqa: N803 - as above
+        ExclusiveStartKey: Mapping[str, Any] | None = None,  # noqa: N803 - as above
+        **_: Any,
+    ) -> Mapping[str, Any]:
+        """Read the rows of a range in order, behind a key where one is given."""
+        pk, low, high = (value["S"] for value in ExpressionAttributeValues.values())
+        found = [sk for sk in self._sort_keys(TableName, pk) if low <= sk <= high]
+        found.sort(reverse=not ScanIndexForward)
+        if ExclusiveStartKey is not None:
+            start = ExclusiveStartKey["SK"]["S"]
+            found = [sk for sk in found if (sk > start if ScanIndexForward else sk < start)]
+        page = [{"PK": {"S": pk}, "SK": {"S": sk}} for sk in found[:Limit]]
+        items = [row for part in chunks(page, MOST_GETS) for row in self._read(TableName, part)]
+        more = {"LastEvaluatedKey": page[-1]} if len(page) < len(found) else {}
+        return {"Items": items, **more}
+
+    def _sort_keys(self, table: str, pk: str) -> Iterator[str]:
+        """Look into moto for the sort keys of a partition."""
+        backend = dynamodb_backends[DEFAULT_ACCOUNT_ID][self._client.meta.region_name]
+        return (
+            str(key.value) for key in backend.tables[table].items.get(DynamoType({"S": pk}), ())
+        )
+
+    def _read(self, table: str, keys: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        """Read rows in the order of their keys."""
+        found = self._rows([{"TableName": table, "Key": key} for key in keys])
+        return (found[_pair(key)] for key in keys)
 
 
 def _key(request: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
@@ -41,8 +41,7 @@ OF_USERS = {"user", "account", "role"}
 POLL_SECONDS = 1
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """What becomes of a user without an account: link, create or hold, and why."""
 
     action: str
@@ -71,13 +70,13 @@ class Consumer:
     def decide(self, user: User) -> Decision:
         """Apply the rule to a user whom nobody has linked."""
         email = address(user)
-        found = self._all("SELECT id, role, user FROM accounts WHERE email = ?", email)
+        found = self._sql("SELECT id, role, user FROM accounts WHERE email = ?", email)
         if not found:
             return Decision("create", f"acc_{user['id']}", "no account has this address")
+        domain = email.rpartition("@")[2].lower()
         reasons = {
             "more than one account has this address": len(found) > 1,
-            "the address is in no verified domain": email.rpartition("@")[2].lower()
-            not in self.domains,
+            "the address is in no verified domain": domain not in self.domains,
             "the account's role is protected": any(role in self.protected for _, role, _ in found),
             "the account is another user's": any(other for _, _, other in found),
         }
@@ -88,7 +87,7 @@ class Consumer:
     def step(self) -> None:
         """Follow the feed to its end of this moment."""
         self._read_rule()
-        (cursor,) = next(iter(self._all("SELECT cursor FROM feed")), ("",))
+        (cursor,) = next(iter(self._sql("SELECT cursor FROM feed")), ("",))
         more = True
         while more:
             status, page = self.call("GET", f"/changes?after={cursor or 'now'}", None)
@@ -99,12 +98,12 @@ class Consumer:
                 self._read_everything()
             self._read(item["id"] for item in page["items"] if item["kind"] in OF_USERS)
             cursor, more = page["next"], page["more"]
-            self._do("INSERT OR REPLACE INTO feed VALUES (1, ?)", cursor)
+            self._sql("INSERT OR REPLACE INTO feed VALUES (1, ?)", cursor)
 
     def _read_everything(self) -> None:
         """Compare with the whole directory, in both directions."""
         users = list(self._users("?"))
-        linked = self._all("SELECT user FROM accounts WHERE user IS NOT NULL")
+        linked = self._sql("SELECT user FROM accounts WHERE user IS NOT NULL")
         self._read({uid for (uid,) in linked} - {user["id"] for user in users})
         for user in users:
             self._bring(user)
@@ -117,7 +116,7 @@ class Consumer:
         found = {uid: self.call("GET", f"/users/{uid}", None) for uid in dict.fromkeys(uids)}
         for uid, (status, _) in found.items():
             if status == GONE:
-                self._do("UPDATE accounts SET active = 0, user = NULL WHERE user = ?", uid)
+                self._sql("UPDATE accounts SET active = 0, user = NULL WHERE user = ?", uid)
         for status, user in found.values():
             if status == OK:
                 self._bring(user)
@@ -125,24 +124,24 @@ class Consumer:
     def _bring(self, user: User) -> None:
         """Bring a user's account in step: the one that is his, or what the rule decides."""
         uid, linked = user["id"], user["account"]
-        own = self._all("SELECT id FROM accounts WHERE user = ?", uid)
+        own = self._sql("SELECT id FROM accounts WHERE user = ?", uid)
         if linked and (linked,) not in own:  # the operator's word counts, also against ours
-            self._do("UPDATE accounts SET user = NULL WHERE user = ?", uid)
-            self._do("UPDATE accounts SET user = ? WHERE id = ?", uid, linked)
+            self._sql("UPDATE accounts SET user = NULL WHERE user = ?", uid)
+            self._sql("UPDATE accounts SET user = ? WHERE id = ?", uid, linked)
         elif not linked and not own:
             self._open(user, self.decide(user))
         state = (address(user), user["active"], uid)
-        self._do("UPDATE accounts SET email = ?, active = ? WHERE user = ?", *state)
-        for (account,) in self._all("SELECT id FROM accounts WHERE user = ?", uid):
+        self._sql("UPDATE accounts SET email = ?, active = ? WHERE user = ?", *state)
+        for (account,) in self._sql("SELECT id FROM accounts WHERE user = ?", uid):
             if linked != account:
                 self.call("PUT", f"/users/{uid}/account", {"id": account})
 
     def _open(self, user: User, decided: Decision) -> None:
         new = (decided.account, address(user), user["granted_role"], user["active"], user["id"])
         if decided.action == "create":
-            self._do("INSERT INTO accounts VALUES (?, ?, ?, ?, ?)", *new)
+            self._sql("INSERT INTO accounts VALUES (?, ?, ?, ?, ?)", *new)
         if decided.action == "link":
-            self._do("UPDATE accounts SET user = ? WHERE id = ?", user["id"], decided.account)
+            self._sql("UPDATE accounts SET user = ? WHERE id = ?", user["id"], decided.account)
 
     def _read_rule(self) -> None:
         """Read the organisation's verified domains and protected roles, as they are now."""
@@ -158,12 +157,9 @@ class Consumer:
             yield from page["items"]
             cursor = page["next"]
 
-    def _all(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        return self.accounts.execute(statement, values).fetchall()
-
-    def _do(self, statement: str, *values: Any) -> None:
+    def _sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with self.accounts:
-            self.accounts.execute(statement, values)
+            return self.accounts.execute(statement, values).fetchall()
 
 
 def address(user: User) -> str:

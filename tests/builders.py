@@ -175,6 +175,38 @@ def http(app: Chalice, credential: str = "") -> Http:
     return Http(Gateway(app, "test", "id.example.com"), credential)
 
 
+@dataclass(frozen=True, slots=True)
+class Scim:
+    """Calls the SCIM routes of a connection; paths begin behind its URL."""
+
+    client: Http
+    root: str
+
+    def __call__(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send one request."""
+        return self.client(method, f"{self.root}{path}", body, headers)
+
+    def bearing(self, credential: str) -> Scim:
+        """Call with another credential; "" sends none."""
+        return Scim(self.client.bearing(credential), self.root)
+
+    def followed(self, location: str) -> Answer:
+        """Read what an address that was answered leads to."""
+        return self("GET", location.partition(self.root)[2])
+
+    def a_user(self, name: str = "ada", **attributes: Any) -> dict[str, Any]:
+        """Create a user."""
+        created: dict[str, Any] = self("POST", "/Users", {"userName": name, **attributes}).body
+        return created
+
+
+def scim_of(app: Chalice, connection: str, token: str) -> Scim:
+    """Put a gateway before an app, for the routes of one connection."""
+    return Scim(http(app, token), f"/scim/v2/{connection}")
+
+
 # --- organisations, connections, tokens --------------------------------------------------------
 
 WORKSPACES = [{"id": "main", "name": "Main"}, {"id": "lab", "name": "Lab"}]

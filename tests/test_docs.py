@@ -10,6 +10,7 @@ from textwrap import dedent
 import pytest
 
 from chalicelib.api import protocol
+from chalicelib.api.people import AccountOfUser, Identity
 from chalicelib.api.sessions import NewConsoleLink
 from chalicelib.directory import search, tenant
 from chalicelib.organisations import tokens
@@ -17,6 +18,7 @@ from chalicelib.organisations.requests import Body, NewConnection, NewOrganisati
 from chalicelib.scim import filters, messages, validation
 from dev import suites
 from dev.dialogues import load
+from dev.oracle import RULES
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -29,7 +31,9 @@ VERB = re.compile(r"\bmake (?:--\w+ )*([a-z][a-z-]*)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 COMMAND = re.compile(r"^(?:[A-Z]+=)?(?:\$\()?(\w+)", re.MULTILINE)
 FUNCTION = re.compile(r"^(\w+)\(\)", re.MULTILINE)
-POSTED = re.compile(r"(/organisations[^\s\"]*)[^']*(?:'Content-Type: [^']*'[^']*)?-d '([^']*)'")
+POSTED = re.compile(
+    r"((?:/organisations|\$ROOT)[^\s\"]*)[^']*(?:'Content-Type: [^']*'[^']*)?-d '([^']*)'"
+)
 SPOKEN = re.compile(r"`make (?:--\w+ )*([a-z][a-z-]*)[^`]*`")
 
 # What a reader's machine has anyway.
@@ -41,6 +45,8 @@ SHAPES: dict[str, type[Body]] = {
     "connections": NewConnection,
     "tokens": NewToken,
     "console-links": NewConsoleLink,
+    "account": AccountOfUser,
+    "resolve": Identity,
 }
 
 
@@ -115,7 +121,7 @@ def test_bodies_that_are_shown_are_taken(document: str, path: str, sent: str):
 
 
 def test_a_body_of_each_kind_is_shown():
-    """An organisation, a connection and a token to begin with, and a link for its admin."""
+    """An organisation, a connection and a token; a link for its admin; who somebody is."""
     assert {path.rpartition("/")[2] for _, path, _ in BODIES} == set(SHAPES)
 
 
@@ -169,6 +175,13 @@ def test_the_failures_that_are_meant_are_told():
     told = {check.strip("`"): why for check, why in rows("The failures are meant:")}
 
     assert told == suites.KNOWN
+
+
+def test_each_deliberate_difference_to_the_oracle_is_told():
+    """With its reason, in the words of `dev.oracle`."""
+    told = rows("## Where scim2-models answers otherwise")
+
+    assert told == [[", ".join(sorted(each.kinds)), each.name, each.reason] for each in RULES]
 
 
 def test_the_suites_are_those_that_are_installed():

@@ -83,6 +83,8 @@ def start(admin: Administration) -> Feed:
 def cursor(text: str | None, since: datetime, now: datetime) -> Cursor:
     """Read a cursor; none is the beginning of what is kept.
 
+    What counts is when it was given: in the middle of a pass it lies close to what was read last.
+
     Raises:
         BadRequest: none that this feed has given, or one from before the feed was unbroken.
     """
@@ -91,9 +93,10 @@ def cursor(text: str | None, since: datetime, now: datetime) -> Cursor:
     read = CURSOR.fullmatch(text)
     if read is None or read["after"] > ulid(now + DAY, 0):
         raise BadRequest(UNKNOWN_CURSOR)
-    if read["after"] < ulid(since - BEHIND, 0):
+    began = _began(read["began"])
+    if read["after"] < ulid(since - BEHIND, 0) or (began is not None and began < since):
         raise BadRequest(TOO_OLD.format(since=f"{since:%Y-%m-%d %H:%M} UTC"))
-    return Cursor(read["after"], _began(read["began"]))
+    return Cursor(read["after"], began)
 
 
 def _began(milliseconds: str | None) -> datetime | None:

@@ -7,7 +7,7 @@ under which containers keep what they have built.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.organisations import audit, connections
@@ -16,7 +16,7 @@ from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
 from chalicelib.scim import catalog
 from chalicelib.scim.errors import Busy, InvalidValue, NotFound
-from chalicelib.scim.schema import Schema
+from chalicelib.scim.schema import Attribute, Schema
 from chalicelib.storage.expressions import (
     EXISTS,
     Action,
@@ -132,6 +132,7 @@ def _read(document: Mapping[str, Any], urn: str) -> Schema:
         field, _, message = error.detail.partition(": ")
         raise InvalidFields(Fault(field, message)) from error
     faults = [fault for fault, wrong in _faults(schema, urn) if wrong]
+    faults += _unkept(schema.attributes, "attributes")
     if faults:
         raise InvalidFields(*faults)
     return schema
@@ -145,6 +146,17 @@ def _faults(schema: Schema, urn: str) -> tuple[tuple[Fault, bool], ...]:
         (Fault("id", "is one of the protocol's; choose a URN of your own"), found in BUILT_IN),
         (Fault("attributes", many), not 1 <= len(schema.attributes) <= MOST_ATTRIBUTES),
     )
+
+
+def _unkept(attributes: Sequence[Attribute], where: str) -> Iterator[Fault]:
+    """Find what a definition promises and this service would not keep."""
+    for position, attribute in enumerate(attributes):
+        place = f"{where}[{position}]"
+        if attribute.uniqueness != "none":
+            yield Fault(f"{place}.uniqueness", "must be `none`: only names are kept unique here")
+        if attribute.required and attribute.returned == "never":
+            yield Fault(f"{place}.required", "must be false: what is never returned is not kept")
+        yield from _unkept(attribute.sub_attributes, f"{place}.subAttributes")
 
 
 def _same(urn: str, other: str) -> bool:

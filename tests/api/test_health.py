@@ -159,6 +159,18 @@ def test_the_reason_never_reaches_the_caller(operator, root, call, tenant):
     assert len({str(sorted(each.headers)) for each in answers}) == 1
 
 
+POSSIBLE = ["mistyped", "expired", "revoked", "of another connection"]
+
+
+def test_the_one_text_names_what_it_may_be_and_where_to_make_a_new_token(call):
+    """Whoever reads the provider's log has this and nothing else."""
+    detail = call("password").body["detail"]
+
+    assert [reason for reason in POSSIBLE if reason not in detail] == []
+    assert "Make a new token for this connection in the SaaS's SCIM settings" in detail
+    assert len(detail) <= 200
+
+
 def test_calls_and_errors_of_a_day_are_counted(operator, root, call, tenant, hands):
     """A provider that calls and fails is another story than one that does not call."""
     call(tenant.token)

@@ -237,7 +237,11 @@ def pause(_, tenant):
     connections.change(tenant.admin, tenant.connection, ConnectionChanges(state="paused"), None)
 
 
-GATES = [(suspend, "is suspended"), (downgrade, "plan `free`"), (pause, "is paused")]
+GATES = [
+    (suspend, "is suspended.*Ask the SaaS's support to set it to active"),
+    (downgrade, "plan `free` does not.*Ask the SaaS's support for a plan that does"),
+    (pause, "is paused. An admin of the organisation can set it to active in the SaaS's SCIM set"),
+]
 
 
 @pytest.mark.parametrize(("shut", "reason"), GATES)

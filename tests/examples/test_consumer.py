@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app import build
-from dev.scene import QuickTransactions
+from dev.scene import QuickQueries
 from examples.consumer import Consumer
 from tests.builders import a_tenant, http
 
@@ -137,7 +137,7 @@ def drawn(seed):
 @pytest.fixture
 def world(services, operator, hands):
     """300 accounts, 200 provisioned users: 120 match, 5 are protected, 5 of a foreign domain."""
-    quick: Any = QuickTransactions(services.table.client)
+    quick: Any = QuickQueries(services.table.client)
     services = replace(services, table=replace(services.table, client=quick))
     operator = http(build(services), operator.credential)
     tenant = a_tenant(services)

@@ -1,0 +1,159 @@
+"""A canary goes through every request: it is found where it belongs, and nowhere else.
+
+What an organisation has is given texts that are its own, and secrets that only its callers hold.
+Then every request of the app is sent, and again as nobody would.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app import build
+from chalicelib.observability import logger
+from chalicelib.settings import Plan
+from dev.scene import QuickQueries
+from tests.builders import Answer, http
+from tests.conftest import OPERATOR_KEY
+from tests.every_request import Request, Side, a_side, fresh, requests_of
+from tests.invariants import read_all
+from tests.routes import calls_of
+
+# After so many requests the whole table is read.
+LOOKS = 20
+EMAIL, NAME = "canary-ada@canary.example.com", "canary-lovelace"
+
+# Where a user's address and name may be read in the table, by class and kind of partition: in
+# his own row. Everything else knows him by his id, and finds him by digests.
+ROWS = {"S U"}
+# Who is answered with a user's address or name: whoever asked for users, and the provider that
+# has just sent them.
+ANSWERS = {
+    "GET /Users",
+    "GET /Users/<user>",
+    "PUT /Users/<user>",
+    "PATCH /Users/<user>",
+    "GET /Groups/<team>",  # the names of its members, where they are asked for
+    "POST /.search",
+    "POST /Users/.search",
+    "GET /users",
+    "GET /users/<user>",
+    "PUT /users/<user>/account",
+    "PUT /users/<user>/roles",
+    "PUT /users/<user>/roles/<role>",
+    "POST /users/<user>/password-set",
+    "GET /teams/<team>/members",
+    "POST /resolve",
+}
+# Who is answered with a credential: whoever makes one, once.
+CREDENTIALS = {
+    "POST /connections/<connection>/tokens",
+    "POST /connections/<connection>/tokens/<token>/rotate",
+    "POST /console-links",
+}
+
+
+# A hint of a token shows how it begins and ends.
+CREDENTIAL = re.compile(r"psl_[a-z]+_[A-Za-z0-9]{12}_[A-Za-z0-9]{43}")
+
+
+@pytest.fixture
+def written(capsys) -> Iterator[Any]:
+    """Give what the service has written: its log lines, and its metrics."""
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(logger.registered_formatter)
+    logger.addHandler(handler)
+    yield lambda: lines.getvalue() + capsys.readouterr().out
+    logging.getLogger(logger.service).removeHandler(handler)
+
+
+@pytest.fixture
+def world(services):
+    """Make the services, without a limit of calls and connections."""
+    plans = {"enterprise": Plan(scim=True, max_connections=900, rate=None)}
+    quick: Any = QuickQueries(services.table.client)
+    settings = services.settings.model_copy(update={"plans": plans})
+    return replace(services, settings=settings, table=replace(services.table, client=quick))
+
+
+def sent(services, canary: Side) -> Iterator[tuple[Request, Answer]]:
+    """Send every request with what the canary has; each also with a path that is none."""
+    send = http(build(services))
+    for number, request in enumerate(requests_of(calls_of(services))):
+        target, body = request.filled({**canary.values, **fresh(number)})
+        caller = canary.token if request.call.is_scim else OPERATOR_KEY
+        yield request, send.bearing(caller)(request.call.method, target, body)
+        send.bearing(f"{caller}x")(request.call.method, f"{target}?q={EMAIL}", body)
+
+
+def credentials(canary: Side) -> list[str]:
+    """Give the secret parts of what the canary calls with."""
+    return [text.split("_")[3] for text in (canary.token, canary.session, OPERATOR_KEY)]
+
+
+def holding(texts: list[str], found: str) -> set[str]:
+    """Tell which of these stand in a text."""
+    return {text for text in texts if text in found}
+
+
+def test_log_lines_and_metrics_hold_no_canary(world, written):
+    """Nor anything else that a customer has named: a request is told by its id and its route."""
+    canary = a_side(world, "canary")
+    answered = [answer.status for _, answer in sent(world, canary)]
+    out = written()
+
+    assert out.count('"message":"answered"') >= len(answered) > 100
+    assert '"Answers2xx"' in out
+    assert "canary" not in out
+    assert holding(credentials(canary), out) == set()
+
+
+def test_the_table_holds_a_user_in_his_own_row_alone(world, secretsmanager):
+    """And no credential anywhere; Secrets Manager holds digests, and the operator's key."""
+    canary = a_side(world, "canary")
+    told, secrets = set(), set()
+    for number, _ in enumerate(sent(world, canary)):
+        rows = read_all(world.table).items() if number % LOOKS == 0 else ()
+        told |= {kind_of(key) for key, row in rows if holding([EMAIL, NAME], f"{key}{row}")}
+        secrets |= holding(credentials(canary), f"{rows}")
+
+    assert told == ROWS
+    assert secrets == set()
+    kept = [secret_of(secretsmanager, each) for each in secretsmanager.list_secrets()["SecretList"]]
+    assert holding(credentials(canary)[:2], "".join(kept)) == set()
+
+
+def secret_of(secretsmanager, listed) -> str:
+    """Read a secret."""
+    return str(secretsmanager.get_secret_value(SecretId=listed["ARN"])["SecretString"])
+
+
+def kind_of(key) -> str:
+    """Name the class of a partition, and what of its owner's: `S U` holds users."""
+    name, _, *kind = key.pk.split("#")
+    return " ".join([name, *kind[:1]])
+
+
+def test_an_answer_holds_a_user_only_where_users_are_asked_for(world):
+    """The log, the feed, the audit and every refusal do not; credentials are shown once."""
+    canary = a_side(world, "canary")
+    found, secrets = set(), set()
+    for request, answer in sent(world, canary):
+        text = json.dumps(answer.body)
+        if holding([EMAIL, NAME], text):
+            found.add(request.short)
+        if CREDENTIAL.search(text):
+            secrets.add(request.short)
+        assert holding(credentials(canary), text) == set()
+
+    assert found <= ANSWERS
+    assert found >= {"GET /Users", "GET /users", "POST /resolve"}
+    assert secrets == CREDENTIALS

@@ -1,0 +1,199 @@
+"""Two organisations side by side: neither sees, meets or changes anything of the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from random import Random
+from typing import Any, NamedTuple
+
+import pytest
+
+from app import build
+from chalicelib.api.calls import Who
+from chalicelib.api.services import Services
+from chalicelib.settings import Plan
+from dev.scene import QuickQueries
+from tests.builders import Answer, Http, http
+from tests.conftest import OPERATOR_KEY
+from tests.every_request import CURSORS, Request, Side, Values, a_side, fresh, requests_of
+from tests.invariants import read_all
+from tests.routes import calls_of
+
+REFUSED = {400, 401, 404}
+NOT_OFFERED = {405, 501}
+RANDOM_REQUESTS = 2_000
+
+# What names something new in a path: another organisation may have one of the same name, but for
+# a domain, which is one organisation's alone.
+ONES_OWN = {
+    ("PUT /workspaces/<workspace>", "workspace"): 200,
+    ("PUT /roles/<role>", "role"): 200,
+    ("PUT /connections/<connection>/schemas/<urn>", "urn"): 200,
+    ("PUT /domains/<domain>", "domain"): 409,
+}
+# A position in the order of ids is no id, nor does a manager have to be somebody who is here; what
+# a user is in is not taken from a body, and a role that he has not is withdrawn without a word.
+MEANS_NOBODY = {
+    ("GET /Groups/<team>/members", "user"),
+    ("GET /teams/<team>/members", "user"),
+    ("POST /Users", "user"),
+    ("PUT /Users/<user>", "team"),
+    ("DELETE /users/<user>/roles/<role>", "role"),
+    ("DELETE /users/<user>/roles/<role>", "workspace"),
+}
+
+
+class World(NamedTuple):
+    """Both organisations, and who calls."""
+
+    services: Services
+    send: Http
+    own: Side
+    other: Side
+    sent: list[str]
+
+    def answer(self, request: Request, values: Values, credential: str) -> Answer:
+        """Send a request with these values in its places."""
+        target, body = request.filled(values)
+        self.sent.extend(told for told in self.other.told if told in f"{target}{body!r}")
+        return self.send.bearing(credential)(request.call.method, target, body)
+
+    def caller(self, request: Request) -> str:
+        """Give the credential by which this request is served."""
+        if request.call.is_scim:
+            return self.own.token
+        return OPERATOR_KEY if request.call.who is Who.OPERATOR else self.own.session
+
+    def shown(self, answer: Answer) -> set[str]:
+        """Tell what an answer shows of the other, but for what was sent once: a log repeats it."""
+        text = f"{answer.headers}{json.dumps(answer.body, ensure_ascii=False)}"
+        return {told for told in self.other.told if told in text} - {*self.sent}
+
+    def others_rows(self) -> Mapping[Any, Any]:
+        """Read what the other has; who was refused there is for its own admin to see."""
+        other = self.other.values["organisation"]
+        rows = read_all(self.services.table).items()
+        return {key: row for key, row in rows if other in f"{key}" and not key.pk.endswith("#H")}
+
+
+@pytest.fixture
+def world(services, hands):
+    """Make the two, on a plan that lets them have several connections."""
+    plans = {"enterprise": Plan(scim=True, max_connections=900, rate=None)}
+    quick: Any = QuickQueries(services.table.client)
+    services = replace(
+        services,
+        settings=services.settings.model_copy(update={"plans": plans}),
+        table=replace(services.table, client=quick),
+    )
+    own, other = a_side(services, "okapi"), a_side(services, "zebra")
+    hands.move(seconds=1)
+    return World(services, http(build(services)), own, other, [])
+
+
+# --- what must hold ---------------------------------------------------------------------------
+
+
+def test_with_ones_own_ids_every_request_is_served(world):
+    """Else what is refused below might be refused for another reason."""
+    refused = {}
+    for number, request in enumerate(requests_of(calls_of(world.services))):
+        if request.call.method != "DELETE":
+            values = world.own.values | fresh(number)
+            status = world.answer(request, values, world.caller(request)).status
+            if status >= 300 and status not in NOT_OFFERED:
+                refused[f"{request}"] = status
+
+    assert refused == {}
+
+
+def nothing_found(answer: Answer) -> bool:
+    """Tell whether an answer refuses, or is a list that is empty."""
+    if answer.status in REFUSED | NOT_OFFERED:
+        return True
+    body = answer.body if isinstance(answer.body, dict) else {}
+    inner = body.get("Operations", [])
+    empty = body.get("totalResults") == 0 or body.get("items") == []
+    return empty or bool(inner and all(int(each["status"]) in REFUSED for each in inner))
+
+
+def foreign(world: World) -> Iterator[tuple[Request, str, Values]]:
+    """Put the other's into each place of each request, one at a time."""
+    for number, request in enumerate(requests_of(calls_of(world.services))):
+        for place in request.places():
+            yield (
+                request,
+                place,
+                {**world.own.values, **fresh(number), place: world.other.values[place]},
+            )
+
+
+def test_the_others_ids_lead_nowhere_in_any_place_of_any_request(world):
+    """Refused as unknown, or found in no list; nothing of the other is shown or changed."""
+    before, found, tried = world.others_rows(), {}, 0
+    for request, place, values in foreign(world):
+        if (request.short, place) in ONES_OWN:
+            continue
+        alone = place == "organisation" and request.call.who is Who.OPERATOR
+        caller = world.own.session if alone else world.caller(request)
+        answer, tried = world.answer(request, values, caller), tried + 1
+        may_be = place in CURSORS or (request.short, place) in MEANS_NOBODY
+        if world.shown(answer) or not (may_be or nothing_found(answer)):
+            found[f"{place} in {request}"] = answer
+
+    assert found == {}
+    assert world.others_rows() == before
+    assert tried > 300
+
+
+def test_a_name_that_the_other_has_may_be_ones_own_as_well(world):
+    """Workspaces, roles and schemas are each organisation's; a domain is one's alone."""
+    before, answered = world.others_rows(), {}
+    for request, place, values in foreign(world):
+        if (request.short, place) in ONES_OWN:
+            answer = world.answer(request, values, world.caller(request))
+            answered[request.short, place] = answer.status
+            assert world.shown(answer) == set()
+
+    assert answered == ONES_OWN
+    assert world.others_rows() == before
+
+
+# What would end the credential that calls.
+ENDING = ("/connections/<connection>", "/tokens/<token>", "/current")
+
+
+def may_be_drawn(request: Request) -> bool:
+    """Leave out what may end the credential that calls, and self-tests: each is a hundred calls."""
+    ends = request.call.method == "DELETE" and request.target.endswith(ENDING)
+    return not ends and not request.target.endswith("/test")
+
+
+def drawn(random: Random, world: World, number: int) -> Values:
+    """Draw what stands in each place: one's own for the most part."""
+    sides = [world.own, world.own, world.own, world.other]
+    values = {name: random.choice(sides).values[name] for name in world.own.values}
+    return values | fresh(number)
+
+
+def test_random_requests_show_and_change_nothing_of_the_other(world, hands, record_property):
+    """With a session or a token of one organisation, and ids of both in all places."""
+    random = Random(2027)  # noqa: S311 - a run must be able to be repeated
+    requests = [each for each in requests_of(calls_of(world.services)) if may_be_drawn(each)]
+    before, leaks, served = world.others_rows(), {}, 0
+    for number in range(RANDOM_REQUESTS):
+        hands.move(seconds=1)
+        request, values = random.choice(requests), drawn(random, world, number)
+        kind = request.call.is_scim if random.random() < 0.9 else not request.call.is_scim
+        answer = world.answer(request, values, world.own.token if kind else world.own.session)
+        served += answer.status < 300
+        if found := world.shown(answer):
+            leaks[number] = (request, values, found)
+
+    assert leaks == {}
+    assert world.others_rows() == before
+    assert served > RANDOM_REQUESTS / 8, "nearly all were refused"
+    record_property("random requests between two organisations", RANDOM_REQUESTS)
+    record_property("of them served", served)
