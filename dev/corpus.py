@@ -1,6 +1,6 @@
-"""`make corpus`: the recorded requests of Entra ID, played on the running demo.
+"""`make corpus`: requests of identity providers and of RFC 7644, played on the running demo.
 
-They are played in order on one fresh connection of provider `entra`. Knows HTTP; what a dialogue
+Those of each folder are played in order on one fresh connection. Knows HTTP; what a dialogue
 is, and whether an answer is right, stands in `dev.dialogues`.
 """
 
@@ -17,10 +17,23 @@ from urllib.parse import urlsplit
 
 import requests
 
+from chalicelib.api.dialogues import Answer, Request, Send
 from dev import demo
-from dev.dialogues import Answer, Dialogue, Request, Send, load, play
+from dev.dialogues import Dialogue, load, play
 
-ENTRA = Path(__file__).parents[1] / "tests" / "corpus" / "entra"
+CORPUS = Path(__file__).parents[1] / "tests" / "corpus"
+ENTRA = CORPUS / "entra"
+
+# Which folder of the corpus is played on a connection of which provider.
+PLAYED: Mapping[str, str] = {
+    "entra": "entra",
+    "okta": "okta",
+    "google": "google",
+    "onelogin": "other",
+    "jumpcloud": "other",
+    "ping": "other",
+    "rfc7644": "other",
+}
 
 
 @contextmanager
@@ -57,10 +70,14 @@ def report(dialogues: Mapping[str, Dialogue], send: Send) -> int:
 
 def main() -> int:
     """Play on the server that LOCAL_DIR describes; 0 when every answer was right."""
+    failed = 0
     try:
-        made = demo.beside(demo.running(os.environ), "entra")
-        with wire(made.scim_url, made.token) as send:
-            failed = report(load(ENTRA), send)
+        described = demo.running(os.environ)
+        for folder, provider in PLAYED.items():
+            made = demo.beside(described, provider)
+            print(f"{folder}:")
+            with wire(made.scim_url, made.token) as send:
+                failed += report(load(CORPUS / folder), send)
     except (demo.DemoFailed, requests.RequestException, OSError) as reason:
         print(f"make corpus: {reason}", file=sys.stderr)
         return 1

@@ -1,52 +1,25 @@
-"""What a client and a server say to one another, as JSON: read, played and compared.
+"""The corpus: what identity providers say to the server, a dialogue a file, read and played.
 
-A dialogue is a file of steps in order: what is sent, as it stands on the wire, and what of the
-answer must hold. Knows how answers are compared; refuses to know what the requests mean and how
-they are sent, so that tests play the same files without a network.
+Knows the files. What a step is, how it is sent and how its answer is compared stands in
+`chalicelib.api.dialogues`, since a connection's self-test plays steps as well.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SCIM = "application/scim+json"
-SENT_BY_ENTRA = {"Content-Type": f"{SCIM}; charset=utf-8"}
-
-# In what is expected: "there, whatever it is", and, in a list, "there may be others".
-ANY, OTHERS = "*", "..."
-
-
-class Step(BaseModel):
-    """One request and what must hold of its answer; a mistyped field is refused.
-
-    `${name}` in path, query and body stands for what an earlier step captured. In `expected` an
-    object names some of the attributes, null one that must not be there; a list names all
-    elements, in any order. `capture` gives names to values by dotted path: `Resources.0.id`.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-    path: str
-    query: str = ""
-    headers: Mapping[str, str | None] = {}
-    body: Any = None
-    status: int
-    expected: Any = None
-    capture: Mapping[str, str] = {}
+from chalicelib.api import dialogues
+from chalicelib.api.dialogues import Send, Step
 
 
 class Dialogue(BaseModel):
     """What a client and the server say to one another: one file of the corpus.
 
     `row` names the row of the catalogue in docs/conformance.md that it is an example of.
+    `headers` are sent with each of its steps.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,29 +27,8 @@ class Dialogue(BaseModel):
     row: str
     title: str
     source: str
+    headers: Mapping[str, str | None] = {}
     steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request below a connection's address: `target` is path and query, nothing re-coded."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer; `document` None is one without a body."""
-
-    status: int
-    media_type: str
-    document: Any
-
-
-Send = Callable[[Request], Answer]
 
 
 def load(directory: Path) -> dict[str, Dialogue]:
@@ -91,138 +43,12 @@ def load(directory: Path) -> dict[str, Dialogue]:
 
 def play(dialogue: Dialogue, send: Send) -> list[str]:
     """Play a dialogue up to the first step that fails; gives what was wrong there."""
-    known: dict[str, str] = {}
-    for number, step in enumerate(dialogue.steps, start=1):
-        answer = send(_request(step, known))
-        faults = [*_faults(step, answer, known)] or [*_caught(step, answer, known)]
-        if faults:
-            where = f"step {number}, {step.method} {_filled(step.path, known)}"
-            return [f"{where}: {fault}" for fault in faults]
-    return []
-
-
-def _request(step: Step, known: Mapping[str, str]) -> Request:
-    query = f"?{_filled(step.query, known)}" if step.query else ""
-    headers = {**SENT_BY_ENTRA, **step.headers}
-    return Request(
-        step.method,
-        _filled(step.path, known) + query,
-        {name: value for name, value in headers.items() if value is not None},
-        b"" if step.body is None else json.dumps(_filled(step.body, known)).encode(),
+    steps = (
+        step.model_copy(update={"headers": {**dialogue.headers, **step.headers}})
+        for step in dialogue.steps
     )
-
-
-VARIABLE = re.compile(r"\$\{(\w+)\}")
-
-
-def _filled(value: Any, known: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        return VARIABLE.sub(lambda found: known[found[1]], value)
-    if isinstance(value, list):
-        return [_filled(each, known) for each in value]
-    if isinstance(value, dict):
-        return {_filled(key, known): _filled(each, known) for key, each in value.items()}
-    return value
-
-
-def _faults(step: Step, answer: Answer, known: Mapping[str, str]) -> Iterator[str]:
-    if answer.status != step.status:
-        yield f"status {answer.status} instead of {step.status}: {json.dumps(answer.document)}"
-        return
-    yield from _breaches(answer)
-    if step.expected is not None:
-        yield from differences(_filled(step.expected, known), answer.document)
-
-
-def _caught(step: Step, answer: Answer, known: dict[str, str]) -> Iterator[str]:
-    """Note what later steps need; a value that is not there is a fault."""
-    for name, path in step.capture.items():
-        try:
-            known[name] = str(_value_at(path, answer.document))
-        except (KeyError, IndexError, TypeError):
-            yield f"{path} is not in {json.dumps(answer.document)}"
-
-
-def _value_at(path: str, document: Any) -> Any:
-    for part in path.split("."):
-        document = document[int(part) if isinstance(document, list) else part]
-    return document
-
-
-# --- what every answer must keep ---------------------------------------------------------------
-
-
-def _breaches(answer: Answer) -> Iterator[str]:
-    """What makes Entra give up on a service, whatever it asked for: wrong type, nulls, no id."""
-    document = answer.document
-    if document is None:
-        return
-    if answer.media_type.partition(";")[0] != SCIM:
-        yield f"Content-Type {answer.media_type!r} instead of {SCIM}"
-    if not isinstance(document, dict) or not document.get("schemas"):
-        yield "the body is no SCIM object with schemas"
-        return
-    yield from (f"{path} is null" for path in _nulls(document, ""))
-    if not isinstance(document.get("status", ""), str):
-        yield "status is no string (RFC 7644 section 3.12)"
-    for resource in document.get("Resources", [document] if "meta" in document else []):
-        if resource.get("meta", {}).get("resourceType") in {"User", "Group"}:
-            yield from [] if resource.get("id") else ["a resource without an id"]
-
-
-def _nulls(value: Any, path: str) -> Iterator[str]:
-    if value is None:
-        yield path
-    for key, each in _parts(value):
-        yield from _nulls(each, f"{path}.{key}".lstrip("."))
-
-
-def _parts(value: Any) -> Iterable[tuple[Any, Any]]:
-    if isinstance(value, dict):
-        return value.items()
-    return enumerate(value) if isinstance(value, list) else ()
-
-
-# --- comparison --------------------------------------------------------------------------------
-
-
-def differences(expected: Any, found: Any, path: str = "body") -> list[str]:
-    """Say where an answer is not as expected; `Step` tells how that is written."""
-    if expected == ANY:
-        return []
-    if isinstance(expected, dict) and isinstance(found, dict):
-        return _object_differences(expected, found, path)
-    if isinstance(expected, list) and isinstance(found, list):
-        return _list_differences(expected, found, path)
-    # True is not 1, though Python thinks so.
-    if type(expected) is type(found) and expected == found:
-        return []
-    return [f"{path} is {json.dumps(found)} instead of {json.dumps(expected)}"]
-
-
-def _object_differences(
-    expected: Mapping[str, Any], found: Mapping[str, Any], path: str
-) -> list[str]:
-    unwanted = [name for name, value in expected.items() if value is None and name in found]
-    missing = [name for name, value in expected.items() if value is not None and name not in found]
-    common = [name for name, value in expected.items() if value is not None and name in found]
-    return [
-        *(f"{path}.{name} should not be there: {json.dumps(found[name])}" for name in unwanted),
-        *(f"{path}.{name} is missing" for name in missing),
-        *(each for n in common for each in differences(expected[n], found[n], f"{path}.{n}")),
-    ]
-
-
-def _list_differences(expected: Sequence[Any], found: Sequence[Any], path: str) -> list[str]:
-    wanted = [each for each in expected if each != OTHERS]
-    left = list(found)
-    faults = []
-    for each in wanted:
-        match = next((one for one in left if not differences(each, one)), None)
-        if match is None:
-            faults.append(f"{path} has no {json.dumps(each)}: {json.dumps(found)}")
-        else:
-            left.remove(match)
-    if left and len(wanted) == len(expected) and not faults:
-        faults.append(f"{path} has more than is expected: {json.dumps(left)}")
-    return faults
+    for number, played in enumerate(dialogues.play(steps, send), start=1):
+        where = f"step {number}, {played.step.method} {played.target.partition('?')[0]}"
+        if played.faults:
+            return [f"{where}: {fault}" for fault in played.faults]
+    return []

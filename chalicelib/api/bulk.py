@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.api.edge import Response
-from chalicelib.api.protocol import RESOURCES
+from chalicelib.api.protocol import RESOURCES, read_body
 from chalicelib.api.scim_calls import Call, Offer
 from chalicelib.scim import messages
 from chalicelib.scim.errors import (
     BulkConflict,
     InvalidPath,
+    InvalidSyntax,
     InvalidValue,
     MethodNotAllowed,
     ScimError,
@@ -47,8 +48,9 @@ def bulk(call: Call) -> Response:
     Raises:
         PayloadTooLarge: more operations or bytes than ServiceProviderConfig says.
         InvalidSyntax: not a bulk request.
+        UnsupportedMediaType: it is compressed.
     """
-    body = messages.parse_json(call.request.body, messages.MAX_BULK_BYTES)
+    body = read_body(call, messages.MAX_BULK_BYTES)
     operations, most_errors = messages.parse_bulk(body)
     run = _Run(call, operations)
     run.work(most_errors)
@@ -78,15 +80,13 @@ class _Run:
         What is left over refers to itself in a circle.
         """
         makers = {op.bulk_id: at for at, op in enumerate(self.operations) if op.bulk_id}
-        waiting = list(range(len(self.operations)))
+        needs = [{makers[name] for name in _named(op) & makers.keys()} for op in self.operations]
+        waiting = dict.fromkeys(range(len(needs)))
         while waiting:
-            ready = [
-                at
-                for at in waiting
-                if all(makers.get(name, -1) not in waiting for name in _named(self.operations[at]))
-            ]
-            yield from ready or waiting
-            waiting = [at for at in waiting if ready and at not in ready]
+            ready = [at for at in waiting if not needs[at] & waiting.keys()] or list(waiting)
+            yield from ready
+            for at in ready:
+                del waiting[at]
 
     def _answer(self, place: int) -> None:
         operation = self.operations[place]
@@ -109,9 +109,11 @@ def _one(call: Call, operation: BulkOperation) -> Response:
     root, _, resource_id = operation.path.strip("/").partition("/")
     offer = (OFFERS_BY_ID if resource_id else OFFERS).get(f"/{root}")
     if offer is None:
-        raise InvalidPath("path: a bulk operation is on /Users, /Groups, or one of theirs.")
+        raise InvalidPath("path: /Users, /Groups, or one of theirs such as /Users/<id>, is due.")
     if operation.method not in offer:
         raise MethodNotAllowed(*offer)
+    if operation.method != "DELETE" and not isinstance(operation.data, dict):
+        raise InvalidSyntax("data: an object is due, what the operation would have as its body.")
     request = replace(
         call.request,
         method=operation.method,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,7 @@ from chalicelib.directory import search
 from chalicelib.directory.tenant import Tenant
 from chalicelib.scim import cursors, messages
 from chalicelib.scim.catalog import GROUP
-from chalicelib.scim.errors import InvalidCursor, InvalidFilter, InvalidValue
+from chalicelib.scim.errors import BadRequest, InvalidCount, InvalidCursor, InvalidValue
 from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.projection import Projection, project
 from chalicelib.scim.schema import ResourceType
@@ -58,7 +59,8 @@ def listed(call: Call, listing: Listing, asked: Parameters) -> Response:
     if "cursor" not in asked:
         found = listing.page(call, asked, query)
         return Response(200, messages.list_response(found.documents, found.total, query.start))
-    found = listing.page(call, asked, replace(query, after=cursors.read(asked["cursor"], mark)))
+    after = cursors.read(asked["cursor"], mark)
+    found = listing.page(call, asked, replace(query, after=after))
     document = messages.list_response(found.documents, found.total, None)
     if found.documents and found.more:
         document["nextCursor"] = cursors.write(found.documents[-1]["id"], mark)
@@ -68,29 +70,22 @@ def listed(call: Call, listing: Listing, asked: Parameters) -> Response:
 def listed_together(call: Call, asked: Parameters) -> Response:
     """Answer a page of all resources, users before groups, by index (section 3.4.3).
 
-    A filter that asks about users only has no groups for an answer, and the other way round.
+    What a kind does not have is absent from it: `userName pr` finds no group (section 3.4.2.1).
 
     Raises:
-        InvalidFilter: it asks about neither.
+        InvalidFilter: it asks about what neither kind has.
         InvalidCursor: pages of both kinds go by index only.
     """
     if "cursor" in asked:
         raise InvalidCursor("cursor: a search over all resources is paged by startIndex.")
-    query = _query(asked)
+    query = replace(_query(asked), together=True)
     found, total, left = list[Document](), 0, query.count
-    refused: list[InvalidFilter] = []
     for listing in (USERS, GROUPS):
         part = replace(query, start=max(1, query.start - total), count=left)
-        try:
-            page = listing.page(call, asked, part)
-        except InvalidFilter as error:
-            refused.append(error)
-            continue
+        page = listing.page(call, asked, part)
         found += page.documents
         total += page.total
         left = 0 if page.more else left - len(page.documents)
-    if len(refused) > 1:
-        raise refused[0]
     return Response(200, messages.list_response(messages.fitting(found), total, query.start))
 
 
@@ -108,16 +103,25 @@ def _query(asked: Parameters) -> search.Query:
 
 
 def count_of(asked: Parameters) -> int:
-    """How many resources a page is to have: below 0 counts as 0, above our limit as that."""
-    wanted = _whole_number(asked, "count", messages.DEFAULT_RESULTS)
+    """How many resources a page is to have: below 0 counts as 0, above our limit as that.
+
+    Raises:
+        InvalidCount: it is no whole number.
+    """
+    wanted = _whole_number(asked, "count", messages.DEFAULT_RESULTS, InvalidCount)
     return min(max(0, wanted), messages.MAX_RESULTS)
 
 
-def _whole_number(query: Mapping[str, str], name: str, absent: int) -> int:
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
+
+
+def _whole_number(
+    query: Mapping[str, str], name: str, absent: int, fault: type[BadRequest] = InvalidValue
+) -> int:
     text = query.get(name, "").strip()
     if not text:
         return absent
-    if not text.lstrip("+-").isdecimal() or len(text) > 10:  # noqa: PLR2004 - below int's own limit
-        message = f"{name}: a whole number is expected."
-        raise InvalidValue(message)
+    if not _WHOLE_NUMBER.fullmatch(text):
+        message = f"{name}: a whole number is due."
+        raise fault(message)
     return int(text)

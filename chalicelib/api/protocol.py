@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
+from urllib.parse import unquote
 
 from chalicelib.api.edge import Request, Response
 from chalicelib.api.listing import GROUPS, USERS, count_of, listed, listed_together
@@ -122,13 +123,13 @@ def list_users(call: Call) -> Response:
 
 def search_users(call: Call) -> Response:
     """POST /Users/.search (section 3.4.3)."""
-    return listed(call, USERS, messages.parse_search(_body(call, MOST_USER_BYTES)))
+    return listed(call, USERS, messages.parse_search(read_body(call, MOST_USER_BYTES)))
 
 
 def create_user(call: Call) -> Response:
     """POST /Users (section 3.3)."""
     projection = call.projection(call.user_type)
-    document = _checked(call, _body(call, MOST_USER_BYTES), call.user_type)
+    document = _checked(call, read_body(call, MOST_USER_BYTES), call.user_type)
     created = users.create(call.tenant, document)
     return _resource(created, call.user_type, projection, status=201)
 
@@ -142,19 +143,21 @@ def get_user(call: Call) -> Response:
 
 def replace_user(call: Call) -> Response:
     """PUT /Users/{id} (section 3.5.1)."""
-    document = _checked(call, _body(call, MOST_USER_BYTES), call.user_type)
-    return _changed_user(call, lambda present: _replaced_user(present, document))
+    document = _checked(call, read_body(call, MOST_USER_BYTES), call.user_type)
+    kind = call.user_type
+    return _changed_user(call, lambda present: _replaced_user(present, document, kind))
 
 
-def _replaced_user(present: Document, document: Document) -> Document:
+def _replaced_user(present: Document, document: Document, kind: ResourceType) -> Document:
     """A PUT that does not speak of `active` does not bring a deactivated user back."""
-    return {"active": present.get("active", True)} | document
+    whole = {"active": present.get("active", True)} | document
+    return validation.keep_immutable(whole, present, kind)
 
 
 def patch_user(call: Call) -> Response:
     """PATCH /Users/{id} (section 3.5.2)."""
     kind = call.user_type
-    operations = _operations(call, _body(call, MOST_USER_BYTES), kind)
+    operations = _operations(call, read_body(call, MOST_USER_BYTES), kind)
     return _changed_user(call, lambda present: patch.apply(operations, present, kind))
 
 
@@ -172,7 +175,7 @@ def delete_user(call: Call) -> Response:
 
 def search_all(call: Call) -> Response:
     """POST /.search (section 3.4.3)."""
-    return listed_together(call, messages.parse_search(_body(call, MOST_USER_BYTES)))
+    return listed_together(call, messages.parse_search(read_body(call, MOST_USER_BYTES)))
 
 
 # --- groups -----------------------------------------------------------------------------------
@@ -185,7 +188,7 @@ def list_groups(call: Call) -> Response:
 
 def search_groups(call: Call) -> Response:
     """POST /Groups/.search (section 3.4.3)."""
-    return listed(call, GROUPS, messages.parse_search(_body(call, MOST_USER_BYTES)))
+    return listed(call, GROUPS, messages.parse_search(read_body(call, MOST_USER_BYTES)))
 
 
 def create_group(call: Call) -> Response:
@@ -199,13 +202,17 @@ def create_group(call: Call) -> Response:
 def get_group(call: Call) -> Response:
     """GET /Groups/{id} (section 3.4.1)."""
     projection = call.projection(GROUP)
-    found = groups.get(
+    found = _read_group(call, projection)
+    return _unless_known(call, found) or _resource(found, GROUP, projection)
+
+
+def _read_group(call: Call, projection: Projection) -> Resource:
+    return groups.get(
         call.tenant,
         call.id,
         with_members=projection.wants("members"),
         with_display=projection.asks("members", "display"),
     )
-    return _unless_known(call, found) or _resource(found, GROUP, projection)
 
 
 def replace_group(call: Call) -> Response:
@@ -220,14 +227,13 @@ def replace_group(call: Call) -> Response:
         members = frozenset()
     wanted = GroupChange(lambda _: document, MemberChange(members), call.precondition)
     groups.change(call.tenant, call.id, wanted)
-    found = groups.get(call.tenant, call.id, with_members=projection.wants("members"))
-    return _resource(found, GROUP, projection)
+    return _resource(_read_group(call, projection), GROUP, projection)
 
 
 def patch_group(call: Call) -> Response:
     """PATCH /Groups/{id} (section 3.5.2)."""
     projection = call.projection(GROUP)
-    asked = _operations(call, _body(call, MOST_GROUP_BYTES), GROUP)
+    asked = _operations(call, read_body(call, MOST_GROUP_BYTES), GROUP)
     operations, members = patch.members(asked, GROUP)
     edit = (lambda present: patch.apply(operations, present, GROUP)) if operations else None
     groups.change(call.tenant, call.id, GroupChange(edit, members, call.precondition))
@@ -235,7 +241,12 @@ def patch_group(call: Call) -> Response:
 
 
 def _patched_group(call: Call, projection: Projection) -> Response:
-    """Answer as the connection's setting says: 204, or a small team as it is now."""
+    """Answer as the connection's setting says: 204, or a small team as it is now.
+
+    Whoever asks for attributes gets them (RFC 7644 section 3.5.2).
+    """
+    if call.request.query.get("attributes"):
+        return _resource(_read_group(call, projection), GROUP, projection)
     if call.connection.group_patch_answer == "auto":
         found = groups.get_if_small(call.tenant, call.id, MOST_MEMBERS_ANSWERED)
         if found is not None:
@@ -267,7 +278,7 @@ def _group(call: Call) -> tuple[Document, frozenset[str] | None]:
 
     An empty list of members says that there shall be none.
     """
-    body = _body(call, MOST_GROUP_BYTES)
+    body = read_body(call, MOST_GROUP_BYTES)
     document = _checked(call, body, GROUP)
     members = document.pop("members", [])
     targets = (GROUP.locate(key) for key in body)
@@ -281,6 +292,7 @@ def _group(call: Call) -> tuple[Document, frozenset[str] | None]:
 
 def service_provider_config(call: Call) -> Response:
     """GET /ServiceProviderConfig (section 4)."""
+    _unfiltered(call)
     return Response(200, messages.service_provider_config(call.tenant.base_url))
 
 
@@ -305,14 +317,20 @@ def schema(call: Call) -> Response:
 
 
 def _discovered(call: Call, found: list[Document]) -> Response:
-    if "filter" in call.request.query:
-        message = "Discovery is not filtered (RFC 7644 section 4): leave out `filter`."
-        raise Forbidden(message)
+    _unfiltered(call)
     return Response(200, messages.list_response(found, len(found), 1))
 
 
+def _unfiltered(call: Call) -> None:
+    if "filter" in call.request.query:
+        message = "Discovery is not filtered (RFC 7644 section 4): leave out `filter`."
+        raise Forbidden(message)
+
+
 def _one_of(call: Call, found: list[Document]) -> Response:
-    wanted = call.request.path["id"].lower()
+    _unfiltered(call)
+    # A client may write the colons of a URN as %3A, and a path comes as it was written.
+    wanted = unquote(call.request.path["id"]).lower()
     for document in found:
         if document["id"].lower() == wanted:
             return Response(200, document)
@@ -335,7 +353,13 @@ def me(_: Call) -> Response:
 # --- what they share --------------------------------------------------------------------------
 
 
-def _body(call: Call, most_bytes: int) -> Document:
+def read_body(call: Call, most_bytes: int) -> Document:
+    """Read the JSON object that a request carries.
+
+    Raises:
+        UnsupportedMediaType: it is compressed.
+        PayloadTooLarge, InvalidSyntax, InvalidValue: as `messages.parse_json`.
+    """
     # RFC 9110 section 8.4: `identity` says that nothing was done to the body.
     if call.request.header("content-encoding") not in {None, "identity"}:
         raise UnsupportedMediaType
@@ -374,8 +398,9 @@ def _refuse(unknown: Iterator[str], kind: ResourceType) -> None:
 def _resource(
     resource: Resource, kind: ResourceType, projection: Projection, *, status: int = 200
 ) -> Response:
-    """Answer with a resource, its version and, in a 201, where it is (section 3.3)."""
-    headers = {"ETag": resource["meta"]["version"], "Location": resource["meta"]["location"]}
+    """Answer with a resource, its version and where it is (section 3.3, RFC 7643 section 3.1)."""
+    place = resource["meta"]["location"]
+    headers = {"ETag": resource["meta"]["version"], "Location": place, "Content-Location": place}
     return Response(status, project(resource, kind, projection), headers)
 
 

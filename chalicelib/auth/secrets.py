@@ -57,6 +57,8 @@ class Secrets:
         self._digests: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._lock = Lock()
         self._operator_key_seconds = operator_key_seconds
+        # The id of the operator key that has none before it, once that is known.
+        self._first_operator_key = ""
         # A provider's cache tells secrets apart by name only: one for each stage.
         self._providers = {stage: SecretsProvider(boto3_client=client) for stage in STAGES}
 
@@ -120,8 +122,9 @@ class Secrets:
     def operator_keys(self, deadline: Deadline) -> Iterator[tokens.Token]:
         """Give the operator keys in force: the present one, then the one before it.
 
-        The second is read only when asked for. A key that was replaced is known here a minute
-        later at the latest; the old one works meanwhile, so nothing is out of order.
+        The second is read only when asked for, and once where there is none, so that wrong keys
+        are no calls of the service. A key that was replaced is known here a minute later at the
+        latest; the old one works meanwhile, so nothing is out of order.
 
         Raises:
             Unavailable: a key cannot be read, or the present one is no operator key.
@@ -130,8 +133,12 @@ class Secrets:
         if current is None:
             raise Unavailable
         yield current
+        if current.id == self._first_operator_key:
+            return
         previous = self._operator_key("AWSPREVIOUS", deadline)
-        if previous is not None:
+        if previous is None:
+            self._first_operator_key = current.id
+        else:
             yield previous
 
     def _operator_key(self, stage: str, deadline: Deadline) -> tokens.Token | None:

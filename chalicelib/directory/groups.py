@@ -87,10 +87,11 @@ def create(tenant: Tenant, document: Document, uids: frozenset[str]) -> Resource
     Raises:
         Uniqueness: another team has the displayName.
         InvalidValue: an id is no user of this connection; names it.
-        PayloadTooLarge: more members than the plan lets one request name.
+        PayloadTooLarge: more members than the plan lets one request name, or an answer hold.
         Busy: still contended at the deadline.
     """
     members = _permitted(tenant, MemberChange(add=uids))
+    _require_answerable(tenant, len(members.add))
     now = tenant.now()
     group = Group(
         id=tenant.clock.new_id(),
@@ -107,6 +108,21 @@ def create(tenant: Tenant, document: Document, uids: frozenset[str]) -> Resource
     except Cancelled as cancelled:
         memberships.refuse_unknown(tenant, delta, cancelled)
         raise Uniqueness(NAME_IN_USE) from cancelled
+
+
+def _require_answerable(tenant: Tenant, size: int) -> None:
+    """Refuse, before anything is written, a new team that could not be answered whole.
+
+    Raises:
+        PayloadTooLarge: it has more members than one answer holds.
+    """
+    most = most_members(tenant)
+    if size > most:
+        message = (
+            f"members: a new group may come with {most:,}, as many as one answer holds; this one "
+            f"has {size:,}. Create it with fewer and add the others by PATCH."
+        )
+        raise PayloadTooLarge(message)
 
 
 def _created(tenant: Tenant, group: Group, delta: Delta) -> Resource:
@@ -319,6 +335,8 @@ class _Attempt:
         key = tenant.keys.group(self.gid)
         if key in cancelled.rows:
             _wait(tenant, cancelled.rows[key])
+            return frozenset()
+        if key in cancelled.unjudged:  # a member of a team that is gone is none
             return frozenset()
         if self.document is not None:
             _refuse_taken_name(tenant, self.gid, self.document, cancelled)

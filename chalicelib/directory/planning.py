@@ -23,6 +23,8 @@ from chalicelib.scim.filters import (
 from chalicelib.scim.schema import ResourceType
 
 PRESENT = "pr"
+# The place of what this kind of resource does not have.
+UNKNOWN = ""
 
 
 class Use(NamedTuple):
@@ -69,7 +71,7 @@ def _place(path: AttrPath, kind: ResourceType, inside: str) -> str:
         return f"{inside}.{path.name.lower()}"
     target = kind.resolve(path.urn, path.name, path.sub)
     if target is None or target.attribute is None:
-        return ""
+        return UNKNOWN
     names = [target.attribute.name]
     if target.sub_attribute is not None:
         names.append(target.sub_attribute.name.lower())

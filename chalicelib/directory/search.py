@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from itertools import accumulate, islice
 from typing import TypeVar
 
-from chalicelib.directory.planning import equalities, uses
+from chalicelib.directory.planning import UNKNOWN, equalities, uses
 from chalicelib.directory.representation import group_resource, user_resource
 from chalicelib.directory.tenant import Tenant
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import InvalidFilter, TooMany
 from chalicelib.scim.filters import Filter
 from chalicelib.scim.matching import compile_filter
-from chalicelib.scim.schema import Resource
+from chalicelib.scim.schema import Resource, ResourceType
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.items import Group, group_of
 from chalicelib.storage.keys import FIRST, LAST, Kind, Range, is_id
@@ -49,7 +49,7 @@ class Query:
     """What a client asks for; `wide`: with groups or members.
 
     A page begins at the 1-based `start`, or, by cursor, behind the id `after` ("": at the
-    beginning).
+    beginning). `together`: the filter is one over users and groups.
     """
 
     filter: Filter | None
@@ -57,6 +57,7 @@ class Query:
     count: int
     wide: bool = True
     after: str | None = None
+    together: bool = False
 
     def window(self, ids: Sequence[str]) -> slice:
         """Tell which part of a whole result, by its sorted ids, is asked for."""
@@ -85,11 +86,12 @@ def users(tenant: Tenant, query: Query) -> Page:
     """
     if query.filter is None:
         return _page_of_users(tenant, query)
-    holds = compile_filter(query.filter, tenant.user_type)
+    holds = compile_filter(query.filter, tenant.user_type, (GROUP,) if query.together else ())
     with_groups = any(
         use.place.startswith("groups.") for use in uses(query.filter, tenant.user_type)
     )
-    rows = list(_user_candidates(tenant, query.filter))
+    known = _keys(query, tenant.user_type, GROUP)
+    rows = [] if known is None else list(_user_candidates(tenant, known))
     seen = _represented_users(tenant, rows, with_groups=with_groups)
     hits = [row for row, resource in zip(rows, seen, strict=True) if holds(resource)]
     hits.sort(key=lambda row: row.user.id)
@@ -150,8 +152,7 @@ def _represented_users(
     ]
 
 
-def _user_candidates(tenant: Tenant, node: Filter) -> Iterable[UserRows]:
-    known = equalities(node, tenant.user_type)
+def _user_candidates(tenant: Tenant, known: Mapping[str, str]) -> Iterable[UserRows]:
     for place, look_up in USER_KEYS.items():
         if place in known:
             return look_up(tenant, known[place])
@@ -208,7 +209,7 @@ def groups(tenant: Tenant, query: Query) -> Page:
     if query.filter is None:
         rows, total, more = _page_of_groups(tenant, query)
     else:
-        hits = _matching_groups(tenant, query.filter)
+        hits = _matching_groups(tenant, query.filter, query)
         window = query.window([group.id for group in hits])
         rows, total, more = hits[window], len(hits), window.stop < len(hits)
     page = _represented_groups(tenant, rows, with_members=query.wide)
@@ -264,10 +265,11 @@ def _collect(tenant: Tenant, low: str, page: int, found: dict[str, list[str]]) -
     return None
 
 
-def _matching_groups(tenant: Tenant, node: Filter) -> list[Group]:
-    holds = compile_filter(node, GROUP)
+def _matching_groups(tenant: Tenant, node: Filter, query: Query) -> list[Group]:
+    holds = compile_filter(node, GROUP, (tenant.user_type,) if query.together else ())
     named = _named_members(node)
-    candidates = list(_group_candidates(tenant, node, named))
+    known = _keys(query, GROUP, tenant.user_type)
+    candidates = [] if known is None else list(_group_candidates(tenant, known, named))
     members = _known_members(tenant, candidates, named)
     hits = [
         each.group
@@ -307,8 +309,9 @@ def _known_members(
     return known
 
 
-def _group_candidates(tenant: Tenant, node: Filter, named: frozenset[str]) -> Iterable[_Candidate]:
-    known = equalities(node, GROUP)
+def _group_candidates(
+    tenant: Tenant, known: Mapping[str, str], named: frozenset[str]
+) -> Iterable[_Candidate]:
     if "id" in known:
         return _group_by_id(tenant, known["id"], named)
     for place, look_up in GROUP_KEYS.items():
@@ -359,6 +362,18 @@ GROUP_KEYS: Mapping[str, Callable[[Tenant, str], Iterable[_Candidate]]] = {
 
 
 # --- both -------------------------------------------------------------------------------------
+
+
+def _keys(query: Query, kind: ResourceType, other: ResourceType) -> Mapping[str, str] | None:
+    """Tell what can be looked up; None where the filter wants what only the other kind has.
+
+    Without that, `userName eq "a"` over users and groups would read every group for nothing.
+    """
+    known = equalities(query.filter, kind) if query.filter else {}
+    if query.filter and query.together:
+        foreign = equalities(query.filter, other).keys() - known.keys() - {UNKNOWN}
+        return None if foreign else known
+    return known
 
 
 def _bounded_rows(tenant: Tenant, pk: str) -> Iterator[Item]:

@@ -167,7 +167,8 @@ def _fields(document: Mapping[str, Any], where: str) -> dict[str, Any]:
         if not known.allowed(value):
             raise InvalidValue(f"{where}.{known.key}: {known.due} is due (RFC 7643 section 7).")
         fields[known.field] = tuple(value) if isinstance(value, list) else value
-    return fields
+    # RFC 7643 section 7: what is written only is not returned, whatever else is said.
+    return fields | ({"returned": "never"} if fields.get("mutability") == "writeOnly" else {})
 
 
 def _definition(attribute: Attribute) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from chalicelib.scim import validation
-from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget
+from chalicelib.scim.errors import BadRequest, InvalidPath, InvalidValue, Mutability, NoTarget
 from chalicelib.scim.filters import AttrPath, Path, parse_path
 from chalicelib.scim.messages import Op, RawOperation
 from chalicelib.scim.schema import Attribute, ResourceType, Schema, Target
@@ -45,7 +45,7 @@ def normalise(operations: Sequence[RawOperation], kind: ResourceType) -> tuple[O
         NoTarget: a `remove` without a path (RFC 7644 section 3.5.2.2).
         InvalidValue: `add` or `replace` without a value, or without a path and no object.
     """
-    return tuple(one for raw in operations for one in _normalised(raw, kind))
+    return tuple(one for place, raw in enumerate(operations) for one in _placed(place, raw, kind))
 
 
 def unknown(operations: Sequence[RawOperation], kind: ResourceType) -> Iterator[str]:
@@ -58,10 +58,18 @@ def unknown(operations: Sequence[RawOperation], kind: ResourceType) -> Iterator[
             yield raw.path
 
 
+def _placed(place: int, raw: RawOperation, kind: ResourceType) -> Iterator[Operation]:
+    """Normalise an operation; a refusal says which one it was."""
+    try:
+        yield from _normalised(raw, kind)
+    except BadRequest as error:
+        raise type(error)(f"Operations[{place}]: {error.detail}") from None
+
+
 def _normalised(raw: RawOperation, kind: ResourceType) -> Iterator[Operation]:
     op = raw.op
     if op != "remove" and not raw.has_value:
-        raise InvalidValue(f"{op} takes a value (RFC 7644 section 3.5.2).")
+        raise InvalidValue(f"{op} takes a `value` (RFC 7644 section 3.5.2).")
     if not raw.path or raw.path.isspace():
         return _pathless(op, raw.value, kind)
     return _at_path(op, parse_path(raw.path), raw.value, kind)
@@ -70,7 +78,7 @@ def _normalised(raw: RawOperation, kind: ResourceType) -> Iterator[Operation]:
 def _pathless(op: Op, value: Any, kind: ResourceType) -> Iterator[Operation]:
     """An operation for each attribute of the value, which is a part of a resource."""
     if op == "remove":
-        raise NoTarget("remove takes a path (RFC 7644 section 3.5.2.2).")
+        raise NoTarget("remove takes a `path` (RFC 7644 section 3.5.2.2).")
     if not isinstance(value, dict):
         raise InvalidValue(f"{op} without a path takes an object with attributes as its value.")
     return _members_of(op, value, "", kind)

@@ -9,6 +9,7 @@ scimType (RFC 7644 table 9) and a default text; `detail` says what to mend and w
     |   +-- InvalidFilter       400 invalidFilter
     |   +-- TooMany             400 tooMany
     |   +-- InvalidCursor       400 invalidCursor
+    |   +-- InvalidCount        400 invalidCount
     |   +-- Mutability          400 mutability
     |   +-- InvalidSyntax       400 invalidSyntax
     |   +-- InvalidPath         400 invalidPath
@@ -80,6 +81,13 @@ class InvalidCursor(BadRequest):
 
     scim_type = "invalidCursor"
     default = "cursor: not one that this list has given; begin again without a cursor."
+
+
+class InvalidCount(BadRequest):
+    """The size of a page is no whole number (RFC 9865 section 2.1)."""
+
+    scim_type = "invalidCount"
+    default = "count: a whole number is due."
 
 
 class Mutability(BadRequest):

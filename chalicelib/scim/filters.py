@@ -282,7 +282,7 @@ def _attr_path(scanner: _Scanner) -> AttrPath:
     urn, colon, rest = scanner.word().rpartition(":")
     path = _in_urn(urn, rest) if colon else _dotted_path(None, rest.split("."))
     if path is None:
-        raise scanner.expected("the name of an attribute", start)
+        raise scanner.expected(_A_PART if scanner.choosing else "the name of an attribute", start)
     return path
 
 
@@ -346,6 +346,9 @@ _LITERALS: Final[Mapping[str, Scalar]] = {"true": True, "false": False, "null": 
 
 _NAME_AND_SUB: Final = 2
 _DOTTED_URN: Final = 3  # urn:...:User.name.familyName
+
+# Elements have no numbers, as those of JSON Pointer do.
+_A_PART: Final = 'the name of a sub-attribute, as in [type eq "work"]'
 
 _BLANKS: Final = frozenset(" \t")
 # One class of characters each, so there is nothing to go back to.

@@ -35,6 +35,8 @@ HIDDEN: Final = "…"
 NUMBER: Final = re.compile(r"[+-]?[0-9]{1,10}")
 NAMES: Final = re.compile(r"[A-Za-z0-9_.:,$\- ]{1,200}")
 ADDRESS: Final = re.compile(r"[^\s\"'<>]+@[^\s\"'<>]+")
+# From the first quotation mark to the last: what is quoted may hold some itself.
+QUOTED: Final = re.compile(r'"(.*)"', re.DOTALL)
 
 
 def masked(value: Any) -> Any:
@@ -113,5 +115,6 @@ def masked_query(query: Mapping[str, str]) -> str:
 
 
 def masked_detail(detail: str) -> str:
-    """Mask the text of a refusal: its first line, where no input is quoted, without addresses."""
-    return ADDRESS.sub(HIDDEN, detail.partition("\n")[0])
+    """Mask the text of a refusal: its first line, without addresses and with its quotes masked."""
+    unquoted = QUOTED.sub(lambda quoted: f'"{masked(quoted[1])}"', detail)
+    return ADDRESS.sub(HIDDEN, unquoted.partition("\n")[0])

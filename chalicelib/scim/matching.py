@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from chalicelib.scim.errors import InvalidFilter
 from chalicelib.scim.filters import (
+    COMPARISONS,
     And,
     AttrPath,
     Comparison,
@@ -55,14 +56,20 @@ def check(node: Filter, kind: ResourceType) -> None:
     compile_filter(node, kind)
 
 
-def compile_filter(node: Filter, kind: ResourceType) -> Callable[[Resource], bool]:
+def compile_filter(
+    node: Filter, kind: ResourceType, others: Sequence[ResourceType] = ()
+) -> Callable[[Resource], bool]:
     """Make a function that tells whether a resource satisfies `node`, to be used on many.
+
+    What only `others` have counts as absent, as a search over several kinds wants it (RFC 7644
+    section 3.4.2.1).
 
     Raises:
         InvalidFilter: an attribute that the schemas do not have or never return, an operator
             that its type does not have (`gt` on a boolean), or a value of another type.
     """
-    return _compile(node, lambda path: _place(path, kind))
+    kinds = (kind, *others)
+    return _compile(node, lambda path: _place(path, kinds))
 
 
 def compile_choice(node: Filter, attribute: Attribute) -> Predicate:
@@ -248,10 +255,12 @@ class _Place(NamedTuple):
 _Scope = Callable[[AttrPath], _Place]
 
 
-def _place(path: AttrPath, kind: ResourceType) -> _Place:
-    target = kind.resolve(path.urn, path.name, path.sub)
+def _place(path: AttrPath, kinds: Sequence[ResourceType]) -> _Place:
+    targets = (kind.resolve(path.urn, path.name, path.sub) for kind in kinds)
+    target = next((each for each in targets if each is not None), None)
     if target is None:
-        raise InvalidFilter(f"{_named(path)} is no attribute of a {kind.name}.")
+        names = " or a ".join(kind.name for kind in kinds)
+        raise InvalidFilter(f"{_named(path)} is no attribute of a {names}; /Schemas lists them.")
     extension, attribute, sub = target.extension, target.attribute, target.sub_attribute
     found = [Attribute(extension.id, "complex")] if extension else []
     found += [each for each in (attribute, sub) if each is not None]
@@ -265,7 +274,7 @@ def _place_within(path: AttrPath, parent: Attribute) -> _Place:
             return _through([attribute], path)
         if parent.type != "complex" and path.name.lower() == "value":
             return _Place((), parent)
-    raise InvalidFilter(f"{_named(path)} is no sub-attribute of {parent.name}.")
+    raise InvalidFilter(f"{_named(path)} is no sub-attribute of {parent.name}{_parts(parent)}")
 
 
 def _through(found: Sequence[Attribute], path: AttrPath) -> _Place:
@@ -279,6 +288,12 @@ def _through(found: Sequence[Attribute], path: AttrPath) -> _Place:
 def _named(path: AttrPath) -> str:
     """The path as an error may repeat it."""
     return str(path)[:_LONGEST_NAME]
+
+
+def _parts(attribute: Attribute) -> str:
+    """The end of a sentence on an attribute: what it has."""
+    names = ", ".join(sub.name for sub in attribute.sub_attributes)
+    return f"; it has {names}." if names else "."
 
 
 _LONGEST_NAME: Final = 100
@@ -299,7 +314,8 @@ def _comparison(node: Comparison, scope: _Scope) -> Predicate:
     place = _simple(scope(node.path), node.path)
     kind = _TYPES[place.attribute.type]
     if node.op not in kind.operators:
-        raise InvalidFilter(f"{_named(node.path)} cannot be compared with {node.op}.")
+        can = ", ".join(op for op in COMPARISONS if op in kind.operators)
+        raise InvalidFilter(f"{_named(node.path)} cannot be compared with {node.op}; {can} can.")
     wanted = kind.wanted(node.value)
     if wanted is None:
         raise InvalidFilter(f"{_named(node.path)} is compared with {kind.due}.")
@@ -336,11 +352,12 @@ def _satisfied_by_nothing(node: Comparison) -> bool:
 
 def _simple(place: _Place, path: AttrPath) -> _Place:
     """A complex attribute is compared by its `value`: `manager eq "x"`, `emails co "@b"`."""
-    if place.attribute.type != "complex":
+    attribute = place.attribute
+    if attribute.type != "complex":
         return place
-    value = place.attribute.sub("value")
+    value = attribute.sub("value")
     if value is None:
-        raise InvalidFilter(f"{_named(path)} is complex; name one of its sub-attributes.")
+        raise InvalidFilter(f"{_named(path)} is complex, compare a part of it{_parts(attribute)}")
     return _Place((*place.steps, _Step(value.name, value.multi_valued)), value)
 
 
@@ -434,12 +451,35 @@ def _reach(steps: Sequence[_Step], test: Predicate, *, absent: bool) -> Predicat
 
 def _compared_at(name: str, test: _Test, absent: bool) -> Predicate:  # noqa: FBT001 - see _reach
     compare, normal, wanted = test.compare, test.normal, test.wanted
+    if compare is operator.eq and normal in _QUICK:
+        return _QUICK[normal](name, wanted)
 
     def satisfied(holder: Any) -> bool:
         value = holder.get(name)
         return absent if value is None else compare(normal(value), wanted)
 
     return satisfied
+
+
+def _equal_at(name: str, wanted: Any) -> Predicate:
+    return lambda holder: holder.get(name) == wanted
+
+
+def _equal_folded_at(name: str, wanted: Any) -> Predicate:
+    def equal(holder: Any) -> Any:
+        value = holder.get(name)
+        if value is None:
+            return False
+        return (value.lower() if value.isascii() else fold(value)) == wanted
+
+    return equal
+
+
+# The commonest terms, `active eq true` and `userName eq "x"`, without calls that can be spared.
+_QUICK: Final[Mapping[Callable[[Any], Any], Callable[[str, Any], Predicate]]] = {
+    _as_is: _equal_at,
+    fold: _equal_folded_at,
+}
 
 
 def _at(name: str, test: Predicate, absent: bool) -> Predicate:  # noqa: FBT001 - see _reach

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -291,9 +292,31 @@ def _raw(operation: _Operation) -> RawOperation:
 def _misread(error: ValidationError, section: str) -> InvalidSyntax:
     """Say where a message is wrong, in the RFC's spelling and without repeating its content."""
     first = error.errors()[0]
-    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-    where = where.removeprefix(".").replace("operations", "Operations")
-    return InvalidSyntax(f"{where}: {first['msg']} (RFC 7644 {section}).")
+    where = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{_SPELLED.get(part, part)}"
+        for part in first["loc"]
+    )
+    due = _DUE.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
+    return InvalidSyntax(f"{where.removeprefix('.')}: {due} (RFC 7644 {section}).")
+
+
+# The keys of messages as the RFC spells them; the models have them in lower case.
+_SPELLED: Mapping[str, str] = {
+    each.lower(): each
+    for each in ("Operations", "bulkId", "failOnErrors", "excludedAttributes", "startIndex")
+}
+# What is due, by the name that the models' library has for what is wrong.
+_DUE: Mapping[str, str] = {
+    "missing": "missing",
+    "literal_error": "{expected} is due",
+    "list_type": "an array is due",
+    "model_type": "an object is due",
+    "string_type": "a string is due",
+    "int_type": "a whole number is due",
+    "int_parsing": "a whole number is due",
+    "int_from_float": "a whole number is due",
+    "greater_than_equal": "a whole number of at least {ge} is due",
+}
 
 
 def parse_search(body: Mapping[str, Any]) -> dict[str, str]:
@@ -320,6 +343,7 @@ def parse_bulk(body: Mapping[str, Any]) -> tuple[tuple[BulkOperation, ...], int 
     Raises:
         InvalidSyntax: no operation, an unknown method, another message's `schemas`.
         PayloadTooLarge: more operations than `MAX_BULK_OPERATIONS`.
+        InvalidValue: two operations that create bear the same `bulkId`.
     """
     message = _read_message(_BulkRequest, body, BULK_URN, "section 3.7")
     if not message.operations:
@@ -332,7 +356,19 @@ def parse_bulk(body: Mapping[str, Any]) -> tuple[tuple[BulkOperation, ...], int 
         BulkOperation(op.method, op.path, op.bulkid, op.data, op.version)
         for op in message.operations
     )
+    _see_bulk_ids(operations)
     return operations, message.failonerrors
+
+
+def _see_bulk_ids(operations: Iterable[BulkOperation]) -> None:
+    """Refuse a `bulkId` that would stand for two resources."""
+    counts = Counter(op.bulk_id for op in operations if op.bulk_id and op.method == "POST")
+    twice = next((name for name, count in counts.items() if count > 1), None)
+    if twice is not None:
+        raise InvalidValue(
+            f'bulkId "{twice[:64]}": two operations bear it; each has its own (RFC 7644 section '
+            "3.7)."
+        )
 
 
 # -- Writing

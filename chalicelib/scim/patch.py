@@ -23,7 +23,7 @@ from chalicelib.scim.errors import InvalidFilter, InvalidPath, InvalidValue, Mut
 from chalicelib.scim.filters import AttrPath, Comparison, Filter, Or
 from chalicelib.scim.matching import Predicate, compile_choice, same, terms
 from chalicelib.scim.schema import Attribute, Resource, ResourceType
-from chalicelib.scim.validation import CLEARED, check_value
+from chalicelib.scim.validation import CLEARED, LABELS, check_element, check_value
 
 
 def apply(operations: Sequence[Operation], resource: Resource, kind: ResourceType) -> Resource:
@@ -150,7 +150,7 @@ def _put(holder: Resource, name: str, value: Any) -> Resource:
 
 
 def _immutable(change: _Change) -> Mutability:
-    return Mutability(f"{change.where} cannot be changed once it is set (RFC 7643 section 2.2).")
+    return validation.unchangeable(change.where)
 
 
 def _keeps_required(before: Resource, after: Resource, kind: ResourceType) -> None:
@@ -285,7 +285,10 @@ def _described(choice: Filter | None, change: _Change) -> Resource:
 
 
 def _no_target(change: _Change) -> NoTarget:
-    return NoTarget(f"{change.where} matches nothing, and does not say what to create.")
+    return NoTarget(
+        f"{change.where} matches nothing, and does not say what to create, as "
+        '[type eq "work"] would.'
+    )
 
 
 def _takes_away(change: _Change) -> bool:
@@ -343,10 +346,8 @@ def _named(value: Any, given: Resource, attribute: Attribute) -> AbstractSet[str
 
 def _checked(value: Any, change: _Change) -> Any:
     """One value, even of an attribute that has many."""
-    if not change.attribute.multi_valued:
-        return check_value(value, change.attribute, change.where)
-    found = check_value([value], change.attribute, change.where)
-    return found[0] if found else CLEARED
+    check = check_element if change.attribute.multi_valued else check_value
+    return check(value, change.attribute, change.where)
 
 
 def _merged(old: Resource, said: _Said) -> Any:
@@ -361,10 +362,7 @@ def _merged(old: Resource, said: _Said) -> Any:
     changes = "value" in said.given and said.given["value"] != old.get("value")
     gone = cleared | {"$ref"} if changes else cleared
     new = {name: value for name, value in old.items() if name not in gone} | said.given
-    return CLEARED if cleared and new.keys() <= _LABELS else new
-
-
-_LABELS: Final = frozenset({"type", "primary"})
+    return CLEARED if cleared and new.keys() <= LABELS else new
 
 
 # --- members ----------------------------------------------------------------------------------

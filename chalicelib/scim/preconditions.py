@@ -5,6 +5,7 @@ Versions are weak and compared by what stands between the quotes.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from chalicelib.scim.errors import BadRequest, PreconditionFailed
@@ -49,8 +50,11 @@ def entity_tags(values: tuple[str, ...]) -> Precondition | None:
 
 
 def _opaque(tag: str) -> str:
-    text = tag.removeprefix("W/")
-    if len(text) < 3 or text[0] != '"' or text[-1] != '"':  # noqa: PLR2004 - quotes and a character
+    found = _ENTITY_TAG.fullmatch(tag)
+    if found is None:
         message = 'If-Match and If-None-Match take `*` or versions as they were sent: W/"3".'
         raise BadRequest(message)
-    return text[1:-1]
+    return found[1]
+
+
+_ENTITY_TAG = re.compile(r'(?:W/)?"([^"]+)"')

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from chalicelib.scim.errors import InvalidSyntax, InvalidValue
+from chalicelib.scim.errors import InvalidSyntax, InvalidValue, Mutability
 from chalicelib.scim.schema import Attribute, Resource, ResourceType, Schema, Target
 
 # What `check_value` answers where a client took the value away: RFC 7643 section 2.5 makes null,
@@ -36,6 +36,9 @@ _MAX_BYTES: Mapping[str, tuple[int, str]] = {"User": (102_400, "100 KB"), "Group
 
 # As the store bills it.
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+# What says of which kind a value is, and nothing without one.
+LABELS: Final = frozenset({"type", "primary"})
 
 # Larger numbers lose digits in the JSON readers of many clients; this is what xsd:long holds.
 _MAX_INTEGER = 2**63
@@ -140,6 +143,15 @@ def check_value(value: Any, attribute: Attribute, where: str) -> Any:
     return _one(value, attribute, where)
 
 
+def check_element(value: Any, attribute: Attribute, where: str) -> Any:
+    """Turn one of an attribute's values, or a part of one, into its canonical form.
+
+    Raises:
+        InvalidValue, InvalidSyntax: as `check_value`.
+    """
+    return _one(value, attribute, where)
+
+
 def required(resource: Resource, kind: ResourceType) -> None:
     """See that nothing required is missing; an extension asks for it only where it is used.
 
@@ -165,6 +177,44 @@ def limits(resource: Resource, kind: ResourceType) -> None:
     counted = {name: value for name, value in resource.items() if name != "members"}
     if len(_COMPACT.encode(counted).encode()) > largest:
         raise InvalidValue(f"The {kind.name} is larger than the {limit} that this service keeps.")
+
+
+def keep_immutable(document: Resource, present: Resource, kind: ResourceType) -> Resource:
+    """Let a PUT change no immutable value; one that it leaves out stays (RFC 7644 section 3.5.1).
+
+    Raises:
+        Mutability: it has another value for one; names its path.
+    """
+    kept = _kept(document, present, kind.schema.attributes, "")
+    for extension in kind.extensions:
+        held, was = kept.get(extension.id, {}), present.get(extension.id, {})
+        if inner := _kept(held, was, extension.attributes, f"{extension.id}:"):
+            kept[extension.id] = inner
+    return kept
+
+
+def unchangeable(where: str) -> Mutability:
+    """Make the refusal of another value for what is immutable."""
+    return Mutability(f"{where} cannot be changed once it is set (RFC 7643 section 2.2).")
+
+
+def _kept(
+    document: Resource, present: Resource, attributes: Sequence[Attribute], prefix: str
+) -> Resource:
+    kept = dict(document)
+    for attribute in attributes:
+        if attribute.name in present:
+            _keep(kept, attribute, present[attribute.name], f"{prefix}{attribute.name}")
+    return kept
+
+
+def _keep(kept: Resource, attribute: Attribute, was: Any, where: str) -> None:
+    name = attribute.name
+    if attribute.mutability == "immutable":
+        if kept.setdefault(name, was) != was:
+            raise unchangeable(where)
+    elif attribute.type == "complex" and not attribute.multi_valued and name in kept:
+        kept[name] = _kept(kept[name], was, attribute.sub_attributes, f"{where}.")
 
 
 def _put_at(resource: Resource, target: Target, value: Any, kind: ResourceType) -> None:
@@ -224,10 +274,16 @@ def _many(value: Any, attribute: Attribute, where: str) -> Any:
         element
         for position, found in enumerate(sent)
         if (element := _one(found, attribute, f"{where}[{position}]")) is not CLEARED
+        and not _left_over(element, found)
     ]
     if attribute.type == "complex":
         _one_primary(checked, where)
     return checked or CLEARED
+
+
+def _left_over(element: Any, sent: Any) -> bool:
+    """Tell that all of an element is cleared but its labels: a work address that is none."""
+    return isinstance(element, dict) and element.keys() <= LABELS and len(element) < len(sent)
 
 
 def _one(value: Any, attribute: Attribute, where: str) -> Any:

@@ -23,15 +23,9 @@ if TYPE_CHECKING:
 MOST_ACTIONS = 100
 
 CONDITION_FAILED = "ConditionalCheckFailed"
-# Reasons of single actions that pass by themselves.
-TRANSIENT_REASONS = frozenset(
-    {
-        "None",
-        "TransactionConflict",
-        "ThrottlingError",
-        "ProvisionedThroughputExceeded",
-    }
-)
+NO_REASON = "None"
+# Reasons of single actions that pass by themselves; whether the condition holds is not known then.
+HELD_UP = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
 class Cancelled(Exception):
@@ -39,11 +33,13 @@ class Cancelled(Exception):
 
     `rows` gives, for each action whose condition failed, the row that it met (None: no row).
     DynamoDB answers by position; an item stands in a transaction once, so its key names it.
+    `unjudged` names rows whose conditions a conflict or throttling kept from being looked at.
     """
 
-    def __init__(self, rows: Mapping[Key, Item | None]) -> None:
+    def __init__(self, rows: Mapping[Key, Item | None], unjudged: frozenset[Key]) -> None:
         """Take the failed rows in the order in which they were sent."""
         self.rows = rows
+        self.unjudged = unjudged
         super().__init__(f"{len(rows)} conditions failed")
 
 
@@ -68,14 +64,14 @@ def transact(
         failed = _failed_rows(error, actions)
         if not failed:
             raise
-        raise Cancelled(failed) from error
+        raise Cancelled(failed, _unjudged_rows(error, actions)) from error
 
 
 def _passes(error: Exception) -> bool:
     reasons = _reasons(error)
     if not reasons:
         return passes(error)
-    return all(reason.get("Code", "None") in TRANSIENT_REASONS for reason in reasons)
+    return all(reason.get("Code", NO_REASON) in {NO_REASON, *HELD_UP} for reason in reasons)
 
 
 def _reasons(error: Exception) -> list[dict[str, Any]]:
@@ -91,3 +87,8 @@ def _failed_rows(error: ClientError, actions: Sequence[Action]) -> dict[Key, Ite
         for action, reason in zip(actions, _reasons(error), strict=False)
         if reason.get("Code") == CONDITION_FAILED
     }
+
+
+def _unjudged_rows(error: ClientError, actions: Sequence[Action]) -> frozenset[Key]:
+    answers = zip(actions, _reasons(error), strict=False)
+    return frozenset(action.key for action, reason in answers if reason.get("Code") in HELD_UP)

@@ -301,7 +301,7 @@ OPEN = {
 
 @pytest.mark.parametrize(("of", "change", "reason"), SHUT)
 def test_a_change_of_plan_or_state_acts_at_the_next_request(request, operator, of, change, reason):
-    """In both directions; the provider is told why in a SCIM Error (issue 4, seen to work 2)."""
+    """In both directions; the provider is told why in a SCIM Error."""
     connection, token, path = map(request.getfixturevalue, ("connection", "token", of))
     assert scim(operator, connection, token)[0] == 200
 
@@ -375,7 +375,7 @@ def test_all_refusals_of_a_token_are_one(operator, connection, token):
 def test_a_lost_secret_is_503_for_a_token_not_used_here_yet(
     operator, connection, token, secretsmanager
 ):
-    """Never 401 (issue 4, seen to work 2)."""
+    """Never 401."""
     name = f"passerelle/test/{connection.rpartition('/')[2]}/{token['id']}"
     secretsmanager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 

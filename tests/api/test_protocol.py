@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app import build
-from tests.builders import a_tenant, http
+from tests.builders import a_tenant, http, scim_of
 
 SCIM = "/scim/v2"
 
@@ -18,11 +18,8 @@ def tenant(services):
 
 @pytest.fixture
 def scim(services, tenant):
-    """Call SCIM routes with the connection's token; paths begin behind its URL."""
-    client = http(build(services), tenant.token)
-    return lambda method, path, body=None, headers=None: client(
-        method, f"{SCIM}/{tenant.connection}{path}", body, headers
-    )
+    """Call SCIM routes with the connection's token."""
+    return scim_of(build(services), tenant.connection, tenant.token)
 
 
 @pytest.fixture
@@ -30,11 +27,6 @@ def admin(operator, tenant):
     """Call the connection's admin routes."""
     root = f"/admin/organisations/{tenant.organisation}/connections/{tenant.connection}"
     return lambda method, path="", body=None: operator(method, root + path, body)
-
-
-def a_user(scim, name, **attributes):
-    """Create a user; gives the answer's body."""
-    return scim("POST", "/Users", {"userName": name, **attributes}).body
 
 
 def walk(scim, path):
@@ -52,7 +44,7 @@ def walk(scim, path):
 def test_a_walk_by_cursor_gives_what_the_list_by_index_gives(scim, path):
     """RFC 9865: the same query, the same resources, each once."""
     for number in range(5):
-        a_user(scim, f"u{number}")
+        scim.a_user(f"u{number}")
 
     by_index = [each["id"] for each in scim("GET", f"{path}count=9").body["Resources"]]
 
@@ -62,7 +54,7 @@ def test_a_walk_by_cursor_gives_what_the_list_by_index_gives(scim, path):
 def test_a_cursor_belongs_to_its_query(scim):
     """RFC 9865 section 2.1: the parameters stay the same from page to page."""
     for number in range(3):
-        a_user(scim, f"u{number}")
+        scim.a_user(f"u{number}")
     cursor = scim("GET", "/Users?count=1&cursor=").body["nextCursor"]
 
     answer = scim("GET", f"/Users?count=1&filter=userName%20pr&cursor={cursor}")
@@ -70,18 +62,55 @@ def test_a_cursor_belongs_to_its_query(scim):
     assert (answer.status, answer.body["scimType"]) == (400, "invalidCursor")
 
 
+@pytest.mark.parametrize("path", ["/Users?count=many", "/Users?count=--5", "/Users?cursor&count=x"])
+def test_a_count_that_is_no_number_is_refused(scim, path):
+    """RFC 9865 section 2.1."""
+    answer = scim("GET", path)
+
+    assert (answer.status, answer.body["scimType"]) == (400, "invalidCount")
+    assert answer.body["detail"] == "count: a whole number is due."
+
+
+@pytest.mark.parametrize("count", [0, -3])
+def test_a_count_of_none_asks_for_the_total_by_cursor_too(scim, count):
+    """RFC 9865 section 2: below 0 is 0, and 0 asks for no resources."""
+    for number in range(3):
+        scim.a_user(f"u{number}")
+
+    page = scim("GET", f"/Users?cursor=&count={count}").body
+
+    assert (page["totalResults"], page["Resources"]) == (3, [])
+
+
+def test_a_cursor_serves_the_connection_that_asks(scim, services):
+    """RFC 9865 section 5.2: to hold a cursor gives no right to anybody's resources."""
+    for number in range(3):
+        scim.a_user(f"u{number}")
+    cursor = scim("GET", "/Users?count=1&cursor=").body["nextCursor"]
+    other = a_tenant(services)
+
+    client = http(build(services), other.token)
+    found = client("GET", f"{SCIM}/{other.connection}/Users?count=1&cursor={cursor}").body
+
+    assert found["Resources"] == []
+
+
 @pytest.mark.parametrize(
     ("body", "names"),
     [
         ({"filter": 'userName eq "ann"'}, ["ann"]),
         ({"filter": 'displayName eq "Ann"'}, ["ann", "Ann"]),
+        ({"filter": 'userName ne "ann"'}, ["Ann"]),
+        ({"filter": "not (userName pr)"}, ["Ann"]),
+        ({"filter": 'meta.resourceType eq "Group"'}, ["Ann"]),
+        ({"filter": 'userName eq "ann" or displayName eq "Ann"'}, ["ann", "Ann"]),
         ({"startIndex": 2, "count": 1}, ["Ann"]),
         ({"count": 0}, []),
     ],
 )
 def test_a_search_from_the_root_finds_users_and_then_groups(scim, body, names):
-    """RFC 7644 section 3.4.3: a filter that only one kind knows has no answer from the other."""
-    a_user(scim, "ann", displayName="Ann")
+    """RFC 7644 section 3.4.2.1: an attribute that a kind does not have is absent from it."""
+    scim.a_user("ann", displayName="Ann")
     scim("POST", "/Groups", {"displayName": "Ann"})
 
     found = scim("POST", "/.search", body).body["Resources"]
@@ -89,9 +118,41 @@ def test_a_search_from_the_root_finds_users_and_then_groups(scim, body, names):
     assert [each.get("userName") or each["displayName"] for each in found] == names
 
 
+def test_a_search_from_the_root_asks_for_what_somebody_has(scim):
+    """RFC 7644 section 3.4.2.2: never an empty answer to a question that was not understood."""
+    answer = scim("POST", "/.search", {"filter": "shoeSize pr"})
+
+    assert (answer.status, answer.body["scimType"]) == (400, "invalidFilter")
+    assert "shoeSize is no attribute of a User or a Group" in answer.body["detail"]
+
+
+def test_a_resource_says_where_it_is(scim):
+    """RFC 7643 section 3.1: `meta.location` is the Content-Location; a 201 has it as Location."""
+    created = scim("POST", "/Users", {"userName": "ann"})
+    read = scim.followed(created.body["meta"]["location"])
+
+    assert created.headers["location"] == created.body["meta"]["location"]
+    assert read.headers["content-location"] == read.body["meta"]["location"]
+    assert read.headers["etag"] == read.body["meta"]["version"]
+
+
+def test_whoever_asks_for_attributes_of_a_patched_team_gets_them(services):
+    """RFC 7644 section 3.5.2: 204 is no answer then, whatever the connection's setting."""
+    tenant = a_tenant(services, identity_provider="entra")
+    client, root = http(build(services), tenant.token), f"{SCIM}/{tenant.connection}/Groups"
+    gid = client("POST", root, {"displayName": "G"}).body["id"]
+    patch = {"Operations": [{"op": "replace", "path": "displayName", "value": "H"}]}
+
+    plain = client("PATCH", f"{root}/{gid}", patch)
+    asked = client("PATCH", f"{root}/{gid}?attributes=displayName", patch)
+
+    assert (plain.status, asked.status) == (204, 200)
+    assert asked.body.keys() == {"schemas", "id", "displayName"}
+
+
 def test_a_version_that_the_client_has_is_not_sent_again(scim):
     """RFC 7644 section 3.14."""
-    user = a_user(scim, "ann")
+    user = scim.a_user("ann")
 
     answer = scim("GET", f"/Users/{user['id']}", headers={"If-None-Match": 'W/"1"'})
 
@@ -172,7 +233,7 @@ def test_a_strict_connection_names_what_it_does_not_know(scim, admin):
 
 def test_a_strict_connection_names_the_path_of_a_patch(scim, admin):
     """Also where the path is well formed and names nothing."""
-    user = a_user(scim, "ann")
+    user = scim.a_user("ann")
     admin("PATCH", "", {"settings": {"unknown_attributes": "strict"}})
     operation = {"op": "replace", "path": "shoeSize", "value": 44}
 
@@ -184,7 +245,7 @@ def test_a_strict_connection_names_the_path_of_a_patch(scim, admin):
 @pytest.mark.parametrize(("setting", "left"), [("keep", 1), ("clear", 0)])
 def test_a_put_that_names_no_members_does_as_the_connection_says(scim, admin, setting, left):
     """RFC 7644 would clear them; users of other servers complain of emptied teams."""
-    user = a_user(scim, "ann")
+    user = scim.a_user("ann")
     group = scim("POST", "/Groups", {"displayName": "G", "members": [{"value": user["id"]}]}).body
     admin("PATCH", "", {"settings": {"put_without_members": setting}})
 
@@ -195,7 +256,7 @@ def test_a_put_that_names_no_members_does_as_the_connection_says(scim, admin, se
 
 def test_members_show_their_names_on_request(scim):
     """`display` costs a read each, so only asking for it gives it."""
-    user = a_user(scim, "ann", displayName="Ann")
+    user = scim.a_user("ann", displayName="Ann")
     group = scim("POST", "/Groups", {"displayName": "G", "members": [{"value": user["id"]}]}).body
 
     asked = scim("GET", f"/Groups/{group['id']}?attributes=members.display").body
@@ -220,7 +281,7 @@ def test_a_schema_of_ones_own_is_at_once_in_force(scim, admin):
     """In validation, filter, PATCH, projection and /Schemas, without a deployment."""
     assert admin("PUT", f"/schemas/{URN}", SHOES).status == 200
 
-    user = a_user(scim, "ann", **{URN: {"size": 44}})
+    user = scim.a_user("ann", **{URN: {"size": 44}})
     patch = {"op": "add", "path": f"{URN}:colours", "value": ["red"]}
     changed = scim("PATCH", f"/Users/{user['id']}", {"Operations": [patch]}).body
     found = scim("GET", f"/Users?filter={URN}:size eq 44&attributes={URN}:colours").body
@@ -228,6 +289,31 @@ def test_a_schema_of_ones_own_is_at_once_in_force(scim, admin):
     assert changed[URN] == {"size": 44, "colours": ["red"]}
     assert [each[URN] for each in found["Resources"]] == [{"colours": ["red"]}]
     assert URN in [each["id"] for each in scim("GET", "/Schemas").body["Resources"]]
+
+
+def test_an_immutable_value_is_set_once(scim, admin):
+    """RFC 7644 section 3.5.1: a PUT may leave it out or repeat it, and PATCH is no way round."""
+    badge = {"name": "badge", "mutability": "immutable"}
+    admin("PUT", f"/schemas/{URN}", SHOES | {"attributes": [badge]})
+    user = scim.a_user("ann", **{URN: {"badge": "7"}})
+    path = f"/Users/{user['id']}"
+    patch = {"Operations": [{"op": "replace", "path": f"{URN}:badge", "value": "8"}]}
+
+    left_out = scim("PUT", path, {"userName": "ann"})
+    changed = scim("PUT", path, {"userName": "ann", URN: {"badge": "8"}})
+
+    assert left_out.body[URN] == {"badge": "7"}
+    for refused in (changed, scim("PATCH", path, patch)):
+        assert (refused.status, refused.body["scimType"]) == (400, "mutability")
+        assert refused.body["detail"].startswith(f"{URN}:badge cannot be changed")
+
+
+@pytest.mark.parametrize("written", [URN, URN.upper(), URN.replace(":", "%3A")])
+def test_a_schema_is_read_by_its_urn_however_that_is_written(scim, admin, written):
+    """RFC 3986 section 2.2: libraries escape the colons, which a path may hold as they are."""
+    admin("PUT", f"/schemas/{URN}", SHOES)
+
+    assert scim("GET", f"/Schemas/{written}").body["id"] == URN
 
 
 def test_a_schema_of_ones_own_refuses_what_does_not_fit(scim, admin):
@@ -242,7 +328,7 @@ def test_a_schema_of_ones_own_refuses_what_does_not_fit(scim, admin):
 def test_a_schema_that_is_taken_away_is_unknown_again(scim, admin):
     """At the next request."""
     admin("PUT", f"/schemas/{URN}", SHOES)
-    user = a_user(scim, "ann", **{URN: {"size": 44}})
+    user = scim.a_user("ann", **{URN: {"size": 44}})
 
     assert admin("DELETE", f"/schemas/{URN}").status == 204
     assert URN not in scim("GET", f"/Users/{user['id']}").body
@@ -256,6 +342,11 @@ def test_a_schema_that_is_taken_away_is_unknown_again(scim, admin):
         ({"attributes": []}, "attributes"),
         ({"attributes": [{"name": "a b"}]}, "attributes[0].name"),
         ({"attributes": [{"name": "a", "type": "text"}]}, "attributes[0].type"),
+        ({"attributes": [{"name": "a", "uniqueness": "server"}]}, "attributes[0].uniqueness"),
+        (
+            {"attributes": [{"name": "a", "required": True, "mutability": "writeOnly"}]},
+            "attributes[0].required",
+        ),
     ],
 )
 def test_what_is_no_schema_is_refused_by_its_field(admin, changes, field):

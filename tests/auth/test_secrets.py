@@ -203,6 +203,15 @@ def test_the_former_operator_key_is_not_read_before_it_is_needed(
     assert between.calls.count("get_secret_value") == 1
 
 
+def test_that_there_is_no_former_operator_key_is_asked_once(between, secretsmanager, deadline):
+    """Anyone can write a wrong key of the right form; it must not cost a call each time."""
+    secretsmanager.create_secret(Name=OPERATOR_KEY, SecretString=KEY)
+    secrets = Secrets(between, "passerelle/test")
+
+    assert [keys(secrets, deadline) for _ in range(3)] == [[KEY.split("_")[2]]] * 3
+    assert between.calls.count("get_secret_value") == 2
+
+
 def test_a_line_break_behind_the_operator_key_is_forgiven(secrets, secretsmanager, deadline):
     """Whoever writes the secret from a file has one."""
     secretsmanager.create_secret(Name=OPERATOR_KEY, SecretString=f"{KEY}\n")

@@ -21,10 +21,11 @@ from zipfile import ZipFile
 import pytest
 
 from app import app as routed
+from chalicelib.api.dialogues import Answer, Request
 from chalicelib.auth.tokens import mint
 from dev import resources
 from dev.corpus import ENTRA
-from dev.dialogues import Answer, Request, load, play
+from dev.dialogues import load, play
 from dev.gateway import Event, Route, Sent, proxy_event, routes_of
 from tests.deploy.cloud import ROOT, Cloud
 

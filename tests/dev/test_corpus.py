@@ -10,8 +10,9 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
+from chalicelib.api.dialogues import Answer, Request, Step
 from dev import corpus, demo
-from dev.dialogues import Answer, Dialogue, Request, Step
+from dev.dialogues import Dialogue
 from dev.listener import HOST, listening
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from dev.dialogues import Answer, Dialogue, Request, Step, differences, load, play
+from chalicelib.api.dialogues import Answer, Request, Step, differences
+from dev.dialogues import Dialogue, load, play
 
 SCHEMAS = {"schemas": ["urn:example"]}
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.directory import groups
+from chalicelib.directory import groups, representation
 from chalicelib.directory.groups import GroupChange
-from chalicelib.scim.errors import InvalidValue, NotFound, PreconditionFailed, Uniqueness
+from chalicelib.scim.errors import (
+    InvalidValue,
+    NotFound,
+    PayloadTooLarge,
+    PreconditionFailed,
+    Uniqueness,
+)
 from chalicelib.scim.patch import MemberChange
 from tests.directory.builders import (
     NOBODY,
@@ -79,6 +85,18 @@ def test_an_unknown_member_is_told_before_a_taken_name(tenant):
 
     with pytest.raises(InvalidValue, match=NOBODY):
         groups.create(tenant, {"displayName": "Tour"}, frozenset({NOBODY}))
+
+
+def test_a_group_too_large_for_an_answer_is_not_created(tenant, monkeypatch):
+    """Told afterwards, it would be there, and the repetition a 409."""
+    monkeypatch.setattr(representation, "MAX_ANSWER_BYTES", 1_000)
+    uids = some_users(tenant, 7)
+    before = read_all(tenant.rows.table)
+
+    with pytest.raises(PayloadTooLarge, match="has 7"):
+        a_group(tenant, uids=uids)
+
+    assert read_all(tenant.rows.table) == before
 
 
 def test_a_renamed_group_frees_its_old_name(tenant):

@@ -22,8 +22,17 @@ from tests.directory.builders import (
     some_groups,
     some_users,
 )
-from tests.faults import FaultyClient
+from tests.faults import FaultyClient, cancelled
 from tests.invariants import read_all
+
+
+def fail(error):
+    """Make a fault that answers with this error."""
+
+    def fault(request, send):
+        raise error
+
+    return fault
 
 
 def calls(tenant, action):
@@ -105,6 +114,22 @@ def test_a_stranger_is_refused_and_nobody_is_added(tenant):
         change(tenant, gid, add=[uid, NOBODY])
 
     assert member_ids(tenant, gid) == []
+
+
+def test_throttling_does_not_hide_that_the_team_is_gone(tenant):
+    """Its rows say for a while who was in it: "already a member" would be a false success."""
+    uid = a_user(tenant)
+    gid = a_group(tenant, uids=[uid])
+    failed = ["ConditionalCheckFailed"] * 2
+    reasons = cancelled("ProvisionedThroughputExceeded", "None", "None", *failed)
+    client = FaultyClient(tenant.rows.table.client, 0, fail(reasons))
+
+    def add_again():
+        with pytest.raises(NotFound):
+            change(by(tenant, client), gid, add=[uid])
+
+    deletes.delete_group(between(tenant, 2, add_again), gid)
+    assert client.calls == ["transact_write_items"] * 2
 
 
 @pytest.mark.parametrize("text", ["", "ada", "A1" * 16, "../" * 10, f"{NOBODY}#x", "x" * 5_000])

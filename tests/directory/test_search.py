@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.directory import deletes
-from chalicelib.scim.errors import Busy, InvalidFilter
+from chalicelib.directory.search import MOST_RESOURCES
+from chalicelib.scim.errors import Busy, InvalidFilter, TooMany
 from chalicelib.scim.matching import fold
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import fold_name
@@ -76,7 +77,7 @@ def test_of_nobody_there_is_an_empty_list(tenant):
 
 
 def test_totals_follow_every_create_and_delete(tenant):
-    """Exact at once: identity providers compare them (B2)."""
+    """Exact at once: identity providers compare them."""
     uids = some_users(tenant, 3)
     deletes.delete_user(tenant, uids[1])
 
@@ -133,7 +134,7 @@ def test_members_are_not_read_where_nobody_asked(tenant):
 
 
 def test_a_team_being_cleared_between_two_others_is_passed_over(tenant):
-    """Its member rows are still there; no reader sees them (B2)."""
+    """Its member rows are still there; no reader sees them."""
     uids = some_users(tenant, 3)
     gids = some_groups(tenant, 3, uids)
 
@@ -198,7 +199,7 @@ USER_FILTERS = {
 
 @pytest.mark.parametrize(("text", "names"), USER_FILTERS.items(), ids=USER_FILTERS)
 def test_a_filter_finds_who_matches_and_nobody_else(tenant, people, text, names):
-    """With a key or without one: the answer is the same, only the way differs (D 14)."""
+    """With a key or without one: the answer is the same, only the way differs."""
     page = find_users(tenant, text)
 
     assert ids(page) == sorted(people[name] for name in names.split())
@@ -216,7 +217,7 @@ KEYED = {
 
 @pytest.mark.parametrize(("text", "expected"), KEYED.items(), ids=KEYED)
 def test_a_filter_with_a_key_reads_by_it(tenant, people, text, expected):
-    """However many users there are (B2)."""
+    """However many users there are."""
     made = reads(tenant, lambda it: find_users(it, text.format(**people), wide=False))
 
     assert made == expected
@@ -247,9 +248,32 @@ REFUSED = ['nobody eq "x"', "active gt true", 'password eq "x"', "active eq 1"]
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_a_filter_that_cannot_be_answered_is_refused(tenant, text):
-    """400 invalidFilter, in an empty directory too: an empty list would mean "nobody" (C2)."""
+    """400 invalidFilter, in an empty directory too: an empty list would mean "nobody"."""
     with pytest.raises(InvalidFilter):
         find_users(tenant, text)
+
+
+def as_many(count):
+    """Answer a Query as if its first row were there so many times, under other ids."""
+
+    def fault(_, send):
+        page = send()
+        row = page["Items"][0]
+        return page | {"Items": [row | {"SK": {"S": f"{number:032x}"}} for number in range(count)]}
+
+    return fault
+
+
+def test_more_than_a_filter_may_read_is_too_many(tenant):
+    """400 with the way round, rather than an answer that is cut (RFC 7644 section 3.4.2)."""
+    a_user(tenant, title="Guide")
+
+    def crowded(count):
+        return by(tenant, FaultyClient(tenant.rows.table.client, 0, as_many(count)))
+
+    assert find_users(crowded(MOST_RESOURCES), "title pr", count=1).total == MOST_RESOURCES
+    with pytest.raises(TooMany, match="term that can be looked up"):
+        find_users(crowded(MOST_RESOURCES + 1), "title pr", count=1)
 
 
 LOOK_ALIKES = [("\u212aelvin", "kelvin", True), ("straße", "strasse", False)]
@@ -257,7 +281,7 @@ LOOK_ALIKES = [("\u212aelvin", "kelvin", True), ("straße", "strasse", False)]
 
 @pytest.mark.parametrize(("stored", "asked", "found"), LOOK_ALIKES)
 def test_a_look_alike_is_not_matched_to_its_victim(tenant, stored, asked, found):
-    """The lock is shared, but a hit needs equality under simple folding (B4)."""
+    """The lock is shared, but a hit needs equality under simple folding."""
     uid = a_user(tenant, userName=stored)
 
     assert ids(find_users(tenant, f'userName eq "{asked}"')) == ([uid] if found else [])
@@ -268,7 +292,7 @@ ALIKE = st.text(st.sampled_from("aAßsSKk\u212aİiıéÉe\u0301ﬁfΣσς"), min
 
 @given(one=ALIKE, other=ALIKE)
 def test_whoever_matches_a_name_stands_under_its_lock(one, other):
-    """So a look-up by the lock misses nobody whom the comparison would match (C3)."""
+    """So a look-up by the lock misses nobody whom the comparison would match."""
     if fold(one) == fold(other):
         assert fold_name(one) == fold_name(other)
 
@@ -329,7 +353,7 @@ KEYED_GROUPS = {
 
 @pytest.mark.parametrize(("text", "expected"), KEYED_GROUPS.items(), ids=KEYED_GROUPS)
 def test_a_filter_of_teams_with_a_key_reads_by_it(tenant, teams, text, expected):
-    """Entra ID's check of a membership is one call (B2)."""
+    """Entra ID's check of a membership is one call."""
     assert reads(tenant, lambda it: find_groups(it, text.format(**teams), wide=False)) == expected
 
 
@@ -356,7 +380,7 @@ def test_members_are_compared_by_eq_only(tenant, text):
 
 
 def test_a_lock_whose_owner_was_renamed_is_read_again(tenant):
-    """Between the lock and the user he gave up the name: nobody has it (B2)."""
+    """Between the lock and the user he gave up the name: nobody has it."""
     uid = a_user(tenant, "ada")
     racing = between(tenant, 1, lambda: edit(tenant, uid, userName="byron"))
 
@@ -386,7 +410,7 @@ def test_a_teams_lock_is_read_again_too(tenant):
 
 
 def test_a_lock_that_leads_nowhere_is_busy(tenant):
-    """After three reads 503: an empty answer would be a second user with this name (B2)."""
+    """After three reads 503: an empty answer would be a second user with this name."""
     lock = tenant.keys.user_name("ada")
     tenant.rows.commit([Put(lock, {"uid": NOBODY})])
 
@@ -426,7 +450,7 @@ def test_another_connections_users_are_in_no_list(tenant, text):
 
 
 def test_another_connections_ids_find_nothing(tenant):
-    """An id that is known elsewhere is none here (D 15)."""
+    """An id that is known elsewhere is none here."""
     uid = a_user(tenant)
     gid = a_group(tenant, uids=[uid])
     sister = a_tenant(tenant.rows.table, "abcdefghijzzzzzz")

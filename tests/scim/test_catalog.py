@@ -213,6 +213,13 @@ def test_what_a_definition_leaves_out_has_the_defaults_of_the_rfc():
     assert schema.description == ""
 
 
+def test_what_is_written_only_is_never_returned():
+    """RFC 7643 section 7 says so of the mutability, whatever stands under `returned`."""
+    schema = catalog.load(a_schema(mutability="writeOnly", returned="always"))
+
+    assert schema.attributes[0].returned == "never"
+
+
 @pytest.mark.parametrize(
     ("kind", "missing"),
     [

@@ -192,7 +192,7 @@ FAULTY_FILTERS = [
     ("not a pr", 5, "`(` after `not`"),
     ("a pr b pr", 6, "`and`, `or` or the end"),
     ("emails[type pr", 15, "`and`, `or` or `]`"),
-    ("emails[]", 8, "the name of an attribute"),
+    ("emails[]", 8, "the name of a sub-attribute"),
     ("emails[type[x pr]]", 12, "elements of elements"),
     ("name.x[y pr]", 7, "no sub-attribute"),
     ("emails[type pr].value", 22, "an operator"),

@@ -95,3 +95,13 @@ def test_a_refusal_is_kept_without_what_it_quotes():
     detail = "The filter is not valid at character 9: see alice@example.com.\nuserName alice"
 
     assert masked_detail(detail) == "The filter is not valid at character 9: see …"
+
+
+@pytest.mark.parametrize(
+    ("quoted", "kept"), [("Ada Lovelace", "A… (up to 16)"), ('A "B\nC', "A… (up to 8)"), (UID, UID)]
+)
+def test_what_a_refusal_quotes_is_masked(quoted, kept):
+    """A provider that sends names for ids would have the log tell them; ids of ours stay."""
+    detail = f'members: no user of this connection has the id "{quoted}".'
+
+    assert masked_detail(detail) == f'members: no user of this connection has the id "{kept}".'

@@ -94,6 +94,7 @@ TYPE_CASES = [
 ]
 ABSENT_CASES = [
     ('nickName eq "x"', False),
+    ('nickName eq ""', False),
     ('nickName ne "x"', True),
     ('nickName co ""', False),
     ("nickName pr", False),

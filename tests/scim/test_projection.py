@@ -1,6 +1,10 @@
 """Which attributes are sent: RFC 7644 section 3.9 and the `returned` of RFC 7643 section 2.2."""
 
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chalicelib.scim.catalog import ENTERPRISE_USER, GROUP, USER
 from chalicelib.scim.errors import InvalidValue
@@ -227,3 +231,40 @@ def test_sub_attributes_have_returned_rules_too():
 
     assert sent == {"urn:x": {"badge": {"kind": "card", "value": "7"}}}
     assert rest == {"urn:x": {"badge": {"kind": "card"}}}
+
+
+# --- properties -------------------------------------------------------------------------------
+
+SECRET = "zq9-never-to-be-shown"
+URN = "urn:example:params:scim:schemas:extension:vault:2.0:User"
+HIDDEN = Attribute("pin", returned="never")
+VAULT = Schema(
+    URN,
+    "Vault",
+    "With attributes that are never returned, at every place where one can be",
+    (
+        HIDDEN,
+        Attribute("key", "complex", returned="always", sub_attributes=(HIDDEN, Attribute("slot"))),
+        Attribute("keys", "complex", multi_valued=True, sub_attributes=(HIDDEN, Attribute("slot"))),
+    ),
+)
+GUARDED = USER.extended([VAULT])
+KEY = {"pin": SECRET, "slot": "1"}
+STORED = ANA | {"password": SECRET, URN: {"pin": SECRET, "key": KEY, "keys": [KEY]}}
+PLACES = (
+    *("password", "userName", "name.givenName", "emails", "meta", "id", "x", "", "PASSWORD"),
+    *(URN, f"{URN}:pin", f"{URN}:key", f"{URN}:key.pin", f"{URN}:keys.pin", "keys", "key.pin"),
+    *('keys[slot eq "1"]', 'keys[slot eq "1"].pin', f"{USER.schema.id}:password", ENTERPRISE),
+)
+LISTS = st.lists(st.sampled_from(PLACES), max_size=5).map(",".join)
+
+
+@given(LISTS, st.booleans())
+def test_whatever_is_asked_for_what_is_never_returned_is_not(text, asking):
+    """RFC 7643 section 7: by no parameter, at no place, and no list of names shows it."""
+    asked, excluded = (text, None) if asking else (None, text)
+
+    sent = project(STORED, GUARDED, Projection.parse(asked, excluded, GUARDED))
+
+    assert SECRET not in json.dumps(sent)
+    assert (sent["id"], sent[URN]["key"]) == ("u1", {"slot": "1"})

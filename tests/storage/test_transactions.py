@@ -101,6 +101,7 @@ def test_a_condition_that_failed_beside_a_conflict_is_final():
         a_namespace(client).commit(ACTIONS)
 
     assert list(caught.value.rows) == [FIRST]
+    assert caught.value.unjudged == {SECOND}
     assert len(client.requests) == 1
 
 

@@ -1,0 +1,175 @@
+"""What a client's author is told: each text names the place and says what to mend."""
+
+from __future__ import annotations
+
+import pytest
+
+from app import build
+from tests.builders import a_tenant, scim_of
+
+NOBODY = "0" * 32
+
+
+@pytest.fixture
+def scim(services):
+    """Call an empty connection."""
+    tenant = a_tenant(services, identity_provider="other")
+    return scim_of(build(services), tenant.connection, tenant.token)
+
+
+def told(answer):
+    """Read a refusal as a person does: its status, its word and its text."""
+    return answer.status, answer.body.get("scimType"), answer.body["detail"].splitlines()
+
+
+FILTERS = [
+    (
+        'userName = "ada"',
+        (
+            "The filter is not valid at character 10: expected an operator: "
+            "eq, ne, co, sw, ew, gt, ge, lt, le or pr."
+        ),
+        'userName = "ada"',
+        "         ^",
+    ),
+    (
+        "userName eq 'ada'",
+        (
+            "The filter is not valid at character 13: expected a value: "
+            'text between ", a number, true, false or null.'
+        ),
+        "userName eq 'ada'",
+        "            ^",
+    ),
+    (
+        'userName eq "ada" %26%26 active eq true',
+        "The filter is not valid at character 19: expected `and`, `or` or the end.",
+        'userName eq "ada" && active eq true',
+        "                  ^",
+    ),
+    (
+        'name.firstName eq "Ada"',
+        "name.firstName is no attribute of a User; /Schemas lists them.",
+    ),
+    ("active gt true", "active cannot be compared with gt; eq, ne can."),
+]
+
+
+@pytest.mark.parametrize(("text", "lines"), [(text, lines) for text, *lines in FILTERS])
+def test_a_bad_filter_is_told_with_its_place_and_what_is_due(scim, text, lines):
+    """Never an empty list: the identity provider would create everybody again."""
+    answer = scim("GET", f"/Users?filter={text.replace(' ', '%20')}")
+
+    assert told(answer) == (400, "invalidFilter", lines)
+
+
+PATCHES = [
+    (
+        {"op": "update", "path": "title", "value": "Guide"},
+        "invalidSyntax",
+        "Operations[0].op: 'add', 'replace' or 'remove' is due (RFC 7644 section 3.5.2).",
+    ),
+    (
+        {"op": "replace", "path": "emails[0].value", "value": "ada@example.com"},
+        "invalidPath",
+        (
+            "Operations[0]: The path is not valid at character 8: expected the name of a "
+            'sub-attribute, as in [type eq "work"].'
+        ),
+        "emails[0].value",
+        "       ^",
+    ),
+    (
+        {"op": "replace", "path": "active", "value": "no"},
+        "invalidValue",
+        "active: true or false is due (RFC 7643 section 2.3.2).",
+    ),
+    (
+        {"op": "remove"},
+        "noTarget",
+        "Operations[0]: remove takes a `path` (RFC 7644 section 3.5.2.2).",
+    ),
+    (
+        {"op": "replace", "path": "id", "value": "7"},
+        "mutability",
+        "Operations[0]: id is read-only (RFC 7643 section 2.2).",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("operation", "word", "lines"),
+    [(operation, word, lines) for operation, word, *lines in PATCHES],
+)
+def test_a_bad_patch_is_told_with_its_operation_and_what_is_due(scim, operation, word, lines):
+    """The index is that of the request; a path says it as well."""
+    uid = scim("POST", "/Users", {"userName": "ada"}).body["id"]
+
+    answer = scim("PATCH", f"/Users/{uid}", {"Operations": [operation]})
+
+    assert told(answer) == (400, word, lines)
+
+
+BULKS = [
+    (
+        {"Operations": [{"method": "GET", "path": "/Users"}]},
+        (400, "invalidSyntax"),
+        "Operations[0].method: 'POST', 'PUT', 'PATCH' or 'DELETE' is due (RFC 7644 section 3.7).",
+    ),
+    (
+        {"failOnErrors": 0, "Operations": [{"method": "DELETE", "path": f"/Users/{NOBODY}"}]},
+        (400, "invalidSyntax"),
+        "failOnErrors: a whole number of at least 1 is due (RFC 7644 section 3.7).",
+    ),
+    (
+        {"Operations": [{"method": "POST", "path": "/Users", "bulkId": "a", "data": {}}] * 2},
+        (400, "invalidValue"),
+        'bulkId "a": two operations bear it; each has its own (RFC 7644 section 3.7).',
+    ),
+    (
+        {"Operations": [{"method": "DELETE", "path": f"/Users/{NOBODY}"}] * 501},
+        (413, None),
+        "501 operations, at most 500 are taken.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "text"), BULKS)
+def test_a_bad_bulk_request_is_told_with_the_place_and_what_is_due(scim, body, status, text):
+    """As a whole: none of its operations was tried."""
+    assert told(scim("POST", "/Bulk", body)) == (*status, [text])
+
+
+OPERATIONS = [
+    (
+        {"method": "POST", "path": "/Users", "data": {"userName": "ada"}},
+        "bulkId: a POST in a bulk request has one (RFC 7644 section 3.7).",
+    ),
+    (
+        {"method": "POST", "path": "/Users", "bulkId": "a"},
+        "data: an object is due, what the operation would have as its body.",
+    ),
+    (
+        {"method": "POST", "path": "/People", "bulkId": "a", "data": {}},
+        "path: /Users, /Groups, or one of theirs such as /Users/<id>, is due.",
+    ),
+    (
+        {"method": "PUT", "path": "/Users", "data": {"userName": "ada"}},
+        "This method is not offered here; offered: POST.",
+    ),
+    (
+        {"method": "PATCH", "path": "/Users/bulkId:a", "data": {"Operations": []}},
+        (
+            'bulkId "a" stands for no resource: no operation of this request bears it, '
+            "the one that does has failed, or the two refer to each other in a circle."
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("operation", "text"), OPERATIONS)
+def test_a_bad_bulk_operation_is_told_what_is_due(scim, operation, text):
+    """In the place of its answer, so that the others are not held up."""
+    (answer,) = scim("POST", "/Bulk", {"Operations": [operation]}).body["Operations"]
+
+    assert answer["response"]["detail"] == text
