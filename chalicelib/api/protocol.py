@@ -29,6 +29,7 @@ from chalicelib.scim.errors import (
     MethodNotAllowed,
     NotFound,
     NotImplemented_,
+    TooMany,
     UnsupportedMediaType,
 )
 from chalicelib.scim.patch import MemberChange
@@ -227,7 +228,18 @@ def replace_group(call: Call) -> Response:
         members = frozenset()
     wanted = GroupChange(lambda _: document, MemberChange(members), call.precondition)
     groups.change(call.tenant, call.id, wanted)
-    return _resource(_read_group(call, projection), GROUP, projection)
+    return _changed_group(call, projection)
+
+
+def _changed_group(call: Call, projection: Projection) -> Response:
+    """Answer with a changed team; 204 where it is more than one answer holds.
+
+    The change is in force: a refusal would say that nothing has happened.
+    """
+    try:
+        return _resource(_read_group(call, projection), GROUP, projection)
+    except TooMany:
+        return Response(204)
 
 
 def patch_group(call: Call) -> Response:
@@ -246,7 +258,7 @@ def _patched_group(call: Call, projection: Projection) -> Response:
     Whoever asks for attributes gets them (RFC 7644 section 3.5.2).
     """
     if call.request.query.get("attributes"):
-        return _resource(_read_group(call, projection), GROUP, projection)
+        return _changed_group(call, projection)
     if call.connection.group_patch_answer == "auto":
         found = groups.get_if_small(call.tenant, call.id, MOST_MEMBERS_ANSWERED)
         if found is not None:

@@ -14,6 +14,7 @@ from chalicelib.organisations import organisations
 from chalicelib.organisations.errors import Conflict
 from chalicelib.organisations.requests import Body, Name
 from chalicelib.scim.errors import NotFound
+from chalicelib.storage.configuration import DELETING
 
 BEING_DELETED = "The organisation is being deleted; nobody can be let in any more."
 NO_SESSION = "Only a session can be ended here; the operator key ends by being replaced."
@@ -44,7 +45,7 @@ def create_console_link(call: Call) -> Response:
     admin = call.administration()
     body = read_body(NewConsoleLink, call.request)
     organisation = organisations.read_row(admin)
-    if organisation.state == "deleting":
+    if organisation.state == DELETING:
         raise Conflict(BEING_DELETED)
     made = sessions.make_link(call.services.table, organisation.id, body.name, call.deadline)
     url = f"{call.request.base_url}/console#{made.text}"

@@ -31,7 +31,7 @@ from chalicelib.storage.keys import (
 from chalicelib.storage.retries import Deadline
 
 # What one run looks at; the next one goes on.
-MOST_OPERATIONS = 100
+MOST_OPERATIONS = 1_000
 # What one operation may take of a run, unless it is a purge.
 MOST_SECONDS = 10.0
 
@@ -52,18 +52,24 @@ def schedule(application: Chalice, services: Services) -> None:
 
 
 def sweep_due(services: Services) -> int:
-    """Finish what is due, oldest first, purges last; tell how many operations were looked at.
+    """Finish what is due, purges last; tell how many operations were looked at.
 
-    One that cannot be finished now stays for the next run and does not hold up the others.
+    One that cannot be finished now stays for the next run and does not hold up the others. The
+    directories come first: a fault of Secrets Manager may take a run's time, or last for days.
     """
     deadline = services.deadline()
     rows = services.table.namespace((Grant("O#", READ),), deadline)
     now = timestamp(services.table.clock.now())
     found = list(islice(rows.query(due(now), page=MOST_OPERATIONS), MOST_OPERATIONS))
-    for item in sorted(found, key=_is_long):
+    for item in sorted(found, key=_turn):
         if not deadline.passed():
             _try(services, item, deadline)
     return len(found)
+
+
+def _turn(item: Item) -> int:
+    """Tell when an operation has its turn; the oldest of a kind comes first."""
+    return (item["kind"] in FINISH) + _is_long(item)
 
 
 def _is_long(item: Item) -> bool:
@@ -74,14 +80,14 @@ def _try(services: Services, item: Item, deadline: Deadline) -> None:
     """Finish one operation; a purge takes what is left of the run, any other a share of it."""
     clock = services.table.clock
     share = replace(deadline, at=min(deadline.at, clock.monotonic() + MOST_SECONDS))
-    kind = item["kind"]
-    finish = FINISH.get(kind, _finish_change)
+    named = {"kind": item["kind"], "operation": item["SK"]}
+    finish = FINISH.get(item["kind"], _finish_change)
     try:
         finish(services, item, deadline if _is_long(item) else share)
     except (Busy, Unavailable):
-        logger.warning("operation left for the next sweep", extra={"kind": kind})
+        logger.warning("operation left for the next sweep", extra=named)
     except Exception:  # noqa: BLE001 - one that always fails must not hold up the others
-        logger.exception("operation cannot be finished", extra={"kind": kind})
+        logger.exception("operation cannot be finished", extra=named)
 
 
 def _remove_secret(services: Services, item: Item, deadline: Deadline) -> None:

@@ -19,6 +19,7 @@ from chalicelib.scim.errors import Forbidden, Unauthorized, Unavailable
 from chalicelib.settings import Plan
 from chalicelib.storage.configuration import (
     CONNECTION_ID,
+    DELETING,
     SERVED_STATES,
     Organisation,
     TokenRow,
@@ -42,9 +43,6 @@ ADMIN_REFUSED = (
 )
 # The kind of token that a self-test calls with: it opens what that run has, and nothing else.
 TEST: tokens.Kind = "test"
-
-# The state of an organisation or a connection whose rows are being deleted.
-GOING = "deleting"
 
 SUSPENDED = (
     "The organisation is suspended, so nothing is provisioned. Ask the SaaS's support to set "
@@ -229,7 +227,7 @@ def _claim(rows: Namespace, connection_id: str, authorization: tuple[str, ...]) 
     if not found.keys() >= set(own):
         raise Unauthorized
     organisation, connection = organisation_from(found[own[0]]), connection_from(found[own[1]])
-    if GOING in (organisation.state, connection.state):
+    if DELETING in (organisation.state, connection.state):
         raise Unauthorized
     if connection.state not in SERVED_STATES:
         raise Unauthorized(reason="ended")

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from chalicelib.auth.tokens import Kind, digest, mint, parse
 from chalicelib.scim.errors import Unauthorized
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.configuration import Organisation, organisation_from
+from chalicelib.storage.configuration import DELETING, Organisation, organisation_from
 from chalicelib.storage.expressions import EXISTS, NEW, Delete, Item, Put
 from chalicelib.storage.items import SHAPE
 from chalicelib.storage.keys import READ, Grant, OrganisationKeys, console, console_grants
@@ -133,4 +133,4 @@ def _organisation(table: Table, organisation: str, deadline: Deadline) -> Organi
     keys = OrganisationKeys(organisation)
     row = table.namespace((Grant(keys.partition, READ),), deadline).get(keys.row)
     found = organisation_from(row) if row else None
-    return found if found is not None and found.state != "deleting" else None
+    return found if found is not None and found.state != DELETING else None

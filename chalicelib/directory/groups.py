@@ -16,6 +16,7 @@ from chalicelib.directory.representation import (
     group_version,
     member,
     most_members,
+    require_answerable,
 )
 from chalicelib.directory.tenant import Tenant
 from chalicelib.directory.users import Edit, differing, moved_indexes, moved_lock
@@ -171,13 +172,7 @@ def get(
     group = _existing(tenant, gid)
     if not with_members or not group.size:
         return group_resource(tenant, group, ())
-    most = most_members(tenant)
-    if group.size > most:
-        message = (
-            f"The group has {group.size:,} members; one answer holds {most:,}. Read it with "
-            f"excludedAttributes=members, and the members from /Groups/{gid}/members."
-        )
-        raise TooMany(message)
+    require_answerable(tenant, group)
     uids = list(member_ids(tenant, gid))
     found = group_resource(tenant, group, uids)
     return _displayed(tenant, found, uids) if with_display else found

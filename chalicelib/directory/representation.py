@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from chalicelib.directory.tenant import Tenant
 from chalicelib.scim.catalog import GROUP
+from chalicelib.scim.errors import TooMany
 from chalicelib.scim.messages import MAX_ANSWER_BYTES
 from chalicelib.scim.schema import Resource, ResourceType
 from chalicelib.storage.items import Document, Group, User
@@ -59,6 +60,21 @@ def schemas_of(kind: ResourceType, document: Document) -> list[str]:
 def most_members(tenant: Tenant) -> int:
     """Tell how many members one answer holds: about 37,000."""
     return MAX_ANSWER_BYTES // (len(json.dumps(member(tenant, "0" * ID_LENGTH))) + 1)
+
+
+def require_answerable(tenant: Tenant, group: Group) -> None:
+    """Check that one answer holds a team's members.
+
+    Raises:
+        TooMany: it does not; says how they are read.
+    """
+    most = most_members(tenant)
+    if group.size > most:
+        message = (
+            f"The group {group.id} has {group.size:,} members; one answer holds {most:,}. Read it "
+            f"with excludedAttributes=members, and them from /Groups/{group.id}/members."
+        )
+        raise TooMany(message)
 
 
 def member(tenant: Tenant, uid: str) -> Document:

@@ -268,9 +268,9 @@ class _RetryLater(ScimError):
 
 
 class Busy(_RetryLater):
-    """Still contended or throttled at the deadline; nothing was changed, repeat the request."""
+    """Still contended or throttled at the deadline; the change may be made for all that."""
 
-    default = "The directory is busy; nothing was changed. Repeat the request."
+    default = "The directory is busy. Repeat the request; read first if it creates something."
 
 
 class Unavailable(_RetryLater):

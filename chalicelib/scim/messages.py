@@ -412,10 +412,15 @@ def fitting(resources: Sequence[Document]) -> Sequence[Document]:
     """
     total = 0
     for place, resource in enumerate(resources):
-        total += len(json.dumps(resource, ensure_ascii=False).encode())
+        total += _bytes_sent(resource)
         if total > MAX_ANSWER_BYTES and place:
             return resources[:place]
     return resources
+
+
+def _bytes_sent(resource: Document) -> int:
+    """Tell what a resource takes of Lambda's answer, where the body is a string of ASCII JSON."""
+    return len(json.dumps(json.dumps(resource, ensure_ascii=False)))
 
 
 def service_provider_config(base_url: str) -> Document:

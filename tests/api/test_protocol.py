@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app import build
@@ -49,6 +51,29 @@ def test_a_walk_by_cursor_gives_what_the_list_by_index_gives(scim, path):
     by_index = [each["id"] for each in scim("GET", f"{path}count=9").body["Resources"]]
 
     assert walk(scim, path) == by_index
+
+
+CHANGES = [("PUT", "", {}), ("PATCH", "?attributes=members", {"op": "replace"})]
+
+
+@pytest.mark.parametrize(("method", "query", "operation"), CHANGES)
+def test_a_change_of_a_team_that_no_answer_holds_is_no_refusal(
+    services, tenant, scim, method, query, operation
+):
+    """It is made: 204 says so, 400 would say the contrary."""
+    members = [{"value": scim.a_user(f"u{number}")["id"]} for number in range(6)]
+    gid = scim("POST", "/Groups", {"displayName": "Tour", "members": members}).body["id"]
+    # A megabyte for each member: an answer holds five.
+    changes = {"public_url": f"https://id.example.com/{'x' * 1_000_000}"}
+    settings = services.settings.model_copy(update=changes)
+    app = build(replace(services, settings=settings))
+    body = {"displayName": "Choir"}
+    sent = {"Operations": [operation | {"value": body}]} if operation else body
+
+    answer = scim_of(app, tenant.connection, tenant.token)(method, f"/Groups/{gid}{query}", sent)
+
+    assert answer.status == 204
+    assert scim("GET", f"/Groups/{gid}").body["displayName"] == "Choir"
 
 
 def test_a_cursor_belongs_to_its_query(scim):

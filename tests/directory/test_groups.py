@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from chalicelib.directory import groups, representation
+from chalicelib.directory import groups
 from chalicelib.directory.groups import GroupChange
 from chalicelib.scim.errors import (
     InvalidValue,
@@ -87,14 +89,15 @@ def test_an_unknown_member_is_told_before_a_taken_name(tenant):
         groups.create(tenant, {"displayName": "Tour"}, frozenset({NOBODY}))
 
 
-def test_a_group_too_large_for_an_answer_is_not_created(tenant, monkeypatch):
+def test_a_group_too_large_for_an_answer_is_not_created(tenant):
     """Told afterwards, it would be there, and the repetition a 409."""
-    monkeypatch.setattr(representation, "MAX_ANSWER_BYTES", 1_000)
-    uids = some_users(tenant, 7)
+    uids = some_users(tenant, 6)
     before = read_all(tenant.rows.table)
+    # A megabyte for each member: an answer holds five.
+    verbose = replace(tenant, base_url="https://id.example.com/" + "x" * 1_000_000)
 
-    with pytest.raises(PayloadTooLarge, match="has 7"):
-        a_group(tenant, uids=uids)
+    with pytest.raises(PayloadTooLarge, match="has 6"):
+        a_group(verbose, uids=uids)
 
     assert read_all(tenant.rows.table) == before
 

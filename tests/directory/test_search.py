@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -148,6 +150,37 @@ def test_a_team_being_cleared_between_two_others_is_passed_over(tenant):
     deletes.delete_group(by(tenant, Asking(tenant.rows.table.client)), gids[1])
 
 
+def test_a_team_that_no_answer_holds_is_refused_in_a_list_too(tenant):
+    """Lambda would refuse the answer: every list with this team would be a 502."""
+    a_group(tenant, uids=some_users(tenant, 6))
+    # A megabyte for each member: an answer holds five.
+    verbose = replace(tenant, base_url=f"https://id.example.com/{'x' * 1_000_000}")
+
+    for text in (None, 'displayName eq "Tour"'):
+        with pytest.raises(TooMany, match="excludedAttributes=members"):
+            find_groups(verbose, text)
+        assert find_groups(verbose, text, wide=False).total == 1
+
+
+def test_of_teams_between_those_that_were_found_few_members_are_read(tenant):
+    """A page as long as all of ours together would at each of them be mostly of strangers."""
+    gids = some_groups(tenant, 24, some_users(tenant, 30))
+    rows = []
+
+    class Counting(FaultyClient):
+        def query(self, **request):
+            answer = self.client.query(**request)
+            of_members = request["ExpressionAttributeValues"][":pk"]["S"].endswith("#M")
+            rows.append(len(answer["Items"]) * of_members)
+            return answer
+
+    text = " or ".join(f'id eq "{gid}"' for gid in gids[::2])
+    page = find_groups(by(tenant, Counting(tenant.rows.table.client)), text)
+
+    assert [len(group["members"]) for group in page.resources] == [30] * 12
+    assert sum(rows) <= (12 * 30 + 1) + 11 * 100
+
+
 # --- filters ----------------------------------------------------------------------------------
 
 
@@ -274,6 +307,20 @@ def test_more_than_a_filter_may_read_is_too_many(tenant):
     assert find_users(crowded(MOST_RESOURCES), "title pr", count=1).total == MOST_RESOURCES
     with pytest.raises(TooMany, match="term that can be looked up"):
         find_users(crowded(MOST_RESOURCES + 1), "title pr", count=1)
+
+
+def test_memberships_that_a_filter_asks_about_are_bounded_too(tenant):
+    """Fifty users in each of 10,000 teams would be half a million reads."""
+    a_group(tenant)
+    asked = " or ".join(f'members.value eq "{number:032x}"' for number in range(50))
+    most = MOST_RESOURCES // 50
+
+    def crowded(count):
+        return by(tenant, FaultyClient(tenant.rows.table.client, 0, as_many(count)))
+
+    assert find_groups(crowded(most), asked).total == 0
+    with pytest.raises(TooMany):
+        find_groups(crowded(most + 1), asked)
 
 
 LOOK_ALIKES = [("\u212aelvin", "kelvin", True), ("straße", "strasse", False)]

@@ -20,7 +20,7 @@ from tests.directory.builders import (
     find_users,
     ids,
 )
-from tests.faults import FaultyClient, conflicting
+from tests.faults import FaultyClient, conflicting, throttled
 from tests.invariants import read_all
 
 
@@ -321,3 +321,19 @@ def test_contention_to_the_end_is_busy(tenant):
         users.create(by(tenant, Contended(tenant.rows.table.client)), a_document("ada"))
 
     assert find_users(a_tenant(tenant.rows.table)).total == 0
+
+
+def test_busy_does_not_say_that_nothing_was_changed(tenant):
+    """The change may be made, and only the reads for its answer be throttled."""
+    uid = a_user(tenant)
+    a_group(tenant, uids=[uid])
+
+    class WithoutBatches(FaultyClient):
+        def batch_get_item(self, **request):
+            return throttled(request, dict)
+
+    with pytest.raises(Busy) as caught:
+        edit(by(tenant, WithoutBatches(tenant.rows.table.client)), uid, title="Guide")
+
+    assert users.get(a_tenant(tenant.rows.table), uid)["title"] == "Guide"
+    assert "nothing" not in caught.value.detail

@@ -34,6 +34,7 @@ from tests.builders import (
     an_organisation,
     fail,
     refused,
+    scim_rows,
 )
 from tests.directory.builders import a_group, a_user, change
 from tests.directory.builders import a_tenant as bound
@@ -359,6 +360,25 @@ def test_a_secret_that_cannot_be_removed_keeps_the_purge_open(
 
     assert kept
     assert is_through(world)
+
+
+@pytest.mark.parametrize("fault", ["AccessDeniedException", "InternalServiceError"])
+def test_secrets_that_cannot_be_removed_hold_up_no_directory(world: World, fault: str) -> None:
+    """A team's delete needs the table alone; Secrets Manager may be shut for days."""
+    lost: Any = Between(world.secrets)
+    lost.faults["delete_secret"] = [fail(refused(fault))] * 10_000
+    keys = ScimKeys(world.going.connection)
+    stuck = [keys.operation(keys.operation_id("2027-01-30", str(n))) for n in range(120)]
+    declared = keys.operation(keys.operation_id("2027-01-31", "team"))
+    rows = scim_rows(world.services, world.going.connection)
+    for part in (stuck[:60], stuck[60:]):
+        rows.commit([Put(key, {"kind": "secret", "target": "T" * 12}) for key in part])
+    rows.commit([Put(declared, {"kind": "group delete", "target": "0" * 32})])
+
+    sweep_due(replace(world.services, secrets=Secrets(lost, "passerelle/test")))
+
+    assert declared not in world.rows()
+    assert stuck[-1] in world.rows()
 
 
 def test_a_purge_of_what_stands_is_dropped(world: World) -> None:

@@ -310,3 +310,14 @@ def test_discovery_is_understood_by_a_strict_client(model, documents):
 def test_discovery_holds_no_null(_model, documents):
     """Strict clients stop at nulls (interop failure 20)."""
     assert "null" not in json.dumps(documents)
+
+
+@pytest.mark.parametrize("text", ["Ж", "名", "😀", '"', "\\", "\n", "a"])
+def test_a_page_fits_as_lambda_sends_it(text):
+    """The body is a string in JSON of ASCII: what is two bytes here may be twelve there."""
+    users = [{"title": text * 1_000} for _ in range(8_000)]
+
+    sent = messages.fitting(users)
+
+    body = json.dumps(messages.list_response(sent, len(users), 1), ensure_ascii=False)
+    assert len(json.dumps({"statusCode": 200, "body": body})) < 6_291_556
