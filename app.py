@@ -27,9 +27,10 @@ from chalicelib.observability import logger
 from chalicelib.settings import Settings
 from chalicelib.storage.table import Table
 
-# The only retry loop is storage.retries: it knows the deadline, the SDK's does not.
+# The only retry loop is storage.retries: it knows the deadline, the SDK's does not. A call that
+# hangs when the deadline comes is given up before Lambda gives up the request.
 ONCE = Config(
-    retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5, max_pool_connections=50
+    retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=3, max_pool_connections=50
 )
 
 

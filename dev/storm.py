@@ -73,7 +73,7 @@ class Caller:
     log: Log = field(default_factory=Log)
 
     def request(self) -> Tenant:
-        """Bind a request of 25 s."""
+        """Bind one request."""
         return reference.request(self.table)
 
     def timed(self, act: Callable[[Tenant], Any]) -> tuple[Times, Any]:

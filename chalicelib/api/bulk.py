@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chalicelib.api.edge import Response
+from chalicelib.api.edge import Response, answered
 from chalicelib.api.protocol import RESOURCES, read_body
-from chalicelib.api.scim_calls import Call, Offer
+from chalicelib.api.scim_calls import Call, Offer, scim_error
 from chalicelib.scim import messages
 from chalicelib.scim.errors import (
     BulkConflict,
@@ -21,7 +21,6 @@ from chalicelib.scim.errors import (
     InvalidSyntax,
     InvalidValue,
     MethodNotAllowed,
-    ScimError,
 )
 from chalicelib.scim.messages import BulkOperation
 
@@ -90,10 +89,9 @@ class _Run:
 
     def _answer(self, place: int) -> None:
         operation = self.operations[place]
-        try:
-            response = _one(self.call, _resolved(operation, self.ids))
-        except ScimError as error:
-            response = Response(error.status, messages.error_body(error), error.headers)
+        response = answered(
+            lambda _: _one(self.call, _resolved(operation, self.ids)), scim_error, self.call.request
+        )
         if response.status >= FIRST_ERROR:
             self.errors += 1
         elif operation.bulk_id and response.document:

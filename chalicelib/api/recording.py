@@ -34,7 +34,7 @@ ROOT = "/scim/v2/{connection}"
 
 # A call of DynamoDB that hangs takes so many seconds until the client gives up. One that begins
 # later could keep the answer until API Gateway no longer waits for it.
-LONGEST_CALL = 5.0
+LONGEST_CALL = 4.0
 
 MOST_PATH = 1_000
 MOST_DETAIL = 500

@@ -8,7 +8,7 @@ from chalice.app import Request, Response
 
 from chalicelib.api import edge
 from chalicelib.api.problems import problem
-from chalicelib.api.scim import scim_error
+from chalicelib.api.scim_calls import scim_error
 from chalicelib.scim.errors import (
     BadRequest,
     InternalError,

@@ -9,10 +9,8 @@ from chalice.app import Response as ChaliceResponse
 
 from chalicelib.api import edge, protocol
 from chalicelib.api.bulk import bulk
-from chalicelib.api.scim_calls import Offer
+from chalicelib.api.scim_calls import Offer, scim_error
 from chalicelib.api.services import Services
-from chalicelib.scim.errors import ScimError
-from chalicelib.scim.messages import error_body
 
 ROOT = "/scim/v2/{connection}"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -41,8 +39,3 @@ def _register(blueprint: Blueprint, services: Services, path: str, offer: Offer)
     view.__name__ = path.strip("/").replace("/", "_").replace("{id}", "id")
     register = blueprint.route(ROOT + path, methods=METHODS, content_types=edge.ACCEPTED)
     register(view)
-
-
-def scim_error(error: ScimError, _request_id: str = "") -> edge.Response:
-    """Answer a refusal with a SCIM Error body: RFC 7644 section 3.12."""
-    return edge.Response(error.status, error_body(error), error.headers)

@@ -1,4 +1,4 @@
-"""One authenticated SCIM request: what its handler sees of it."""
+"""One authenticated SCIM request: what its handler sees of it, and how a refusal is answered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from chalicelib.api.edge import Request, Response
 from chalicelib.auth.principals import Connection
 from chalicelib.directory.tenant import Tenant
 from chalicelib.scim.catalog import GROUP
-from chalicelib.scim.errors import NotFound
+from chalicelib.scim.errors import NotFound, ScimError
+from chalicelib.scim.messages import error_body
 from chalicelib.scim.preconditions import Precondition, entity_tags
 from chalicelib.scim.projection import Projection
 from chalicelib.scim.schema import ResourceType
@@ -59,3 +60,8 @@ class Call:
 
 Handler = Callable[[Call], Response]
 Offer = Mapping[str, Handler]
+
+
+def scim_error(error: ScimError, _request_id: str = "") -> Response:
+    """Answer a refusal with a SCIM Error body: RFC 7644 section 3.12."""
+    return Response(error.status, error_body(error), error.headers)

@@ -185,7 +185,7 @@ def _answer(call: Callable[[], T], deadline: Deadline) -> T:
     """Call the service until it answers.
 
     A refusal that does not pass by itself (a missing permission, a lost key) is answered at
-    once: the caller repeats his request, and we need not hold it for 25 s.
+    once: the caller repeats his request, and we need not hold it for 23 s.
 
     Raises:
         Gone: it has no such secret.

@@ -2,7 +2,7 @@
 
 Each connection's changes and the organisation's own are partitions by day, each in the order of
 its ULIDs; read side by side they are one sequence. A ULID is made when its transaction is first
-sent, and nothing is sent later than the deadline of a request (25 s), so a row may still appear
+sent, and nothing is sent later than the deadline of a request (23 s), so a row may still appear
 behind one that has been read. The last page of a pass therefore gives a cursor that lies a
 minute before the moment the pass began: every change is seen at least once, and those of the
 last minute again.

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app import build
-from tests.builders import a_tenant, http, scim_of
+from tests.builders import Between, a_tenant, fail, http, scim_of
 
 SCIM = "/scim/v2"
 
@@ -225,6 +225,22 @@ def test_bulk_stops_after_as_many_errors_as_the_client_names(scim):
     answers = scim("POST", BULK, {"failOnErrors": 2, "Operations": [gone] * 5}).body["Operations"]
 
     assert [each["status"] for each in answers] == ["404", "404"]
+
+
+def test_a_fault_in_one_bulk_operation_leaves_the_others_their_answers(services, tenant):
+    """Two users are there: nobody would know their ids."""
+    client = Between(services.table.client)
+    client.faults["transact_write_items"] = [lambda call: call(), fail(RuntimeError("x"))]
+    faulty = replace(services, table=replace(services.table, client=client))
+    made = [
+        {"method": "POST", "path": "/Users", "bulkId": name, "data": {"userName": name}}
+        for name in "abc"
+    ]
+
+    scim = scim_of(build(faulty), tenant.connection, tenant.token)
+    answer = scim("POST", "/Bulk", {"Operations": made})
+
+    assert [each["status"] for each in answer.body["Operations"]] == ["201", "500", "201"]
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def _precondition(header: str | None) -> Precondition | None:
 
 
 def a_tenant(table: Table, connection: str = CONNECTION) -> Tenant:
-    """Bind a connection for one request of 25 s."""
+    """Bind a connection for one request."""
     keys = ScimKeys(connection)
     return Tenant(
         rows=table.namespace(keys.grants(), Deadline.after(25, table.clock)),

@@ -311,7 +311,7 @@ def test_the_same_rename_by_two_requests_is_no_conflict(tenant):
 
 
 def test_contention_to_the_end_is_busy(tenant):
-    """503 after 25 s, never 409 or 412."""
+    """503 at the deadline, never 409 or 412."""
 
     class Contended(FaultyClient):
         def transact_write_items(self, **request):

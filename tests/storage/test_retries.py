@@ -66,7 +66,7 @@ def test_what_passes_is_repeated(error):
 
 @pytest.mark.parametrize("error", LASTING.values(), ids=LASTING)
 def test_what_lasts_is_raised_at_once(error):
-    """An error that nobody foresaw is not hidden behind 25 s of repetition."""
+    """An error that nobody foresaw is not hidden behind a long repetition."""
     client, watch = Script([error]), Watch()
 
     with pytest.raises(type(error)):

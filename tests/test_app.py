@@ -1,0 +1,19 @@
+"""What the composition root fixes for every request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app import ONCE
+from chalicelib.api.recording import LONGEST_CALL
+from chalicelib.api.services import DEADLINE_SECONDS
+from dev.resources import read_json
+
+
+def test_a_call_that_hangs_at_the_deadline_is_given_up_before_lambda_gives_up_the_request():
+    """Else the gateway answers 502 or 504, without Retry-After."""
+    options: Any = ONCE
+    longest = options.connect_timeout + options.read_timeout
+
+    assert longest <= LONGEST_CALL
+    assert DEADLINE_SECONDS + longest < read_json("config.json")["lambda_timeout"]
