@@ -20,7 +20,8 @@ from chalicelib.api import calls, dialogues, edge, protocol
 from chalicelib.api.calls import CONNECTION, Call, Route, Who
 from chalicelib.api.dialogues import Answer, Played, Request, Send, Step
 from chalicelib.api.edge import Response
-from chalicelib.api.scim import ROOT, scim_error
+from chalicelib.api.scim import ROOT
+from chalicelib.api.scim_calls import scim_error
 from chalicelib.api.services import Services
 from chalicelib.organisations import connections, diagnosis, self_tests
 from chalicelib.organisations.administration import Administration
