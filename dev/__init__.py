@@ -14,6 +14,7 @@ deploy.py      make deploy, access.py, destroy.py: a stage in an AWS account (ac
 costs.py       make costs; performance.py is make performance
 storm.py       make storm: many callers at once, judged by history.py; conflicts.py lets them meet
 kills.py       make kills; scale.py is make scale; both on the many users of population.py
+invariants.py  what must hold of a whole table, for those trials and for the tests
 dynamodb_local.py  Amazon's own engine, fetched once; reference.py keeps a table on it
 environment.py the virtual environments, made by an interpreter that has nothing installed yet
 """

@@ -24,8 +24,8 @@ from chalicelib.directory.tenant import Tenant
 from chalicelib.scim.patch import MemberChange
 from chalicelib.storage.table import Table
 from dev import dynamodb_local, engines, reference
+from dev.invariants import Directory, directories, read_all, unsound
 from dev.population import Population, populate
-from tests.invariants import Directory, directories, read_all, unsound
 
 # A team of so many, of whom the first half is in it; a user in so many teams.
 CROWD = 160

@@ -39,7 +39,7 @@ from chalicelib.storage.table import Table
 from dev import dynamodb_local, reference
 from dev.conflicts import Conflicts
 from dev.history import NEVER, History, Log, Named, Note, Register, Times, Whole, same_versions
-from tests.invariants import Directory, Rows, directories, read_all, unsound
+from dev.invariants import Directory, Rows, directories, read_all, unsound
 
 NAMES = [f"user{number:02}@example.com" for number in range(48)]
 NEW_NAMES = [f"alias{number:02}@example.com" for number in range(12)]

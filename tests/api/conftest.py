@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.api.services import Services
-from tests.invariants import assert_sound
+from dev.invariants import assert_sound
 
 
 @pytest.fixture

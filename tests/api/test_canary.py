@@ -19,11 +19,11 @@ import pytest
 from app import build
 from chalicelib.observability import logger
 from chalicelib.settings import Plan
+from dev.invariants import read_all
 from dev.scene import QuickQueries
 from tests.builders import Answer, http
 from tests.conftest import OPERATOR_KEY
 from tests.every_request import Request, Side, a_side, fresh, requests_of
-from tests.invariants import read_all
 from tests.routes import calls_of
 
 # After so many requests the whole table is read.

@@ -11,8 +11,8 @@ from chalicelib.api.recording import clean_agent
 from chalicelib.api.tallies import Tallies
 from chalicelib.auth.tokens import checksum
 from chalicelib.settings import Plan, Rate
+from dev.invariants import read_all
 from tests.builders import Between, a_session, a_tenant, http
-from tests.invariants import read_all
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 
 from app import build
 from chalicelib.settings import Plan
+from dev.invariants import read_all
 from tests.builders import Between, a_session, a_tenant, fail, http, refused
-from tests.invariants import read_all
 
 CANARY = "canary.tweet@example.com"
 

@@ -14,11 +14,11 @@ from app import build
 from chalicelib.api.calls import Who
 from chalicelib.api.services import Services
 from chalicelib.settings import Plan
+from dev.invariants import read_all
 from dev.scene import QuickQueries
 from tests.builders import Answer, Http, http
 from tests.conftest import OPERATOR_KEY
 from tests.every_request import CURSORS, Request, Side, Values, a_side, fresh, requests_of
-from tests.invariants import read_all
 from tests.routes import calls_of
 
 REFUSED = {400, 401, 404}

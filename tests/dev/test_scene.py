@@ -22,8 +22,8 @@ from chalicelib.storage.expressions import (
 )
 from chalicelib.storage.keys import Range, ScimKeys
 from chalicelib.storage.retries import Deadline
+from dev.invariants import read_all
 from dev.scene import CONNECTION, NOBODY, QuickQueries, QuickTransactions, memory, write
-from tests.invariants import read_all
 
 KEYS = ScimKeys(CONNECTION)
 THERE, GONE, OTHER = KEYS.user("1"), KEYS.user("2"), KEYS.user("3")

@@ -18,8 +18,8 @@ from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import ScimKeys
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Table
+from dev.invariants import read_all
 from tests.faults import FaultyClient, Request, Send
-from tests.invariants import read_all
 
 CONNECTION = "abcdefghijklmnop"
 NOBODY = "0" * 32

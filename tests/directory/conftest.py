@@ -11,9 +11,9 @@ from chalicelib.api.services import Services
 from chalicelib.directory.tenant import Tenant
 from chalicelib.storage.table import Table
 from dev import reference
+from dev.invariants import assert_sound
 from tests.builders import Hands
 from tests.directory.builders import a_tenant
-from tests.invariants import assert_sound
 
 # The reference remembers request tokens for ten minutes: each test has chances of its own.
 SEEDS = count(1_000)

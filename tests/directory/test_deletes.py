@@ -14,6 +14,7 @@ from chalicelib.scim.patch import MemberChange
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.items import user_of
 from chalicelib.storage.keys import OrganisationKeys
+from dev.invariants import read_all
 from tests.directory.builders import (
     NOBODY,
     a_document,
@@ -36,7 +37,6 @@ from tests.directory.builders import (
     some_users,
 )
 from tests.faults import CRASHES, Crash, FaultyClient, throttled
-from tests.invariants import read_all
 
 # More teams than one transaction takes: 98 actions of 100 hold 30 of them, 40 take two steps.
 MANY_TEAMS = 40

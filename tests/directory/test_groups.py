@@ -16,6 +16,7 @@ from chalicelib.scim.errors import (
     Uniqueness,
 )
 from chalicelib.scim.patch import MemberChange
+from dev.invariants import read_all
 from tests.directory.builders import (
     NOBODY,
     a_group,
@@ -27,7 +28,6 @@ from tests.directory.builders import (
     rename,
     some_users,
 )
-from tests.invariants import read_all
 
 
 def version(tenant, gid):

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.directory import deletes, groups, users
 from chalicelib.scim.errors import InvalidValue, NotFound, PayloadTooLarge
+from dev.invariants import read_all
 from tests.directory.builders import (
     NOBODY,
     a_group,
@@ -23,7 +24,6 @@ from tests.directory.builders import (
     some_users,
 )
 from tests.faults import FaultyClient, cancelled
-from tests.invariants import read_all
 
 
 def fail(error):

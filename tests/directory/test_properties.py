@@ -17,8 +17,8 @@ from chalicelib.scim.errors import ScimError
 from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.matching import compile_filter
 from chalicelib.scim.messages import RawOperation
+from dev.invariants import read_all
 from tests.directory.builders import a_group, a_user, find_groups, find_users, ids
-from tests.invariants import read_all
 
 # The same examples in each run; a busy machine is not a fault of the code.
 some = settings(

@@ -7,6 +7,7 @@ import pytest
 from chalicelib.directory import users
 from chalicelib.scim.errors import Busy, NotFound, PreconditionFailed, Uniqueness
 from chalicelib.storage.items import user_of
+from dev.invariants import read_all
 from tests.directory.builders import (
     NOBODY,
     a_document,
@@ -21,7 +22,6 @@ from tests.directory.builders import (
     ids,
 )
 from tests.faults import FaultyClient, conflicting, throttled
-from tests.invariants import read_all
 
 
 def stored(tenant, uid):

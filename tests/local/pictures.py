@@ -13,7 +13,7 @@ from chalicelib.storage.expressions import Item, to_wire
 from chalicelib.storage.items import canonical, unpacked
 from chalicelib.storage.keys import Key
 from chalicelib.storage.table import MOST_BATCH_WRITES, Table, chunks
-from tests.invariants import directories
+from dev.invariants import directories
 
 Names = Mapping[str, str]
 TIMES = re.compile(r'"(created|lastModified)":"[^"]*",?')

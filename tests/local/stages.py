@@ -13,10 +13,10 @@ from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import Key
 from chalicelib.storage.table import Table
 from dev import reference
+from dev.invariants import read_all
 from tests.builders import Hands
 from tests.directory.builders import a_tenant
 from tests.faults import Crash, Fault, Request, Send
-from tests.invariants import read_all
 from tests.local.pictures import Names, Picture, names_in, picture, restore, said
 from tests.local.trials import Act, Scene
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from chalicelib.storage.table import Table
+from dev.invariants import unsound
 from tests.builders import Hands
 from tests.faults import CRASHES, PASSING, Crash, Fault, Request, Send
-from tests.invariants import unsound
 from tests.local.pictures import names_in, picture, said
 from tests.local.stages import Stage, set_up
 from tests.local.trials import TRIALS, Trial

@@ -12,9 +12,9 @@ from app import build
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
 from chalicelib.settings import Settings
+from dev.invariants import assert_sound
 from dev.population import populate
 from tests.builders import Answer, Http, a_tenant, http
-from tests.invariants import assert_sound
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 Uids = Sequence[str]

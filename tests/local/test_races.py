@@ -12,9 +12,9 @@ import pytest
 
 from chalicelib.scim.errors import Busy, ScimError
 from chalicelib.storage.table import Table
+from dev.invariants import unsound
 from tests.builders import Hands
 from tests.faults import Request, Send
-from tests.invariants import unsound
 from tests.local.pictures import picture
 from tests.local.races import DONE, RACES, Race
 from tests.local.stages import Stage, set_up

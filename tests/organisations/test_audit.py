@@ -15,8 +15,8 @@ from chalicelib.organisations.requests import (
     Rotation,
 )
 from chalicelib.scim.errors import BadRequest
+from dev.invariants import read_all
 from tests.builders import NOON, a_tenant, an_administration
-from tests.invariants import read_all
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from chalicelib.organisations.requests import ConnectionChanges, NewConnection
 from chalicelib.scim.errors import NotFound
 from chalicelib.storage.configuration import Role, Workspace
 from chalicelib.storage.keys import verified_domain
+from dev.invariants import read_all
 from tests.builders import (
     Between,
     a_tenant,
@@ -20,7 +21,6 @@ from tests.builders import (
     connection_body,
     first,
 )
-from tests.invariants import read_all
 
 ATTIC = Workspace("attic", "Attic")
 OWNER = Role("owner", "Owner", may_be_default=True, protected=False)

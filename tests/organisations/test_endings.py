@@ -15,6 +15,7 @@ from chalicelib.organisations.requests import ConnectionChanges, NewConnection, 
 from chalicelib.scim.errors import BadRequest, NotFound, PreconditionFailed, Unauthorized
 from chalicelib.scim.preconditions import entity_tags
 from chalicelib.storage.keys import ScimKeys
+from dev.invariants import read_all
 from tests.builders import (
     Between,
     an_administration,
@@ -25,7 +26,6 @@ from tests.builders import (
     scim_rows,
 )
 from tests.directory.builders import a_group, a_user
-from tests.invariants import read_all
 
 
 @pytest.fixture

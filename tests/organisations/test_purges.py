@@ -24,6 +24,7 @@ from chalicelib.organisations.requests import OrganisationChanges
 from chalicelib.scim.errors import NotFound
 from chalicelib.storage.expressions import Item, Put, to_wire
 from chalicelib.storage.keys import ALL_VERBS, Grant, Key, ScimKeys
+from dev.invariants import read_all
 from tests.builders import (
     NOON,
     Between,
@@ -39,7 +40,6 @@ from tests.builders import (
 from tests.directory.builders import a_group, a_user, change
 from tests.directory.builders import a_tenant as bound
 from tests.faults import Crash, FaultyClient, Request, Send, crash_before
-from tests.invariants import read_all
 
 RUN = "A" * 12
 

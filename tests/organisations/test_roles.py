@@ -16,9 +16,9 @@ from chalicelib.storage.expressions import Delete, Put, Update
 from chalicelib.storage.keys import ScimKeys
 from chalicelib.storage.local import Assignment
 from chalicelib.storage.table import OutsideNamespace
+from dev.invariants import read_all
 from tests.builders import Between, an_administration, first, scim_rows
 from tests.directory.builders import NOBODY, a_user
-from tests.invariants import read_all
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from chalicelib.storage.expressions import Delete, Put, Update
 from chalicelib.storage.keys import ScimKeys
+from dev.invariants import INVARIANTS, violations
 from tests.directory.builders import NOBODY, a_group, a_tenant, a_user
-from tests.invariants import INVARIANTS, violations
 
 
 @pytest.fixture

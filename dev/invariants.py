@@ -36,8 +36,13 @@ class Directory:
 
 
 def assert_sound(table: Table) -> None:
-    """Check every connection that has a row in the table, and every key."""
-    assert violations(table) == []
+    """Check every connection that has a row in the table, and every key.
+
+    Raises:
+        AssertionError: something does not hold; says what.
+    """
+    if found := violations(table):
+        raise AssertionError("\n".join(found))
 
 
 def violations(table: Table) -> list[str]:
