@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 
 import pytest
 
@@ -12,11 +11,8 @@ from chalicelib.directory.tenant import Tenant
 from chalicelib.storage.table import Table
 from dev import reference
 from dev.invariants import assert_sound
-from tests.builders import Hands
+from tests.builders import SEEDS, Hands
 from tests.directory.builders import a_tenant
-
-# The reference remembers request tokens for ten minutes: each test has chances of its own.
-SEEDS = count(1_000)
 
 
 @pytest.fixture

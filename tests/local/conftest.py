@@ -9,8 +9,7 @@ import pytest
 
 from chalicelib.storage.table import Table
 from dev import reference
-from tests.builders import Hands
-from tests.local.stages import SEEDS
+from tests.builders import SEEDS, Hands
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

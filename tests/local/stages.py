@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import Any
 
 from chalicelib.directory.tenant import Tenant
@@ -14,16 +13,11 @@ from chalicelib.storage.keys import Key
 from chalicelib.storage.table import Table
 from dev import reference
 from dev.invariants import read_all
-from tests.builders import Hands
+from tests.builders import SEEDS, Hands
 from tests.directory.builders import a_tenant
 from tests.faults import Crash, Fault, Request, Send
 from tests.local.pictures import Names, Picture, names_in, picture, restore, said
 from tests.local.trials import Act, Scene
-
-# Each run has ids and request tokens of its own, other than those of the scene: the engine
-# remembers a token for ten minutes.
-SEEDS = count(1_000)
-
 
 MOST_TRIES = 20
 
