@@ -58,13 +58,32 @@ def find_account() -> Account:
     return Account(session, number)
 
 
-def deployed(stage: Stage) -> dict[str, Mapping[str, Any]]:
+Record = Mapping[str, Mapping[str, Any]]
+
+
+def deployed(stage: Stage) -> Record:
     """Read Chalice's record of what it deployed: by its name; empty where there is none."""
     record = resources.CHALICE / "deployed" / f"{stage.name}.json"
     if not record.exists():
         return {}
     found = json.loads(record.read_text(encoding="utf-8"))["resources"]
     return {each["name"]: each for each in found}
+
+
+def require_own(record: Record, account: Account) -> None:
+    """Refuse the record of another account or region: Chalice would write over it.
+
+    Raises:
+        NoAccess: functions that it names are not of this account and region.
+    """
+    arns = [str(each["lambda_arn"]) for each in record.values() if "lambda_arn" in each]
+    foreign = [arn for arn in arns if arn.split(":")[3:5] != [account.region, account.number]]
+    if foreign:
+        raise NoAccess(
+            f".chalice/deployed records {foreign[0]}, and these credentials lead to account "
+            f"{account.number}, region {account.region}. Choose the recorded ones; or keep the "
+            "record somewhere else, since Chalice would write over it."
+        )
 
 
 def api_of(stage: Stage) -> str:

@@ -28,7 +28,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.auth.tokens import mint
 from dev import bytecode, front, resources, smoke, stages
-from dev.account import Account, NoAccess, api_of, deployed, find_account, operator_key, url_of
+from dev.account import (
+    Account,
+    NoAccess,
+    api_of,
+    deployed,
+    find_account,
+    operator_key,
+    require_own,
+    url_of,
+)
 from dev.resources import CannotBeMade
 from dev.stages import Stage, WrongSettings
 
@@ -66,6 +75,7 @@ def deploy(stage: Stage, account: Account) -> None:
     Raises:
         CannotDeploy: Chalice failed, or what was deployed does not answer as it should.
         CannotBeMade: a table of that name has other keys.
+        NoAccess: it was deployed from this folder to another account or region.
         ClientError: AWS refuses a call.
     """
     _require_record(stage, account)
@@ -100,7 +110,9 @@ def run_chalice(*arguments: str) -> None:
 
 def _require_record(stage: Stage, account: Account) -> None:
     """Refuse where Chalice would make a second API beside the one that customers call."""
-    apis = [] if deployed(stage) else sorted(_callers(account, stage.function))
+    record = deployed(stage)
+    require_own(record, account)
+    apis = [] if record else sorted(_callers(account, stage.function))
     if apis:
         raise CannotDeploy(
             f"{stage.function} is called by API {' and '.join(apis)}, but here is no "

@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dev import resources, stages
-from dev.account import Account, NoAccess, find_account
+from dev.account import Account, NoAccess, Record, deployed, find_account, require_own
 from dev.deploy import CannotDeploy, run_chalice
 from dev.stages import Stage, WrongSettings
 
@@ -59,9 +59,13 @@ def destroy(stage: Stage, account: Account, *, with_data: bool) -> None:
     """Take a stage away; repeating it is no fault.
 
     Raises:
-        CannotDeploy: Chalice failed.
+        CannotDeploy: Chalice failed, or would not find what serves the stage.
+        NoAccess: it was deployed from this folder to another account or region.
         ClientError: AWS refuses a call.
     """
+    record = deployed(stage)
+    require_own(record, account)
+    require_gone(record, stage, account)
     run_chalice("delete", "--stage", stage.name)
     defined = resources.define({"Stage": stage.name, "OperatorKey": ""})
     _delete_queue(account.client("sqs"), defined["DeadLetters"]["QueueName"])
@@ -72,6 +76,27 @@ def destroy(stage: Stage, account: Account, *, with_data: bool) -> None:
     _delete_secrets(account.client("secretsmanager"), f"passerelle/{stage.name}/")
     _delete_logs(account.client("logs"), _log_groups(defined))
     print("Gone, with all data.")
+
+
+def require_gone(record: Record, stage: Stage, account: Account) -> None:
+    """Refuse where Chalice has no record of functions that are there: it would leave them.
+
+    They would go on without their queue, and without their data where those are to go too.
+
+    Raises:
+        CannotDeploy: the stage's function is there, and no record.
+    """
+    if record:
+        return
+    functions = account.client("lambda")
+    with suppress(functions.exceptions.ResourceNotFoundException):
+        functions.get_function_configuration(FunctionName=stage.function)
+        raise CannotDeploy(
+            f"{stage.function} is there, but here is no .chalice/deployed/{stage.name}.json, "
+            "without which Chalice deletes nothing. Nothing was touched. Copy the record from "
+            "where it was deployed last; what a CloudFormation stack has made goes with it: "
+            "aws cloudformation delete-stack"
+        )
 
 
 def _kept(defined: Mapping[str, resources.Properties]) -> Iterator[str]:

@@ -65,6 +65,9 @@ TOKEN = f"{TOKENS}/{{token}}"
 
 OPERATOR = "operator"
 PREVIEWS: Mapping[str, bool] = MappingProxyType({"true": True, "false": False})
+# A parameter that is passed over would end for good what was only to be looked at.
+ENDINGS = frozenset({"users", "preview"})
+ONLY_ENDINGS = "Only `users` and `preview` are offered here; nothing was ended."
 GONE = "This request has created something before, which is no longer there."
 
 T = TypeVar("T")
@@ -205,6 +208,8 @@ def change_connection(call: Call) -> Response:
 def delete_connection(call: Call) -> Response:
     """DELETE .../connections/{connection}?users=keep, deactivate or delete, &preview=true."""
     admin = call.administration()
+    if not call.request.query.keys() <= ENDINGS:
+        raise BadRequest(ONLY_ENDINGS)
     users = call.request.query.get("users", "keep")
     if _wants_preview(call):
         return calls.json(200, endings.preview(admin, call.connection, users))

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.api.edge import Request
 from chalicelib.auth.sessions import SESSION_LIFE
+from chalicelib.auth.tokens import parse
 from chalicelib.scim.errors import Forbidden
 
 # The prefix makes browsers refuse one that was set for a whole domain, or over plain HTTP.
@@ -40,10 +41,14 @@ def ended() -> str:
 
 
 def read(request: Request) -> str:
-    """Read the session's text from the cookies; "" unless there is exactly one."""
+    """Read the session's text from the cookies; "" unless there is exactly one, and of that kind.
+
+    The operator key is no cookie: no browser shall ever hold it.
+    """
     pairs = [pair.strip() for line in request.headers.get("cookie", ()) for pair in line.split(";")]
     found = [value for name, _, value in (pair.partition("=") for pair in pairs) if name == NAME]
-    return found[0] if len(found) == 1 else ""
+    claimed = parse(found[0]) if len(found) == 1 else None
+    return found[0] if claimed is not None and claimed.kind == "session" else ""
 
 
 def require_own_page(request: Request) -> None:

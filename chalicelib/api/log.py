@@ -66,7 +66,7 @@ def _wanted(call: Call) -> Wanted:
     earliest = now - LONGEST
     return Wanted(
         since=max(earliest, _moment(query, "from", earliest)),
-        until=min(now, _moment(query, "to", now)),
+        until=min(now, max(earliest, _moment(query, "to", now))),
         outcome=_outcome(query),
         ids=frozenset(_id(query, name) for name in ("user", "group") if name in query),
         cursor=query.get("cursor"),

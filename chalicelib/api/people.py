@@ -5,7 +5,7 @@ What the answers hold is written here; what is read and written stands in `organ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Self
 
@@ -19,12 +19,13 @@ from chalicelib.api.calls import ORGANISATION, Call, Document, Route, Who
 from chalicelib.api.edge import Response
 from chalicelib.api.services import Services
 from chalicelib.organisations import accounts, people, roles, teams
-from chalicelib.organisations.pages import position
+from chalicelib.organisations.pages import Page, Position, position
 from chalicelib.organisations.people import Person, Wanted
 from chalicelib.organisations.requests import Body, LocalId, Name
 from chalicelib.organisations.roles import MOST_ASSIGNMENTS
 from chalicelib.organisations.teams import Team
 from chalicelib.scim.errors import BadRequest
+from chalicelib.scim.messages import fitting
 from chalicelib.storage.local import Assignment
 
 USERS = f"{ORGANISATION}/users"
@@ -109,7 +110,7 @@ def list_users(call: Call) -> Response:
         LINKED[query.get("linked")],
     )
     page = people.listed(call.administration(), wanted)
-    return calls.items([_user(each) for each in page.items], page.following)
+    return _page(page, lambda last: Position(last.connection.id, last.user.id).cursor())
 
 
 def get_user(call: Call) -> Response:
@@ -122,6 +123,14 @@ def resolve(call: Call) -> Response:
     ((key, value),) = read_body(Identity, call.request).asserted.items()
     found = people.resolve(call.administration(), key, value)
     return calls.items([_user(each) for each in found])
+
+
+def _page(page: Page[Person], cursor: Callable[[Person], str]) -> Response:
+    """Answer a page of users, which ends early where they are too large for one answer."""
+    found = [_user(each) for each in page.items]
+    kept = fitting(found)
+    whole = len(kept) == len(found)
+    return calls.items(kept, page.following if whole else cursor(page.items[len(kept) - 1]))
 
 
 def _user(person: Person) -> Document:
@@ -223,7 +232,7 @@ def list_members(call: Call) -> Response:
     after = call.request.query.get("cursor", "")
     named = call.request.path["team"]
     page = teams.members(call.administration(), named, call.page_size, after)
-    return calls.items([_user(each) for each in page.items], page.following)
+    return _page(page, lambda last: last.user.id)
 
 
 def _team(team: Team) -> Document:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from chalice.app import Blueprint
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from chalicelib.api import calls, cookies
 from chalicelib.api.bodies import read_body
@@ -20,10 +24,20 @@ BEING_DELETED = "The organisation is being deleted; nobody can be let in any mor
 NO_SESSION = "Only a session can be ended here; the operator key ends by being replaced."
 
 
+# An admin of such a name would leave a trail that reads as another's.
+RESERVED = frozenset({"operator", "sweeper"})
+
+
+def _not_reserved(name: str) -> str:
+    if name.casefold() in RESERVED:
+        raise PydanticCustomError("reserved", "is what the audit calls another; give his own name")
+    return name
+
+
 class NewConsoleLink(Body):
     """A console link; `name` says who will use it and stands beside what he changes."""
 
-    name: Name
+    name: Annotated[Name, AfterValidator(_not_reserved)]
 
 
 class Exchange(Body):

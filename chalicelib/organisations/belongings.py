@@ -29,7 +29,8 @@ from chalicelib.storage.configuration import (
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Item, Put, equals
 from chalicelib.storage.items import SHAPE, Change
 from chalicelib.storage.keys import Key
-from chalicelib.storage.transactions import Cancelled
+from chalicelib.storage.table import chunks
+from chalicelib.storage.transactions import MOST_ACTIONS, Cancelled
 
 # Which of a connection's fields names one; a domain is named by none.
 USES: Mapping[str, str] = {"workspace": "workspace", "role": "default_role"}
@@ -163,21 +164,18 @@ def _put(admin: Administration, wanted: Belonging, *, free: bool = False) -> Non
             return
         if free:
             _require_unused(found, wanted)
-        if _committed(admin, organisation, list(_writing(admin, wanted, row, found))):
+        notes = _concerned(admin, wanted, found) if row is None else []
+        if _committed(admin, organisation, list(_writing(admin, wanted, row)), notes):
             return
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
 
-def _writing(
-    admin: Administration, wanted: Belonging, before: Item | None, found: tuple[Connection, ...]
-) -> Iterator[Action]:
+def _writing(admin: Administration, wanted: Belonging, before: Item | None) -> Iterator[Action]:
     yield Put(wanted.key, wanted.row)
     old = wanted.told(before) if before else {}
     yield audit.noted(admin, Edit(wanted.kind, wanted.id, old, wanted.told(wanted.row)))
-    if before is None:
-        yield from _concerned(admin, wanted, found)
-        if wanted.beside:
-            yield Put(wanted.beside, {"org": admin.keys.organisation}, NEW)
+    if before is None and wanted.beside:
+        yield Put(wanted.beside, {"org": admin.keys.organisation}, NEW)
 
 
 def _delete(admin: Administration, owned: Belonging) -> None:
@@ -185,29 +183,26 @@ def _delete(admin: Administration, owned: Belonging) -> None:
         organisation = organisations.standing(admin)
         found = connections.listed(admin)
         _require_unused(found, owned)
-        if _committed(admin, organisation, list(_deletion(admin, owned, found))):
+        notes = _concerned(admin, owned, found)
+        if _committed(admin, organisation, list(_deletion(admin, owned)), notes):
             return
         _there(admin, owned.key)
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
 
-def _deletion(
-    admin: Administration, owned: Belonging, found: tuple[Connection, ...]
-) -> Iterator[Action]:
+def _deletion(admin: Administration, owned: Belonging) -> Iterator[Action]:
     yield Delete(owned.key, EXISTS)
     yield audit.noted(admin, Edit(owned.kind, owned.id, before=owned.told(owned.row)))
-    yield from _concerned(admin, owned, found)
     if owned.beside:
         yield Delete(owned.beside, equals("org", admin.keys.organisation))
 
 
 def _concerned(
     admin: Administration, changed: Belonging, found: tuple[Connection, ...]
-) -> Iterator[Action]:
+) -> list[Put]:
     """Note for the feed that users are to be read again: a role comes or goes for all of them."""
-    if changed.kind == "role":
-        for each in found:
-            yield admin.note(Change("connection", each.id, each.version, ("roles",)))
+    concerned = found if changed.kind == "role" else ()
+    return [admin.note(Change("connection", c.id, c.version, ("roles",))) for c in concerned]
 
 
 def _require_unused(found: tuple[Connection, ...], owned: Belonging) -> None:
@@ -218,15 +213,22 @@ def _require_unused(found: tuple[Connection, ...], owned: Belonging) -> None:
         raise Conflict(IN_USE.format(kind=owned.kind, id=owned.id, **names), **names)
 
 
-def _committed(admin: Administration, organisation: Organisation, actions: list[Action]) -> bool:
+def _committed(
+    admin: Administration, organisation: Organisation, actions: list[Action], notes: list[Put]
+) -> bool:
     """Write; False where something else in the organisation came first.
+
+    Notes that do not fit the transaction go ahead of it: the feed gives its last minute again.
 
     Raises:
         Conflict: another organisation has the domain.
     """
     raised = organisations.raised(admin, organisation)
+    room = MOST_ACTIONS - len(actions) - 1
+    for ahead in chunks(notes[room:], MOST_ACTIONS):
+        admin.rows.commit(ahead)
     try:
-        admin.rows.commit([raised, *actions])
+        admin.rows.commit([raised, *actions, *notes[:room]])
     except Cancelled as cancelled:
         if raised.key not in cancelled.rows and actions[0].key not in cancelled.rows:
             raise Conflict(TAKEN) from cancelled

@@ -79,9 +79,10 @@ def _newest_first(
     admin: Administration, keys: ScimKeys, wanted: Wanted
 ) -> Iterator[tuple[str, Item | None]]:
     """Yield rows with their places in the log; no row once as many days are read as may be."""
-    last = _last(wanted)
+    first, last = ulid(wanted.since, 0), _last(wanted)
+    if last < first:  # DynamoDB refuses a range that ends before it begins
+        return
     days = _days(ulid_moment(last).date(), wanted.since.date())
-    first = ulid(wanted.since, 0)
     for passed, day in enumerate(days):
         if passed == MOST_DAYS:
             yield _end_of(day), None

@@ -32,11 +32,15 @@ from chalicelib.storage.transactions import Cancelled
 
 MOST_SCHEMAS = 10
 MOST_ATTRIBUTES = 100
+# The URN is part of a sort key (1,024 bytes), and every read of the organisation passes the row.
+MOST_URN_CHARACTERS = 200
+MOST_SCHEMA_CHARACTERS = 100_000
 URN_PREFIX = "urn:"
 BUILT_IN = frozenset(
     schema.id.lower() for kind in catalog.RESOURCE_TYPES.values() for schema in kind.schemas()
 )
 
+TOO_LONG = f"make a schema of more than {MOST_SCHEMA_CHARACTERS:,} characters"
 TOO_MANY = f"The connection has {MOST_SCHEMAS} schemas of its own, the most that it may have."
 
 
@@ -58,7 +62,8 @@ def get(admin: Administration, connection_id: str, urn: str) -> Schema:
         NotFound: there is none of that URN.
     """
     connections.get(admin, connection_id)
-    row = admin.rows.get(admin.keys.schema(connection_id, urn))
+    formed = len(urn) <= MOST_URN_CHARACTERS
+    row = admin.rows.get(admin.keys.schema(connection_id, urn)) if formed else None
     if row is None:
         raise NotFound
     return catalog.load(json.loads(row["doc"]))
@@ -73,7 +78,10 @@ def put(admin: Administration, connection_id: str, urn: str, document: Mapping[s
         Conflict: the connection has ten others, or has ended.
     """
     schema = _read(document, urn)
-    row = {"doc": json.dumps(catalog.dump(schema), separators=(",", ":")), "shape": SHAPE}
+    text = json.dumps(catalog.dump(schema), separators=(",", ":"))
+    if len(text) > MOST_SCHEMA_CHARACTERS:
+        raise InvalidFields(Fault("attributes", TOO_LONG))
+    row = {"doc": text, "shape": SHAPE}
     for _ in admin.rows.deadline.attempts():
         # In this order: a schema set after the first read fails the condition on the version.
         version = connections.standing(admin, connection_id).schemas_version
@@ -140,7 +148,9 @@ def _read(document: Mapping[str, Any], urn: str) -> Schema:
 
 def _faults(schema: Schema, urn: str) -> tuple[tuple[Fault, bool], ...]:
     found, many = schema.id.lower(), f"from 1 to {MOST_ATTRIBUTES} are taken"
+    long = f"may have {MOST_URN_CHARACTERS} characters at most"
     return (
+        (Fault("id", long), len(schema.id) > MOST_URN_CHARACTERS),
         (Fault("id", "must be the URN that the path names"), not _same(schema.id, urn)),
         (Fault("id", "must begin with `urn:`"), not found.startswith(URN_PREFIX)),
         (Fault("id", "is one of the protocol's; choose a URN of your own"), found in BUILT_IN),

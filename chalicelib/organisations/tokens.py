@@ -329,16 +329,20 @@ def _bring_forward(
     if not rest:
         revoke(admin, secrets, connection_id, old.id)
         return
-    ends = timestamp(admin.now() + rest)
-    if old.expires <= ends:
-        return
-    with suppress(Cancelled):  # it was revoked or rotated meanwhile, and ends sooner
-        admin.rows.commit(_sooner(admin, connection_id, old, replace(old, expires=ends)))
+    ends, key = timestamp(admin.now() + rest), admin.keys.token(connection_id, old.id)
+    for _ in admin.rows.deadline.attempts():
+        # Read again, it may have been revoked or rotated meanwhile.
+        found = admin.rows.get(key)
+        present = token_from(found) if found else None
+        if present is None or present.state != "live" or present.expires <= ends:
+            return
+        with suppress(Cancelled):
+            admin.rows.commit(_sooner(admin, connection_id, present, ends))
+            return
 
 
-def _sooner(
-    admin: Administration, connection_id: str, old: TokenRow, new: TokenRow
-) -> list[Action]:
+def _sooner(admin: Administration, connection_id: str, old: TokenRow, ends: str) -> list[Action]:
+    new = replace(old, expires=ends)
     as_read = equals("state", "live") & equals("expires", old.expires)
     edit = Edit(
         "token", old.id, {"expires_at": old.expires}, {"expires_at": new.expires}, action="rotated"

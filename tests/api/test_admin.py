@@ -673,3 +673,12 @@ def test_a_fault_of_ours_shows_no_internals(services):
     assert answer.status == 500
     assert answer.body["request_id"] in answer.body["detail"]
     assert not re.search("nowhere|table|dynamodb", str(answer.body).lower())
+
+
+@pytest.mark.parametrize("query", ["Preview=true", "preview=true&user=delete", "dry_run=true"])
+def test_a_mistyped_parameter_ends_no_connection(operator, connection, query):
+    """Passed over, it would end for good what was only to be looked at."""
+    refused = operator("DELETE", f"{connection}?{query}")
+
+    assert (refused.status, "`preview`" in refused.body["detail"]) == (400, True)
+    assert operator("GET", connection).body["state"] == "active"

@@ -151,6 +151,20 @@ def test_lists_are_read_page_by_page(operator, scim, organisation):
         assert second["next"] is None
 
 
+def test_a_page_of_large_users_ends_early(operator, scim, organisation):
+    """Lambda hands on 6 MB; above it the SaaS would get a 502 at the same page for ever."""
+    large = {"displayName": "d" * 100_000}
+    uids = [scim("POST", "/Users", {"userName": f"u{n}", **large}).body["id"] for n in range(60)]
+    team = {"displayName": "All", "members": [{"value": uid} for uid in uids]}
+    gid = scim("POST", "/Groups", team).body["id"]
+
+    for path in (f"{organisation}/users", f"{organisation}/teams/{gid}/members"):
+        first = operator("GET", path).body
+        rest = operator("GET", f"{path}?cursor={first['next']}").body
+        assert len(json.dumps(first)) < 6_000_000
+        assert [each["id"] for each in first["items"] + rest["items"]] == sorted(uids)
+
+
 def test_users_are_filtered_by_search_and_by_account(operator, scim, organisation, user):
     """Both parameters of the list, alone and together."""
     scim("POST", "/Users", {"userName": "adam"})

@@ -397,6 +397,21 @@ def test_what_is_no_schema_is_refused_by_its_field(admin, changes, field):
     assert (answer.status, answer.body["errors"][0]["field"]) == (400, field)
 
 
+def test_a_schema_too_long_for_a_row_is_refused_by_its_field(admin):
+    """DynamoDB takes 1,024 bytes of a sort key and 400 KB of a row; beyond it was our fault."""
+    long = f"{URN}:{'a' * 1000}"
+    many = [{"name": f"a{n}", "description": "d" * 5000} for n in range(100)]
+
+    named = admin("PUT", f"/schemas/{long}", SHOES | {"id": long})
+    whole = admin("PUT", f"/schemas/{URN}", SHOES | {"attributes": many})
+
+    assert [(a.status, a.body["errors"][0]["field"]) for a in (named, whole)] == [
+        (400, "id"),
+        (400, "attributes"),
+    ]
+    assert {admin(method, f"/schemas/{long}").status for method in ("GET", "DELETE")} == {404}
+
+
 def test_a_schema_of_the_protocol_cannot_be_replaced(admin):
     """The core stays what the RFC says."""
     core = "urn:ietf:params:scim:schemas:core:2.0:User"

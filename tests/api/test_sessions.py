@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.builders import an_organisation, connection_body
+from tests.conftest import OPERATOR_KEY
 
 PATH = "/admin/organisations"
 OWN_PAGE = {"Origin": "https://id.example.com", "X-Passerelle": "console"}
@@ -187,6 +188,21 @@ def test_the_admin_of_a_suspended_organisation_reads_and_leaves(operator, admin,
     assert refused.status == 403
     assert "suspended" in refused.body["detail"]
     assert admin("DELETE", "/admin/sessions/current").status == 204
+
+
+def test_the_operator_key_is_no_cookie(operator, organisation):
+    """A browser sends cookies by itself; the key of the whole deployment stays out of it."""
+    headers = {"Cookie": f"{COOKIE}={OPERATOR_KEY}"}
+
+    assert operator.bearing("")("GET", f"{PATH}/{organisation}", None, headers).status == 401
+
+
+@pytest.mark.parametrize("name", ["operator", " Operator", "SWEEPER"])
+def test_an_admin_is_not_called_as_the_operator(operator, organisation, name):
+    """People name themselves in the SaaS; the audit would say that the operator has done it."""
+    answer = operator("POST", f"{PATH}/{organisation}/console-links", {"name": name})
+
+    assert (answer.status, answer.body["errors"][0]["field"]) == (400, "name")
 
 
 @pytest.mark.parametrize("body", [{}, {"name": ""}, {"name": "Ada", "for": "Ada"}, b"{"])

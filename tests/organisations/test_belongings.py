@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,8 @@ from chalicelib.organisations import audit, belongings, connections, endings, or
 from chalicelib.organisations.errors import Conflict, InvalidFields
 from chalicelib.organisations.requests import ConnectionChanges, NewConnection
 from chalicelib.scim.errors import NotFound
-from chalicelib.storage.configuration import Role, Workspace
+from chalicelib.storage.configuration import Role, Workspace, new_connection_id
+from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import verified_domain
 from dev.invariants import read_all
 from tests.builders import (
@@ -215,3 +217,19 @@ def test_a_role_that_comes_or_goes_concerns_all_users(services):
     assert [(row["kind"], row["id"], row["attributes"]) for row in told] == [
         ("connection", tenant.connection, ["roles"])
     ] * 2
+
+
+def test_a_role_comes_and_goes_however_many_connections_there_are(services, admin):
+    """Ended ones stay and are told too; a transaction takes a hundred rows."""
+    made = a_connection(services, admin)
+    row = admin.rows.get(admin.keys.connection(made.id))
+    ended = [new_connection_id(made.organisation, services.table.clock.random) for _ in range(220)]
+    for each in ended:
+        values = {name: value for name, value in row.items() if name not in {"PK", "SK"}}
+        admin.rows.commit([Put(admin.keys.connection(each), values | {"state": "ended"})])
+
+    belongings.put_role(admin, OWNER)
+    belongings.delete_role(admin, "owner")
+
+    told = [row["id"] for key, row in read_all(services.table).items() if "#F#" in key.pk]
+    assert Counter(told) == Counter({made.id: 3, **dict.fromkeys(ended, 2)})

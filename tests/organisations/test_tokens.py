@@ -432,6 +432,21 @@ def test_a_revoke_that_comes_between_stands(services, tenant, secrets):
     assert row(tenant, tenant.token_id).state == "revoked"
 
 
+def test_of_two_rotations_at_once_the_shorter_overlap_counts(services, tenant, secrets):
+    """Whoever asks for an hour is told that it is one, though another has asked for a day."""
+    client = Between(services.table.client)
+    client.faults["transact_write_items"] = [
+        first(lambda: None),
+        first(lambda: rotate(tenant, secrets, tenant.token_id, overlap_hours=24)),
+    ]
+    raced = replace(services, table=replace(services.table, client=client))
+    racing = replace(tenant, admin=an_administration(raced, tenant.organisation))
+
+    rotate(racing, secrets, tenant.token_id, overlap_hours=1)
+
+    assert row(tenant, tenant.token_id).expires == "2027-01-31T13:00:00.000Z"
+
+
 def test_a_rotation_that_crashes_leaves_the_old_token_as_it_was(services, tenant, between, secrets):
     """Nobody has seen the new one, so the old one must go on."""
     between.faults["create_secret"] = [fail(KeyboardInterrupt())]
