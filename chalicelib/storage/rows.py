@@ -72,6 +72,13 @@ def users_of(items: Iterable[Item]) -> Iterator[UserRows]:
         yield UserRows(user, tuple(group_ids))
 
 
+def left_groups(bound: Bound, uid: str) -> tuple[str, ...]:
+    """Read which teams the reverse rows of a user name, though he is gone himself."""
+    items = bound.rows.query(bound.keys.user_with_groups(uid))
+    parted = (item["SK"].partition("#") for item in items)
+    return tuple(gid for _, _, gid in parted if gid)
+
+
 def user_names(bound: Bound, uids: Iterable[str]) -> dict[str, str]:
     """Read what users are called, by id; those that are gone are left out."""
     found = bound.rows.batch_get(bound.keys.user(uid) for uid in uids)
