@@ -7,7 +7,7 @@ under which containers keep what they have built.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.organisations import audit, connections
@@ -85,11 +85,14 @@ def put(admin: Administration, connection_id: str, urn: str, document: Mapping[s
     for _ in admin.rows.deadline.attempts():
         # In this order: a schema set after the first read fails the condition on the version.
         version = connections.standing(admin, connection_id).schemas_version
-        others = [each for each in listed(admin, connection_id) if not _same(each.id, urn)]
-        if len(others) >= MOST_SCHEMAS:
+        found = listed(admin, connection_id)
+        before = [each for each in found if _same(each.id, urn)]
+        if len(found) - len(before) >= MOST_SCHEMAS:
             raise Conflict(TOO_MANY)
+        whose = {"connection": connection_id}
+        edit = Edit("schema", urn, _told(before), _told([schema]) | whose)
         action = Put(admin.keys.schema(connection_id, urn), row)
-        if _written(admin, connection_id, version, action, urn):
+        if _written(admin, connection_id, version, action, edit):
             return schema
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
@@ -103,29 +106,51 @@ def delete(admin: Administration, connection_id: str, urn: str) -> None:
     """
     for _ in admin.rows.deadline.attempts():
         version = connections.standing(admin, connection_id).schemas_version
-        get(admin, connection_id, urn)
+        told = _told([get(admin, connection_id, urn)]) | {"connection": connection_id}
         gone = Delete(admin.keys.schema(connection_id, urn), EXISTS)
-        if _written(admin, connection_id, version, gone, urn):
+        if _written(admin, connection_id, version, gone, Edit("schema", urn, before=told)):
             return
 
 
 def _written(
-    admin: Administration, connection_id: str, version: int, action: Action, urn: str
+    admin: Administration, connection_id: str, version: int, action: Action, edit: Edit
 ) -> bool:
     """Write or delete a schema; false where another change of the schemas came first."""
-    what = "deleted" if isinstance(action, Delete) else "set"
     raised = Update(
         admin.keys.connection(connection_id),
         set={"schemas_version": version + 1},
         condition=_at(version),
     )
-    edit = Edit("connection", connection_id, after={"schema": urn}, action=f"schema_{what}")
     change = Change("connection", connection_id, attributes=("schemas",))
     try:
         admin.rows.commit([action, raised, audit.noted(admin, edit), admin.note(change)])
     except Cancelled:
         return False
     return True
+
+
+def _told(schemas: Sequence[Schema]) -> dict[str, Any]:
+    """Say for the audit what each attribute is: a whole definition would make long pages."""
+    flat = [pair for schema in schemas for pair in _flat(schema.attributes, "")]
+    told = {path: ", ".join(_characteristics(each)) for path, each in flat}
+    return {"attributes": told} if told else {}
+
+
+def _flat(attributes: Iterable[Attribute], prefix: str) -> Iterator[tuple[str, Attribute]]:
+    for each in attributes:
+        yield f"{prefix}{each.name}", each
+        yield from _flat(each.sub_attributes, f"{prefix}{each.name}.")
+
+
+def _characteristics(attribute: Attribute) -> Iterator[str]:
+    yield attribute.type
+    flags = {
+        "multiValued": attribute.multi_valued,
+        "required": attribute.required,
+        "caseExact": attribute.case_exact,
+    }
+    yield from (name for name, holds in flags.items() if holds)
+    yield from (attribute.mutability, f"returned {attribute.returned}")
 
 
 def _at(version: int) -> Condition:

@@ -376,6 +376,26 @@ def test_a_schema_that_is_taken_away_is_unknown_again(scim, admin):
     assert admin("GET", f"/schemas/{URN}").status == 404
 
 
+def test_the_audit_says_what_was_changed_of_a_schema(operator, tenant, admin, hands):
+    """Attribute by attribute, and of which connection."""
+    other = {**SHOES, "attributes": [{"name": "size", "type": "string"}]}
+    for method, body in [("PUT", SHOES), ("PUT", other), ("DELETE", None)]:
+        hands.move(seconds=1)
+        admin(method, f"/schemas/{URN}", body)
+
+    found = operator("GET", f"/admin/organisations/{tenant.organisation}/audit").body["items"]
+    deleted, changed, created = found[:3]
+
+    assert [each["what"] for each in (created, changed, deleted)] == [
+        "schema.created",
+        "schema.changed",
+        "schema.deleted",
+    ]
+    assert changed["before"]["attributes"]["size"].startswith("integer")
+    assert changed["after"]["attributes"] == {"size": "string, readWrite, returned default"}
+    assert deleted["before"]["connection"] == tenant.connection
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
