@@ -11,7 +11,8 @@ package.py     make package: archive and template, checked for what they hold
 template.py    what is merged into the template; bytecode.py is for the archive
 deploy.py      make deploy, access.py, destroy.py: a stage in an AWS account (account.py), its
                settings checked (stages.py), what stands in front of it (front.py), tried (smoke.py)
-costs.py       make costs; performance.py is make performance
+costs.py       make costs; performance.py is make performance; both put what they compute into the
+               page that tells it (pages.py), as make budget and make bench do
 storm.py       make storm: many callers at once, judged by history.py; conflicts.py lets them meet
 kills.py       make kills; scale.py is make scale; both on the many users of population.py
 invariants.py  what must hold of a whole table, for those trials and for the tests

@@ -11,7 +11,6 @@ one machine to another. A filter is told in units of a loop that is written for 
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,11 +24,10 @@ from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.matching import compile_filter
 from chalicelib.scim.projection import Projection, project
 from chalicelib.scim.schema import Resource
+from dev.pages import Section
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- bench: begin -->\n", "<!-- bench: end -->\n"
-MARKED = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
+SECTION = Section("performance.md", "bench")
 
 # The full enterprise user of RFC 7643 section 8.3, as a client sends it.
 SENT = ROOT / "tests" / "corpus" / "validation" / "rfc7643-8.3-enterprise_user.json"
@@ -213,11 +211,7 @@ def table() -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table, or put it into docs/performance.md."""
-    printed = table()
-    print(printed, end="")
-    if "--write" in arguments:
-        text = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(MARKED.sub(lambda _: f"{BEGIN}{printed}{END}", text), encoding="utf-8")
+    SECTION.publish(table(), arguments)
     return 0
 
 

@@ -10,22 +10,19 @@ fails where a figure is not the budget's.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 
 from dev import operations as do
 from dev.meter import Cost
 from dev.operations import Act, Scene
+from dev.pages import Section
 
-PAGE = Path(__file__).parent.parent / "docs" / "storage.md"
-BEGIN, END = "<!-- budget: begin -->\n", "<!-- budget: end -->\n"
-MARKED = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
+SECTION = Section("storage.md", "budget")
 
 MANY = 1_000
 
@@ -406,11 +403,7 @@ def main(arguments: Sequence[str]) -> str | None:
     """Print the table; give the differences, if there are any."""
     costs = list(measured())
     wrong = differences(costs) + differences(list(measured_on_a_large_team()))
-    printed = table(costs)
-    print(printed, end="")
-    if "--write" in arguments:
-        text = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(MARKED.sub(lambda _: f"{BEGIN}{printed}{END}", text), encoding="utf-8")
+    SECTION.publish(table(costs), arguments)
     return "\n".join(wrong) or None
 
 

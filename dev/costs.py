@@ -10,11 +10,9 @@ Entra ID asks for is `CUSTOMER`, prices are `PRICES`, and what no emulator can t
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from chalicelib.directory import groups, users
 from chalicelib.directory.groups import GroupChange
@@ -22,11 +20,10 @@ from chalicelib.directory.tenant import Tenant
 from chalicelib.scim.patch import MemberChange
 from dev import budget, operations, resources
 from dev.meter import Cost, item_size
+from dev.pages import Section
 from dev.scene import memory, tenant
 
-PAGE = Path(__file__).parent.parent / "docs" / "costs.md"
-BEGIN, END = "<!-- costs: begin -->\n", "<!-- costs: end -->\n"
-MARKED = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
+SECTION = Section("costs.md", "costs")
 
 MILLION = 1_000_000
 GIGABYTE = 2**30
@@ -304,11 +301,7 @@ def _dollars(
 
 def main(arguments: Sequence[str]) -> int:
     """Print the tables, or put them into the page."""
-    printed = report()
-    print(printed, end="")
-    if "--write" in arguments:
-        text = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(MARKED.sub(lambda _: f"{BEGIN}{printed}{END}", text), encoding="utf-8")
+    SECTION.publish(report(), arguments)
     return 0
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import statistics
 import subprocess
 import sys
@@ -24,11 +23,10 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from dev import bytecode, package, resources
+from dev.pages import Section
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- performance: begin -->\n", "<!-- performance: end -->\n"
-MARKED = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
+SECTION = Section("performance.md", "performance")
 
 INTERPRETER = ROOT / ".venv-lambda" / "bin" / "python"
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
@@ -52,10 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     plain, unpacked = sizes(shipped)
     bytecode.add(shipped)
     printed = "".join(_lines(seconds, (plain, unpacked), sizes(shipped)))
-    print(printed, end="")
-    if "--write" in arguments:
-        text = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(MARKED.sub(lambda _: f"{BEGIN}{printed}{END}", text), encoding="utf-8")
+    SECTION.publish(printed, arguments)
     return 0
 
 

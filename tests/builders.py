@@ -212,6 +212,16 @@ def scim_of(app: Chalice, connection: str, token: str) -> Scim:
     return Scim(http(app, token), f"/scim/v2/{connection}")
 
 
+def a_second_apart(scim: Scim, hands: Hands) -> Callable[..., Answer]:
+    """Let a second go by before each request, so that it is clear which came first."""
+
+    def call(*request: Any, **more: Any) -> Answer:
+        hands.move(seconds=1)
+        return scim(*request, **more)
+
+    return call
+
+
 # --- organisations, connections, tokens --------------------------------------------------------
 
 WORKSPACES = [{"id": "main", "name": "Main"}, {"id": "lab", "name": "Lab"}]

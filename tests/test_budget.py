@@ -36,9 +36,9 @@ def test_a_teams_size_does_not_change_what_its_operations_cost():
 
 def test_the_page_shows_what_is_measured(costs):
     """docs/storage.md holds the table as `make budget` prints it."""
-    (shown,) = budget.MARKED.findall(budget.PAGE.read_text(encoding="utf-8"))
+    (shown,) = budget.SECTION.marked.findall(budget.SECTION.page.read_text(encoding="utf-8"))
 
-    assert shown == f"{budget.BEGIN}{budget.table(costs)}{budget.END}"
+    assert shown == f"{budget.SECTION.begin}{budget.table(costs)}{budget.SECTION.end}"
 
 
 def test_a_figure_that_differs_is_said():

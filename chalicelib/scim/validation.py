@@ -140,16 +140,7 @@ def check_value(value: Any, attribute: Attribute, where: str) -> Any:
         return _many(value, attribute, where)
     if isinstance(value, list):
         value = _lone(value, attribute, where)
-    return _one(value, attribute, where)
-
-
-def check_element(value: Any, attribute: Attribute, where: str) -> Any:
-    """Turn one of an attribute's values, or a part of one, into its canonical form.
-
-    Raises:
-        InvalidValue, InvalidSyntax: as `check_value`.
-    """
-    return _one(value, attribute, where)
+    return check_element(value, attribute, where)
 
 
 def required(resource: Resource, kind: ResourceType) -> None:
@@ -273,7 +264,7 @@ def _many(value: Any, attribute: Attribute, where: str) -> Any:
     checked = [
         element
         for position, found in enumerate(sent)
-        if (element := _one(found, attribute, f"{where}[{position}]")) is not CLEARED
+        if (element := check_element(found, attribute, f"{where}[{position}]")) is not CLEARED
         and not _left_over(element, found)
     ]
     if attribute.type == "complex":
@@ -286,7 +277,12 @@ def _left_over(element: Any, sent: Any) -> bool:
     return isinstance(element, dict) and element.keys() <= LABELS and len(element) < len(sent)
 
 
-def _one(value: Any, attribute: Attribute, where: str) -> Any:
+def check_element(value: Any, attribute: Attribute, where: str) -> Any:
+    """Turn one of an attribute's values, or a part of one, into its canonical form.
+
+    Raises:
+        InvalidValue, InvalidSyntax: as `check_value`.
+    """
     if value is None or value == "":
         return CLEARED
     checked = _CHECKERS[attribute.type](value, attribute, where)

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from app import build
 from chalicelib.api.services import Services
 from dev.invariants import assert_sound
+from tests.builders import Scim, Tenant, a_tenant, scim_of
 
 
 @pytest.fixture
@@ -15,3 +17,15 @@ def services(services: Services) -> Iterator[Services]:
     """Make the services; when the test is over, nothing may be amiss in the table."""
     yield services
     assert_sound(services.table)
+
+
+@pytest.fixture
+def tenant(services: Services) -> Tenant:
+    """Make an empty connection of a provider that wants changed groups back."""
+    return a_tenant(services, identity_provider="other")
+
+
+@pytest.fixture
+def scim(services: Services, tenant: Tenant) -> Scim:
+    """Call SCIM routes with the connection's token; paths begin behind its URL."""
+    return scim_of(build(services), tenant.connection, tenant.token)

@@ -12,26 +12,14 @@ from chalicelib.organisations import connections
 from chalicelib.organisations.requests import NewConnection
 from chalicelib.settings import Plan
 from chalicelib.storage.items import Change
-from tests.builders import NOON, Between, a_session, a_tenant, connection_body, http
+from tests.builders import NOON, Between, a_second_apart, a_session, a_tenant, connection_body, http
 from tests.directory import builders as directory
 
 
 @pytest.fixture
-def tenant(services):
-    """A connection."""
-    return a_tenant(services, identity_provider="other")
-
-
-@pytest.fixture
-def scim(services, tenant, hands):
-    """Call SCIM routes with the connection's token, a second apart."""
-    client = http(build(services), tenant.token)
-
-    def call(method, path, body=None):
-        hands.move(seconds=1)
-        return client(method, f"/scim/v2/{tenant.connection}{path}", body)
-
-    return call
+def scim(scim, hands):
+    """Call SCIM routes a second apart."""
+    return a_second_apart(scim, hands)
 
 
 @pytest.fixture

@@ -9,27 +9,10 @@ import pytest
 
 from app import build
 from dev.gateway import Sent
-from tests.builders import a_tenant, http
+from tests.builders import http
 
 ID = "0" * 32
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-
-
-@pytest.fixture
-def tenant(services):
-    """A connection."""
-    return a_tenant(services, identity_provider="other")
-
-
-@pytest.fixture
-def scim(services, tenant):
-    """Call SCIM routes with the connection's token; paths begin behind its URL."""
-    client = http(build(services), tenant.token)
-
-    def call(method, path, body=None, headers=None):
-        return client(method, f"/scim/v2/{tenant.connection}{path}", body, headers)
-
-    return call
 
 
 def user(**attributes: Any) -> dict[str, Any]:

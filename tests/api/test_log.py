@@ -13,28 +13,16 @@ import pytest
 from app import build
 from chalicelib.settings import Plan
 from dev.invariants import read_all
-from tests.builders import Between, a_session, a_tenant, fail, http, refused
+from tests.builders import Between, a_second_apart, a_session, a_tenant, fail, http, refused
 from tests.conftest import OPERATOR_KEY
 
 CANARY = "canary.tweet@example.com"
 
 
 @pytest.fixture
-def tenant(services):
-    """A connection."""
-    return a_tenant(services, identity_provider="other")
-
-
-@pytest.fixture
-def scim(services, tenant, hands):
-    """Call SCIM routes with the connection's token, a second apart; paths begin behind its URL."""
-    client = http(build(services), tenant.token)
-
-    def call(method, path, body=None, headers=None):
-        hands.move(seconds=1)
-        return client(method, f"/scim/v2/{tenant.connection}{path}", body, headers)
-
-    return call
+def scim(scim, hands):
+    """Call SCIM routes a second apart."""
+    return a_second_apart(scim, hands)
 
 
 @pytest.fixture

@@ -6,18 +6,9 @@ import gzip
 
 import pytest
 
-from app import build
 from chalicelib.scim import messages
-from tests.builders import a_tenant, scim_of
 
 NOBODY = "0" * 32
-
-
-@pytest.fixture
-def scim(services):
-    """Call an empty connection of a provider that wants changed groups back."""
-    tenant = a_tenant(services, identity_provider="other")
-    return scim_of(build(services), tenant.connection, tenant.token)
 
 
 def test_an_id_is_the_services_own(scim):

@@ -13,18 +13,6 @@ SCIM = "/scim/v2"
 
 
 @pytest.fixture
-def tenant(services):
-    """A connection of a provider that wants changed groups back."""
-    return a_tenant(services, identity_provider="other")
-
-
-@pytest.fixture
-def scim(services, tenant):
-    """Call SCIM routes with the connection's token."""
-    return scim_of(build(services), tenant.connection, tenant.token)
-
-
-@pytest.fixture
 def admin(operator, tenant):
     """Call the connection's admin routes."""
     root = f"/admin/organisations/{tenant.organisation}/connections/{tenant.connection}"

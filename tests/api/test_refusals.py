@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app import build
-from tests.builders import a_tenant, scim_of
-
 NOBODY = "0" * 32
-
-
-@pytest.fixture
-def scim(services):
-    """Call an empty connection."""
-    tenant = a_tenant(services, identity_provider="other")
-    return scim_of(build(services), tenant.connection, tenant.token)
 
 
 def told(answer):

@@ -9,7 +9,7 @@ import pytest
 from dev import bench
 
 MANY = [bench.stored_user(number) for number in range(60)]
-SHOWN = bench.MARKED.search(bench.PAGE.read_text(encoding="utf-8"))
+SHOWN = bench.SECTION.marked.search(bench.SECTION.page.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("text", bench.FILTERS)

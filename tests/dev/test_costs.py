@@ -7,9 +7,9 @@ from dev import costs
 
 def test_the_page_says_what_is_computed():
     """Somebody plans by it: a change that makes an operation dearer changes the page."""
-    page = costs.PAGE.read_text(encoding="utf-8")
+    page = costs.SECTION.page.read_text(encoding="utf-8")
 
-    assert f"{costs.BEGIN}{costs.report()}{costs.END}" in page
+    assert f"{costs.SECTION.begin}{costs.report()}{costs.SECTION.end}" in page
 
 
 def test_a_cycle_that_changes_nothing_costs_little():
