@@ -6,21 +6,21 @@ import boto3
 from botocore.config import Config
 from chalice.app import Chalice, ConvertToMiddleware
 
-from chalicelib.api import (
-    admin,
-    belongings,
-    changes,
+from chalicelib import sweeper
+from chalicelib.api.admin import (
+    extensions,
+    feed,
     log,
     openapi,
-    people,
-    schemas,
-    scim,
+    organisations,
     self_test,
     sessions,
+    settings,
     sign_in,
-    sweeper,
+    users,
 )
-from chalicelib.api.refusals import redress
+from chalicelib.api.chalice_errors import rewrite_chalice_errors
+from chalicelib.api.scim import routes
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
 from chalicelib.observability import logger
@@ -50,14 +50,14 @@ def build(services: Services) -> Chalice:
     application = Chalice(app_name="passerelle", configure_logs=False)
     application.api.binary_types = []
     application.register_middleware(ConvertToMiddleware(logger.inject_lambda_context))
-    application.register_middleware(redress, "http")
-    application.register_blueprint(scim.routes(services))
-    application.register_blueprint(admin.routes(services))
-    application.register_blueprint(belongings.routes(services))
-    application.register_blueprint(schemas.routes(services))
-    application.register_blueprint(changes.routes(services))
+    application.register_middleware(rewrite_chalice_errors, "http")
+    application.register_blueprint(routes.routes(services))
+    application.register_blueprint(organisations.routes(services))
+    application.register_blueprint(settings.routes(services))
+    application.register_blueprint(extensions.routes(services))
+    application.register_blueprint(feed.routes(services))
     application.register_blueprint(log.routes(services))
-    application.register_blueprint(people.routes(services))
+    application.register_blueprint(users.routes(services))
     application.register_blueprint(sign_in.routes(services))
     application.register_blueprint(sessions.routes(services))
     application.register_blueprint(self_test.routes(services))

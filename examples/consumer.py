@@ -168,7 +168,7 @@ def address(user: User) -> str:
     return str(emails[0]["value"]) if emails else str(user["user_name"])
 
 
-def caller(url: str, key: str) -> Call:
+def principal(url: str, key: str) -> Call:
     """Call the service; what passes by itself (429, 503, no network) is repeated."""
 
     def call(method: str, path: str, body: Any) -> tuple[int, Any]:
@@ -192,7 +192,7 @@ def main(file: str, verb: str) -> None:
     """Report, or run."""
     environment = os.environ
     url = f"{environment['ADMIN_URL']}/organisations/{environment['ORGANISATION']}"
-    consumer = Consumer(sqlite3.connect(file), caller(url, environment["OPERATOR_KEY"]))
+    consumer = Consumer(sqlite3.connect(file), principal(url, environment["OPERATOR_KEY"]))
     for user, decided in consumer.report():
         print(decided.action, user["user_name"], decided.account, decided.reason, sep="\t")
     while verb == "run":

@@ -33,9 +33,9 @@ from chalicelib.auth.secrets import Secrets  # noqa: E402
 from chalicelib.auth.tokens import mint  # noqa: E402
 from chalicelib.settings import Settings  # noqa: E402
 from chalicelib.storage.table import Table  # noqa: E402
-from dev import dynamodb_local, resources  # noqa: E402
-from dev.scene import QuickTransactions  # noqa: E402
-from tests.builders import Hands, Http, http  # noqa: E402
+from dev.measure.scene import QuickTransactions  # noqa: E402
+from dev.run import dynamodb_local, resources  # noqa: E402
+from tests.support.builders import Hands, Http, http  # noqa: E402
 
 OPERATOR_KEY = mint("op", Random(1)).text  # noqa: S311 - nobody's key
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from app import ONCE
-from chalicelib.api.recording import LONGEST_CALL
+from chalicelib.api.scim.recorder import LONGEST_CALL
 from chalicelib.api.services import DEADLINE_SECONDS
-from dev.resources import read_json
+from dev.run.resources import read_json
 
 
 def test_a_call_that_hangs_at_the_deadline_is_given_up_before_lambda_gives_up_the_request():

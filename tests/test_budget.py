@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dev import budget
-from dev.meter import Cost
+from dev.measure import budget
+from dev.measure.meter import Cost
 
 
 @pytest.fixture(scope="module")

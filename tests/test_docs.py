@@ -9,16 +9,16 @@ from textwrap import dedent
 
 import pytest
 
-from chalicelib.api import protocol
-from chalicelib.api.people import AccountOfUser, Identity
-from chalicelib.api.sessions import NewConsoleLink
-from chalicelib.directory import search, tenant
+from chalicelib.api.admin.sessions import NewConsoleLink
+from chalicelib.api.admin.users import AccountOfUser, Identity
+from chalicelib.api.scim import protocol
+from chalicelib.directory import context, search
 from chalicelib.organisations import tokens
-from chalicelib.organisations.requests import Body, NewConnection, NewOrganisation, NewToken
+from chalicelib.organisations.inputs import Body, NewConnection, NewOrganisation, NewToken
 from chalicelib.scim import filters, messages, validation
-from dev import suites
-from dev.dialogues import load
-from dev.oracle import RULES
+from dev.play import suites
+from dev.play.corpus_files import load
+from tests.campaigns.oracle import RULES
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -139,7 +139,7 @@ LIMITS = {
     "depth of a filter": (filters.MAX_DEPTH,),
     "values of an attribute": (validation.MAX_VALUES,),
     "resources that a filter without a key reads": (search.MOST_RESOURCES,),
-    "members named in one request": (tenant.MOST_MEMBERS,),
+    "members named in one request": (context.MOST_MEMBERS,),
     "live tokens of a connection": (tokens.MOST_LIVE,),
 }
 
@@ -178,7 +178,7 @@ def test_the_failures_that_are_meant_are_told():
 
 
 def test_each_deliberate_difference_to_the_oracle_is_told():
-    """With its reason, in the words of `dev.oracle`."""
+    """With its reason, in the words of `tests.campaigns.oracle`."""
     told = rows("## Where scim2-models answers otherwise")
 
     assert told == [[", ".join(sorted(each.kinds)), each.name, each.reason] for each in RULES]

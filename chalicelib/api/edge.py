@@ -17,7 +17,7 @@ from chalice.app import Request as ChaliceRequest
 from chalice.app import Response as ChaliceResponse
 
 from chalicelib.observability import logger, record
-from chalicelib.scim.errors import InternalError, ScimError
+from chalicelib.scim.errors import ApiError, InternalError
 
 SCIM = "application/scim+json"
 JSON = "application/json"
@@ -67,7 +67,7 @@ class Response:
 ROOTS = ("/scim/v2/", "/admin/", "/openapi.json")
 
 Answer = Callable[[Request], Response]
-ErrorBody = Callable[[ScimError, str], Response]
+ErrorBody = Callable[[ApiError, str], Response]
 
 
 def read(request: ChaliceRequest, public_url: str) -> Request:
@@ -123,7 +123,7 @@ def answered(answer: Answer, error_body: ErrorBody, request: Request) -> Respons
     """
     try:
         return answer(request)
-    except ScimError as error:
+    except ApiError as error:
         return error_body(error, request.request_id)
     except Exception:  # noqa: BLE001 - the one place that answers for the unforeseen
         logger.exception("unforeseen fault", extra={"request_id": request.request_id})

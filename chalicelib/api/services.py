@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from chalicelib.api.rate import Buckets
-from chalicelib.api.tallies import Tallies
+from chalicelib.api.pending_counters import PendingCounters
+from chalicelib.api.rate_limit import Buckets
 from chalicelib.auth.secrets import Secrets
-from chalicelib.directory.schemas import UserTypes
+from chalicelib.directory.extensions import UserTypes
 from chalicelib.settings import Settings
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Table
@@ -25,7 +25,7 @@ class Services:
     secrets: Secrets
     settings: Settings
     buckets: Buckets = field(default_factory=lambda: Buckets(time.monotonic))
-    tallies: Tallies = field(default_factory=Tallies)
+    pending_counters: PendingCounters = field(default_factory=PendingCounters)
     user_types: UserTypes = field(default_factory=UserTypes)
 
     def deadline(self) -> Deadline:

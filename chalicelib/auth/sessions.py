@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from chalicelib.auth.tokens import Kind, digest, mint, parse
 from chalicelib.scim.errors import Unauthorized
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.configuration import DELETING, Organisation, organisation_from
+from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import EXISTS, NEW, Delete, Item, Put
-from chalicelib.storage.items import SHAPE
 from chalicelib.storage.keys import READ, Grant, OrganisationKeys, console, console_grants
 from chalicelib.storage.retries import Deadline
+from chalicelib.storage.settings_items import DELETING, Organisation, organisation_from
 from chalicelib.storage.table import Table
-from chalicelib.storage.transactions import Cancelled
+from chalicelib.storage.transactions import TransactionCanceled
 
 LINK_LIFE = timedelta(minutes=10)
 SESSION_LIFE = timedelta(hours=8)
@@ -76,8 +76,8 @@ def exchange(table: Table, link: str, deadline: Deadline) -> Issued:
     rows = table.namespace(console_grants(digest(link), digest(made.text)), deadline)
     try:
         rows.commit([Delete(console(digest(link)), EXISTS), _row(made, table.clock.now())])
-    except Cancelled as cancelled:
-        raise Unauthorized(LINK_REFUSED) from cancelled
+    except TransactionCanceled as canceled:
+        raise Unauthorized(LINK_REFUSED) from canceled
     return made
 
 

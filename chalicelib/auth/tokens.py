@@ -49,7 +49,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Minted:
+class NewCredential:
     """A new credential: `text` is shown once, `hint` is what may be shown for ever."""
 
     id: str
@@ -63,13 +63,13 @@ class Minted:
         return digest(self.secret)
 
 
-def mint(kind: Kind, random: Random) -> Minted:
+def mint(kind: Kind, random: Random) -> NewCredential:
     """Make a credential of 256 random bits; `random` must be fit for secrets."""
     token_id = base62(random.getrandbits(72), ID_LENGTH)
     secret = base62(random.getrandbits(SECRET_BITS), SECRET_LENGTH)
     body = f"psl_{kind}_{token_id}_{secret}"
     text = f"{body}_{checksum(body)}"
-    return Minted(token_id, secret, text, f"psl_{kind}_...{text[-HINT_LENGTH:]}")
+    return NewCredential(token_id, secret, text, f"psl_{kind}_...{text[-HINT_LENGTH:]}")
 
 
 def parse(text: str) -> Token | None:

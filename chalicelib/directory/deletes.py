@@ -12,11 +12,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 
-from chalicelib.directory.operations import drop_ids
-from chalicelib.directory.representation import group_version, user_version
-from chalicelib.directory.tenant import Tenant
+from chalicelib.directory.context import ConnectionContext
+from chalicelib.directory.pending_ids import drop_ids
+from chalicelib.directory.resources import group_version, user_version
 from chalicelib.scim.errors import Busy, NotFound
 from chalicelib.scim.preconditions import Precondition
+from chalicelib.storage.directory_items import (
+    Change,
+    Group,
+    Operation,
+    group_index_keys,
+    held_by,
+    index_keys,
+)
 from chalicelib.storage.expressions import (
     EXISTS,
     Action,
@@ -28,17 +36,24 @@ from chalicelib.storage.expressions import (
     absent,
     equals,
 )
-from chalicelib.storage.items import Change, Group, Operation, group_index_keys, held_by, index_keys
-from chalicelib.storage.rows import UserRows, left_groups, member_ids, read_group, read_user
+from chalicelib.storage.lookups import (
+    UserWithGroups,
+    left_groups,
+    member_ids,
+    read_group,
+    read_user,
+)
 from chalicelib.storage.table import MOST_BATCH_WRITES
-from chalicelib.storage.transactions import MOST_ACTIONS, Cancelled
+from chalicelib.storage.transactions import MOST_ACTIONS, TransactionCanceled
 
 # A membership takes its two rows and the team's counter out of a transaction.
 ACTIONS_A_MEMBERSHIP = 3
 MOST_RELEASES = (MOST_ACTIONS - 1) // ACTIONS_A_MEMBERSHIP
 
 
-def delete_group(tenant: Tenant, gid: str, precondition: Precondition | None = None) -> None:
+def delete_group(
+    context: ConnectionContext, gid: str, precondition: Precondition | None = None
+) -> None:
     """Delete a team: O(1) until it is gone, then its membership rows, two at a time.
 
     Past the deadline the rest of the rows is left to the operation's row; no reader sees them.
@@ -48,40 +63,40 @@ def delete_group(tenant: Tenant, gid: str, precondition: Precondition | None = N
         PreconditionFailed: If-Match names another version.
         Busy: still contended at the deadline, and the team is still there.
     """
-    operation, running = _remove_group(tenant, gid, precondition)
+    operation, running = _remove_group(context, gid, precondition)
     try:
         if running:
-            drop_ids(tenant, running.id)
-        clear_group(tenant, gid, operation)
+            drop_ids(context, running.id)
+        clear_group(context, gid, operation)
     except Busy:
         return
 
 
 def _remove_group(
-    tenant: Tenant, gid: str, precondition: Precondition | None
+    context: ConnectionContext, gid: str, precondition: Precondition | None
 ) -> tuple[Operation, Operation | None]:
     """Remove the team; the operation that clears up, and the one that held the team till now."""
-    for _ in tenant.rows.deadline.attempts():
-        group = read_group(tenant, gid)
+    for _ in context.items.deadline.attempts():
+        group = read_group(context, gid)
         if group is None:
             raise NotFound
         if precondition:
             precondition.require(group_version(group))
-        operation = tenant.new_operation()
+        operation = context.new_operation()
         try:
-            tenant.rows.commit(
-                _group_removal(tenant, group, operation, exactly=precondition is not None)
+            context.items.commit(
+                _group_removal(context, group, operation, exactly=precondition is not None)
             )
-        except Cancelled:
+        except TransactionCanceled:
             continue
         return operation, group.operation
     raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
 
 
 def _group_removal(
-    tenant: Tenant, group: Group, operation: Operation, *, exactly: bool
+    context: ConnectionContext, group: Group, operation: Operation, *, exactly: bool
 ) -> list[Action]:
-    keys = tenant.keys
+    keys = context.keys
     as_read = equals("v", group.version) & held_by(group.operation)
     members_too = equals("m", group.memberships) if exactly else Condition()
     running = group.operation
@@ -90,25 +105,27 @@ def _group_removal(
         Delete(keys.group_name(group.document["displayName"]), equals("gid", group.id)),
         *(Delete(key) for key in group_index_keys(keys, group.id, group.document)),
         Update(keys.counter("G", group.id), add={"n": -1}),
-        tenant.note(Change("team", group.id), before=group.document),
-        Put(tenant.keys.operation(operation.id), {"kind": "group delete", "target": group.id}),
-        *([Delete(tenant.keys.operation(running.id))] if running else []),
+        context.note(Change("team", group.id), before=group.document),
+        Put(context.keys.operation(operation.id), {"kind": "group delete", "target": group.id}),
+        *([Delete(context.keys.operation(running.id))] if running else []),
     ]
 
 
-def clear_group(tenant: Tenant, gid: str, operation: Operation) -> None:
+def clear_group(context: ConnectionContext, gid: str, operation: Operation) -> None:
     """Delete the membership rows of a team that is gone, then the operation's row.
 
     The reverse rows of a page go first: while a member row is there, a repetition finds it.
     """
-    members = member_ids(tenant, gid)
+    members = member_ids(context, gid)
     while page := list(islice(members, MOST_BATCH_WRITES)):
-        tenant.rows.batch_delete(tenant.keys.reverse(uid, gid) for uid in page)
-        tenant.rows.batch_delete(tenant.keys.member(gid, uid) for uid in page)
-    tenant.rows.commit([Delete(tenant.keys.operation(operation.id))])
+        context.items.batch_delete(context.keys.reverse(uid, gid) for uid in page)
+        context.items.batch_delete(context.keys.member(gid, uid) for uid in page)
+    context.items.commit([Delete(context.keys.operation(operation.id))])
 
 
-def delete_user(tenant: Tenant, uid: str, precondition: Precondition | None = None) -> None:
+def delete_user(
+    context: ConnectionContext, uid: str, precondition: Precondition | None = None
+) -> None:
     """Delete a user with his memberships and with what the organisation noted about him.
 
     One transaction while he is in few enough teams (about 30), of 14 + 6 WCU a team; above, he
@@ -119,103 +136,107 @@ def delete_user(tenant: Tenant, uid: str, precondition: Precondition | None = No
         PreconditionFailed: If-Match names another version.
         Busy: still contended at the deadline.
     """
-    for _ in tenant.rows.deadline.attempts():
-        rows = read_user(tenant, uid)
+    for _ in context.items.deadline.attempts():
+        rows = read_user(context, uid)
         if rows is None:
             raise NotFound
         if precondition and rows.user.operation is None:
             precondition.require(user_version(rows.user))
-        tenant.trace.meet(rows.group_ids)
-        if rows.user.operation is None and _fits(tenant, rows):
-            if _removed(tenant, rows):
+        context.trace.meet(rows.group_ids)
+        if rows.user.operation is None and _fits(context, rows):
+            if _removed(context, rows):
                 return
-        elif operation := rows.user.operation or _mark(tenant, rows):
+        elif operation := rows.user.operation or _mark(context, rows):
             # From here on he will be gone, whoever finishes it: no 404 for who declared it.
-            if not _advanced(tenant, rows, operation):
-                finish_user(tenant, uid, operation)
+            if not _advanced(context, rows, operation):
+                finish_user(context, uid, operation)
             return
 
 
-def finish_user(tenant: Tenant, uid: str, operation: Operation) -> None:
+def finish_user(context: ConnectionContext, uid: str, operation: Operation) -> None:
     """Finish the delete of a user that another request, or a crash, has left.
 
     Raises:
         Busy: still not done at the deadline.
     """
-    for _ in tenant.rows.deadline.attempts():
-        rows = read_user(tenant, uid)
-        if rows is None or not _is_held(rows, operation) or _advanced(tenant, rows, operation):
+    for _ in context.items.deadline.attempts():
+        rows = read_user(context, uid)
+        if rows is None or not _is_held(rows, operation) or _advanced(context, rows, operation):
             return
 
 
-def _is_held(rows: UserRows, operation: Operation) -> bool:
+def _is_held(rows: UserWithGroups, operation: Operation) -> bool:
     return rows.user.operation is not None and rows.user.operation.id == operation.id
 
 
-def _fits(tenant: Tenant, rows: UserRows) -> bool:
-    return len(_user_removal(tenant, rows, gone=frozenset())) <= MOST_ACTIONS
+def _fits(context: ConnectionContext, rows: UserWithGroups) -> bool:
+    return len(_user_removal(context, rows, gone=frozenset())) <= MOST_ACTIONS
 
 
-def _advanced(tenant: Tenant, rows: UserRows, operation: Operation) -> bool:
+def _advanced(context: ConnectionContext, rows: UserWithGroups, operation: Operation) -> bool:
     """Take a declared delete as far as one step goes; true when the user is gone."""
-    if _fits(tenant, rows):
-        return _removed(tenant, rows)
-    _release(tenant, rows, operation)
+    if _fits(context, rows):
+        return _removed(context, rows)
+    _release(context, rows, operation)
     return False
 
 
-def _removed(tenant: Tenant, rows: UserRows) -> bool:
+def _removed(context: ConnectionContext, rows: UserWithGroups) -> bool:
     """Send the last transaction; a team that is gone gets no update."""
     gone: frozenset[str] = frozenset()
-    for _ in tenant.rows.deadline.attempts():
+    for _ in context.items.deadline.attempts():
         try:
-            tenant.rows.commit(_user_removal(tenant, rows, gone))
-        except Cancelled as cancelled:
-            found_gone = _gone_groups(tenant, rows.group_ids, cancelled)
+            context.items.commit(_user_removal(context, rows, gone))
+        except TransactionCanceled as canceled:
+            found_gone = _gone_groups(context, rows.group_ids, canceled)
             if not found_gone:
                 return False
             gone |= found_gone
         else:
-            _release_late(tenant, rows.user.id)
+            _release_late(context, rows.user.id)
             return True
     raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
 
 
-def _release_late(tenant: Tenant, uid: str) -> None:
+def _release_late(context: ConnectionContext, uid: str) -> None:
     """Take a deleted user out of teams that he was joining while he was read.
 
     A Query may meet a transaction half done: `g` as the join leaves it, and its reverse row not
     yet. From the deletion on nobody joins, so what is there now is all. He is gone already.
     """
-    with suppress(Busy, Cancelled):
-        late = left_groups(tenant, uid)[:MOST_RELEASES]
+    with suppress(Busy, TransactionCanceled):
+        late = left_groups(context, uid)[:MOST_RELEASES]
         if late:
-            tenant.rows.commit([*_releases(tenant, uid, late, gone=frozenset())])
+            context.items.commit([*_releases(context, uid, late, gone=frozenset())])
 
 
-def _gone_groups(tenant: Tenant, gids: tuple[str, ...], cancelled: Cancelled) -> frozenset[str]:
-    return frozenset(gid for gid in gids if tenant.keys.group(gid) in cancelled.rows)
+def _gone_groups(
+    context: ConnectionContext, gids: tuple[str, ...], canceled: TransactionCanceled
+) -> frozenset[str]:
+    return frozenset(gid for gid in gids if context.keys.group(gid) in canceled.items)
 
 
-def _user_removal(tenant: Tenant, rows: UserRows, gone: frozenset[str]) -> list[Action]:
-    keys, user = tenant.keys, rows.user
+def _user_removal(
+    context: ConnectionContext, rows: UserWithGroups, gone: frozenset[str]
+) -> list[Action]:
+    keys, user = context.keys, rows.user
     as_read = equals("v", user.version) & equals("g", user.joins) & held_by(user.operation)
     return [
         Delete(keys.user(user.id), as_read),
         Delete(keys.user_name(user.document["userName"]), equals("uid", user.id)),
         *(Delete(key) for key in sorted(index_keys(keys, user.id, user.document))),
         Update(keys.counter("U", user.id), add={"n": -1}),
-        tenant.note(Change("user", user.id), before=user.document),
+        context.note(Change("user", user.id), before=user.document),
         Delete(keys.local(user.id)),
-        *([Delete(tenant.keys.operation(user.operation.id))] if user.operation else []),
-        *_releases(tenant, user.id, rows.group_ids, gone),
+        *([Delete(context.keys.operation(user.operation.id))] if user.operation else []),
+        *_releases(context, user.id, rows.group_ids, gone),
     ]
 
 
 def _releases(
-    tenant: Tenant, uid: str, gids: tuple[str, ...], gone: frozenset[str]
+    context: ConnectionContext, uid: str, gids: tuple[str, ...], gone: frozenset[str]
 ) -> Iterator[Action]:
-    keys, now = tenant.keys, tenant.now()
+    keys, now = context.keys, context.now()
     for gid in gids:
         there = Condition() if gid in gone else EXISTS
         yield Delete(keys.member(gid, uid), there)
@@ -226,39 +247,39 @@ def _releases(
             )
 
 
-def _mark(tenant: Tenant, rows: UserRows) -> Operation | None:
+def _mark(context: ConnectionContext, rows: UserWithGroups) -> Operation | None:
     """Declare the delete; None where another writer came first."""
-    operation = tenant.new_operation()
+    operation = context.new_operation()
     as_read = equals("v", rows.user.version) & equals("g", rows.user.joins) & absent("op")
     try:
-        tenant.rows.commit(
+        context.items.commit(
             [
                 Update(
-                    tenant.keys.user(rows.user.id),
+                    context.keys.user(rows.user.id),
                     set={"op": operation.attribute()},
                     condition=as_read,
                 ),
                 Put(
-                    tenant.keys.operation(operation.id),
+                    context.keys.operation(operation.id),
                     {"kind": "user delete", "target": rows.user.id},
                 ),
             ]
         )
-    except Cancelled:
+    except TransactionCanceled:
         return None
     return operation
 
 
-def _release(tenant: Tenant, rows: UserRows, operation: Operation) -> None:
+def _release(context: ConnectionContext, rows: UserWithGroups, operation: Operation) -> None:
     """Take the user out of as many teams as one transaction holds, beside the check of `op`."""
     gids = rows.group_ids[:MOST_RELEASES]
-    mine = Check(tenant.keys.user(rows.user.id), held_by(operation))
+    mine = Check(context.keys.user(rows.user.id), held_by(operation))
     gone: frozenset[str] = frozenset()
-    for _ in tenant.rows.deadline.attempts():
+    for _ in context.items.deadline.attempts():
         try:
-            tenant.rows.commit([mine, *_releases(tenant, rows.user.id, gids, gone)])
-        except Cancelled as cancelled:
-            found_gone = _gone_groups(tenant, gids, cancelled)
+            context.items.commit([mine, *_releases(context, rows.user.id, gids, gone)])
+        except TransactionCanceled as canceled:
+            found_gone = _gone_groups(context, gids, canceled)
             if not found_gone:
                 return
             gone |= found_gone

@@ -10,20 +10,31 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from chalicelib.directory import large_changes, memberships
-from chalicelib.directory.representation import (
+from chalicelib.directory import members as memberships
+from chalicelib.directory import pending_changes
+from chalicelib.directory.context import ConnectionContext
+from chalicelib.directory.resources import (
     group_resource,
     group_version,
     member,
     most_members,
     require_answerable,
 )
-from chalicelib.directory.tenant import Tenant
 from chalicelib.directory.users import Edit, differing, moved_indexes, moved_lock
 from chalicelib.scim.errors import NotFound, PayloadTooLarge, TooMany, Uniqueness
 from chalicelib.scim.patch import MemberChange
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.scim.schema import Resource
+from chalicelib.storage.directory_items import (
+    Change,
+    Delta,
+    Document,
+    Group,
+    Operation,
+    canonical,
+    group_index_keys,
+    group_of,
+)
 from chalicelib.storage.expressions import (
     EXISTS,
     NEW,
@@ -35,19 +46,9 @@ from chalicelib.storage.expressions import (
     absent,
     equals,
 )
-from chalicelib.storage.items import (
-    Change,
-    Delta,
-    Document,
-    Group,
-    Operation,
-    canonical,
-    group_index_keys,
-    group_of,
-)
 from chalicelib.storage.keys import is_id
-from chalicelib.storage.rows import member_ids, read_group, user_names
-from chalicelib.storage.transactions import MOST_ACTIONS, Cancelled
+from chalicelib.storage.lookups import member_ids, read_group, user_names
+from chalicelib.storage.transactions import MOST_ACTIONS, TransactionCanceled
 
 # A name is a read of its user.
 MOST_DISPLAYED = 1_000
@@ -80,7 +81,7 @@ class Members:
     next: str | None
 
 
-def create(tenant: Tenant, document: Document, uids: frozenset[str]) -> Resource:
+def create(context: ConnectionContext, document: Document, uids: frozenset[str]) -> Resource:
     """Create a team with these users in it: 10 WCU and 6 a member.
 
     One transaction while they fit (31 beside an externalId), else a declared target.
@@ -91,11 +92,11 @@ def create(tenant: Tenant, document: Document, uids: frozenset[str]) -> Resource
         PayloadTooLarge: more members than the plan lets one request name, or an answer hold.
         Busy: still contended at the deadline.
     """
-    members = _permitted(tenant, MemberChange(add=uids))
-    _require_answerable(tenant, len(members.add))
-    now = tenant.now()
+    members = _permitted(context, MemberChange(add=uids))
+    _require_answerable(context, len(members.add))
+    now = context.now()
     group = Group(
-        id=tenant.clock.new_id(),
+        id=context.clock.new_id(),
         version=1,
         memberships=0,
         size=0,
@@ -105,19 +106,19 @@ def create(tenant: Tenant, document: Document, uids: frozenset[str]) -> Resource
     )
     delta = Delta(add=members.add)
     try:
-        return _created(tenant, group, delta)
-    except Cancelled as cancelled:
-        memberships.refuse_unknown(tenant, delta, cancelled)
-        raise Uniqueness(NAME_IN_USE) from cancelled
+        return _created(context, group, delta)
+    except TransactionCanceled as canceled:
+        memberships.refuse_unknown(context, delta, canceled)
+        raise Uniqueness(NAME_IN_USE) from canceled
 
 
-def _require_answerable(tenant: Tenant, size: int) -> None:
+def _require_answerable(context: ConnectionContext, size: int) -> None:
     """Refuse, before anything is written, a new team that could not be answered whole.
 
     Raises:
         PayloadTooLarge: it has more members than one answer holds.
     """
-    most = most_members(tenant)
+    most = most_members(context)
     if size > most:
         message = (
             f"members: a new group may come with {most:,}, as many as one answer holds; this one "
@@ -126,28 +127,28 @@ def _require_answerable(tenant: Tenant, size: int) -> None:
         raise PayloadTooLarge(message)
 
 
-def _created(tenant: Tenant, group: Group, delta: Delta) -> Resource:
+def _created(context: ConnectionContext, group: Group, delta: Delta) -> Resource:
     """Write a new team and its members, and represent it.
 
     Raises:
         Cancelled: the name is taken, or somebody is no user.
     """
     full = replace(group, size=len(delta.add))
-    own = _creation(tenant, full, delta)
+    own = _creation(context, full, delta)
     if memberships.needed(delta, len(own)) <= MOST_ACTIONS:
-        tenant.rows.commit([*own, *memberships.actions(tenant, group.id, delta)])
-        return group_resource(tenant, full, sorted(delta.add))
-    large_changes.declare(
-        tenant,
+        context.items.commit([*own, *memberships.actions(context, group.id, delta)])
+        return group_resource(context, full, sorted(delta.add))
+    pending_changes.declare(
+        context,
         group.id,
         delta,
-        lambda operation: _creation(tenant, replace(group, operation=operation), Delta()),
+        lambda operation: _creation(context, replace(group, operation=operation), Delta()),
     )
-    return get(tenant, group.id)
+    return get(context, group.id)
 
 
-def _creation(tenant: Tenant, group: Group, delta: Delta) -> list[Action]:
-    keys = tenant.keys
+def _creation(context: ConnectionContext, group: Group, delta: Delta) -> list[Action]:
+    keys = context.keys
     change = Change(
         "team", group.id, group.version, attributes=sorted(group.document), added=delta.add
     )
@@ -156,12 +157,12 @@ def _creation(tenant: Tenant, group: Group, delta: Delta) -> list[Action]:
         Put(keys.group_name(group.document["displayName"]), {"gid": group.id}, NEW),
         *(Put(key) for key in group_index_keys(keys, group.id, group.document)),
         Update(keys.counter("G", group.id), add={"n": 1}),
-        tenant.note(change, after=group.document),
+        context.note(change, after=group.document),
     ]
 
 
 def get(
-    tenant: Tenant, gid: str, *, with_members: bool = True, with_display: bool = False
+    context: ConnectionContext, gid: str, *, with_members: bool = True, with_display: bool = False
 ) -> Resource:
     """Read a team: 1 RCU, and 1 for each 4 KB of member rows where they are asked for.
 
@@ -169,16 +170,16 @@ def get(
         NotFound: no such team.
         TooMany: it has more members than one answer holds.
     """
-    group = _existing(tenant, gid)
+    group = _existing(context, gid)
     if not with_members or not group.size:
-        return group_resource(tenant, group, ())
-    require_answerable(tenant, group)
-    uids = list(member_ids(tenant, gid))
-    found = group_resource(tenant, group, uids)
-    return _displayed(tenant, found, uids) if with_display else found
+        return group_resource(context, group, ())
+    require_answerable(context, group)
+    uids = list(member_ids(context, gid))
+    found = group_resource(context, group, uids)
+    return _displayed(context, found, uids) if with_display else found
 
 
-def _displayed(tenant: Tenant, group: Resource, uids: Sequence[str]) -> Resource:
+def _displayed(context: ConnectionContext, group: Resource, uids: Sequence[str]) -> Resource:
     """Add the members' names: 1 RCU each.
 
     Raises:
@@ -190,7 +191,7 @@ def _displayed(tenant: Tenant, group: Resource, uids: Sequence[str]) -> Resource
             f"{len(uids):,}. Ask for it without `members.display`."
         )
         raise TooMany(message)
-    names = user_names(tenant, uids)
+    names = user_names(context, uids)
     members = [
         each | {"display": names[each["value"]]} if each["value"] in names else each
         for each in group["members"]
@@ -198,39 +199,39 @@ def _displayed(tenant: Tenant, group: Resource, uids: Sequence[str]) -> Resource
     return group | {"members": members}
 
 
-def members_after(tenant: Tenant, gid: str, after: str, count: int) -> Members:
+def members_after(context: ConnectionContext, gid: str, after: str, count: int) -> Members:
     """Read a page of a team's members: those whose ids follow `after`, at most `count`.
 
     Raises:
         NotFound: no such team.
     """
-    group = _existing(tenant, gid)
-    uids = list(islice(member_ids(tenant, gid, page=count + 1, after=after), count + 1))
+    group = _existing(context, gid)
+    uids = list(islice(member_ids(context, gid, page=count + 1, after=after), count + 1))
     more = len(uids) > count
     return Members(
-        [member(tenant, uid) for uid in uids[:count]],
+        [member(context, uid) for uid in uids[:count]],
         group.size,
         uids[count - 1] if more and count else None,
     )
 
 
-def _existing(tenant: Tenant, gid: str) -> Group:
-    group = read_group(tenant, gid)
+def _existing(context: ConnectionContext, gid: str) -> Group:
+    group = read_group(context, gid)
     if group is None:
         raise NotFound
     return group
 
 
-def get_if_small(tenant: Tenant, gid: str, most: int) -> Resource | None:
+def get_if_small(context: ConnectionContext, gid: str, most: int) -> Resource | None:
     """Read a team with its members; None where they are more than `most`, or it is gone."""
-    group = read_group(tenant, gid)
+    group = read_group(context, gid)
     if group is None or group.size > most:
         return None
-    uids = list(member_ids(tenant, gid, page=most + 1))
-    return group_resource(tenant, group, uids) if len(uids) <= most else None
+    uids = list(member_ids(context, gid, page=most + 1))
+    return group_resource(context, group, uids) if len(uids) <= most else None
 
 
-def change(tenant: Tenant, gid: str, wanted: GroupChange) -> None:
+def change(context: ConnectionContext, gid: str, wanted: GroupChange) -> None:
     """Change a team's document, its members, or both.
 
     One transaction while the change fits (32 members to add, 49 to remove), else a declared
@@ -245,16 +246,16 @@ def change(tenant: Tenant, gid: str, wanted: GroupChange) -> None:
         PayloadTooLarge: more members than the plan lets one request name.
         Busy: still contended at the deadline.
     """
-    wanted = replace(wanted, members=_permitted(tenant, wanted.members))
+    wanted = replace(wanted, members=_permitted(context, wanted.members))
     already: frozenset[str] = frozenset()
-    for _ in tenant.rows.deadline.attempts():
-        attempt = _planned(tenant, gid, wanted, already)
+    for _ in context.items.deadline.attempts():
+        attempt = _planned(context, gid, wanted, already)
         if attempt is None:
             return
         try:
-            attempt.send(tenant)
-        except Cancelled as cancelled:
-            already |= attempt.learn(tenant, cancelled)
+            attempt.send(context)
+        except TransactionCanceled as canceled:
+            already |= attempt.learn(context, canceled)
         else:
             return
 
@@ -269,22 +270,22 @@ class _Attempt:
     delta: Delta
     condition: Condition
 
-    def send(self, tenant: Tenant) -> None:
+    def send(self, context: ConnectionContext) -> None:
         """Write the change, or declare it where it does not fit one transaction.
 
         Raises:
             Cancelled: a condition did not hold; nothing was written.
         """
-        own = self._own(tenant, self.delta)
+        own = self._own(context, self.delta)
         if memberships.needed(self.delta, len(own)) <= MOST_ACTIONS:
-            tenant.rows.commit([*own, *memberships.actions(tenant, self.gid, self.delta)])
+            context.items.commit([*own, *memberships.actions(context, self.gid, self.delta)])
             return
-        large_changes.declare(
-            tenant, self.gid, self.delta, lambda operation: self._own(tenant, Delta(), operation)
+        pending_changes.declare(
+            context, self.gid, self.delta, lambda operation: self._own(context, Delta(), operation)
         )
 
     def _own(
-        self, tenant: Tenant, delta: Delta, operation: Operation | None = None
+        self, context: ConnectionContext, delta: Delta, operation: Operation | None = None
     ) -> list[Action]:
         """Make the actions beside the members': the team, what its document moves, the change.
 
@@ -294,18 +295,18 @@ class _Attempt:
         held = {"op": operation.attribute()} if operation else {}
         own: list[Action] = [
             Update(
-                tenant.keys.group(self.gid),
-                set={"modified": tenant.now()} | edited | held,
+                context.keys.group(self.gid),
+                set={"modified": context.now()} | edited | held,
                 add={"n": delta.growth, "m": 1} if delta else {},
                 condition=self.condition,
             )
         ]
         if self.before is not None and self.document is not None:
-            own += _moved(tenant, self.before, self.document)
+            own += _moved(context, self.before, self.document)
         if delta or edited:
             change = self._change(delta, edited.get("v"))
             documents = (self.before.document, self.document) if self.before and edited else ()
-            own.append(tenant.note(change, *documents))
+            own.append(context.note(change, *documents))
         return own
 
     def _change(self, delta: Delta, version: int | None) -> Change:
@@ -321,51 +322,51 @@ class _Attempt:
             removed=delta.remove,
         )
 
-    def learn(self, tenant: Tenant, cancelled: Cancelled) -> frozenset[str]:
+    def learn(self, context: ConnectionContext, canceled: TransactionCanceled) -> frozenset[str]:
         """Read the reasons of a cancelled transaction: who is already as he shall be.
 
         Raises:
             NotFound, Uniqueness, InvalidValue: trying again would not help.
         """
-        key = tenant.keys.group(self.gid)
-        if key in cancelled.rows:
-            _wait(tenant, cancelled.rows[key])
+        key = context.keys.group(self.gid)
+        if key in canceled.items:
+            _wait(context, canceled.items[key])
             return frozenset()
-        if key in cancelled.unjudged:  # a member of a team that is gone is none
+        if key in canceled.unjudged:  # a member of a team that is gone is none
             return frozenset()
         if self.document is not None:
-            _refuse_taken_name(tenant, self.gid, self.document, cancelled)
-        memberships.refuse_unknown(tenant, self.delta, cancelled)
-        return memberships.settled(tenant, self.gid, self.delta, cancelled)
+            _refuse_taken_name(context, self.gid, self.document, canceled)
+        memberships.refuse_unknown(context, self.delta, canceled)
+        return memberships.settled(context, self.gid, self.delta, canceled)
 
 
 def _planned(
-    tenant: Tenant, gid: str, wanted: GroupChange, already: frozenset[str]
+    context: ConnectionContext, gid: str, wanted: GroupChange, already: frozenset[str]
 ) -> _Attempt | None:
     """Say what is still to be done; None where nothing is.
 
     Raises:
         NotFound, PreconditionFailed: as `change`.
     """
-    before = _read(tenant, gid, wanted) if wanted.reads else None
+    before = _read(context, gid, wanted) if wanted.reads else None
     document = wanted.edit(before.document) if wanted.edit and before else None
     if before and document is not None and canonical(document) == canonical(before.document):
         document = None
-    delta = _delta(tenant, gid, wanted.members).without(already)
+    delta = _delta(context, gid, wanted.members).without(already)
     if document is not None or delta:
         condition = _condition(before, wanted, document_changes=document is not None)
         return _Attempt(gid, before, document, delta, condition)
     # Who is there already has been told by a transaction that met the team.
-    if before is None and not already and read_group(tenant, gid) is None:
+    if before is None and not already and read_group(context, gid) is None:
         raise NotFound
     return None
 
 
-def _read(tenant: Tenant, gid: str, wanted: GroupChange) -> Group:
-    group = read_group(tenant, gid)
+def _read(context: ConnectionContext, gid: str, wanted: GroupChange) -> Group:
+    group = read_group(context, gid)
     if group is not None and group.operation is not None:
-        large_changes.join(tenant, gid, group.operation)
-        group = read_group(tenant, gid)
+        pending_changes.join(context, gid, group.operation)
+        group = read_group(context, gid)
     if group is None:
         raise NotFound
     if wanted.precondition:
@@ -373,7 +374,7 @@ def _read(tenant: Tenant, gid: str, wanted: GroupChange) -> Group:
     return group
 
 
-def _wait(tenant: Tenant, row: Item | None) -> None:
+def _wait(context: ConnectionContext, row: Item | None) -> None:
     """See an operation through that holds the team; nothing where only a version differs.
 
     Raises:
@@ -383,10 +384,10 @@ def _wait(tenant: Tenant, row: Item | None) -> None:
         raise NotFound
     group = group_of(row)
     if group.operation is not None:
-        large_changes.join(tenant, group.id, group.operation)
+        pending_changes.join(context, group.id, group.operation)
 
 
-def _permitted(tenant: Tenant, members: MemberChange) -> MemberChange:
+def _permitted(context: ConnectionContext, members: MemberChange) -> MemberChange:
     """Check whom a request names as members; an id that cannot be one is nobody's.
 
     Raises:
@@ -397,19 +398,19 @@ def _permitted(tenant: Tenant, members: MemberChange) -> MemberChange:
     if unknown := sorted(uid for uid in wanted if not is_id(uid)):
         raise memberships.unknown(unknown[0])
     named = len(wanted | members.remove)
-    if named > tenant.most_members:
+    if named > context.most_members:
         message = (
-            f"members: this request names {named:,}; your plan takes {tenant.most_members:,} in "
+            f"members: this request names {named:,}; your plan takes {context.most_members:,} in "
             "one request. Send them in several."
         )
         raise PayloadTooLarge(message)
     return replace(members, remove=frozenset(filter(is_id, members.remove)))
 
 
-def _delta(tenant: Tenant, gid: str, members: MemberChange) -> Delta:
+def _delta(context: ConnectionContext, gid: str, members: MemberChange) -> Delta:
     if members.replace is None:
         return Delta(members.add, members.remove)
-    present = frozenset(member_ids(tenant, gid))
+    present = frozenset(member_ids(context, gid))
     return Delta(members.replace - present, present - members.replace)
 
 
@@ -431,8 +432,8 @@ def _edited(before: Group | None, document: Document | None) -> Document:
     return {name: row[name] for name in ("v", "doc", "shape")}
 
 
-def _moved(tenant: Tenant, before: Group, document: Document) -> Iterator[Action]:
-    keys = tenant.keys
+def _moved(context: ConnectionContext, before: Group, document: Document) -> Iterator[Action]:
+    keys = context.keys
     yield from moved_lock(
         keys.group_name(before.document["displayName"]),
         keys.group_name(document["displayName"]),
@@ -445,8 +446,10 @@ def _moved(tenant: Tenant, before: Group, document: Document) -> Iterator[Action
     )
 
 
-def _refuse_taken_name(tenant: Tenant, gid: str, document: Document, cancelled: Cancelled) -> None:
+def _refuse_taken_name(
+    context: ConnectionContext, gid: str, document: Document, canceled: TransactionCanceled
+) -> None:
     """Raise Uniqueness if another team holds the new name; this one may hold it already."""
-    holder = cancelled.rows.get(tenant.keys.group_name(document["displayName"])) or {}
+    holder = canceled.items.get(context.keys.group_name(document["displayName"])) or {}
     if holder.get("gid", gid) != gid:
-        raise Uniqueness(NAME_IN_USE) from cancelled
+        raise Uniqueness(NAME_IN_USE) from canceled

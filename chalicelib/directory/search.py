@@ -14,23 +14,19 @@ from dataclasses import dataclass
 from itertools import accumulate, islice
 from typing import TypeVar
 
-from chalicelib.directory.planning import UNKNOWN, equalities, uses
-from chalicelib.directory.representation import (
-    group_resource,
-    require_answerable,
-    user_resource,
-)
-from chalicelib.directory.tenant import Tenant
+from chalicelib.directory.context import ConnectionContext
+from chalicelib.directory.resources import group_resource, require_answerable, user_resource
+from chalicelib.directory.search_plan import UNKNOWN, equalities, uses
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import InvalidFilter, TooMany
 from chalicelib.scim.filters import Filter
 from chalicelib.scim.matching import compile_filter
 from chalicelib.scim.schema import Resource, ResourceType
+from chalicelib.storage.directory_items import Group, group_of
 from chalicelib.storage.expressions import Item
-from chalicelib.storage.items import Group, group_of
 from chalicelib.storage.keys import FIRST, LAST, Kind, Range, is_id
-from chalicelib.storage.rows import (
-    UserRows,
+from chalicelib.storage.lookups import (
+    UserWithGroups,
     group_by_name,
     groups_by_id,
     read_user,
@@ -83,7 +79,7 @@ class Page:
 # --- users ------------------------------------------------------------------------------------
 
 
-def users(tenant: Tenant, query: Query) -> Page:
+def users(context: ConnectionContext, query: Query) -> Page:
     """List users in the order of their ids.
 
     Raises:
@@ -91,32 +87,32 @@ def users(tenant: Tenant, query: Query) -> Page:
         TooMany: no term of the filter has a key and there are more users than one answer reads.
     """
     if query.filter is None:
-        return _page_of_users(tenant, query)
-    holds = compile_filter(query.filter, tenant.user_type, (GROUP,) if query.together else ())
+        return _page_of_users(context, query)
+    holds = compile_filter(query.filter, context.user_type, (GROUP,) if query.together else ())
     with_groups = any(
-        use.place.startswith("groups.") for use in uses(query.filter, tenant.user_type)
+        use.place.startswith("groups.") for use in uses(query.filter, context.user_type)
     )
-    known = _keys(query, tenant.user_type, GROUP)
-    rows = [] if known is None else list(_user_candidates(tenant, known))
-    seen = _represented_users(tenant, rows, with_groups=with_groups)
+    known = _keys(query, context.user_type, GROUP)
+    rows = [] if known is None else list(_user_candidates(context, known))
+    seen = _represented_users(context, rows, with_groups=with_groups)
     hits = [row for row, resource in zip(rows, seen, strict=True) if holds(resource)]
     hits.sort(key=lambda row: row.user.id)
     window = query.window([row.user.id for row in hits])
-    page = _represented_users(tenant, hits[window], with_groups=query.wide)
+    page = _represented_users(context, hits[window], with_groups=query.wide)
     return Page(page, len(hits), more=window.stop < len(hits))
 
 
-def _page_of_users(tenant: Tenant, query: Query) -> Page:
-    place = _place(tenant, "U", query)
+def _page_of_users(context: ConnectionContext, query: Query) -> Page:
+    place = _place(context, "U", query)
     if query.count == 0 or place.low == LAST:
         return Page((), place.total, more=False)
     # One row more than is asked for: a user is complete when the next one begins.
-    items = tenant.rows.query(
-        Range(tenant.keys.users, place.low, LAST),
+    items = context.items.query(
+        Range(context.keys.users, place.low, LAST),
         page=min(place.skip + query.count, place.total) + 1,
     )
     rows = list(islice(users_of(items), place.skip, place.skip + query.count + place.ahead))
-    page = _represented_users(tenant, rows[: query.count], with_groups=query.wide)
+    page = _represented_users(context, rows[: query.count], with_groups=query.wide)
     return Page(page, place.total, more=len(rows) > query.count)
 
 
@@ -133,9 +129,9 @@ class _Place:
     ahead: int
 
 
-def _place(tenant: Tenant, kind: Kind, query: Query) -> _Place:
+def _place(context: ConnectionContext, kind: Kind, query: Query) -> _Place:
     """Count all, exactly, and tell where the page begins; LAST where it lies behind the end."""
-    counters = list(tenant.rows.query(tenant.keys.counters(kind)))
+    counters = list(context.items.query(context.keys.counters(kind)))
     ends = list(accumulate(item["n"] for item in counters))
     total = ends[-1] if ends else 0
     if query.after is not None:
@@ -148,42 +144,44 @@ def _place(tenant: Tenant, kind: Kind, query: Query) -> _Place:
 
 
 def _represented_users(
-    tenant: Tenant, rows: Sequence[UserRows], *, with_groups: bool
+    context: ConnectionContext, rows: Sequence[UserWithGroups], *, with_groups: bool
 ) -> list[Resource]:
     """Represent users; their teams are read once each."""
-    met = groups_by_id(tenant, (gid for row in rows for gid in row.group_ids if with_groups))
+    met = groups_by_id(context, (gid for row in rows for gid in row.group_ids if with_groups))
     return [
-        user_resource(tenant, row.user, [met[gid] for gid in row.group_ids if gid in met])
+        user_resource(context, row.user, [met[gid] for gid in row.group_ids if gid in met])
         for row in rows
     ]
 
 
-def _user_candidates(tenant: Tenant, known: Mapping[str, str]) -> Iterable[UserRows]:
+def _user_candidates(
+    context: ConnectionContext, known: Mapping[str, str]
+) -> Iterable[UserWithGroups]:
     for place, look_up in USER_KEYS.items():
         if place in known:
-            return look_up(tenant, known[place])
-    return _bounded(users_of(_bounded_rows(tenant, tenant.keys.users)))
+            return look_up(context, known[place])
+    return _bounded(users_of(_bounded_rows(context, context.keys.users)))
 
 
-def _user_by_id(tenant: Tenant, uid: str) -> Iterable[UserRows]:
-    found = read_user(tenant, uid) if is_id(uid) else None
+def _user_by_id(context: ConnectionContext, uid: str) -> Iterable[UserWithGroups]:
+    found = read_user(context, uid) if is_id(uid) else None
     return [found] if found else []
 
 
-def _user_by_name(tenant: Tenant, name: str) -> Iterable[UserRows]:
-    found = user_by_name(tenant, name)
+def _user_by_name(context: ConnectionContext, name: str) -> Iterable[UserWithGroups]:
+    found = user_by_name(context, name)
     return [found] if found else []
 
 
-def _users_by_external_id(tenant: Tenant, value: str) -> Iterable[UserRows]:
-    return _bounded(users_by_external_id(tenant, value))
+def _users_by_external_id(context: ConnectionContext, value: str) -> Iterable[UserWithGroups]:
+    return _bounded(users_by_external_id(context, value))
 
 
-def _users_by_email(tenant: Tenant, value: str) -> Iterable[UserRows]:
-    return _bounded(users_by_email(tenant, value))
+def _users_by_email(context: ConnectionContext, value: str) -> Iterable[UserWithGroups]:
+    return _bounded(users_by_email(context, value))
 
 
-USER_KEYS: Mapping[str, Callable[[Tenant, str], Iterable[UserRows]]] = {
+USER_KEYS: Mapping[str, Callable[[ConnectionContext, str], Iterable[UserWithGroups]]] = {
     "id": _user_by_id,
     "userName": _user_by_name,
     "externalId": _users_by_external_id,
@@ -202,7 +200,7 @@ class _Candidate:
     members: frozenset[str] = frozenset()
 
 
-def groups(tenant: Tenant, query: Query) -> Page:
+def groups(context: ConnectionContext, query: Query) -> Page:
     """List teams in the order of their ids.
 
     A page with members holds as many teams as have 5,000 members together, at least one.
@@ -213,61 +211,63 @@ def groups(tenant: Tenant, query: Query) -> Page:
         TooMany: no term of the filter has a key and there are more teams than one answer reads.
     """
     if query.filter is None:
-        rows, total, more = _page_of_groups(tenant, query)
+        rows, total, more = _page_of_groups(context, query)
     else:
-        hits = _matching_groups(tenant, query.filter, query)
+        hits = _matching_groups(context, query.filter, query)
         window = query.window([group.id for group in hits])
         rows, total, more = hits[window], len(hits), window.stop < len(hits)
-    page = _represented_groups(tenant, rows, with_members=query.wide)
+    page = _represented_groups(context, rows, with_members=query.wide)
     return Page(page, total, more=more or len(page) < len(rows))
 
 
-def _page_of_groups(tenant: Tenant, query: Query) -> tuple[list[Group], int, bool]:
-    place = _place(tenant, "G", query)
+def _page_of_groups(context: ConnectionContext, query: Query) -> tuple[list[Group], int, bool]:
+    place = _place(context, "G", query)
     if query.count == 0 or place.low == LAST:
         return [], place.total, False
     last = place.skip + query.count + place.ahead
     # One row more than there are: behind a page that is exactly full DynamoDB sends us on.
-    items = tenant.rows.query(
-        Range(tenant.keys.groups, place.low, LAST), page=min(last, place.total) + 1
+    items = context.items.query(
+        Range(context.keys.groups, place.low, LAST), page=min(last, place.total) + 1
     )
     rows = [group_of(item) for item in islice(items, place.skip, last)]
     return rows[: query.count], place.total, len(rows) > query.count
 
 
 def _represented_groups(
-    tenant: Tenant, rows: Sequence[Group], *, with_members: bool
+    context: ConnectionContext, rows: Sequence[Group], *, with_members: bool
 ) -> list[Resource]:
     if not with_members:
-        return [group_resource(tenant, group, ()) for group in rows]
+        return [group_resource(context, group, ()) for group in rows]
     for group in rows[:1]:
-        require_answerable(tenant, group)
+        require_answerable(context, group)
     fitting = rows[: max(1, _fitting([group.size for group in rows]))]
-    members = _members_of(tenant, [group for group in fitting if group.size])
-    return [group_resource(tenant, group, members.get(group.id, ())) for group in fitting]
+    members = _members_of(context, [group for group in fitting if group.size])
+    return [group_resource(context, group, members.get(group.id, ())) for group in fitting]
 
 
 def _fitting(sizes: Sequence[int]) -> int:
     return sum(total <= MOST_MEMBERS for total in accumulate(sizes))
 
 
-def _members_of(tenant: Tenant, rows: Sequence[Group]) -> dict[str, list[str]]:
+def _members_of(context: ConnectionContext, rows: Sequence[Group]) -> dict[str, list[str]]:
     """Read the members of teams, in the order of their ids, by as few Queries as they allow."""
     found: dict[str, list[str]] = {group.id: [] for group in rows}
     sizes = {group.id: group.size for group in rows}
     page, low = sum(sizes.values()) + 1, next(iter(found), None)
     while low is not None:
-        low = _collect(tenant, low, page, found)
+        low = _collect(context, low, page, found)
         # Other teams come between: a page for all of ours would be mostly of theirs.
         page = max(FEWEST_ROWS, sizes.get(low or "", 0) + 1)
     return found
 
 
-def _collect(tenant: Tenant, low: str, page: int, found: dict[str, list[str]]) -> str | None:
+def _collect(
+    context: ConnectionContext, low: str, page: int, found: dict[str, list[str]]
+) -> str | None:
     """Read on from a team; where another team's rows come between, tell where to start again."""
     last = next(reversed(found))
-    rows = Range(tenant.keys.members, f"{low}#", f"{last}#{LAST}")
-    for item in tenant.rows.query(rows, page=page):
+    rows = Range(context.keys.members, f"{low}#", f"{last}#{LAST}")
+    for item in context.items.query(rows, page=page):
         gid, _, uid = item["SK"].partition("#")
         if gid not in found:
             return next((wanted for wanted in found if wanted > gid), None)
@@ -275,16 +275,16 @@ def _collect(tenant: Tenant, low: str, page: int, found: dict[str, list[str]]) -
     return None
 
 
-def _matching_groups(tenant: Tenant, node: Filter, query: Query) -> list[Group]:
-    holds = compile_filter(node, GROUP, (tenant.user_type,) if query.together else ())
+def _matching_groups(context: ConnectionContext, node: Filter, query: Query) -> list[Group]:
+    holds = compile_filter(node, GROUP, (context.user_type,) if query.together else ())
     named = _named_members(node)
-    known = _keys(query, GROUP, tenant.user_type)
-    candidates = [] if known is None else list(_group_candidates(tenant, known, named))
-    members = _known_members(tenant, candidates, named)
+    known = _keys(query, GROUP, context.user_type)
+    candidates = [] if known is None else list(_group_candidates(context, known, named))
+    members = _known_members(context, candidates, named)
     hits = [
         each.group
         for each in candidates
-        if holds(group_resource(tenant, each.group, sorted(members[each.group.id])))
+        if holds(group_resource(context, each.group, sorted(members[each.group.id])))
     ]
     return sorted(hits, key=lambda group: group.id)
 
@@ -303,18 +303,18 @@ def _named_members(node: Filter) -> frozenset[str]:
 
 
 def _known_members(
-    tenant: Tenant, candidates: Sequence[_Candidate], named: frozenset[str]
+    context: ConnectionContext, candidates: Sequence[_Candidate], named: frozenset[str]
 ) -> dict[str, frozenset[str]]:
     """Tell which of the named users are members of each candidate; read what is not known."""
     open_keys = {
-        tenant.keys.member(each.group.id, uid): (each.group.id, uid)
+        context.keys.member(each.group.id, uid): (each.group.id, uid)
         for each in candidates
         for uid in named - each.members
         if is_id(uid)
     }
     if len(open_keys) > MOST_RESOURCES:
         raise _too_many()
-    met = [open_keys[key] for key in tenant.rows.batch_get(open_keys)] if open_keys else []
+    met = [open_keys[key] for key in context.items.batch_get(open_keys)] if open_keys else []
     known = {each.group.id: each.members for each in candidates}
     for gid, uid in met:
         known[gid] |= {uid}
@@ -322,51 +322,53 @@ def _known_members(
 
 
 def _group_candidates(
-    tenant: Tenant, known: Mapping[str, str], named: frozenset[str]
+    context: ConnectionContext, known: Mapping[str, str], named: frozenset[str]
 ) -> Iterable[_Candidate]:
     if "id" in known:
-        return _group_by_id(tenant, known["id"], named)
+        return _group_by_id(context, known["id"], named)
     for place, look_up in GROUP_KEYS.items():
         if place in known:
-            return look_up(tenant, known[place])
-    rows = _bounded(_bounded_rows(tenant, tenant.keys.groups))
+            return look_up(context, known[place])
+    rows = _bounded(_bounded_rows(context, context.keys.groups))
     return (_Candidate(group_of(item)) for item in rows)
 
 
-def _group_by_id(tenant: Tenant, gid: str, named: frozenset[str]) -> Iterable[_Candidate]:
+def _group_by_id(
+    context: ConnectionContext, gid: str, named: frozenset[str]
+) -> Iterable[_Candidate]:
     """Read a team together with the memberships that the filter names: one BatchGet.
 
     Entra ID checks a membership so: `id eq "G" and members eq "U"`.
     """
     if not is_id(gid):
         return
-    row = tenant.keys.group(gid)
-    member_rows = {tenant.keys.member(gid, uid): uid for uid in named if is_id(uid)}
-    found = tenant.rows.batch_get([row, *member_rows])
+    row = context.keys.group(gid)
+    member_rows = {context.keys.member(gid, uid): uid for uid in named if is_id(uid)}
+    found = context.items.batch_get([row, *member_rows])
     if row in found:
         there = frozenset(uid for key, uid in member_rows.items() if key in found)
         yield _Candidate(group_of(found[row]), there)
 
 
-def _group_by_name(tenant: Tenant, name: str) -> Iterable[_Candidate]:
-    group = group_by_name(tenant, name)
+def _group_by_name(context: ConnectionContext, name: str) -> Iterable[_Candidate]:
+    group = group_by_name(context, name)
     return [_Candidate(group)] if group else []
 
 
-def _groups_by_external_id(tenant: Tenant, value: str) -> Iterable[_Candidate]:
-    first = tenant.keys.group_external_id(value, FIRST)
-    items = _bounded(tenant.rows.query(Range(first.pk, FIRST, LAST)))
-    found = groups_by_id(tenant, [item["SK"] for item in items])
+def _groups_by_external_id(context: ConnectionContext, value: str) -> Iterable[_Candidate]:
+    first = context.keys.group_external_id(value, FIRST)
+    items = _bounded(context.items.query(Range(first.pk, FIRST, LAST)))
+    found = groups_by_id(context, [item["SK"] for item in items])
     return [_Candidate(group) for group in found.values()]
 
 
-def _groups_of_member(tenant: Tenant, uid: str) -> Iterable[_Candidate]:
-    rows = read_user(tenant, uid) if is_id(uid) else None
-    found = groups_by_id(tenant, rows.group_ids if rows else ())
+def _groups_of_member(context: ConnectionContext, uid: str) -> Iterable[_Candidate]:
+    rows = read_user(context, uid) if is_id(uid) else None
+    found = groups_by_id(context, rows.group_ids if rows else ())
     return [_Candidate(group, frozenset({uid})) for group in found.values()]
 
 
-GROUP_KEYS: Mapping[str, Callable[[Tenant, str], Iterable[_Candidate]]] = {
+GROUP_KEYS: Mapping[str, Callable[[ConnectionContext, str], Iterable[_Candidate]]] = {
     "displayName": _group_by_name,
     "externalId": _groups_by_external_id,
     "members.value": _groups_of_member,
@@ -388,8 +390,8 @@ def _keys(query: Query, kind: ResourceType, other: ResourceType) -> Mapping[str,
     return known
 
 
-def _bounded_rows(tenant: Tenant, pk: str) -> Iterator[Item]:
-    for count, item in enumerate(tenant.rows.query(Range(pk, FIRST, LAST))):
+def _bounded_rows(context: ConnectionContext, pk: str) -> Iterator[Item]:
+    for count, item in enumerate(context.items.query(Range(pk, FIRST, LAST))):
         if count == MOST_ROWS:
             raise _too_many()
         yield item

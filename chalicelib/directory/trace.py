@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.scim.masking import masked
-from chalicelib.storage.items import Change, Document
+from chalicelib.storage.directory_items import Change, Document
 
 # More ids than these are not kept: a team of 10,000 would make a long row.
 MOST_IDS = 100

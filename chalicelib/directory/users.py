@@ -10,23 +10,23 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from chalicelib.directory import deletes
-from chalicelib.directory.representation import user_resource, user_version
-from chalicelib.directory.tenant import Tenant
+from chalicelib.directory.context import ConnectionContext
+from chalicelib.directory.resources import user_resource, user_version
 from chalicelib.scim.errors import NotFound, Uniqueness
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.scim.schema import Resource
+from chalicelib.storage.directory_items import Change, Document, User, canonical, index_keys
 from chalicelib.storage.expressions import NEW, Action, Delete, Put, Update, absent, equals
-from chalicelib.storage.items import Change, Document, User, canonical, index_keys
 from chalicelib.storage.keys import Key
-from chalicelib.storage.rows import UserRows, groups_by_id, read_user
-from chalicelib.storage.transactions import Cancelled
+from chalicelib.storage.lookups import UserWithGroups, groups_by_id, read_user
+from chalicelib.storage.transactions import TransactionCanceled
 
 Edit = Callable[[Document], Document]
 
 NAME_IN_USE = "userName: another user of this connection has this userName (letter case ignored)."
 
 
-def create(tenant: Tenant, document: Document) -> Resource:
+def create(context: ConnectionContext, document: Document) -> Resource:
     """Create a user: one transaction, 12 WCU with externalId and one e-mail.
 
     Without `active` he is active. The connection's default role of this moment is noted.
@@ -34,56 +34,56 @@ def create(tenant: Tenant, document: Document) -> Resource:
     Raises:
         Uniqueness: another user has the userName.
     """
-    now = tenant.now()
+    now = context.now()
     user = User(
-        id=tenant.clock.new_id(),
+        id=context.clock.new_id(),
         version=1,
         joins=0,
         document={"active": True} | document,
-        granted_role=tenant.default_role,
+        granted_role=context.default_role,
         created=now,
         modified=now,
     )
     try:
-        tenant.rows.commit(_creation(tenant, user))
-    except Cancelled as cancelled:
-        raise Uniqueness(NAME_IN_USE) from cancelled
-    return user_resource(tenant, user, ())
+        context.items.commit(_creation(context, user))
+    except TransactionCanceled as canceled:
+        raise Uniqueness(NAME_IN_USE) from canceled
+    return user_resource(context, user, ())
 
 
-def _creation(tenant: Tenant, user: User) -> list[Action]:
-    keys = tenant.keys
+def _creation(context: ConnectionContext, user: User) -> list[Action]:
+    keys = context.keys
     return [
         Put(keys.user(user.id), user.row(), NEW),
         Put(keys.user_name(user.document["userName"]), {"uid": user.id}, NEW),
         *(Put(key) for key in sorted(index_keys(keys, user.id, user.document))),
         Update(keys.counter("U", user.id), add={"n": 1}),
-        tenant.note(
+        context.note(
             Change("user", user.id, user.version, sorted(user.document)), after=user.document
         ),
     ]
 
 
-def get(tenant: Tenant, uid: str, *, with_groups: bool = True) -> Resource:
+def get(context: ConnectionContext, uid: str, *, with_groups: bool = True) -> Resource:
     """Read a user: 1 RCU, and 1 for each of his teams where they are asked for.
 
     Raises:
         NotFound: no such user.
     """
-    rows = read_user(tenant, uid)
+    rows = read_user(context, uid)
     if rows is None:
         raise NotFound
-    return represent(tenant, rows, with_groups=with_groups)
+    return represent(context, rows, with_groups=with_groups)
 
 
-def represent(tenant: Tenant, rows: UserRows, *, with_groups: bool) -> Resource:
+def represent(context: ConnectionContext, rows: UserWithGroups, *, with_groups: bool) -> Resource:
     """Represent a user with his teams; those that are gone meanwhile are left out."""
-    joined = groups_by_id(tenant, rows.group_ids if with_groups else ())
-    return user_resource(tenant, rows.user, joined.values())
+    joined = groups_by_id(context, rows.group_ids if with_groups else ())
+    return user_resource(context, rows.user, joined.values())
 
 
 def change(
-    tenant: Tenant, uid: str, edit: Edit, precondition: Precondition | None = None
+    context: ConnectionContext, uid: str, edit: Edit, precondition: Precondition | None = None
 ) -> Resource:
     """Change a user's document: read, `edit`, and one transaction; PATCH and PUT both.
 
@@ -96,54 +96,56 @@ def change(
         Uniqueness: another user has the new userName.
         Busy: still contended at the deadline.
     """
-    for _ in tenant.rows.deadline.attempts():
-        rows = _standing(tenant, uid)
+    for _ in context.items.deadline.attempts():
+        rows = _standing(context, uid)
         if precondition:
             precondition.require(user_version(rows.user))
         edited = edit(rows.user.document)
         if canonical(edited) == canonical(rows.user.document):
-            return represent(tenant, rows, with_groups=True)
+            return represent(context, rows, with_groups=True)
         changed = replace(
-            rows.user, document=edited, version=rows.user.version + 1, modified=tenant.now()
+            rows.user, document=edited, version=rows.user.version + 1, modified=context.now()
         )
-        if _committed(tenant, rows.user, changed):
-            return represent(tenant, replace(rows, user=changed), with_groups=True)
+        if _committed(context, rows.user, changed):
+            return represent(context, replace(rows, user=changed), with_groups=True)
     raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
 
 
-def _standing(tenant: Tenant, uid: str) -> UserRows:
+def _standing(context: ConnectionContext, uid: str) -> UserWithGroups:
     """Read a user who is not being deleted; a delete that is under way is finished first."""
-    rows = read_user(tenant, uid)
+    rows = read_user(context, uid)
     if rows is not None and rows.user.operation is not None:
-        deletes.finish_user(tenant, uid, rows.user.operation)
+        deletes.finish_user(context, uid, rows.user.operation)
         rows = None
     if rows is None:
         raise NotFound
     return rows
 
 
-def _committed(tenant: Tenant, before: User, after: User) -> bool:
+def _committed(context: ConnectionContext, before: User, after: User) -> bool:
     """Write a change; false where another writer came first."""
     try:
-        tenant.rows.commit(_changes(tenant, before, after))
-    except Cancelled as cancelled:
-        _refuse_taken_name(tenant, after, cancelled)
+        context.items.commit(_changes(context, before, after))
+    except TransactionCanceled as canceled:
+        _refuse_taken_name(context, after, canceled)
         return False
     return True
 
 
-def _refuse_taken_name(tenant: Tenant, user: User, cancelled: Cancelled) -> None:
+def _refuse_taken_name(
+    context: ConnectionContext, user: User, canceled: TransactionCanceled
+) -> None:
     """Raise Uniqueness if somebody else holds the new name.
 
     The holder may be this very user, when the same change was made by another request.
     """
-    holder = cancelled.rows.get(tenant.keys.user_name(user.document["userName"])) or {}
+    holder = canceled.items.get(context.keys.user_name(user.document["userName"])) or {}
     if holder.get("uid", user.id) != user.id:
-        raise Uniqueness(NAME_IN_USE) from cancelled
+        raise Uniqueness(NAME_IN_USE) from canceled
 
 
-def _changes(tenant: Tenant, before: User, after: User) -> list[Action]:
-    keys = tenant.keys
+def _changes(context: ConnectionContext, before: User, after: User) -> list[Action]:
+    keys = context.keys
     row = after.row()
     return [
         Update(
@@ -160,7 +162,7 @@ def _changes(tenant: Tenant, before: User, after: User) -> list[Action]:
         *moved_indexes(
             index_keys(keys, after.id, before.document), index_keys(keys, after.id, after.document)
         ),
-        tenant.note(
+        context.note(
             Change("user", after.id, after.version, differing(before.document, after.document)),
             before.document,
             after.document,

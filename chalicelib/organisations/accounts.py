@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.organisations import local_rows
-from chalicelib.organisations.administration import Administration
-from chalicelib.organisations.local_rows import Subject, Telling
+from chalicelib.organisations import local_users
+from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.organisations.local_users import ChangeDescription, Subject
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.items import Document
-from chalicelib.storage.local import Local
+from chalicelib.storage.directory_items import Document
+from chalicelib.storage.local_users import LocalUser
 
 
-def link(admin: Administration, uid: str, account: str | None) -> None:
+def link(admin: AdminContext, uid: str, account: str | None) -> None:
     """Say which account a user is; None: none of them.
 
     Raises:
         NotFound: no such user.
     """
-    local_rows.change(admin, uid, lambda subject: replace(subject.local, account=account), TOLD)
+    local_users.change(admin, uid, lambda subject: replace(subject.local, account=account), TOLD)
 
 
-def password_was_set(admin: Administration, uid: str) -> None:
+def password_was_set(admin: AdminContext, uid: str) -> None:
     """Note that a user has set a password: from now on he signs in with it.
 
     Raises:
@@ -33,14 +33,14 @@ def password_was_set(admin: Administration, uid: str) -> None:
     """
     now = timestamp(admin.now())
 
-    def edit(subject: Subject) -> Local:
+    def edit(subject: Subject) -> LocalUser:
         return replace(subject.local, password_set_at=subject.local.password_set_at or now)
 
-    local_rows.change(admin, uid, edit, None)
+    local_users.change(admin, uid, edit, None)
 
 
-def _told(_: Subject, local: Local) -> Document:
+def _told(_: Subject, local: LocalUser) -> Document:
     return {} if local.account is None else {"account": local.account}
 
 
-TOLD = Telling("account", "account", _told)
+TOLD = ChangeDescription("account", "account", _told)

@@ -13,11 +13,11 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
-from chalicelib.organisations.administration import Administration
+from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.scim.errors import BadRequest
 from chalicelib.storage.clock import timestamp
+from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import Item, Put
-from chalicelib.storage.items import SHAPE
 from chalicelib.storage.keys import CROCKFORD, LAST, ulid
 
 KEPT = timedelta(days=400)
@@ -67,10 +67,10 @@ class Page:
     """A page of the audit, the newest first; `following` is where the next one begins."""
 
     items: tuple[Entry, ...]
-    following: str | None
+    next_cursor: str | None
 
 
-def noted(admin: Administration, edit: Edit) -> Put:
+def noted(admin: AdminContext, edit: Edit) -> Put:
     """Make the note of a change, for the same transaction; values that stayed are left out."""
     now = admin.now()
     row = {
@@ -104,7 +104,7 @@ def masked(value: Any) -> Any:
     return value if mask is None else mask(value)
 
 
-def listed(admin: Administration, cursor: str | None, size: int) -> Page:
+def listed(admin: AdminContext, cursor: str | None, size: int) -> Page:
     """List the notes, the newest first, from behind the cursor on: one Query.
 
     Raises:
@@ -112,7 +112,7 @@ def listed(admin: Administration, cursor: str | None, size: int) -> Page:
     """
     if cursor is not None and CURSOR.fullmatch(cursor) is None:
         raise BadRequest("cursor: take the `next` of the page before, unchanged.")
-    found = admin.rows.query(admin.keys.audit(cursor or LAST), page=size + 2, descending=True)
+    found = admin.items.query(admin.keys.audit(cursor or LAST), page=size + 2, descending=True)
     rows = list(islice((row for row in found if row["SK"] != cursor), size + 1))
     more = len(rows) > size
     return Page(tuple(map(_entry, rows[:size])), rows[size - 1]["SK"] if more else None)

@@ -12,16 +12,18 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.organisations import audit, idempotency, organisations
-from chalicelib.organisations.administration import Administration
+from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
 from chalicelib.organisations.idempotency import Attempt
-from chalicelib.organisations.requests import ConnectionChanges, NewConnection, present
+from chalicelib.organisations.inputs import ConnectionChanges, NewConnection, present
 from chalicelib.scim.errors import Busy, Forbidden, NotFound
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.settings import Plan
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.configuration import (
+from chalicelib.storage.directory_items import Change
+from chalicelib.storage.expressions import NEW, Action, Put, equals
+from chalicelib.storage.settings_items import (
     CONNECTION_ID,
     SERVED_STATES,
     Connection,
@@ -32,9 +34,7 @@ from chalicelib.storage.configuration import (
     new_connection_id,
     role_from,
 )
-from chalicelib.storage.expressions import NEW, Action, Put, equals
-from chalicelib.storage.items import Change
-from chalicelib.storage.transactions import Cancelled
+from chalicelib.storage.transactions import TransactionCanceled
 
 # What a connection refers to; the referred must stay while it does.
 REFERENCES = frozenset({"workspace", "default_role"})
@@ -63,7 +63,7 @@ def version(connection: Connection) -> str:
 
 
 def create(
-    admin: Administration,
+    admin: AdminContext,
     body: NewConnection,
     plans: Mapping[str, Plan],
     tried: Attempt | None,
@@ -77,7 +77,7 @@ def create(
         InvalidFields: there is no such workspace or role, or the role may not be a default.
         Busy: the same request is being served at this moment.
     """
-    for _ in admin.rows.deadline.attempts():
+    for _ in admin.items.deadline.attempts():
         organisation = organisations.standing(admin)
         _require_room(admin, organisation, plans)
         _require_referred(admin, body.workspace, body.default_role)
@@ -87,7 +87,7 @@ def create(
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
 
-def _new(admin: Administration, body: NewConnection) -> Connection:
+def _new(admin: AdminContext, body: NewConnection) -> Connection:
     now = timestamp(admin.now())
     return Connection(
         id=new_connection_id(admin.keys.organisation, admin.clock.random),
@@ -103,7 +103,7 @@ def _new(admin: Administration, body: NewConnection) -> Connection:
 
 
 def _created(
-    admin: Administration, organisation: Organisation, made: Connection, tried: Attempt | None
+    admin: AdminContext, organisation: Organisation, made: Connection, tried: Attempt | None
 ) -> bool:
     """Write the connection; False where something else in the organisation came first."""
     row = made.row() | {"tokens_version": made.tokens_version}
@@ -116,10 +116,10 @@ def _created(
     if tried:
         actions.append(tried.note(made.id, admin.now()))
     try:
-        admin.rows.commit(actions)
-    except Cancelled as cancelled:
-        if idempotency.overtaken(cancelled, tried):
-            raise Busy from cancelled
+        admin.items.commit(actions)
+    except TransactionCanceled as canceled:
+        if idempotency.overtaken(canceled, tried):
+            raise Busy from canceled
         return False
     return True
 
@@ -131,7 +131,7 @@ def settings(connection: Connection) -> dict[str, Any]:
 
 
 def _require_room(
-    admin: Administration, organisation: Organisation, plans: Mapping[str, Plan]
+    admin: AdminContext, organisation: Organisation, plans: Mapping[str, Plan]
 ) -> None:
     plan = plans.get(organisation.plan, Plan(scim=False))
     if not plan.scim:
@@ -141,10 +141,10 @@ def _require_room(
         raise Conflict(TOO_MANY.format(plan=organisation.plan, most=plan.max_connections))
 
 
-def _require_referred(admin: Administration, workspace: str, role: str) -> None:
+def _require_referred(admin: AdminContext, workspace: str, role: str) -> None:
     """Check what a connection refers to: one BatchGetItem."""
     workspace_key, role_key = admin.keys.workspace(workspace), admin.keys.role(role)
-    found = admin.rows.batch_get([workspace_key, role_key])
+    found = admin.items.batch_get([workspace_key, role_key])
     faults = [] if workspace_key in found else [Fault("workspace", NO_WORKSPACE)]
     fault = _role_fault(role_from(found[role_key]) if role_key in found else None)
     if fault:
@@ -161,20 +161,20 @@ def _role_fault(role: Role | None) -> str | None:
     return None if role.may_be_default else NOT_DEFAULT
 
 
-def get(admin: Administration, connection_id: str) -> Connection:
+def get(admin: AdminContext, connection_id: str) -> Connection:
     """Read a connection: 1 RCU.
 
     Raises:
         NotFound: the organisation has none of this id.
     """
     formed = CONNECTION_ID.fullmatch(connection_id) is not None
-    row = admin.rows.get(admin.keys.connection(connection_id)) if formed else None
+    row = admin.items.get(admin.keys.connection(connection_id)) if formed else None
     if row is None:
         raise NotFound
     return connection_from(row)
 
 
-def standing(admin: Administration, connection_id: str) -> Connection:
+def standing(admin: AdminContext, connection_id: str) -> Connection:
     """Read a connection in order to change something of it.
 
     Raises:
@@ -191,14 +191,14 @@ def _unended(connection: Connection) -> Connection:
     return connection
 
 
-def listed(admin: Administration) -> tuple[Connection, ...]:
+def listed(admin: AdminContext) -> tuple[Connection, ...]:
     """List the connections: one Query, which passes their tokens too."""
-    rows = admin.rows.query(admin.keys.connections())
+    rows = admin.items.query(admin.keys.connections())
     return tuple(connection_from(row) for row in rows if row["SK"].count("#") == 1)
 
 
 def change(
-    admin: Administration,
+    admin: AdminContext,
     connection_id: str,
     body: ConnectionChanges,
     precondition: Precondition | None,
@@ -211,7 +211,7 @@ def change(
         Conflict: it has ended, or it or the organisation is being deleted.
         PreconditionFailed: it is not at the version that the client means.
     """
-    for _ in admin.rows.deadline.attempts():
+    for _ in admin.items.deadline.attempts():
         organisation = organisations.standing(admin)
         before = _unended(get(admin, connection_id))
         if precondition:
@@ -236,7 +236,7 @@ def _changes(before: Connection, body: ConnectionChanges) -> dict[str, Any]:
 
 
 def _replacement(
-    admin: Administration, organisation: Organisation, before: Connection, after: Connection
+    admin: AdminContext, organisation: Organisation, before: Connection, after: Connection
 ) -> Iterator[Action]:
     key = admin.keys.connection(after.id)
     yield changed(key, after.row(), equals("version", before.version))
@@ -245,7 +245,7 @@ def _replacement(
         yield organisations.raised(admin, organisation)
 
 
-def noted(admin: Administration, before: Connection, after: Connection) -> tuple[Action, Action]:
+def noted(admin: AdminContext, before: Connection, after: Connection) -> tuple[Action, Action]:
     """Note a change of a connection: in the audit, and for the organisation's feed."""
     old, new = settings(before), settings(after)
     differing = tuple(name for name in sorted(new) if new[name] != old[name])
@@ -255,9 +255,9 @@ def noted(admin: Administration, before: Connection, after: Connection) -> tuple
     )
 
 
-def _changed(admin: Administration, actions: list[Action]) -> bool:
+def _changed(admin: AdminContext, actions: list[Action]) -> bool:
     try:
-        admin.rows.commit(actions)
-    except Cancelled:
+        admin.items.commit(actions)
+    except TransactionCanceled:
         return False
     return True

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.scim.errors import BadRequest, ScimError
+from chalicelib.scim.errors import ApiError, BadRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class InvalidFields(BadRequest):
         return {"errors": [{"field": f.field, "message": f.message} for f in self.faults]}
 
 
-class Conflict(ScimError):
+class Conflict(ApiError):
     """The request is right, but something that is there already stands against it."""
 
     status = 409

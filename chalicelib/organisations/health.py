@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from chalicelib.organisations.administration import Administration
-from chalicelib.storage import rows
-from chalicelib.storage.health import Health, Tally, health_of, hour
-from chalicelib.storage.keys import ScimKeys
-from chalicelib.storage.rows import View
+from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.storage import lookups
+from chalicelib.storage.counters import Counters, Health, health_of, hour
+from chalicelib.storage.keys import ConnectionKeys
+from chalicelib.storage.lookups import ConnectionScope
 
 CALLS_OF = timedelta(hours=24)
 # A reason of last week may be mended long since; it would only alarm.
@@ -41,18 +41,18 @@ class Size:
     teams: int
 
 
-def read(admin: Administration, connection_id: str, waiting: Tally) -> Health:
+def read(admin: AdminContext, connection_id: str, waiting: Counters) -> Health:
     """Read what was counted: one Query of 30 days of hours.
 
     `waiting` is what this process has counted and not yet written.
     """
     now = admin.now()
-    written = admin.rows.query(ScimKeys(connection_id).hours())
+    written = admin.items.query(ConnectionKeys(connection_id).hours())
     since, refused_since = hour(now - CALLS_OF), hour(now - REFUSALS_OF)
     return health_of([*written, waiting.row(now)], since, refused_since)
 
 
-def size(admin: Administration, connection_id: str) -> Size:
+def size(admin: AdminContext, connection_id: str) -> Size:
     """Count users and teams, exactly: two Queries of counters."""
-    view = View(admin.rows, ScimKeys(connection_id))
-    return Size(users=rows.count(view, "U"), teams=rows.count(view, "G"))
+    view = ConnectionScope(admin.items, ConnectionKeys(connection_id))
+    return Size(users=lookups.count(view, "U"), teams=lookups.count(view, "G"))

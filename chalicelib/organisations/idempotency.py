@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.scim.errors import BadRequest
+from chalicelib.storage.directory_items import SHAPE, canonical
 from chalicelib.storage.expressions import NEW, Delete, Put, equals
-from chalicelib.storage.items import SHAPE, canonical
 from chalicelib.storage.keys import Key, idempotency
 from chalicelib.storage.table import Namespace
-from chalicelib.storage.transactions import Cancelled
+from chalicelib.storage.transactions import TransactionCanceled
 
 KEPT = timedelta(hours=24)
 FORM = re.compile(r"[\x21-\x7e]{1,255}")
@@ -74,7 +74,7 @@ def recall(rows: Namespace, tried: Attempt | None) -> str | None:
     if tried is None or row is None:
         return None
     if row["ttl"] <= rows.table.clock.now().timestamp():
-        with suppress(Cancelled):  # somebody else has: his key is in force then
+        with suppress(TransactionCanceled):  # somebody else has: his key is in force then
             rows.commit([Delete(tried.key, equals("ttl", row["ttl"]))])
         return None
     if row["digest"] != tried.digest:
@@ -85,6 +85,6 @@ def recall(rows: Namespace, tried: Attempt | None) -> str | None:
     return str(row["id"])
 
 
-def overtaken(cancelled: Cancelled, tried: Attempt | None) -> bool:
+def overtaken(canceled: TransactionCanceled, tried: Attempt | None) -> bool:
     """Tell whether a transaction failed because the same POST was served at the same time."""
-    return tried is not None and tried.key in cancelled.rows
+    return tried is not None and tried.key in canceled.items

@@ -12,23 +12,21 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from chalicelib.organisations import audit, idempotency, purges
-from chalicelib.organisations.administration import Administration
+from chalicelib.organisations import audit, idempotency, purge
+from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
 from chalicelib.organisations.idempotency import Attempt
-from chalicelib.organisations.requests import (
-    NewOrganisation,
-    NewRole,
-    OrganisationChanges,
-    present,
-)
+from chalicelib.organisations.inputs import NewOrganisation, NewRole, OrganisationChanges, present
 from chalicelib.scim.errors import BadRequest, Busy, NotFound
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.settings import Plan
 from chalicelib.storage import keys as table_keys
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.configuration import (
+from chalicelib.storage.directory_items import SHAPE
+from chalicelib.storage.expressions import ANY, NEW, Action, Delete, Item, Put, Update, equals
+from chalicelib.storage.keys import Key
+from chalicelib.storage.settings_items import (
     DELETING,
     ORGANISATION_ID,
     Organisation,
@@ -39,11 +37,8 @@ from chalicelib.storage.configuration import (
     role_from,
     workspace_from,
 )
-from chalicelib.storage.expressions import ANY, NEW, Action, Delete, Item, Put, Update, equals
-from chalicelib.storage.items import SHAPE
-from chalicelib.storage.keys import Key
 from chalicelib.storage.table import Namespace
-from chalicelib.storage.transactions import Cancelled
+from chalicelib.storage.transactions import TransactionCanceled
 
 REFERENCE_IN_USE = "reference: another organisation has this reference."
 BEING_DELETED = "The organisation is being deleted, so nothing of it can be changed any more."
@@ -76,7 +71,7 @@ class Page:
     """A page of the list; `following` is where the next one begins, None at the end."""
 
     items: tuple[Listed, ...]
-    following: str | None = None
+    next_cursor: str | None = None
 
 
 def version(organisation: Organisation) -> str:
@@ -85,7 +80,7 @@ def version(organisation: Organisation) -> str:
 
 
 def create(
-    admin: Administration,
+    admin: AdminContext,
     body: NewOrganisation,
     plans: Mapping[str, Plan],
     tried: Attempt | None,
@@ -100,13 +95,13 @@ def create(
     _require_plan(body.plan, plans)
     whole = _new(admin, body)
     try:
-        admin.rows.commit(list(_creation(admin, whole, tried)))
-    except Cancelled as cancelled:
-        raise _refusal(cancelled, whole, tried) from cancelled
+        admin.items.commit(list(_creation(admin, whole, tried)))
+    except TransactionCanceled as canceled:
+        raise _refusal(canceled, whole, tried) from canceled
     return whole
 
 
-def _new(admin: Administration, body: NewOrganisation) -> Whole:
+def _new(admin: AdminContext, body: NewOrganisation) -> Whole:
     now = timestamp(admin.now())
     organisation = Organisation(
         id=admin.keys.organisation,
@@ -136,7 +131,7 @@ def _by_id(row: Workspace | Role) -> str:
     return row.id
 
 
-def _creation(admin: Administration, whole: Whole, tried: Attempt | None) -> Iterator[Action]:
+def _creation(admin: AdminContext, whole: Whole, tried: Attempt | None) -> Iterator[Action]:
     keys, organisation = admin.keys, whole.organisation
     owned = {"org": organisation.id}
     yield Put(keys.row, organisation.row(), NEW)
@@ -168,15 +163,15 @@ def settings(organisation: Organisation) -> dict[str, Any]:
     return {name: getattr(organisation, name) for name in names}
 
 
-def _refusal(cancelled: Cancelled, whole: Whole, tried: Attempt | None) -> Conflict | Busy:
-    if idempotency.overtaken(cancelled, tried):
+def _refusal(canceled: TransactionCanceled, whole: Whole, tried: Attempt | None) -> Conflict | Busy:
+    if idempotency.overtaken(canceled, tried):
         return Busy()
     taken: list[str] = [
         f"domains: {domain} belongs to another organisation."
         for domain in whole.domains
-        if table_keys.verified_domain(domain) in cancelled.rows
+        if table_keys.verified_domain(domain) in canceled.items
     ]
-    if _reference_key(whole.organisation) in cancelled.rows:
+    if _reference_key(whole.organisation) in canceled.items:
         taken.append(REFERENCE_IN_USE)
     # Else the random id is taken, which the next attempt's will not be.
     return Conflict(" ".join(taken)) if taken else Busy()
@@ -186,16 +181,16 @@ def _reference_key(organisation: Organisation) -> Key | None:
     return table_keys.reference(organisation.reference) if organisation.reference else None
 
 
-def get(admin: Administration) -> Whole:
+def get(admin: AdminContext) -> Whole:
     """Read the organisation: two Queries, whatever its connections hold.
 
     Raises:
         NotFound: there is none of this id.
     """
-    rows = list(admin.rows.query(admin.keys.row_and_domains()))
+    rows = list(admin.items.query(admin.keys.row_and_domains()))
     if not rows or rows[0]["SK"] != table_keys.ONLY:
         raise NotFound
-    owned = list(admin.rows.query(admin.keys.roles_and_workspaces()))
+    owned = list(admin.items.query(admin.keys.roles_and_workspaces()))
     return Whole(
         organisation_from(rows[0]),
         workspaces=tuple(map(workspace_from, _beginning("W#", owned))),
@@ -208,19 +203,19 @@ def _beginning(prefix: str, rows: list[Item]) -> Iterator[Item]:
     return (row for row in rows if row["SK"].startswith(prefix))
 
 
-def read_row(admin: Administration) -> Organisation:
+def read_row(admin: AdminContext) -> Organisation:
     """Read the organisation's own row: 1 RCU.
 
     Raises:
         NotFound: there is none of this id.
     """
-    row = admin.rows.get(admin.keys.row)
+    row = admin.items.get(admin.keys.row)
     if row is None:
         raise NotFound
     return organisation_from(row)
 
 
-def standing(admin: Administration) -> Organisation:
+def standing(admin: AdminContext) -> Organisation:
     """Read the organisation's own row in order to change something of it.
 
     Every change does, or the purge could leave behind what was made after it had begun.
@@ -235,7 +230,7 @@ def standing(admin: Administration) -> Organisation:
     return organisation
 
 
-def raised(admin: Administration, organisation: Organisation) -> Update:
+def raised(admin: AdminContext, organisation: Organisation) -> Update:
     """Raise the version of an organisation in a transaction that depends on what is in it."""
     return Update(
         admin.keys.row,
@@ -269,7 +264,7 @@ def _listed(row: Item) -> Listed:
 
 
 def change(
-    admin: Administration,
+    admin: AdminContext,
     body: OrganisationChanges,
     plans: Mapping[str, Plan],
     precondition: Precondition | None,
@@ -285,7 +280,7 @@ def change(
     changes = present(body, OrganisationChanges.model_fields)
     if "plan" in changes:
         _require_plan(body.plan, plans)
-    for _ in admin.rows.deadline.attempts():
+    for _ in admin.items.deadline.attempts():
         before = standing(admin)
         if precondition:
             precondition.require(version(before))
@@ -295,7 +290,7 @@ def change(
     return get(admin)
 
 
-def delete(admin: Administration, precondition: Precondition | None) -> Whole:
+def delete(admin: AdminContext, precondition: Precondition | None) -> Whole:
     """Begin to delete an organisation with all that it has; repeating it is no fault.
 
     Nothing of it is served from now on; its rows go when no request that began before can
@@ -305,32 +300,32 @@ def delete(admin: Administration, precondition: Precondition | None) -> Whole:
         NotFound: there is none of this id.
         PreconditionFailed: it is not at the version that the client means.
     """
-    for _ in admin.rows.deadline.attempts():
+    for _ in admin.items.deadline.attempts():
         before = read_row(admin)
         if precondition:
             precondition.require(version(before))
         after = replace(before, state=DELETING)
-        if after == before or _changed(admin, before, after, purges.declared(admin, before.id)):
+        if after == before or _changed(admin, before, after, purge.declared(admin, before.id)):
             break
     return get(admin)
 
 
 def _changed(
-    admin: Administration, before: Organisation, after: Organisation, *beside: Action
+    admin: AdminContext, before: Organisation, after: Organisation, *beside: Action
 ) -> bool:
     """Write the change; False where another change came first."""
     after = replace(after, version=before.version + 1, modified=timestamp(admin.now()))
     try:
-        admin.rows.commit([*_replacement(admin, before, after), *beside])
-    except Cancelled as cancelled:
-        if admin.keys.row not in cancelled.rows:
-            raise Conflict(REFERENCE_IN_USE) from cancelled
+        admin.items.commit([*_replacement(admin, before, after), *beside])
+    except TransactionCanceled as canceled:
+        if admin.keys.row not in canceled.items:
+            raise Conflict(REFERENCE_IN_USE) from canceled
         return False
     return True
 
 
 def _replacement(
-    admin: Administration, before: Organisation, after: Organisation
+    admin: AdminContext, before: Organisation, after: Organisation
 ) -> Iterator[Action]:
     yield changed(admin.keys.row, after.row(), equals("version", before.version))
     yield changed(admin.keys.listed(), after.listed(), ANY)

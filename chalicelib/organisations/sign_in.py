@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from chalicelib.organisations import surroundings
-from chalicelib.organisations.administration import Administration
-from chalicelib.organisations.people import has_email, has_user_name, is_active
-from chalicelib.organisations.surroundings import Surroundings
+from chalicelib.organisations import snapshot
+from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.organisations.snapshot import OrganisationSnapshot
+from chalicelib.organisations.users import has_email, has_user_name, is_active
 from chalicelib.scim.errors import NotFound
-from chalicelib.storage.configuration import DELETING, Connection
+from chalicelib.storage.directory_items import User, user_of
 from chalicelib.storage.expressions import Item
-from chalicelib.storage.items import User, user_of
 from chalicelib.storage.keys import (
     FIRST,
     LAST,
+    ConnectionKeys,
     Key,
     OrganisationKeys,
     Range,
-    ScimKeys,
     discovery_grants,
     verified_domain,
 )
-from chalicelib.storage.local import Local, local_of
+from chalicelib.storage.local_users import LocalUser, local_user_of
+from chalicelib.storage.settings_items import DELETING, Connection
 from chalicelib.storage.table import Namespace
 
 
@@ -51,7 +51,7 @@ class _Candidate:
 
     user: User
     connection: Connection
-    local: Local
+    local: LocalUser
 
     @property
     def order(self) -> tuple[bool, str, str]:
@@ -84,28 +84,30 @@ def next_step(rows: Namespace, email: str) -> Next:
     return Next("password", reset_required=False) if known else FIRST_PASSWORD
 
 
-def _owner(rows: Namespace, domain: str) -> Administration | None:
+def _owner(rows: Namespace, domain: str) -> AdminContext | None:
     """Find the organisation that has verified a domain."""
     owner = replace(rows, grants=discovery_grants()).get(verified_domain(domain))
     if owner is None:
         return None
     keys = OrganisationKeys(owner["org"])
-    return Administration(replace(rows, grants=keys.sign_in_grants()), keys, by="")
+    return AdminContext(replace(rows, grants=keys.sign_in_grants()), keys, by="")
 
 
-def _standing(admin: Administration) -> Surroundings | None:
+def _standing(admin: AdminContext) -> OrganisationSnapshot | None:
     """Read what is there; an organisation that is being deleted has nobody any more."""
     try:
-        around = surroundings.read(admin)
+        around = snapshot.read(admin)
     except NotFound:
         return None
     return None if around.organisation.state == DELETING else around
 
 
-def _candidates(admin: Administration, around: Surroundings, email: str) -> Iterator[_Candidate]:
-    owned = [ScimKeys(each.id) for each in around.connections]
+def _candidates(
+    admin: AdminContext, around: OrganisationSnapshot, email: str
+) -> Iterator[_Candidate]:
+    owned = [ConnectionKeys(each.id) for each in around.connections]
     grants = (grant for keys in owned for grant in keys.sign_in_grants())
-    rows = replace(admin.rows, grants=(*admin.rows.grants, *grants))
+    rows = replace(admin.items, grants=(*admin.items.grants, *grants))
     named = [(keys, uid) for keys in owned for uid in _ids(rows, keys, email)]
     wanted = (key for keys, uid in named for key in (keys.user(uid), keys.local(uid)))
     # The organisation's own row only keeps the call there where nobody has the address.
@@ -114,11 +116,11 @@ def _candidates(admin: Administration, around: Surroundings, email: str) -> Iter
     for keys, uid in named:
         user = _bearer(found, keys.user(uid), email)
         if user is not None:
-            local = local_of(uid, found.get(keys.local(uid)))
+            local = local_user_of(uid, found.get(keys.local(uid)))
             yield _Candidate(user, connections[keys.connection], local)
 
 
-def _ids(rows: Namespace, keys: ScimKeys, email: str) -> list[str]:
+def _ids(rows: Namespace, keys: ConnectionKeys, email: str) -> list[str]:
     """Tell whom the indexes name for an address: a GetItem and a Query, whoever is there."""
     lock = rows.get(keys.user_name(email))
     index = keys.email(email, FIRST)

@@ -13,21 +13,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chalicelib.auth.secrets import Secrets
-from chalicelib.auth.tokens import TOKEN_ID, Minted, mint
+from chalicelib.auth.tokens import TOKEN_ID, NewCredential, mint
 from chalicelib.organisations import audit, connections, idempotency
-from chalicelib.organisations.administration import Administration
+from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
 from chalicelib.organisations.idempotency import Attempt
-from chalicelib.organisations.requests import NewToken, Rotation
+from chalicelib.organisations.inputs import NewToken, Rotation
 from chalicelib.scim.errors import Busy, NotFound, Unavailable
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.configuration import Connection, TokenRow, token_from
+from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Put, Update, equals
-from chalicelib.storage.items import SHAPE
 from chalicelib.storage.keys import Key
 from chalicelib.storage.retries import Deadline
-from chalicelib.storage.transactions import Cancelled
+from chalicelib.storage.settings_items import Connection, ConnectionToken, token_from
+from chalicelib.storage.transactions import TransactionCanceled
 
 MOST_LIVE = 5
 LIFE = timedelta(days=365)
@@ -53,12 +53,12 @@ REVOKED_MEANWHILE = "The token was revoked or ended before it could be shown; ma
 class Created:
     """A new token; `text` goes into one answer and nowhere else."""
 
-    row: TokenRow
+    row: ConnectionToken
     text: str = field(repr=False)
 
 
 def create(
-    admin: Administration,
+    admin: AdminContext,
     secrets: Secrets,
     connection_id: str,
     body: NewToken,
@@ -87,26 +87,26 @@ class _Bounds:
 
 
 def _created(
-    admin: Administration, secrets: Secrets, connection_id: str, body: NewToken, bounds: _Bounds
+    admin: AdminContext, secrets: Secrets, connection_id: str, body: NewToken, bounds: _Bounds
 ) -> Created:
-    minted = mint("scim", admin.clock.random)
-    row = _new(admin, minted, body)
+    credential = mint("scim", admin.clock.random)
+    row = _new(admin, credential, body)
     _declare(admin, connection_id, row, bounds)
     try:
-        _keep(admin, secrets, connection_id, minted)
+        _keep(admin, secrets, connection_id, credential)
     except Unavailable:
         _take_back(admin, connection_id, row, bounds.tried)
         raise
     _require_live(admin, secrets, connection_id, row)
-    return Created(row, minted.text)
+    return Created(row, credential.text)
 
 
-def _new(admin: Administration, minted: Minted, body: NewToken) -> TokenRow:
+def _new(admin: AdminContext, credential: NewCredential, body: NewToken) -> ConnectionToken:
     now = admin.now()
-    return TokenRow(
-        id=minted.id,
+    return ConnectionToken(
+        id=credential.id,
         name=body.name,
-        hint=minted.hint,
+        hint=credential.hint,
         state="live",
         created=timestamp(now),
         created_by=admin.by,
@@ -122,8 +122,10 @@ def _end(wanted: datetime | None, now: datetime) -> datetime:
     return wanted
 
 
-def _declare(admin: Administration, connection_id: str, row: TokenRow, bounds: _Bounds) -> None:
-    for _ in admin.rows.deadline.attempts():
+def _declare(
+    admin: AdminContext, connection_id: str, row: ConnectionToken, bounds: _Bounds
+) -> None:
+    for _ in admin.items.deadline.attempts():
         # In this order: a token made after the first read fails the condition on its count.
         connection = connections.standing(admin, connection_id)
         live = [each for each in rows(admin, connection_id) if each.live(admin.now())]
@@ -134,7 +136,7 @@ def _declare(admin: Administration, connection_id: str, row: TokenRow, bounds: _
 
 
 def _declared(
-    admin: Administration, connection: Connection, row: TokenRow, tried: Attempt | None
+    admin: AdminContext, connection: Connection, row: ConnectionToken, tried: Attempt | None
 ) -> bool:
     """Write the token's row; False where another token of the connection came first."""
     count = connection.tokens_version
@@ -151,15 +153,15 @@ def _declared(
     if tried:
         actions.append(tried.note(row.id, admin.now()))
     try:
-        admin.rows.commit(actions)
-    except Cancelled as cancelled:
-        if idempotency.overtaken(cancelled, tried):
-            raise Busy from cancelled
+        admin.items.commit(actions)
+    except TransactionCanceled as canceled:
+        if idempotency.overtaken(canceled, tried):
+            raise Busy from canceled
         return False
     return True
 
 
-def _audited(row: TokenRow, connection_id: str) -> dict[str, str]:
+def _audited(row: ConnectionToken, connection_id: str) -> dict[str, str]:
     return {
         "connection": connection_id,
         "name": row.name,
@@ -168,48 +170,50 @@ def _audited(row: TokenRow, connection_id: str) -> dict[str, str]:
     }
 
 
-def _removal_key(admin: Administration, connection_id: str, row: TokenRow, due: str) -> Key:
+def _removal_key(admin: AdminContext, connection_id: str, row: ConnectionToken, due: str) -> Key:
     return admin.keys.operation(due, connection_id, row.id)
 
 
-def _removal(admin: Administration, connection_id: str, row: TokenRow, due: str) -> Put:
+def _removal(admin: AdminContext, connection_id: str, row: ConnectionToken, due: str) -> Put:
     """Declare that the secret goes when `due`; the token's id makes the operation's."""
     declared = {"kind": "secret", "target": row.id, "connection": connection_id, "shape": SHAPE}
     return Put(_removal_key(admin, connection_id, row, due), declared)
 
 
-def _keep(admin: Administration, secrets: Secrets, connection_id: str, minted: Minted) -> None:
-    deadline = admin.rows.deadline
+def _keep(
+    admin: AdminContext, secrets: Secrets, connection_id: str, credential: NewCredential
+) -> None:
+    deadline = admin.items.deadline
     earlier = replace(deadline, at=deadline.at - KEPT_BACK)
-    secrets.create(connection_id, minted.id, minted.digest, earlier)
+    secrets.create(connection_id, credential.id, credential.digest, earlier)
 
 
 def _take_back(
-    admin: Administration, connection_id: str, row: TokenRow, tried: Attempt | None
+    admin: AdminContext, connection_id: str, row: ConnectionToken, tried: Attempt | None
 ) -> None:
     """Revoke a token that has no secret, and forget its Idempotency-Key: nothing was created."""
     actions = list(revoked(admin, revocation(admin, connection_id, row)))
     if tried:
         actions.append(Delete(tried.key))
-    admin.rows.commit(actions)
+    admin.items.commit(actions)
 
 
 def _require_live(
-    admin: Administration, secrets: Secrets, connection_id: str, row: TokenRow
+    admin: AdminContext, secrets: Secrets, connection_id: str, row: ConnectionToken
 ) -> None:
-    present = admin.rows.get(admin.keys.token(connection_id, row.id))
+    present = admin.items.get(admin.keys.token(connection_id, row.id))
     if present is None or not token_from(present).live(admin.now()):
         remove(admin, secrets, revocation(admin, connection_id, row))
         raise Conflict(REVOKED_MEANWHILE, id=row.id, hint=row.hint)
 
 
-def replayed(admin: Administration, connection_id: str, token_id: str) -> Conflict:
+def replayed(admin: AdminContext, connection_id: str, token_id: str) -> Conflict:
     """Answer a creation that was sent again: which token it made, never the token."""
-    row = admin.rows.get(admin.keys.token(connection_id, token_id))
+    row = admin.items.get(admin.keys.token(connection_id, token_id))
     return Conflict(REPLAYED, id=token_id, hint=token_from(row).hint if row else None)
 
 
-def listed(admin: Administration, connection_id: str) -> tuple[TokenRow, ...]:
+def listed(admin: AdminContext, connection_id: str) -> tuple[ConnectionToken, ...]:
     """List a connection's tokens, those that have ended too, the oldest first.
 
     Raises:
@@ -219,12 +223,12 @@ def listed(admin: Administration, connection_id: str) -> tuple[TokenRow, ...]:
     return tuple(sorted(rows(admin, connection_id), key=lambda row: (row.created, row.id)))
 
 
-def rows(admin: Administration, connection_id: str) -> Iterator[TokenRow]:
+def rows(admin: AdminContext, connection_id: str) -> Iterator[ConnectionToken]:
     """Read the rows of a connection's tokens: one Query."""
-    return map(token_from, admin.rows.query(admin.keys.tokens(connection_id)))
+    return map(token_from, admin.items.query(admin.keys.tokens(connection_id)))
 
 
-def revoke(admin: Administration, secrets: Secrets, connection_id: str, token_id: str) -> None:
+def revoke(admin: AdminContext, secrets: Secrets, connection_id: str, token_id: str) -> None:
     """End a token now; repeating it is no fault.
 
     It is revoked with its row. Where the secret cannot be removed at once, the operation row
@@ -236,16 +240,16 @@ def revoke(admin: Administration, secrets: Secrets, connection_id: str, token_id
     row = _get(admin, connection_id, token_id)
     ending = revocation(admin, connection_id, row)
     try:
-        admin.rows.commit(list(revoked(admin, ending)))
-    except Cancelled as cancelled:
-        raise NotFound from cancelled
+        admin.items.commit(list(revoked(admin, ending)))
+    except TransactionCanceled as canceled:
+        raise NotFound from canceled
     remove(admin, secrets, ending)
 
 
-def _get(admin: Administration, connection_id: str, token_id: str) -> TokenRow:
+def _get(admin: AdminContext, connection_id: str, token_id: str) -> ConnectionToken:
     connections.get(admin, connection_id)
     formed = TOKEN_ID.fullmatch(token_id) is not None
-    row = admin.rows.get(admin.keys.token(connection_id, token_id)) if formed else None
+    row = admin.items.get(admin.keys.token(connection_id, token_id)) if formed else None
     if row is None:
         raise NotFound
     return token_from(row)
@@ -256,17 +260,17 @@ class Revocation:
     """A token that is revoked, and when its secret goes for good."""
 
     connection: str
-    row: TokenRow
+    row: ConnectionToken
     due: str
 
 
-def revocation(admin: Administration, connection_id: str, row: TokenRow) -> Revocation:
+def revocation(admin: AdminContext, connection_id: str, row: ConnectionToken) -> Revocation:
     """Revoke a token now; its secret goes now too, or once it can no longer be in the making."""
     due = max(admin.now(), datetime.fromisoformat(row.created) + SETTLED)
     return Revocation(connection_id, row, timestamp(due))
 
 
-def revoked(admin: Administration, revocation: Revocation) -> Iterator[Action]:
+def revoked(admin: AdminContext, revocation: Revocation) -> Iterator[Action]:
     """Make the actions that revoke a token and declare the removal of its secret."""
     connection, row, due = revocation.connection, revocation.row, revocation.due
     key = admin.keys.token(connection, row.id)
@@ -279,24 +283,24 @@ def revoked(admin: Administration, revocation: Revocation) -> Iterator[Action]:
         yield audit.noted(admin, edit)
 
 
-def remove(admin: Administration, secrets: Secrets, revocation: Revocation) -> None:
+def remove(admin: AdminContext, secrets: Secrets, revocation: Revocation) -> None:
     """Remove the secret of a token that is revoked; what cannot be done now stays declared."""
     connection, row, due = revocation.connection, revocation.row, revocation.due
     soon = admin.clock.monotonic() + REMOVAL
-    deadline = Deadline(admin.clock, min(admin.rows.deadline.at, soon))
+    deadline = Deadline(admin.clock, min(admin.items.deadline.at, soon))
     try:
         secrets.delete(connection, row.id, deadline)
     except Unavailable:
         return
     if due <= timestamp(admin.now()):
-        admin.rows.commit([Delete(_removal_key(admin, connection, row, due))])
+        admin.items.commit([Delete(_removal_key(admin, connection, row, due))])
 
 
 # --- rotation ---------------------------------------------------------------------------------
 
 
 def rotate(
-    admin: Administration,
+    admin: AdminContext,
     secrets: Secrets,
     connection_id: str,
     token_id: str,
@@ -323,25 +327,27 @@ def rotate(
 
 
 def _bring_forward(
-    admin: Administration, secrets: Secrets, connection_id: str, old: TokenRow, rest: timedelta
+    admin: AdminContext, secrets: Secrets, connection_id: str, old: ConnectionToken, rest: timedelta
 ) -> None:
     """Let a token end after the rest, unless it ends before."""
     if not rest:
         revoke(admin, secrets, connection_id, old.id)
         return
     ends, key = timestamp(admin.now() + rest), admin.keys.token(connection_id, old.id)
-    for _ in admin.rows.deadline.attempts():
+    for _ in admin.items.deadline.attempts():
         # Read again, it may have been revoked or rotated meanwhile.
-        found = admin.rows.get(key)
+        found = admin.items.get(key)
         present = token_from(found) if found else None
         if present is None or present.state != "live" or present.expires <= ends:
             return
-        with suppress(Cancelled):
-            admin.rows.commit(_sooner(admin, connection_id, present, ends))
+        with suppress(TransactionCanceled):
+            admin.items.commit(_sooner(admin, connection_id, present, ends))
             return
 
 
-def _sooner(admin: Administration, connection_id: str, old: TokenRow, ends: str) -> list[Action]:
+def _sooner(
+    admin: AdminContext, connection_id: str, old: ConnectionToken, ends: str
+) -> list[Action]:
     new = replace(old, expires=ends)
     as_read = equals("state", "live") & equals("expires", old.expires)
     edit = Edit(

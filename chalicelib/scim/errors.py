@@ -37,7 +37,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 
-class ScimError(Exception):
+class ApiError(Exception):
     """The root: a refusal with its status, scimType and text."""
 
     status: ClassVar[int] = 500
@@ -55,7 +55,7 @@ class ScimError(Exception):
         return {}
 
 
-class BadRequest(ScimError):
+class BadRequest(ApiError):
     """The request is at fault; repeating it unchanged will fail again."""
 
     status = 400
@@ -125,7 +125,7 @@ class InvalidValue(BadRequest):
     default = "A value is missing or not valid."
 
 
-class _TurnedAway(ScimError):
+class _TurnedAway(ApiError):
     """A request that is not let in; `reason` is for the connection's health, never answered."""
 
     def __init__(self, detail: str | None = None, *, reason: str | None = None) -> None:
@@ -156,14 +156,14 @@ class Forbidden(_TurnedAway):
     default = "This connection may not be used."
 
 
-class NotFound(ScimError):
+class NotFound(ApiError):
     """No such resource, or no such path."""
 
     status = 404
     default = "There is no such resource."
 
 
-class MethodNotAllowed(ScimError):
+class MethodNotAllowed(ApiError):
     """The path exists, the method does not."""
 
     status = 405
@@ -180,7 +180,7 @@ class MethodNotAllowed(ScimError):
         return {"Allow": ", ".join(self.allowed)}
 
 
-class Uniqueness(ScimError):
+class Uniqueness(ApiError):
     """Another resource of this connection holds the value."""
 
     status = 409
@@ -188,7 +188,7 @@ class Uniqueness(ScimError):
     default = "The value is in use by another resource."
 
 
-class BulkConflict(ScimError):
+class BulkConflict(ApiError):
     """A bulk operation refers to what was not created (RFC 7644 section 3.7.1)."""
 
     status = 409
@@ -201,21 +201,21 @@ class BulkConflict(ScimError):
         )
 
 
-class PreconditionFailed(ScimError):
+class PreconditionFailed(ApiError):
     """If-Match names a version that is not the present one (RFC 7644 section 3.14)."""
 
     status = 412
     default = "The resource has changed since the version that If-Match names; read it again."
 
 
-class PayloadTooLarge(ScimError):
+class PayloadTooLarge(ApiError):
     """The request holds more than one request may; names the limit."""
 
     status = 413
     default = "The request is larger than this service takes."
 
 
-class UnsupportedMediaType(ScimError):
+class UnsupportedMediaType(ApiError):
     """The body is neither application/scim+json nor application/json, or it is compressed."""
 
     status = 415
@@ -242,20 +242,20 @@ class TooManyRequests(_TurnedAway):
         return {"Retry-After": str(self.seconds)}
 
 
-class InternalError(ScimError):
+class InternalError(ApiError):
     """A fault of ours: nothing about it is told but where to find it in the logs."""
 
     status = 500
 
 
-class NotImplemented_(ScimError):  # noqa: N801 - the RFC's word is a Python builtin
+class NotImplemented_(ApiError):  # noqa: N801 - the RFC's word is a Python builtin
     """The protocol knows the operation, this service does not offer it; says why."""
 
     status = 501
     default = "This operation is not offered."
 
 
-class _RetryLater(ScimError):
+class _RetryLater(ApiError):
     """A condition that passes by itself."""
 
     status = 503

@@ -35,7 +35,7 @@ from chalicelib.scim.schema import Attribute, Resource, ResourceType
 Predicate = Callable[[Any], bool]
 
 
-def matches(node: Filter, resource: Resource, kind: ResourceType) -> bool:
+def matches(node: Filter, resource: Resource, resource_type: ResourceType) -> bool:
     """Tell whether `resource` satisfies `node`.
 
     An absent attribute satisfies only `ne`, `eq null` and `not (... pr)`; a multi-valued one
@@ -44,20 +44,20 @@ def matches(node: Filter, resource: Resource, kind: ResourceType) -> bool:
     Raises:
         InvalidFilter: as `compile_filter`.
     """
-    return compile_filter(node, kind)(resource)
+    return compile_filter(node, resource_type)(resource)
 
 
-def check(node: Filter, kind: ResourceType) -> None:
+def check(node: Filter, resource_type: ResourceType) -> None:
     """See that a filter can be answered for this kind of resource, whatever there is of it.
 
     Raises:
         InvalidFilter: as `compile_filter`.
     """
-    compile_filter(node, kind)
+    compile_filter(node, resource_type)
 
 
 def compile_filter(
-    node: Filter, kind: ResourceType, others: Sequence[ResourceType] = ()
+    node: Filter, resource_type: ResourceType, others: Sequence[ResourceType] = ()
 ) -> Callable[[Resource], bool]:
     """Make a function that tells whether a resource satisfies `node`, to be used on many.
 
@@ -68,8 +68,8 @@ def compile_filter(
         InvalidFilter: an attribute that the schemas do not have or never return, an operator
             that its type does not have (`gt` on a boolean), or a value of another type.
     """
-    kinds = (kind, *others)
-    return _compile(node, lambda path: _place(path, kinds))
+    resource_types = (resource_type, *others)
+    return _compile(node, lambda path: _place(path, resource_types))
 
 
 def compile_choice(node: Filter, attribute: Attribute) -> Predicate:
@@ -255,11 +255,13 @@ class _Place(NamedTuple):
 _Scope = Callable[[AttrPath], _Place]
 
 
-def _place(path: AttrPath, kinds: Sequence[ResourceType]) -> _Place:
-    targets = (kind.resolve(path.urn, path.name, path.sub) for kind in kinds)
+def _place(path: AttrPath, resource_types: Sequence[ResourceType]) -> _Place:
+    targets = (
+        resource_type.resolve(path.urn, path.name, path.sub) for resource_type in resource_types
+    )
     target = next((each for each in targets if each is not None), None)
     if target is None:
-        names = " or a ".join(kind.name for kind in kinds)
+        names = " or a ".join(resource_type.name for resource_type in resource_types)
         raise InvalidFilter(f"{_named(path)} is no attribute of a {names}; /Schemas lists them.")
     extension, attribute, sub = target.extension, target.attribute, target.sub_attribute
     found = [Attribute(extension.id, "complex")] if extension else []
@@ -312,14 +314,14 @@ def _comparison(node: Comparison, scope: _Scope) -> Predicate:
     if node.value is None:
         return _null(node, scope)
     place = _simple(scope(node.path), node.path)
-    kind = _TYPES[place.attribute.type]
-    if node.op not in kind.operators:
-        can = ", ".join(op for op in COMPARISONS if op in kind.operators)
+    resource_type = _TYPES[place.attribute.type]
+    if node.op not in resource_type.operators:
+        can = ", ".join(op for op in COMPARISONS if op in resource_type.operators)
         raise InvalidFilter(f"{_named(node.path)} cannot be compared with {node.op}; {can} can.")
-    wanted = kind.wanted(node.value)
+    wanted = resource_type.wanted(node.value)
     if wanted is None:
-        raise InvalidFilter(f"{_named(node.path)} is compared with {kind.due}.")
-    normal = kind.normal(place.attribute)
+        raise InvalidFilter(f"{_named(node.path)} is compared with {resource_type.due}.")
+    normal = resource_type.normal(place.attribute)
     if isinstance(wanted, str):
         wanted = normal(wanted)
     return _reach(place.steps, _Test(OPERATORS[node.op], normal, wanted), absent=node.op == "ne")

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from chalicelib.scim import catalog
-from chalicelib.scim.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
+from chalicelib.scim.errors import ApiError, InvalidSyntax, InvalidValue, PayloadTooLarge
 from chalicelib.scim.schema import ResourceType, Schema
 
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
@@ -374,7 +374,7 @@ def _see_bulk_ids(operations: Iterable[BulkOperation]) -> None:
 # -- Writing
 
 
-def error_body(error: ScimError) -> Document:
+def error_body(error: ApiError) -> Document:
     """Write the body of a refusal: RFC 7644 section 3.12; `status` is a string there."""
     scim_type = {} if error.scim_type is None else {"scimType": error.scim_type}
     return {
@@ -457,30 +457,34 @@ def service_provider_config(base_url: str) -> Document:
     }
 
 
-def resource_types(base_url: str, kinds: Iterable[ResourceType] = KINDS) -> list[Document]:
+def resource_types(base_url: str, resource_types: Iterable[ResourceType] = KINDS) -> list[Document]:
     """Write the resource types, User first: RFC 7643 section 6; `id` is the name."""
-    return [_resource_type(kind, base_url) for kind in kinds]
+    return [_resource_type(resource_type, base_url) for resource_type in resource_types]
 
 
-def schemas(base_url: str, kinds: Iterable[ResourceType] = KINDS) -> list[Document]:
+def schemas(base_url: str, resource_types: Iterable[ResourceType] = KINDS) -> list[Document]:
     """Write the schemas of the resource types and their extensions: RFC 7643 section 7."""
-    return [_schema(schema, base_url) for kind in kinds for schema in kind.schemas()]
+    return [
+        _schema(schema, base_url)
+        for resource_type in resource_types
+        for schema in resource_type.schemas()
+    ]
 
 
-def _resource_type(kind: ResourceType, base_url: str) -> Document:
+def _resource_type(resource_type: ResourceType, base_url: str) -> Document:
     document: Document = {
         "schemas": [RESOURCE_TYPE_URN],
-        "id": kind.name,
-        "name": kind.name,
-        "endpoint": kind.endpoint,
-        "description": kind.description,
-        "schema": kind.schema.id,
+        "id": resource_type.name,
+        "name": resource_type.name,
+        "endpoint": resource_type.endpoint,
+        "description": resource_type.description,
+        "schema": resource_type.schema.id,
     }
-    if kind.extensions:
+    if resource_type.extensions:
         document["schemaExtensions"] = [
-            {"schema": extension.id, "required": False} for extension in kind.extensions
+            {"schema": extension.id, "required": False} for extension in resource_type.extensions
         ]
-    document["meta"] = _meta("ResourceType", f"{base_url}/ResourceTypes/{kind.name}")
+    document["meta"] = _meta("ResourceType", f"{base_url}/ResourceTypes/{resource_type.name}")
     return document
 
 

@@ -18,15 +18,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from chalicelib.scim import validation
-from chalicelib.scim.dialects import Operation
 from chalicelib.scim.errors import InvalidFilter, InvalidPath, InvalidValue, Mutability, NoTarget
 from chalicelib.scim.filters import AttrPath, Comparison, Filter, Or
 from chalicelib.scim.matching import Predicate, compile_choice, same, terms
+from chalicelib.scim.patch_operations import Operation
 from chalicelib.scim.schema import Attribute, Resource, ResourceType
 from chalicelib.scim.validation import CLEARED, LABELS, check_element, check_value
 
 
-def apply(operations: Sequence[Operation], resource: Resource, kind: ResourceType) -> Resource:
+def apply(
+    operations: Sequence[Operation], resource: Resource, resource_type: ResourceType
+) -> Resource:
     """Apply the operations one after another to a canonical document; answer the new one.
 
     All or nothing: `resource` is not changed, whatever happens.
@@ -39,10 +41,10 @@ def apply(operations: Sequence[Operation], resource: Resource, kind: ResourceTyp
     """
     changed = resource
     for operation in operations:
-        changed = _applied(operation, changed, kind)
-    _keeps_required(resource, changed, kind)
-    validation.required(changed, kind)
-    validation.limits(changed, kind)
+        changed = _applied(operation, changed, resource_type)
+    _keeps_required(resource, changed, resource_type)
+    validation.required(changed, resource_type)
+    validation.limits(changed, resource_type)
     return changed
 
 
@@ -65,7 +67,7 @@ class MemberChange:
 
 
 def members(
-    operations: Sequence[Operation], kind: ResourceType
+    operations: Sequence[Operation], resource_type: ResourceType
 ) -> tuple[tuple[Operation, ...], MemberChange]:
     """Part the operations into those on other attributes and the net change of the members.
 
@@ -75,7 +77,7 @@ def members(
         InvalidValue: an element without an id, or a group as a member.
         InvalidPath, InvalidFilter: members chosen by anything but their `value`.
     """
-    own = kind.schema.find("members")
+    own = resource_type.schema.find("members")
     rest: list[Operation] = []
     tally = _Tally()
     for operation in operations:
@@ -117,11 +119,11 @@ class _Change:
 _LONGEST_PATH: Final = 100
 
 
-def _applied(operation: Operation, resource: Resource, kind: ResourceType) -> Resource:
+def _applied(operation: Operation, resource: Resource, resource_type: ResourceType) -> Resource:
     path = operation.path
-    target = kind.resolve(path.attr.urn, path.attr.name, path.sub)
+    target = resource_type.resolve(path.attr.urn, path.attr.name, path.sub)
     if target is None:
-        raise InvalidPath(f"{str(path)[:_LONGEST_PATH]} is no attribute of a {kind.name}.")
+        raise InvalidPath(f"{str(path)[:_LONGEST_PATH]} is no attribute of a {resource_type.name}.")
     extension, attribute = target.extension, target.attribute
     if attribute is None:
         return _put(resource, str(path.attr), CLEARED)
@@ -153,9 +155,9 @@ def _immutable(change: _Change) -> Mutability:
     return validation.unchangeable(change.where)
 
 
-def _keeps_required(before: Resource, after: Resource, kind: ResourceType) -> None:
+def _keeps_required(before: Resource, after: Resource, resource_type: ResourceType) -> None:
     """Judged at the end: one request may remove a name and add another (RFC 7644 3.5.2.2)."""
-    for attribute in kind.schema.attributes:
+    for attribute in resource_type.schema.attributes:
         if attribute.required and attribute.name in before and attribute.name not in after:
             raise Mutability(f"{attribute.name} is required; it can be replaced, not removed.")
 

@@ -36,7 +36,9 @@ class Projection:
     hidden: _Paths
 
     @classmethod
-    def parse(cls, attributes: str | None, excluded: str | None, kind: ResourceType) -> Projection:
+    def parse(
+        cls, attributes: str | None, excluded: str | None, resource_type: ResourceType
+    ) -> Projection:
         """Read the query parameters `attributes` and `excludedAttributes`.
 
         Names that the schemas do not know are ignored, and so is a selection in brackets: Entra ID
@@ -49,8 +51,8 @@ class Projection:
             raise InvalidValue(
                 "Send attributes or excludedAttributes, not both (RFC 7644 section 3.9)."
             )
-        asked = _paths(attributes, kind) if attributes else None
-        return cls(asked, _paths(excluded or "", kind))
+        asked = _paths(attributes, resource_type) if attributes else None
+        return cls(asked, _paths(excluded or "", resource_type))
 
     def wants(self, name: str) -> bool:
         """Tell whether the core attribute `name`, sent by default, would be sent to this client."""
@@ -64,15 +66,17 @@ class Projection:
         return self.asked is not None and sub in self.asked.get(("", name), _NOTHING)
 
 
-def project(resource: Resource, kind: ResourceType, projection: Projection) -> dict[str, Any]:
+def project(
+    resource: Resource, resource_type: ResourceType, projection: Projection
+) -> dict[str, Any]:
     """Make the document that is sent: schemas, id, externalId, the attributes, meta.
 
     `schemas` names the schemas of what is sent. Nothing in it is null or empty, and nothing that
     the schemas do not know gets out. Parts are shared with `resource`: serialise, don't change.
     """
-    sent = _shown(resource, _HEAD + kind.schema.attributes, "", projection)
-    schemas = [kind.schema.id]
-    for extension in kind.extensions:
+    sent = _shown(resource, _HEAD + resource_type.schema.attributes, "", projection)
+    schemas = [resource_type.schema.id]
+    for extension in resource_type.extensions:
         if extension.id in resource:
             held = resource[extension.id]
             if inner := _shown(held, extension.attributes, extension.id, projection):
@@ -135,10 +139,10 @@ def _only(value: Resource, names: Sequence[str]) -> Resource:
     return {name: value[name] for name in names if name in value}
 
 
-def _paths(text: str, kind: ResourceType) -> _Paths:
+def _paths(text: str, resource_type: ResourceType) -> _Paths:
     paths: dict[_Place, frozenset[str]] = {}
     for path in _split(text):
-        target = kind.locate(path)
+        target = resource_type.locate(path)
         if target is not None:
             place, sub = _place(target)
             paths[place] = paths.get(place, _NOTHING) | {sub}

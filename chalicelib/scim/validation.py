@@ -68,7 +68,7 @@ _DUE: Mapping[str, str] = {
 }
 
 
-def check(document: Mapping[str, Any], kind: ResourceType) -> Resource:
+def check(document: Mapping[str, Any], resource_type: ResourceType) -> Resource:
     """Turn the body of a POST or PUT into the canonical document of a resource.
 
     Attributes of an extension may stand in its object, under a key of URN and name, or bare;
@@ -81,24 +81,24 @@ def check(document: Mapping[str, Any], kind: ResourceType) -> Resource:
     """
     resource: Resource = {}
     for key, value in document.items():
-        attribute = kind.core(key)
+        attribute = resource_type.core(key)
         if attribute is not None:
             _put(resource, attribute, value, attribute.name)
-        elif (target := kind.locate(key)) is not None:
-            _put_at(resource, target, value, kind)
-    for extension in kind.extensions:
+        elif (target := resource_type.locate(key)) is not None:
+            _put_at(resource, target, value, resource_type)
+    for extension in resource_type.extensions:
         if not resource.get(extension.id, True):
             del resource[extension.id]
-    required(resource, kind)
-    limits(resource, kind)
+    required(resource, resource_type)
+    limits(resource, resource_type)
     return resource
 
 
-def unknown(document: Mapping[str, Any], kind: ResourceType) -> Iterator[str]:
+def unknown(document: Mapping[str, Any], resource_type: ResourceType) -> Iterator[str]:
     """Name what `check` leaves out because the schemas do not know it, schema URNs included."""
-    known = {schema.id.lower() for schema in kind.schemas()}
+    known = {schema.id.lower() for schema in resource_type.schemas()}
     for key, value in document.items():
-        target = kind.locate(key)
+        target = resource_type.locate(key)
         if target is None:
             yield key
         elif target.attribute is None and target.extension is not None:
@@ -143,19 +143,19 @@ def check_value(value: Any, attribute: Attribute, where: str) -> Any:
     return check_element(value, attribute, where)
 
 
-def required(resource: Resource, kind: ResourceType) -> None:
+def required(resource: Resource, resource_type: ResourceType) -> None:
     """See that nothing required is missing; an extension asks for it only where it is used.
 
     Raises:
         InvalidValue: names the missing attribute (RFC 7643 section 2.2).
     """
-    _complete(resource, kind.schema.attributes, "")
-    for extension in kind.extensions:
+    _complete(resource, resource_type.schema.attributes, "")
+    for extension in resource_type.extensions:
         if extension.id in resource:
             _complete(resource[extension.id], extension.attributes, f"{extension.id}:")
 
 
-def limits(resource: Resource, kind: ResourceType) -> None:
+def limits(resource: Resource, resource_type: ResourceType) -> None:
     """See that a canonical document is no larger than this service keeps; members do not count.
 
     Raises:
@@ -164,20 +164,22 @@ def limits(resource: Resource, kind: ResourceType) -> None:
     for name, value in resource.items():
         if isinstance(value, list):
             _count(value, name, name)
-    largest, limit = _MAX_BYTES[kind.name]
+    largest, limit = _MAX_BYTES[resource_type.name]
     counted = {name: value for name, value in resource.items() if name != "members"}
     if len(_COMPACT.encode(counted).encode()) > largest:
-        raise InvalidValue(f"The {kind.name} is larger than the {limit} that this service keeps.")
+        raise InvalidValue(
+            f"The {resource_type.name} is larger than the {limit} that this service keeps."
+        )
 
 
-def keep_immutable(document: Resource, present: Resource, kind: ResourceType) -> Resource:
+def keep_immutable(document: Resource, present: Resource, resource_type: ResourceType) -> Resource:
     """Let a PUT change no immutable value; one that it leaves out stays (RFC 7644 section 3.5.1).
 
     Raises:
         Mutability: it has another value for one; names its path.
     """
-    kept = _kept(document, present, kind.schema.attributes, "")
-    for extension in kind.extensions:
+    kept = _kept(document, present, resource_type.schema.attributes, "")
+    for extension in resource_type.extensions:
         held, was = kept.get(extension.id, {}), present.get(extension.id, {})
         if inner := _kept(held, was, extension.attributes, f"{extension.id}:"):
             kept[extension.id] = inner
@@ -208,10 +210,10 @@ def _keep(kept: Resource, attribute: Attribute, was: Any, where: str) -> None:
         kept[name] = _kept(kept[name], was, attribute.sub_attributes, f"{where}.")
 
 
-def _put_at(resource: Resource, target: Target, value: Any, kind: ResourceType) -> None:
+def _put_at(resource: Resource, target: Target, value: Any, resource_type: ResourceType) -> None:
     extension, attribute, sub = target.extension, target.attribute, target.sub_attribute
     if extension is not None and attribute is None:
-        _put_extension(resource, extension, value, kind)
+        _put_extension(resource, extension, value, resource_type)
     elif attribute is not None:
         holder = resource if extension is None else resource.setdefault(extension.id, {})
         prefix = f"{extension.id}:" if extension else ""
@@ -219,16 +221,18 @@ def _put_at(resource: Resource, target: Target, value: Any, kind: ResourceType) 
         _put(holder, attribute, sent, f"{prefix}{attribute.name}")
 
 
-def _put_extension(resource: Resource, schema: Schema, value: Any, kind: ResourceType) -> None:
+def _put_extension(
+    resource: Resource, schema: Schema, value: Any, resource_type: ResourceType
+) -> None:
     if value is None or value == "":
         return
     if not isinstance(value, dict):
         raise InvalidValue(f"{schema.id}: {_DUE['complex']}.")
     for key, found in value.items():
         name, _, sub = key.partition(".")
-        target = kind.resolve(schema.id, name, sub or None)
+        target = resource_type.resolve(schema.id, name, sub or None)
         if target is not None:
-            _put_at(resource, target, found, kind)
+            _put_at(resource, target, found, resource_type)
 
 
 def _put(holder: Resource, attribute: Attribute, value: Any, where: str) -> None:

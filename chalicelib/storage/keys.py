@@ -116,7 +116,7 @@ def organisation_of(connection: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class ScimKeys:
+class ConnectionKeys:
     """Keys of one connection: its users, teams and what belongs to them."""
 
     connection: str
@@ -213,9 +213,9 @@ class ScimKeys:
         """Range of what was counted of the calls, by hour."""
         return Range(f"{self.prefix}#H", FIRST, LAST)
 
-    def shadow(self, run: str) -> ScimKeys:
+    def shadow(self, run: str) -> ConnectionKeys:
         """Keys of a run of the self-test: a namespace of its own, which no reader looks into."""
-        return ScimKeys(f"{self.connection}{RUN}{run}")
+        return ConnectionKeys(f"{self.connection}{RUN}{run}")
 
     def operation_id(self, due: str, unique: str) -> str:
         """Name an operation of many steps: by when it is due, its connection, and chance."""
@@ -369,7 +369,7 @@ class OrganisationKeys:
 
     def operation(self, due: str, owner: str, unique: str) -> Key:
         """Key of an operation on one of its connections, or on the organisation itself."""
-        keys = ScimKeys(owner)
+        keys = ConnectionKeys(owner)
         return keys.operation(keys.operation_id(due, unique))
 
     def grants(self) -> tuple[Grant, ...]:

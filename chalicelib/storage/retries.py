@@ -42,7 +42,7 @@ def error_code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
-def passes(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Tell whether a failed call may succeed when it is repeated unchanged."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -84,7 +84,9 @@ class Deadline:
         left = max(0.0, self.at - self.clock.monotonic())
         self.clock.sleep(min(milliseconds / 1000, left))
 
-    def repeat(self, call: Callable[[], T], passing: Callable[[Exception], bool] = passes) -> T:
+    def repeat(
+        self, call: Callable[[], T], passing: Callable[[Exception], bool] = is_transient
+    ) -> T:
         """Call until it answers.
 
         Raises:

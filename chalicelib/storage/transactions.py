@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.storage.expressions import Action, Item, from_wire, render
 from chalicelib.storage.keys import Key
-from chalicelib.storage.retries import Deadline, error_code, passes
+from chalicelib.storage.retries import Deadline, error_code, is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,7 +28,7 @@ NO_REASON = "None"
 HELD_UP = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
-class Cancelled(Exception):
+class TransactionCanceled(Exception):
     """Nothing was written: at least one condition did not hold.
 
     `rows` gives, for each action whose condition failed, the row that it met (None: no row).
@@ -38,7 +38,7 @@ class Cancelled(Exception):
 
     def __init__(self, rows: Mapping[Key, Item | None], unjudged: frozenset[Key]) -> None:
         """Take the failed rows in the order in which they were sent."""
-        self.rows = rows
+        self.items = rows
         self.unjudged = unjudged
         super().__init__(f"{len(rows)} conditions failed")
 
@@ -64,13 +64,13 @@ def transact(
         failed = _failed_rows(error, actions)
         if not failed:
             raise
-        raise Cancelled(failed, _unjudged_rows(error, actions)) from error
+        raise TransactionCanceled(failed, _unjudged_rows(error, actions)) from error
 
 
 def _passes(error: Exception) -> bool:
     reasons = _reasons(error)
     if not reasons:
-        return passes(error)
+        return is_transient(error)
     return all(reason.get("Code", NO_REASON) in {NO_REASON, *HELD_UP} for reason in reasons)
 
 

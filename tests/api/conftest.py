@@ -8,8 +8,8 @@ import pytest
 
 from app import build
 from chalicelib.api.services import Services
-from dev.invariants import assert_sound
-from tests.builders import Scim, Tenant, a_tenant, scim_of
+from tests.support.builders import ConnectionContext, Scim, a_tenant, scim_of
+from tests.support.invariants import assert_sound
 
 
 @pytest.fixture
@@ -20,12 +20,12 @@ def services(services: Services) -> Iterator[Services]:
 
 
 @pytest.fixture
-def tenant(services: Services) -> Tenant:
+def context(services: Services) -> ConnectionContext:
     """Make an empty connection of a provider that wants changed groups back."""
     return a_tenant(services, identity_provider="other")
 
 
 @pytest.fixture
-def scim(services: Services, tenant: Tenant) -> Scim:
+def scim(services: Services, context: ConnectionContext) -> Scim:
     """Call SCIM routes with the connection's token; paths begin behind its URL."""
-    return scim_of(build(services), tenant.connection, tenant.token)
+    return scim_of(build(services), context.connection, context.token)

@@ -28,8 +28,8 @@ import pytest
 
 from app import build
 from chalicelib.settings import Plan
-from tests.builders import Answer, Http, connection_body, http, organisation_body
 from tests.conftest import OPERATOR_KEY
+from tests.support.builders import Answer, Http, connection_body, http, organisation_body
 
 Call = Callable[..., Answer]
 EMAIL = "ada@acme.example.com"

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from app import build
-from chalicelib.api.calls import Who
+from chalicelib.api.admin.requests import Who
 from chalicelib.api.services import Services
-from tests.builders import Hands, Http, Tenant, a_session, a_tenant, http
 from tests.conftest import OPERATOR_KEY
-from tests.routes import DECLARED, Call, calls_of
+from tests.support.builders import ConnectionContext, Hands, Http, a_session, a_tenant, http
+from tests.support.routes import DECLARED, Call, calls_of
 
 # What nobody is answered who may do what he does.
 REFUSED = {401, 403, 500, 503}
@@ -21,13 +21,13 @@ REFUSED = {401, 403, 500, 503}
 class World(NamedTuple):
     """An organisation with a connection, another one, and their credentials by caller."""
 
-    own: Tenant
+    own: ConnectionContext
     callers: Mapping[str, str]
 
 
-def ended(services: Services, tenant: Tenant) -> str:
+def ended(services: Services, context: ConnectionContext) -> str:
     """Let an admin in, and end his session."""
-    token = a_session(services, tenant.organisation)
+    token = a_session(services, context.organisation)
     http(build(services), token)("DELETE", "/admin/sessions/current")
     return token
 
@@ -55,7 +55,7 @@ def world(services: Services, hands: Hands) -> World:
     )
 
 
-def target(call: Call, own: Tenant) -> str:
+def target(call: Call, own: ConnectionContext) -> str:
     """Put ids into a path: the organisation's, its connection's, and others that are not there."""
     ids = {
         "organisation": own.organisation,
@@ -128,9 +128,9 @@ def wrong(call: Call, status: int, allowed: set[int]) -> bool:
 
 
 @pytest.mark.parametrize("caller", EXPECTED)
-def test_every_route_answers_every_caller_as_it_should(services, world, caller):
+def test_every_route_answers_every_caller_as_it_should(services, world, principal):
     """Looked at before the body: a stranger learns nothing of what is wrong with it."""
-    send = http(build(services), world.callers[caller])
+    send = http(build(services), world.callers[principal])
 
     found: dict[str, Any] = {}
     for call in calls_of(services):
@@ -138,7 +138,7 @@ def test_every_route_answers_every_caller_as_it_should(services, world, caller):
             continue
         body = None if call.method in {"GET", "DELETE"} else b"{broken"
         status = send(call.method, target(call, world.own), body).status
-        if wrong(call, status, EXPECTED[caller](call)):
+        if wrong(call, status, EXPECTED[principal](call)):
             found[f"{call.method} {call.path}"] = status
 
     assert found == {}

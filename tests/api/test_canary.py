@@ -19,12 +19,12 @@ import pytest
 from app import build
 from chalicelib.observability import logger
 from chalicelib.settings import Plan
-from dev.invariants import read_all
-from dev.scene import QuickQueries
-from tests.builders import Answer, http
+from dev.measure.scene import QuickQueries
 from tests.conftest import OPERATOR_KEY
-from tests.every_request import Request, Side, a_side, fresh, requests_of
-from tests.routes import calls_of
+from tests.support.builders import Answer, http
+from tests.support.every_request import Request, Side, a_side, fresh, requests_of
+from tests.support.invariants import read_all
+from tests.support.routes import calls_of
 
 # After so many requests the whole table is read.
 LOOKS = 20
@@ -89,9 +89,9 @@ def sent(services, canary: Side) -> Iterator[tuple[Request, Answer]]:
     send = http(build(services))
     for number, request in enumerate(requests_of(calls_of(services))):
         target, body = request.filled({**canary.values, **fresh(number)})
-        caller = canary.token if request.call.is_scim else OPERATOR_KEY
-        yield request, send.bearing(caller)(request.call.method, target, body)
-        send.bearing(f"{caller}x")(request.call.method, f"{target}?q={EMAIL}", body)
+        principal = canary.token if request.call.is_scim else OPERATOR_KEY
+        yield request, send.bearing(principal)(request.call.method, target, body)
+        send.bearing(f"{principal}x")(request.call.method, f"{target}?q={EMAIL}", body)
 
 
 def credentials(canary: Side) -> list[str]:

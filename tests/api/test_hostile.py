@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 
 from app import build
-from dev.gateway import Sent
-from tests.builders import http
+from dev.run.gateway import Sent
+from tests.support.builders import http
 
 ID = "0" * 32
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -154,9 +154,9 @@ def test_a_path_has_one_spelling(scim, path, status):
 
 
 @pytest.mark.parametrize(("path", "_status"), SPELLINGS)
-def test_no_spelling_gets_past_the_token(services, tenant, path, _status):
+def test_no_spelling_gets_past_the_token(services, context, path, _status):
     """The same answers to a caller with a token and without one would be an open door."""
-    answer = http(build(services))("GET", f"/scim/v2/{tenant.connection}{path}")
+    answer = http(build(services))("GET", f"/scim/v2/{context.connection}{path}")
 
     assert answer.status in {401, 404}
     assert "Resources" not in answer.body
@@ -182,27 +182,27 @@ def headers_of(token: str) -> dict[str, list[tuple[str, str]]]:
 
 
 @pytest.mark.parametrize("way", headers_of(""))
-def test_one_header_of_one_form_opens(services, tenant, way):
+def test_one_header_of_one_form_opens(services, context, way):
     """What two programs may read differently is read by nobody."""
     gateway = http(build(services)).gateway
-    path, sent = f"/scim/v2/{tenant.connection}/Users", tuple(headers_of(tenant.token)[way])
+    path, sent = f"/scim/v2/{context.connection}/Users", tuple(headers_of(context.token)[way])
 
     assert gateway.answer(Sent("GET", path, "", sent, b"")).status == 401
 
 
-def test_the_scheme_may_be_written_in_any_case(services, tenant):
+def test_the_scheme_may_be_written_in_any_case(services, context):
     """RFC 9110 section 11.1."""
     gateway = http(build(services)).gateway
     path, sent = (
-        f"/scim/v2/{tenant.connection}/Users",
-        (("Authorization", f"bEARER {tenant.token}"),),
+        f"/scim/v2/{context.connection}/Users",
+        (("Authorization", f"bEARER {context.token}"),),
     )
 
     assert gateway.answer(Sent("GET", path, "", sent, b"")).status == 200
 
 
-def test_a_token_in_the_address_opens_nothing(services, tenant):
+def test_a_token_in_the_address_opens_nothing(services, context):
     """Addresses stand in logs."""
-    path = f"/scim/v2/{tenant.connection}/Users?access_token={tenant.token}"
+    path = f"/scim/v2/{context.connection}/Users?access_token={context.token}"
 
     assert http(build(services))("GET", path).status == 401

@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 import pytest
 
 from app import build
-from chalicelib.api.calls import Who
+from chalicelib.api.admin.requests import Who
 from chalicelib.api.services import Services
 from chalicelib.settings import Plan
-from dev.invariants import read_all
-from dev.scene import QuickQueries
-from tests.builders import Answer, Http, http
+from dev.measure.scene import QuickQueries
 from tests.conftest import OPERATOR_KEY
-from tests.every_request import CURSORS, Request, Side, Values, a_side, fresh, requests_of
-from tests.routes import calls_of
+from tests.support.builders import Answer, Http, http
+from tests.support.every_request import CURSORS, Request, Side, Values, a_side, fresh, requests_of
+from tests.support.invariants import read_all
+from tests.support.routes import calls_of
 
 REFUSED = {400, 401, 404}
 NOT_OFFERED = {405, 501}
@@ -60,7 +60,7 @@ class World(NamedTuple):
         self.sent.extend(told for told in self.other.told if told in f"{target}{body!r}")
         return self.send.bearing(credential)(request.call.method, target, body)
 
-    def caller(self, request: Request) -> str:
+    def principal(self, request: Request) -> str:
         """Give the credential by which this request is served."""
         if request.call.is_scim:
             return self.own.token
@@ -102,7 +102,7 @@ def test_with_ones_own_ids_every_request_is_served(world):
     for number, request in enumerate(requests_of(calls_of(world.services))):
         if request.call.method != "DELETE":
             values = world.own.values | fresh(number)
-            status = world.answer(request, values, world.caller(request)).status
+            status = world.answer(request, values, world.principal(request)).status
             if status >= 300 and status not in NOT_OFFERED:
                 refused[f"{request}"] = status
 
@@ -137,8 +137,8 @@ def test_the_others_ids_lead_nowhere_in_any_place_of_any_request(world):
         if (request.short, place) in ONES_OWN:
             continue
         alone = place == "organisation" and request.call.who is Who.OPERATOR
-        caller = world.own.session if alone else world.caller(request)
-        answer, tried = world.answer(request, values, caller), tried + 1
+        principal = world.own.session if alone else world.principal(request)
+        answer, tried = world.answer(request, values, principal), tried + 1
         may_be = place in CURSORS or (request.short, place) in MEANS_NOBODY
         if world.shown(answer) or not (may_be or nothing_found(answer)):
             found[f"{place} in {request}"] = answer
@@ -153,7 +153,7 @@ def test_a_name_that_the_other_has_may_be_ones_own_as_well(world):
     before, answered = world.others_rows(), {}
     for request, place, values in foreign(world):
         if (request.short, place) in ONES_OWN:
-            answer = world.answer(request, values, world.caller(request))
+            answer = world.answer(request, values, world.principal(request))
             answered[request.short, place] = answer.status
             assert world.shown(answer) == set()
 

@@ -11,7 +11,7 @@ from chalicelib.auth.secrets import MOST_DIGESTS, Gone, Secrets
 from chalicelib.auth.tokens import digest, mint
 from chalicelib.scim.errors import Unavailable
 from chalicelib.storage.retries import Deadline
-from tests.builders import Between, fail, lose, refused
+from tests.support.builders import Between, fail, lose, refused
 
 DIGEST = digest("a secret")
 KEY, NEXT_KEY = (mint("op", Random(seed)).text for seed in (11, 12))  # noqa: S311 - nobody's keys

@@ -25,12 +25,12 @@ def test_a_token_has_the_form_that_secret_scanners_know():
 @given(seed=st.integers(), kind=st.sampled_from(get_args(Kind)))
 def test_what_is_minted_is_read_back(seed, kind):
     """Id and secret survive the text; so does the kind."""
-    minted = mint(kind, Random(seed))  # noqa: S311 - as above
+    credential = mint(kind, Random(seed))  # noqa: S311 - as above
 
-    read = parse(minted.text)
+    read = parse(credential.text)
 
     assert read
-    assert (read.kind, read.id, read.secret) == (kind, minted.id, minted.secret)
+    assert (read.kind, read.id, read.secret) == (kind, credential.id, credential.secret)
 
 
 @given(at=st.integers(0, len(SCIM.text) - 1), character=st.sampled_from(tokens.BASE62))

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 import boto3
 
-from tests.builders import Answer
+from tests.support.builders import Answer
 
 ROOT = Path(__file__).parents[2]
 EMULATOR = ROOT / ".venv-emulator" / "bin" / "python"
@@ -185,7 +185,7 @@ def a_project(folder: Path, cloud: Cloud) -> Project:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class AdminPrincipal:
     """Calls a URL with a credential; "" sends none. `host` is asked for where a name is none."""
 
     url: str
@@ -222,24 +222,24 @@ class Connected:
 
     path: str
     scim_url: str
-    caller: Caller
+    principal: AdminPrincipal
 
     @property
     def token_id(self) -> str:
         """The id of the token that it is called with."""
-        found = re.fullmatch(r"psl_scim_(.{12})_.*", self.caller.credential)
+        found = re.fullmatch(r"psl_scim_(.{12})_.*", self.principal.credential)
         assert found is not None
         return found[1]
 
 
-def operator(cloud: Cloud, url: str) -> Caller:
+def operator(cloud: Cloud, url: str) -> AdminPrincipal:
     """Call a live service with the operator key that deployment made."""
     secrets = cloud.client("secretsmanager")
     key = secrets.get_secret_value(SecretId="passerelle/dev/operator-key")["SecretString"]
-    return Caller(url, key)
+    return AdminPrincipal(url, key)
 
 
-def connect(admin: Caller) -> Connected:
+def connect(admin: AdminPrincipal) -> Connected:
     """Make an organisation, a connection for Entra ID and a token."""
     organisation = {
         "name": "Acme",
@@ -258,5 +258,5 @@ def connect(admin: Caller) -> Connected:
     made = admin.need(201, "POST", path, connection)
     path += "/" + made["id"]
     token = admin.need(201, "POST", f"{path}/tokens", {"name": "first"})["token"]
-    scim = Caller(f"{admin.url}/scim/v2/{made['id']}", token)
+    scim = AdminPrincipal(f"{admin.url}/scim/v2/{made['id']}", token)
     return Connected(path, made["scim_url"], scim)

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.cloud import Caller, Cloud, Connected, Project, a_project, connect, operator
+from tests.deploy.cloud import (
+    AdminPrincipal,
+    Cloud,
+    Connected,
+    Project,
+    a_project,
+    connect,
+    operator,
+)
 from tests.deploy.cloud import running as running_cloud
 from tests.deploy.page import commands
 
@@ -55,13 +63,13 @@ def first(project: Project, page: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def admin(project: Project, cloud: Cloud, first: str) -> Caller:
+def admin(project: Project, cloud: Cloud, first: str) -> AdminPrincipal:
     """Call the live service with the operator key."""
     return operator(cloud, project.url())
 
 
 @pytest.fixture(scope="session")
-def connected(admin: Caller) -> Connected:
+def connected(admin: AdminPrincipal) -> Connected:
     """Make a connection on the live service."""
     return connect(admin)
 

@@ -21,12 +21,12 @@ from zipfile import ZipFile
 import pytest
 
 from app import app as routed
-from chalicelib.api.dialogues import Answer, Request
+from chalicelib.api.admin.dialogue_player import Answer, Request
 from chalicelib.auth.tokens import mint
-from dev import resources
-from dev.corpus import ENTRA
-from dev.dialogues import load, play
-from dev.gateway import Event, Route, Sent, proxy_event, routes_of
+from dev.play.corpus import ENTRA
+from dev.play.corpus_files import load, play
+from dev.run import resources
+from dev.run.gateway import Event, Route, Sent, proxy_event, routes_of
 from tests.deploy.cloud import ROOT, Cloud
 
 pytestmark = pytest.mark.deploy

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from app import app
-from dev import front, template
-from dev.gateway import REFUSALS
+from dev.release import front, template
+from dev.run.gateway import REFUSALS
 from tests.deploy.page import PAGE, commands
 
 RUN_BY_TESTS = {

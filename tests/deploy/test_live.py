@@ -12,12 +12,12 @@ from random import Random
 import pytest
 
 from chalicelib.auth.tokens import mint
-from dev.corpus import ENTRA, wire
-from dev.dialogues import load, play
+from dev.play.corpus import ENTRA, wire
+from dev.play.corpus_files import load, play
 from tests.deploy.cloud import (
     DOMAIN,
     PUBLIC_URL,
-    Caller,
+    AdminPrincipal,
     Cloud,
     Connected,
     Project,
@@ -37,7 +37,7 @@ def replaced(**values: object) -> dict[str, object]:
     return {**PATCH, "Operations": changes}
 
 
-def works(scim: Caller, name: str) -> dict[str, object]:
+def works(scim: AdminPrincipal, name: str) -> dict[str, object]:
     """Do what an identity provider does first; gives the user as he is then."""
     scim.need(200, "GET", "/Users?filter=userName%20eq%20%22nobody%22")
     user = scim.need(201, "POST", "/Users", {**USER, "userName": name})
@@ -62,7 +62,7 @@ def test_deploy_tells_where_it_is_and_what_comes_next(first: str, project: Proje
 
 def test_an_identity_provider_works_with_it(connected: Connected):
     """Test connection, create, patch, a team and its members, filter: through the live URL."""
-    user = works(connected.caller, "ada@example.com")
+    user = works(connected.principal, "ada@example.com")
 
     assert user["displayName"] == "Ada"
     assert len(user["groups"]) == 1  # type: ignore[arg-type]  # a list of teams
@@ -70,8 +70,8 @@ def test_an_identity_provider_works_with_it(connected: Connected):
 
 def test_locations_are_below_the_public_url(connected: Connected):
     """Customers paste PUBLIC_URL and clients follow `location`: both must be the same for life."""
-    connection = connected.caller.url.rpartition("/")[2]
-    users = connected.caller.need(200, "GET", "/Users")["Resources"]
+    connection = connected.principal.url.rpartition("/")[2]
+    users = connected.principal.need(200, "GET", "/Users")["Resources"]
 
     assert connected.scim_url == f"{PUBLIC_URL}/scim/v2/{connection}"
     assert [each["meta"]["location"] for each in users] == [
@@ -82,16 +82,16 @@ def test_locations_are_below_the_public_url(connected: Connected):
 def test_the_domain_leads_to_it(cloud: Cloud, connected: Connected):
     """The address that customers have is the domain's: no stage in it, nothing of the API's."""
     path = connected.scim_url.removeprefix(PUBLIC_URL)
-    scim = Caller(cloud.url + path, connected.caller.credential, host=DOMAIN)
+    scim = AdminPrincipal(cloud.url + path, connected.principal.credential, host=DOMAIN)
 
     found = scim.need(200, "GET", "/Users?count=1")
 
     assert found["Resources"][0]["meta"]["location"].startswith(connected.scim_url)
 
 
-def test_entra_gets_the_answers_that_it_needs(admin: Caller):
+def test_entra_gets_the_answers_that_it_needs(admin: AdminPrincipal):
     """The recorded dialogues hold through the gateway, its Lambda and IAM too."""
-    scim = connect(admin).caller
+    scim = connect(admin).principal
     with wire(scim.url, scim.credential) as send:
         faults = {name: play(each, send) for name, each in load(ENTRA).items()}
 
@@ -109,7 +109,7 @@ def test_the_commands_that_connect_a_tenant_connect_one(
     assert '"totalResults":0' in said
 
 
-def test_an_unknown_path_is_not_found_in_scims_form(admin: Caller):
+def test_an_unknown_path_is_not_found_in_scims_form(admin: AdminPrincipal):
     """API Gateway itself would say 403 and `Missing Authentication Token`."""
     answer = admin("GET", "/scim/v3")
 
@@ -159,35 +159,41 @@ def test_a_deployment_without_chalices_record_is_refused(project: Project, conne
     aside.rename(record)
 
 
-def test_a_second_deployment_serves_the_new_route_at_the_same_url(admin: Caller, again: str):
+def test_a_second_deployment_serves_the_new_route_at_the_same_url(
+    admin: AdminPrincipal, again: str
+):
     """`make deploy` is how every change goes out."""
     assert admin.need(200, "GET", "/new") == "answered"
 
 
 def test_a_second_deployment_keeps_what_was_there(connected: Connected, again: str):
     """Neither users nor tokens nor the operator key are made anew."""
-    users = connected.caller.need(200, "GET", "/Users?filter=userName%20eq%20%22ada@example.com%22")
+    users = connected.principal.need(
+        200, "GET", "/Users?filter=userName%20eq%20%22ada@example.com%22"
+    )
 
     assert users["totalResults"] == 1
 
 
-def test_an_unknown_path_is_still_not_found(admin: Caller, again: str):
+def test_an_unknown_path_is_still_not_found(admin: AdminPrincipal, again: str):
     """Chalice writes the API anew, and with it go the gateway responses: they are put again."""
     answer = admin("GET", "/scim/v3")
 
     assert (answer.status, answer.body["status"]) == (404, "404")
 
 
-def test_chalice_alone_leaves_a_working_service(admin: Caller, connected: Connected, plain: str):
+def test_chalice_alone_leaves_a_working_service(
+    admin: AdminPrincipal, connected: Connected, plain: str
+):
     """Whoever knows Chalice may use it as he is used to."""
     assert admin.need(200, "GET", "/newer") == "answered"
-    works(connected.caller, "bob@example.com")
+    works(connected.principal, "bob@example.com")
 
 
 # --- away -------------------------------------------------------------------------------------
 
 
-def test_nothing_answers_any_more(admin: Caller, cloud: Cloud, gone: str):
+def test_nothing_answers_any_more(admin: AdminPrincipal, cloud: Cloud, gone: str):
     """Functions, roles and API are gone."""
     assert admin("GET", "/health").status in {403, 404}
     assert cloud.client("lambda").list_functions()["Functions"] == []
@@ -255,12 +261,12 @@ def stack(cloud: Cloud, packaged: Path, erased: str) -> dict[str, str]:
 def test_the_template_makes_the_same_service(cloud: Cloud, stack: dict[str, str]):
     """People with a pipeline get what `make deploy` makes."""
     api = f"{cloud.url}/_aws/execute-api/{stack['RestAPIId']}/dev"
-    scim = connect(Caller(api, OPERATOR_KEY)).caller
+    scim = connect(AdminPrincipal(api, OPERATOR_KEY)).principal
 
     user = works(scim, "eve@example.com")
 
     assert user["meta"]["location"].startswith(PUBLIC_URL)  # type: ignore[index]
-    assert Caller(api)("GET", "/scim/v3").status == 404
+    assert AdminPrincipal(api)("GET", "/scim/v3").status == 404
 
 
 def test_the_template_names_functions_as_chalice_does(cloud: Cloud, stack: dict[str, str]):

@@ -19,16 +19,16 @@ from typing import Any
 import pytest
 
 from chalicelib.directory import deletes
-from chalicelib.directory.tenant import Tenant
+from chalicelib.directory.context import ConnectionContext
 from chalicelib.storage.clock import Clock, timestamp
-from chalicelib.storage.configuration import new_connection_id
 from chalicelib.storage.keys import FIRST, READ, Grant, Range
 from chalicelib.storage.retries import Deadline
+from chalicelib.storage.settings_items import new_connection_id
 from chalicelib.storage.table import Table
-from tests.deploy.cloud import Caller, Cloud, connect
+from tests.deploy.cloud import AdminPrincipal, Cloud, connect
 from tests.deploy.page import PAGE
-from tests.directory import builders
-from tests.faults import Crash
+from tests.support import directory
+from tests.support.faults import Crash
 
 pytestmark = pytest.mark.deploy
 
@@ -74,14 +74,14 @@ def without(action: str, cloud: Cloud, role: str) -> Iterator[None]:
 # --- the function behind the API ----------------------------------------------------------------
 
 
-def play(admin: Caller, cloud: Cloud) -> None:
+def play(admin: AdminPrincipal, cloud: Cloud) -> None:
     """Do once whatever needs a permission.
 
     Raises:
         AssertionError: an answer was another one, or the secret of a revoked token is kept.
     """
     made = connect(admin)
-    scim = made.caller
+    scim = made.principal
     user = scim.need(201, "POST", "/Users", {"userName": "ada"})["id"]
     scim.need(200, "GET", "/Users?filter=userName%20eq%20%22ada%22")
     teams = [_team(scim, f"Team {number}", user) for number in range(MANY_TEAMS)]
@@ -94,18 +94,18 @@ def play(admin: Caller, cloud: Cloud) -> None:
     assert not [each for each in secrets if each["Name"].endswith(made.token_id)]
 
 
-def _team(scim: Caller, name: str, member: str) -> str:
+def _team(scim: AdminPrincipal, name: str, member: str) -> str:
     body = {"displayName": name, "members": [{"value": member}]}
     return str(scim.need(201, "POST", "/Groups", body)["id"])
 
 
-def test_the_scenario_succeeds_with_the_whole_policy(admin: Caller, cloud: Cloud):
+def test_the_scenario_succeeds_with_the_whole_policy(admin: AdminPrincipal, cloud: Cloud):
     """Otherwise it would prove nothing when it fails."""
     play(admin, cloud)
 
 
 @pytest.mark.parametrize("action", actions("policy-api-dev.json"))
-def test_the_api_misses_each_action_of_its_policy(admin: Caller, cloud: Cloud, action: str):
+def test_the_api_misses_each_action_of_its_policy(admin: AdminPrincipal, cloud: Cloud, action: str):
     """Least privilege: what nobody misses goes."""
     with without(action, cloud, "passerelle-dev-api_handler"), pytest.raises(AssertionError):
         play(admin, cloud)
@@ -133,9 +133,9 @@ class EndsWhenDeclared:
         return call
 
 
-def crashing(tenant: Tenant) -> Tenant:
+def crashing(context: ConnectionContext) -> ConnectionContext:
     """Bind the same connection for a process that ends when it has declared an operation."""
-    return builders.by(tenant, EndsWhenDeclared(tenant.rows.table.client))
+    return directory.by(context, EndsWhenDeclared(context.items.table.client))
 
 
 def leave_work(cloud: Cloud) -> str:
@@ -143,17 +143,17 @@ def leave_work(cloud: Cloud) -> str:
     clock = Clock(now=lambda: datetime.now(UTC) - timedelta(hours=2))
     table = Table(cloud.client("dynamodb"), "passerelle-dev", clock)
     connection = new_connection_id("abcdefghij", SystemRandom())
-    tenant = builders.a_tenant(table, connection)
-    users = builders.some_users(tenant, MANY_USERS)
-    team = builders.a_group(tenant, "Large")
-    deleted = builders.a_group(tenant, "Deleted", users[:2])
-    builders.some_groups(tenant, MANY_TEAMS, users[:1])
+    context = directory.a_tenant(table, connection)
+    users = directory.some_users(context, MANY_USERS)
+    team = directory.a_group(context, "Large")
+    deleted = directory.a_group(context, "Deleted", users[:2])
+    directory.some_groups(context, MANY_TEAMS, users[:1])
     with pytest.raises(Crash):
-        builders.change(crashing(tenant), team, add=users[1:])
+        directory.change(crashing(context), team, add=users[1:])
     with pytest.raises(Crash):
-        deletes.delete_group(crashing(tenant), deleted)
+        deletes.delete_group(crashing(context), deleted)
     with pytest.raises(Crash):
-        deletes.delete_user(crashing(tenant), users[0])
+        deletes.delete_user(crashing(context), users[0])
     leave_secret(cloud, connection, timestamp(clock.now()))
     return connection
 

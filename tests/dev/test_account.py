@@ -10,9 +10,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from dev import destroy, stages
-from dev.account import Account, NoAccess, require_own
-from dev.deploy import CannotDeploy
+from dev.release import destroy, stages
+from dev.release.account import Account, NoAccess, require_own
+from dev.release.deploy import CannotDeploy
 
 REGION, NUMBER = "eu-west-1", "123456789012"
 FUNCTION = "passerelle-dev"

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dev import bench
+from dev.measure import bench
 
 MANY = [bench.stored_user(number) for number in range(60)]
 SHOWN = bench.SECTION.marked.search(bench.SECTION.page.read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from dev import bytecode
+from dev.release import bytecode
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
-from chalicelib.api.dialogues import Answer, Request, Step
-from dev import corpus, demo
-from dev.dialogues import Dialogue
-from dev.listener import HOST, listening
+from chalicelib.api.admin.dialogue_player import Answer, Request, Step
+from dev.play import corpus
+from dev.play.corpus_files import Dialogue
+from dev.run import demo
+from dev.run.listener import HOST, listening
 
 
 def told(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dev import costs
+from dev.measure import costs
 
 
 def test_the_page_says_what_is_computed():

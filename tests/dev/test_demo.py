@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.demo import DemoFile
-from dev.serve import CannotRun, Options
+from dev.run.demo import DemoFile
+from dev.run.serve import CannotRun, Options
 
 
 def test_settings_that_are_not_given_have_their_defaults():

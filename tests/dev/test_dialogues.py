@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from chalicelib.api.dialogues import Answer, Request, Step, differences
-from dev.dialogues import Dialogue, load, play
+from chalicelib.api.admin.dialogue_player import Answer, Request, Step, differences
+from dev.play.corpus_files import Dialogue, load, play
 
 SCHEMAS = {"schemas": ["urn:example"]}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from dev import engines
+from dev.run import engines
 
 NAME = "kept"
 

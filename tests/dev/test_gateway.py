@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from chalice.app import Chalice, Request, Response
 
-from dev.gateway import MAX_BODY, Gateway, Sent
-from dev.listener import PortTaken, listening
+from dev.run.gateway import MAX_BODY, Gateway, Sent
+from dev.run.listener import PortTaken, listening
 
 TYPES = ["application/scim+json", "application/json"]
 ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -314,11 +314,11 @@ def test_many_connections_each_get_their_own_answers():
         time.sleep(0.001)  # long enough for another request to come between
         return [it, (request_of(app).uri_params or {})["it"]]
 
-    def call(port: int, caller: int) -> list[list[str]]:
+    def call(port: int, principal: int) -> list[list[str]]:
         client = HTTPConnection("127.0.0.1", port, timeout=30)
         answers = []
         for n in range(50):
-            client.request("GET", f"/who/{caller}-{n}")
+            client.request("GET", f"/who/{principal}-{n}")
             answers.append(json.loads(client.getresponse().read()))
         client.close()
         return answers
@@ -326,7 +326,7 @@ def test_many_connections_each_get_their_own_answers():
     with listening(Gateway(app, "local", "x"), 0) as port, ThreadPoolExecutor(16) as callers:
         every = list(callers.map(call, [port] * 16, range(16)))
 
-    wanted = [[[f"{caller}-{n}"] * 2 for n in range(50)] for caller in range(16)]
+    wanted = [[[f"{principal}-{n}"] * 2 for n in range(50)] for principal in range(16)]
     assert every == wanted
 
 

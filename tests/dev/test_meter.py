@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Check, Delete, Put, Update
-from chalicelib.storage.keys import Range, ScimKeys
-from chalicelib.storage.transactions import Cancelled
-from dev.meter import Cost, item_size, number_size, read_units, write_units
-from dev.operations import Scene, with_team_of
-from dev.scene import CONNECTION
+from chalicelib.storage.keys import ConnectionKeys, Range
+from chalicelib.storage.transactions import TransactionCanceled
+from dev.measure.meter import Cost, item_size, number_size, read_units, write_units
+from dev.measure.operations import Scene, with_team_of
+from dev.measure.scene import CONNECTION
 
-KEYS = ScimKeys(CONNECTION)
+KEYS = ConnectionKeys(CONNECTION)
 ROW, OTHER = KEYS.user("1"), KEYS.user("2")
 
 # Worked by hand from the developer guide's page on item sizes.
@@ -64,7 +64,7 @@ def scene() -> Iterator[Scene]:
 
 def cost(scene, *actions: Action):
     """Price a transaction."""
-    scene.measured.rows.commit(actions)
+    scene.measured.items.commit(actions)
     return scene.meter.take()
 
 
@@ -87,8 +87,8 @@ def test_the_larger_of_before_and_after_is_billed(scene):
 
 def test_a_write_outside_of_a_transaction_is_billed_once(scene):
     """A row of the log is neither kept nor replaced together with others."""
-    scene.measured.rows.try_once(Put(ROW, {"a": "x" * 1_500}))
-    scene.measured.rows.try_once(Update(ROW, set={"a": "x"}))
+    scene.measured.items.try_once(Put(ROW, {"a": "x" * 1_500}))
+    scene.measured.items.try_once(Update(ROW, set={"a": "x"}))
 
     assert scene.meter.take() == Cost({"PutItem": 1, "UpdateItem": 1}, 0, 2 + 2)
 
@@ -104,7 +104,7 @@ def test_a_transaction_that_fails_is_billed_as_well(scene):
     """409 is not free."""
     cost(scene, Put(ROW))
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(TransactionCanceled):
         cost(scene, Put(ROW, {"doc": "x" * 1500}, NEW), Put(OTHER))
 
     assert scene.meter.take().wcu == 4 + 2
@@ -112,7 +112,7 @@ def test_a_transaction_that_fails_is_billed_as_well(scene):
 
 def test_a_read_is_billed_where_there_is_nothing(scene):
     """A row that is not there takes a unit."""
-    scene.measured.rows.get(ROW)
+    scene.measured.items.get(ROW)
 
     assert scene.meter.take() == Cost({"GetItem": 1}, 1, 0)
 
@@ -121,7 +121,7 @@ def test_rows_of_a_batch_are_billed_one_by_one(scene):
     """Two small rows take two units, not one."""
     cost(scene, Put(ROW, {"doc": "x" * 5000}))
 
-    scene.measured.rows.batch_get([ROW, OTHER])
+    scene.measured.items.batch_get([ROW, OTHER])
 
     assert scene.meter.take() == Cost({"BatchGetItem": 1}, 2 + 1, 0)
 
@@ -129,10 +129,10 @@ def test_rows_of_a_batch_are_billed_one_by_one(scene):
 def test_rows_of_a_query_are_billed_together(scene):
     """Forty small rows fit one unit; an empty range takes one."""
     for uid in ("1", "2", "3"):
-        scene.set.rows.commit([Put(KEYS.user(uid), {"doc": "x" * 1500})])
+        scene.set.items.commit([Put(KEYS.user(uid), {"doc": "x" * 1500})])
 
-    list(scene.measured.rows.query(Range(KEYS.users, "1", "3")))
-    list(scene.measured.rows.query(Range(KEYS.users, "8", "9")))
+    list(scene.measured.items.query(Range(KEYS.users, "1", "3")))
+    list(scene.measured.items.query(Range(KEYS.users, "8", "9")))
 
     assert scene.meter.take() == Cost({"Query": 2}, 2 + 1, 0)
 
@@ -141,7 +141,7 @@ def test_deletes_of_a_batch_are_billed_once(scene):
     """Outside of transactions a KB is a unit."""
     cost(scene, Put(ROW, {"doc": "x" * 1500}))
 
-    scene.measured.rows.batch_delete([ROW, OTHER])
+    scene.measured.items.batch_delete([ROW, OTHER])
 
     assert scene.meter.take() == Cost({"BatchWriteItem": 1}, 0, 2 + 1)
 

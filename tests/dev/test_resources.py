@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from dev import resources
+from dev.run import resources
 
 KEY = "psl_op_" + "a" * 12 + "_" + "b" * 43 + "_" + "c" * 6
 

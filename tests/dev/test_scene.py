@@ -20,12 +20,12 @@ from chalicelib.storage.expressions import (
     equals,
     render,
 )
-from chalicelib.storage.keys import Range, ScimKeys
+from chalicelib.storage.keys import ConnectionKeys, Range
 from chalicelib.storage.retries import Deadline
-from dev.invariants import read_all
-from dev.scene import CONNECTION, NOBODY, QuickQueries, QuickTransactions, memory, write
+from dev.measure.scene import CONNECTION, NOBODY, QuickQueries, QuickTransactions, memory, write
+from tests.support.invariants import read_all
 
-KEYS = ScimKeys(CONNECTION)
+KEYS = ConnectionKeys(CONNECTION)
 THERE, GONE, OTHER = KEYS.user("1"), KEYS.user("2"), KEYS.user("3")
 
 TRANSACTIONS: dict[str, list[Action]] = {
@@ -87,8 +87,8 @@ def test_a_quick_query_answers_as_motos(rows, page, descending):
         write(table, [{"PK": KEYS.users, "SK": f"{n:03d}", "n": n} for n in range(120)])
         clients: list[Any] = [QuickQueries(table.client), NOBODY.client("dynamodb")]
         for client in clients:
-            bound = replace(table, client=client)
-            namespace = bound.namespace(KEYS.grants(), Deadline.after(9.0, table.clock))
+            scope = replace(table, client=client)
+            namespace = scope.namespace(KEYS.grants(), Deadline.after(9.0, table.clock))
             found.append(list(namespace.query(rows, page=page, descending=descending)))
 
     assert found[0] == found[1]

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import requests
 
-from dev import idp
+from dev.play import idp
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = 30
@@ -42,7 +42,7 @@ def start(directory: Path, **settings: str) -> subprocess.Popen[str]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         free = str(probe.getsockname()[1])
     return subprocess.Popen(
-        [sys.executable, "-m", "dev.serve"],
+        [sys.executable, "-m", "dev.run.serve"],
         cwd=ROOT,
         env={**os.environ, **USUAL, "PORT": free, "LOCAL_DIR": str(directory), **settings},
         stdout=subprocess.PIPE,

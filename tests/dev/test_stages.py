@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dev import stages
-from dev.stages import WrongSettings
+from dev.release import stages
+from dev.release.stages import WrongSettings
 
 DEV = {
     "api_gateway_stage": "dev",

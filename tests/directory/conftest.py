@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.api.services import Services
-from chalicelib.directory.tenant import Tenant
+from chalicelib.directory.context import ConnectionContext
 from chalicelib.storage.table import Table
-from dev import reference
-from dev.invariants import assert_sound
-from tests.builders import SEEDS, Hands
-from tests.directory.builders import a_tenant
+from dev.measure import reference
+from tests.support.builders import SEEDS, Hands
+from tests.support.directory import a_tenant
+from tests.support.invariants import assert_sound
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def table(request: pytest.FixtureRequest) -> Table:
 
 
 @pytest.fixture
-def tenant(table: Table) -> Iterator[Tenant]:
+def context(table: Table) -> Iterator[ConnectionContext]:
     """Bind a connection; when the test is over, nothing may be amiss in the table."""
     yield a_tenant(table)
     assert_sound(table)

@@ -16,8 +16,7 @@ from chalicelib.scim.errors import (
     Uniqueness,
 )
 from chalicelib.scim.patch import MemberChange
-from dev.invariants import read_all
-from tests.directory.builders import (
+from tests.support.directory import (
     NOBODY,
     a_group,
     a_user,
@@ -28,170 +27,171 @@ from tests.directory.builders import (
     rename,
     some_users,
 )
+from tests.support.invariants import read_all
 
 
-def version(tenant, gid):
+def version(context, gid):
     """Read a team's version."""
-    return groups.get(tenant, gid, with_members=False)["meta"]["version"]
+    return groups.get(context, gid, with_members=False)["meta"]["version"]
 
 
-def test_a_created_group_is_read_as_it_was_sent(tenant):
+def test_a_created_group_is_read_as_it_was_sent(context):
     """With its members in the order of their ids; display is not kept."""
-    uids = some_users(tenant, 3)
+    uids = some_users(context, 3)
 
-    created = groups.create(tenant, {"displayName": "Tour"}, frozenset(uids))
+    created = groups.create(context, {"displayName": "Tour"}, frozenset(uids))
 
     assert created["displayName"] == "Tour"
     assert created["meta"]["version"] == 'W/"1.0"'
     assert created["members"] == [
-        {"value": uid, "$ref": f"{tenant.base_url}/Users/{uid}", "type": "User"} for uid in uids
+        {"value": uid, "$ref": f"{context.base_url}/Users/{uid}", "type": "User"} for uid in uids
     ]
-    assert groups.get(tenant, created["id"]) == created
+    assert groups.get(context, created["id"]) == created
 
 
-def test_a_group_without_members_shows_none(tenant):
+def test_a_group_without_members_shows_none(context):
     """RFC 7643 section 2.5: an empty array is an absent attribute."""
-    assert "members" not in groups.create(tenant, {"displayName": "Tour"}, frozenset())
+    assert "members" not in groups.create(context, {"displayName": "Tour"}, frozenset())
 
 
 @pytest.mark.parametrize("name", ["Tour", "TOUR", "tour"])
-def test_a_name_is_taken_in_every_letter_case(tenant, name):
+def test_a_name_is_taken_in_every_letter_case(context, name):
     """Entra ID matches teams by name and wants 409."""
-    a_group(tenant, "Tour")
+    a_group(context, "Tour")
 
     with pytest.raises(Uniqueness, match="displayName"):
-        groups.create(tenant, {"displayName": name}, frozenset())
+        groups.create(context, {"displayName": name}, frozenset())
 
 
-def test_a_group_and_a_user_may_have_one_name(tenant):
+def test_a_group_and_a_user_may_have_one_name(context):
     """Names of users and of teams are apart."""
-    a_user(tenant, userName="tour")
+    a_user(context, userName="tour")
 
-    assert groups.create(tenant, {"displayName": "tour"}, frozenset())["displayName"] == "tour"
+    assert groups.create(context, {"displayName": "tour"}, frozenset())["displayName"] == "tour"
 
 
-def test_a_group_with_an_unknown_member_is_refused(tenant):
+def test_a_group_with_an_unknown_member_is_refused(context):
     """400 that names the id; nothing is created."""
-    uid = a_user(tenant)
-    before = read_all(tenant.rows.table)
+    uid = a_user(context)
+    before = read_all(context.items.table)
 
     with pytest.raises(InvalidValue, match=NOBODY):
-        groups.create(tenant, {"displayName": "Tour"}, frozenset({uid, NOBODY}))
+        groups.create(context, {"displayName": "Tour"}, frozenset({uid, NOBODY}))
 
-    assert read_all(tenant.rows.table) == before
+    assert read_all(context.items.table) == before
 
 
-def test_an_unknown_member_is_told_before_a_taken_name(tenant):
+def test_an_unknown_member_is_told_before_a_taken_name(context):
     """Both are true; the client mends what it can."""
-    a_group(tenant, "Tour")
+    a_group(context, "Tour")
 
     with pytest.raises(InvalidValue, match=NOBODY):
-        groups.create(tenant, {"displayName": "Tour"}, frozenset({NOBODY}))
+        groups.create(context, {"displayName": "Tour"}, frozenset({NOBODY}))
 
 
-def test_a_group_too_large_for_an_answer_is_not_created(tenant):
+def test_a_group_too_large_for_an_answer_is_not_created(context):
     """Told afterwards, it would be there, and the repetition a 409."""
-    uids = some_users(tenant, 6)
-    before = read_all(tenant.rows.table)
+    uids = some_users(context, 6)
+    before = read_all(context.items.table)
     # A megabyte for each member: an answer holds five.
-    verbose = replace(tenant, base_url="https://id.example.com/" + "x" * 1_000_000)
+    verbose = replace(context, base_url="https://id.example.com/" + "x" * 1_000_000)
 
     with pytest.raises(PayloadTooLarge, match="has 6"):
         a_group(verbose, uids=uids)
 
-    assert read_all(tenant.rows.table) == before
+    assert read_all(context.items.table) == before
 
 
-def test_a_renamed_group_frees_its_old_name(tenant):
+def test_a_renamed_group_frees_its_old_name(context):
     """And keeps its members."""
-    uid = a_user(tenant)
-    gid = a_group(tenant, "Tour", [uid])
+    uid = a_user(context)
+    gid = a_group(context, "Tour", [uid])
 
-    rename(tenant, gid, "Giro")
+    rename(context, gid, "Giro")
 
-    assert ids(find_groups(tenant, 'displayName eq "giro"')) == [gid]
-    assert find_groups(tenant, 'displayName eq "Tour"').total == 0
-    assert member_ids(tenant, gid) == [uid]
-    assert version(tenant, gid) == 'W/"2.0"'
+    assert ids(find_groups(context, 'displayName eq "giro"')) == [gid]
+    assert find_groups(context, 'displayName eq "Tour"').total == 0
+    assert member_ids(context, gid) == [uid]
+    assert version(context, gid) == 'W/"2.0"'
 
 
-def test_a_rename_of_letter_case_alone_is_a_change(tenant):
+def test_a_rename_of_letter_case_alone_is_a_change(context):
     """Both names fold to one key, which a transaction may not name twice (fact 5)."""
-    gid = a_group(tenant, "Tour")
+    gid = a_group(context, "Tour")
 
-    rename(tenant, gid, "TOUR")
+    rename(context, gid, "TOUR")
 
-    assert groups.get(tenant, gid)["displayName"] == "TOUR"
+    assert groups.get(context, gid)["displayName"] == "TOUR"
 
 
-def test_a_rename_to_a_taken_name_is_refused(tenant):
+def test_a_rename_to_a_taken_name_is_refused(context):
     """409, and both stay as they were."""
-    a_group(tenant, "Giro")
-    gid = a_group(tenant, "Tour")
-    before = read_all(tenant.rows.table)
+    a_group(context, "Giro")
+    gid = a_group(context, "Tour")
+    before = read_all(context.items.table)
 
     with pytest.raises(Uniqueness, match="displayName"):
-        rename(tenant, gid, "giro")
+        rename(context, gid, "giro")
 
-    assert read_all(tenant.rows.table) == before
+    assert read_all(context.items.table) == before
 
 
-def test_a_rename_to_the_same_name_keeps_everything(tenant):
+def test_a_rename_to_the_same_name_keeps_everything(context):
     """No write, no version."""
-    gid = a_group(tenant, "Tour")
-    before = read_all(tenant.rows.table)
+    gid = a_group(context, "Tour")
+    before = read_all(context.items.table)
 
-    rename(tenant, gid, "Tour")
+    rename(context, gid, "Tour")
 
-    assert read_all(tenant.rows.table) == before
+    assert read_all(context.items.table) == before
 
 
-def test_the_external_id_moves_with_the_document(tenant):
+def test_the_external_id_moves_with_the_document(context):
     """Okta looks teams up by it; it is not unique."""
-    a_group(tenant, "Giro", externalId="2")
-    gid = a_group(tenant, "Tour", externalId="1")
+    a_group(context, "Giro", externalId="2")
+    gid = a_group(context, "Tour", externalId="1")
 
     wanted = GroupChange(lambda now: now | {"externalId": "2"}, MemberChange())
-    groups.change(tenant, gid, wanted)
+    groups.change(context, gid, wanted)
 
-    assert find_groups(tenant, 'externalId eq "1"').total == 0
-    assert find_groups(tenant, 'externalId eq "2"').total == 2
+    assert find_groups(context, 'externalId eq "1"').total == 0
+    assert find_groups(context, 'externalId eq "2"').total == 2
 
 
-def test_members_change_the_second_half_of_the_version(tenant, hands):
+def test_members_change_the_second_half_of_the_version(context, hands):
     """ETag W/"<document>.<members>", lastModified with both."""
-    uid, gid = a_user(tenant), a_group(tenant)
+    uid, gid = a_user(context), a_group(context)
     hands.move(seconds=5)
 
-    change(tenant, gid, add=[uid])
+    change(context, gid, add=[uid])
 
-    assert version(tenant, gid) == 'W/"1.1"'
-    modified = groups.get(tenant, gid)["meta"]["lastModified"]
+    assert version(context, gid) == 'W/"1.1"'
+    modified = groups.get(context, gid)["meta"]["lastModified"]
     assert modified == "2027-01-31T12:00:05.000Z"
 
 
-def test_document_and_members_change_in_one_request(tenant):
+def test_document_and_members_change_in_one_request(context):
     """One PATCH of Okta names both: either all of it holds or nothing."""
-    uid, gid = a_user(tenant), a_group(tenant, "Tour")
+    uid, gid = a_user(context), a_group(context, "Tour")
 
     members = MemberChange(add=frozenset({uid}))
-    groups.change(tenant, gid, GroupChange(lambda now: now | {"displayName": "Giro"}, members))
+    groups.change(context, gid, GroupChange(lambda now: now | {"displayName": "Giro"}, members))
 
-    assert groups.get(tenant, gid)["displayName"] == "Giro"
-    assert member_ids(tenant, gid) == [uid]
-    assert version(tenant, gid) == 'W/"2.1"'
+    assert groups.get(context, gid)["displayName"] == "Giro"
+    assert member_ids(context, gid) == [uid]
+    assert version(context, gid) == 'W/"2.1"'
 
 
-def test_a_refused_name_refuses_the_members_too(tenant):
+def test_a_refused_name_refuses_the_members_too(context):
     """All or nothing (I16)."""
-    uid, gid = a_user(tenant), a_group(tenant, "Tour")
-    a_group(tenant, "Giro")
+    uid, gid = a_user(context), a_group(context, "Tour")
+    a_group(context, "Giro")
     members = MemberChange(add=frozenset({uid}))
 
     with pytest.raises(Uniqueness):
-        groups.change(tenant, gid, GroupChange(lambda now: now | {"displayName": "Giro"}, members))
+        groups.change(context, gid, GroupChange(lambda now: now | {"displayName": "Giro"}, members))
 
-    assert member_ids(tenant, gid) == []
+    assert member_ids(context, gid) == []
 
 
 REPLACEMENTS = {
@@ -206,69 +206,69 @@ REPLACEMENTS = {
 
 
 @pytest.mark.parametrize(("before", "after"), REPLACEMENTS.values(), ids=REPLACEMENTS)
-def test_replaced_members_are_those_and_no_others(tenant, before, after):
+def test_replaced_members_are_those_and_no_others(context, before, after):
     """PUT, and PATCH with replace: the difference is written."""
-    uids = some_users(tenant, 4)
-    gid = a_group(tenant, uids=[uids[i] for i in before])
+    uids = some_users(context, 4)
+    gid = a_group(context, uids=[uids[i] for i in before])
 
-    change(tenant, gid, replace_by=[uids[i] for i in after])
+    change(context, gid, replace_by=[uids[i] for i in after])
 
-    assert member_ids(tenant, gid) == [uids[i] for i in after]
-    assert version(tenant, gid) == ('W/"1.0"' if before == after else 'W/"1.1"')
+    assert member_ids(context, gid) == [uids[i] for i in after]
+    assert version(context, gid) == ('W/"1.0"' if before == after else 'W/"1.1"')
 
 
 @pytest.mark.parametrize("match", ['W/"1.0"', '"1.0"', "*"])
-def test_a_change_with_the_present_version_is_made(tenant, match):
+def test_a_change_with_the_present_version_is_made(context, match):
     """RFC 7644 section 3.14."""
-    uid, gid = a_user(tenant), a_group(tenant)
+    uid, gid = a_user(context), a_group(context)
 
-    change(tenant, gid, add=[uid], match=match)
+    change(context, gid, add=[uid], match=match)
 
-    assert member_ids(tenant, gid) == [uid]
+    assert member_ids(context, gid) == [uid]
 
 
-def test_a_change_with_another_version_is_refused(tenant):
+def test_a_change_with_another_version_is_refused(context):
     """412 whether the document or the members have changed, and for both kinds of change."""
-    uid, gid = a_user(tenant), a_group(tenant)
-    change(tenant, gid, add=[uid])
+    uid, gid = a_user(context), a_group(context)
+    change(context, gid, add=[uid])
 
     with pytest.raises(PreconditionFailed):
-        change(tenant, gid, remove=[uid], match='W/"1.0"')
+        change(context, gid, remove=[uid], match='W/"1.0"')
     with pytest.raises(PreconditionFailed):
-        rename(tenant, gid, "Giro", match='W/"1.0"')
+        rename(context, gid, "Giro", match='W/"1.0"')
 
-    assert member_ids(tenant, gid) == [uid]
+    assert member_ids(context, gid) == [uid]
 
 
 NOT_THERE = {
-    "read": lambda tenant: groups.get(tenant, NOBODY),
-    "rename": lambda tenant: rename(tenant, NOBODY, "Tour"),
-    "add": lambda tenant: change(tenant, NOBODY, add=[a_user(tenant)]),
-    "remove": lambda tenant: change(tenant, NOBODY, remove=[NOBODY]),
-    "replace": lambda tenant: change(tenant, NOBODY, replace_by=[]),
-    "nothing": lambda tenant: change(tenant, NOBODY),
+    "read": lambda context: groups.get(context, NOBODY),
+    "rename": lambda context: rename(context, NOBODY, "Tour"),
+    "add": lambda context: change(context, NOBODY, add=[a_user(context)]),
+    "remove": lambda context: change(context, NOBODY, remove=[NOBODY]),
+    "replace": lambda context: change(context, NOBODY, replace_by=[]),
+    "nothing": lambda context: change(context, NOBODY),
 }
 
 
 @pytest.mark.parametrize("call", NOT_THERE.values(), ids=NOT_THERE)
-def test_a_group_that_is_not_there_is_not_found(tenant, call):
+def test_a_group_that_is_not_there_is_not_found(context, call):
     """Also where the request would change nothing."""
     with pytest.raises(NotFound):
-        call(tenant)
+        call(context)
 
 
 @pytest.mark.parametrize(("size", "shown"), [(0, True), (2, True), (3, False)])
-def test_a_small_group_is_answered_whole(tenant, size, shown):
+def test_a_small_group_is_answered_whole(context, size, shown):
     """The answer to a PATCH is never a cut list: above the bound there is none."""
-    gid = a_group(tenant, uids=some_users(tenant, size))
+    gid = a_group(context, uids=some_users(context, size))
 
-    found = groups.get_if_small(tenant, gid, 2)
+    found = groups.get_if_small(context, gid, 2)
 
     assert (found is not None) == shown
     if found is not None:
         assert len(found.get("members", ())) == size
 
 
-def test_a_group_that_is_gone_is_no_small_one(tenant):
+def test_a_group_that_is_gone_is_no_small_one(context):
     """It was deleted between the PATCH and its answer."""
-    assert groups.get_if_small(tenant, NOBODY, 100) is None
+    assert groups.get_if_small(context, NOBODY, 100) is None

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.directory import search, users
-from chalicelib.scim import dialects, patch
+from chalicelib.scim import patch, patch_operations
 from chalicelib.scim.catalog import GROUP, USER
-from chalicelib.scim.errors import ScimError
+from chalicelib.scim.errors import ApiError
 from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.matching import compile_filter
 from chalicelib.scim.messages import RawOperation
-from dev.invariants import read_all
-from tests.directory.builders import a_group, a_user, find_groups, find_users, ids
+from tests.support.directory import a_group, a_user, find_groups, find_users, ids
+from tests.support.invariants import read_all
 
 # The same examples in each run; a busy machine is not a fault of the code.
 some = settings(
@@ -35,12 +35,12 @@ TITLES = ("Guide", "guide", "Cook", None)
 
 
 @pytest.fixture
-def people(tenant):
+def people(context):
     """Seven users of whom some share a title, an externalId or an address, and three teams."""
     random = Random(8)  # noqa: S311 - the same people in each run
     uids = [
         a_user(
-            tenant,
+            context,
             name,
             externalId=random.choice(("1", "2", None)),
             title=random.choice(TITLES),
@@ -50,7 +50,7 @@ def people(tenant):
         for name in (*NAMES, "fay", "gil")
     ]
     for number, name in enumerate(("Tour", "Giro", "ada@example.com")):
-        a_group(tenant, name, uids[number : number + 3], externalId=str(number))
+        a_group(context, name, uids[number : number + 3], externalId=str(number))
     return uids
 
 
@@ -88,14 +88,14 @@ def by_hand(resources, text, kind, others=()):
     return [each["id"] for each in resources if holds(each)]
 
 
-def test_a_filter_finds_whom_a_look_at_everybody_finds(tenant, people):
+def test_a_filter_finds_whom_a_look_at_everybody_finds(context, people):
     """Whichever of its terms has a key: the way differs, the answer does not."""
-    everybody = find_users(tenant).resources
+    everybody = find_users(context).resources
 
     @some
     @given(combined(TERMS))
     def holds(text):
-        found = find_users(tenant, text)
+        found = find_users(context, text)
 
         assert ids(found) == by_hand(everybody, text, USER)
         assert found.total == len(found.resources)
@@ -103,63 +103,63 @@ def test_a_filter_finds_whom_a_look_at_everybody_finds(tenant, people):
     holds()
 
 
-def test_a_filter_of_teams_finds_what_a_look_at_all_finds(tenant, people):
+def test_a_filter_of_teams_finds_what_a_look_at_all_finds(context, people):
     """With members among its terms, which are rows of their own."""
-    teams = find_groups(tenant).resources
+    teams = find_groups(context).resources
     members = tuple(f'members eq "{uid}"' for uid in people[:4])
 
     @some
     @given(combined(GROUP_TERMS + members))
     def holds(text):
-        assert ids(find_groups(tenant, text)) == by_hand(teams, text, GROUP)
+        assert ids(find_groups(context, text)) == by_hand(teams, text, GROUP)
 
     holds()
 
 
-def test_a_search_over_both_kinds_finds_what_a_look_at_all_finds(tenant, people):
+def test_a_search_over_both_kinds_finds_what_a_look_at_all_finds(context, people):
     """What a kind does not have is absent from it (RFC 7644 section 3.4.2.1)."""
-    everybody, teams = find_users(tenant).resources, find_groups(tenant).resources
+    everybody, teams = find_users(context).resources, find_groups(context).resources
 
     @some
     @given(combined(TERMS + GROUP_TERMS))
     def holds(text):
         query = search.Query(parse_filter(text), 1, 100, together=True)
 
-        assert ids(search.users(tenant, query)) == by_hand(everybody, text, USER, (GROUP,))
-        assert ids(search.groups(tenant, query)) == by_hand(teams, text, GROUP, (USER,))
+        assert ids(search.users(context, query)) == by_hand(everybody, text, USER, (GROUP,))
+        assert ids(search.groups(context, query)) == by_hand(teams, text, GROUP, (USER,))
 
     holds()
 
 
-def by_index(tenant, query) -> Iterator[str]:
+def by_index(context, query) -> Iterator[str]:
     """Walk through the pages by their number."""
-    page = search.users(tenant, query)
+    page = search.users(context, query)
     yield from ids(page)
     for start in range(1 + query.count, page.total + 1, query.count):
-        yield from ids(search.users(tenant, replace(query, start=start)))
+        yield from ids(search.users(context, replace(query, start=start)))
 
 
-def by_cursor(tenant, query) -> Iterator[str]:
+def by_cursor(context, query) -> Iterator[str]:
     """Walk through the pages by the last id of the one before."""
     after, more = "", True
     while more:
-        page = search.users(tenant, replace(query, after=after))
+        page = search.users(context, replace(query, after=after))
         yield from ids(page)
         more = page.more
         after = ids(page)[-1] if more else ""
 
 
-def test_a_walk_by_index_and_one_by_cursor_meet_the_same_users(tenant, people):
+def test_a_walk_by_index_and_one_by_cursor_meet_the_same_users(context, people):
     """Each once and in the same order, whatever the filter and the size of a page."""
 
     @some
     @given(st.none() | combined(TERMS), st.integers(1, 8), st.booleans())
     def holds(text, count, wide):
         query = search.Query(parse_filter(text) if text else None, 1, count, wide)
-        walked = list(by_index(tenant, query))
+        walked = list(by_index(context, query))
 
-        assert list(by_cursor(tenant, query)) == walked
-        assert walked == ids(find_users(tenant, text))
+        assert list(by_cursor(context, query)) == walked
+        assert walked == ids(find_users(context, text))
 
     holds()
 
@@ -179,18 +179,18 @@ BAD = (
 )
 
 
-def test_a_failed_patch_leaves_every_row_as_it_was(tenant, people):
+def test_a_failed_patch_leaves_every_row_as_it_was(context, people):
     """Whatever of it could have been done (RFC 7644 section 3.5.2: all or nothing)."""
-    before = read_all(tenant.rows.table)
+    before = read_all(context.items.table)
 
     @few
     @given(st.lists(st.sampled_from(GOOD), max_size=4), st.sampled_from(BAD))
     def holds(good, bad):
-        operations = dialects.normalise([*good, bad], USER)
+        operations = patch_operations.normalise([*good, bad], USER)
 
-        with pytest.raises(ScimError):
-            users.change(tenant, people[0], lambda now: patch.apply(operations, now, USER))
+        with pytest.raises(ApiError):
+            users.change(context, people[0], lambda now: patch.apply(operations, now, USER))
 
-        assert read_all(tenant.rows.table) == before
+        assert read_all(context.items.table) == before
 
     holds()

@@ -14,7 +14,7 @@ from chalicelib.scim.errors import Busy, InvalidFilter, TooMany
 from chalicelib.scim.matching import fold
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import fold_name
-from tests.directory.builders import (
+from tests.support.directory import (
     NOBODY,
     a_group,
     a_tenant,
@@ -29,13 +29,13 @@ from tests.directory.builders import (
     some_groups,
     some_users,
 )
-from tests.faults import FaultyClient
+from tests.support.faults import FaultyClient
 
 
-def reads(tenant, action):
+def reads(context, action):
     """Name the calls that a search makes of DynamoDB."""
-    client = FaultyClient(tenant.rows.table.client)
-    action(by(tenant, client))
+    client = FaultyClient(context.items.table.client)
+    action(by(context, client))
     return client.calls
 
 
@@ -43,118 +43,118 @@ def reads(tenant, action):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 100])
-def test_pages_of_any_size_make_the_whole(tenant, count):
+def test_pages_of_any_size_make_the_whole(context, count):
     """Each user once, in the order of ids, and the same total on every page (I17)."""
-    uids = some_users(tenant, 8)
+    uids = some_users(context, 8)
 
-    pages = [find_users(tenant, start=start, count=count) for start in range(1, 9, count)]
+    pages = [find_users(context, start=start, count=count) for start in range(1, 9, count)]
 
     assert [uid for page in pages for uid in ids(page)] == uids
     assert {page.total for page in pages} == {8}
 
 
 @pytest.mark.parametrize("start", range(1, 9))
-def test_a_page_starts_anywhere(tenant, start):
+def test_a_page_starts_anywhere(context, start):
     """RFC 7644 section 3.4.2.4: startIndex is any number from 1 on."""
-    uids = some_users(tenant, 8)
+    uids = some_users(context, 8)
 
-    assert ids(find_users(tenant, start=start, count=3)) == uids[start - 1 : start + 2]
+    assert ids(find_users(context, start=start, count=3)) == uids[start - 1 : start + 2]
 
 
 @pytest.mark.parametrize(("start", "count"), [(9, 10), (1_000_000, 10), (1, 0), (9, 0)])
-def test_a_page_may_be_empty_and_still_count(tenant, start, count):
+def test_a_page_may_be_empty_and_still_count(context, start, count):
     """RFC 7644 section 3.4.2.4: count 0 asks for the total alone."""
-    some_users(tenant, 8)
+    some_users(context, 8)
 
-    page = find_users(tenant, start=start, count=count)
+    page = find_users(context, start=start, count=count)
 
     assert (ids(page), page.total) == ([], 8)
-    assert reads(tenant, lambda it: find_users(it, start=start, count=count)) == ["query"]
+    assert reads(context, lambda it: find_users(it, start=start, count=count)) == ["query"]
 
 
-def test_of_nobody_there_is_an_empty_list(tenant):
+def test_of_nobody_there_is_an_empty_list(context):
     """200 with a total of 0, not 404."""
-    assert (ids(find_users(tenant)), find_users(tenant).total) == ([], 0)
-    assert (ids(find_groups(tenant)), find_groups(tenant).total) == ([], 0)
+    assert (ids(find_users(context)), find_users(context).total) == ([], 0)
+    assert (ids(find_groups(context)), find_groups(context).total) == ([], 0)
 
 
-def test_totals_follow_every_create_and_delete(tenant):
+def test_totals_follow_every_create_and_delete(context):
     """Exact at once: identity providers compare them."""
-    uids = some_users(tenant, 3)
-    deletes.delete_user(tenant, uids[1])
+    uids = some_users(context, 3)
+    deletes.delete_user(context, uids[1])
 
-    page = find_users(tenant)
+    page = find_users(context)
 
     assert (page.total, ids(page)) == (2, [uids[0], uids[2]])
 
 
-def test_the_rows_of_teams_between_users_do_not_count(tenant):
+def test_the_rows_of_teams_between_users_do_not_count(context):
     """A user's memberships lie beside him; a page is of users."""
-    uids = some_users(tenant, 4)
-    gids = some_groups(tenant, 5, uids[:3])
+    uids = some_users(context, 4)
+    gids = some_groups(context, 5, uids[:3])
 
-    page = find_users(tenant, start=2, count=2)
+    page = find_users(context, start=2, count=2)
 
     assert ids(page) == uids[1:3]
     shown = [[group["value"] for group in user["groups"]] for user in page.resources]
     assert shown == [gids, gids]
 
 
-def test_groups_of_users_are_not_read_where_nobody_asked(tenant):
+def test_groups_of_users_are_not_read_where_nobody_asked(context):
     """excludedAttributes=groups saves the reads."""
-    uids = some_users(tenant, 2)
-    some_groups(tenant, 2, uids)
+    uids = some_users(context, 2)
+    some_groups(context, 2, uids)
 
-    page = find_users(tenant, wide=False)
+    page = find_users(context, wide=False)
 
     assert not any("groups" in user for user in page.resources)
-    assert "batch_get_item" not in reads(tenant, lambda it: find_users(it, wide=False))
+    assert "batch_get_item" not in reads(context, lambda it: find_users(it, wide=False))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_pages_of_groups_make_the_whole(tenant, count):
+def test_pages_of_groups_make_the_whole(context, count):
     """As with users, each with its members."""
-    uids = some_users(tenant, 2)
-    gids = some_groups(tenant, 5, uids)
+    uids = some_users(context, 2)
+    gids = some_groups(context, 5, uids)
 
-    pages = [find_groups(tenant, start=start, count=count) for start in range(1, 6, count)]
+    pages = [find_groups(context, start=start, count=count) for start in range(1, 6, count)]
 
     found = [group for page in pages for group in page.resources]
     assert [group["id"] for group in found] == gids
     assert [[m["value"] for m in group["members"]] for group in found] == [uids] * 5
 
 
-def test_members_are_not_read_where_nobody_asked(tenant):
+def test_members_are_not_read_where_nobody_asked(context):
     """Entra ID lists teams with excludedAttributes=members."""
-    gid = a_group(tenant, uids=some_users(tenant, 2))
+    gid = a_group(context, uids=some_users(context, 2))
 
-    page = find_groups(tenant, wide=False)
+    page = find_groups(context, wide=False)
 
     assert ids(page) == [gid]
     assert "members" not in page.resources[0]
-    assert reads(tenant, lambda it: find_groups(it, wide=False)) == ["query"] * 2
+    assert reads(context, lambda it: find_groups(it, wide=False)) == ["query"] * 2
 
 
-def test_a_team_being_cleared_between_two_others_is_passed_over(tenant):
+def test_a_team_being_cleared_between_two_others_is_passed_over(context):
     """Its member rows are still there; no reader sees them."""
-    uids = some_users(tenant, 3)
-    gids = some_groups(tenant, 3, uids)
+    uids = some_users(context, 3)
+    gids = some_groups(context, 3, uids)
 
     class Asking(FaultyClient):
         def batch_write_item(self, **request):
-            page = find_groups(tenant)
+            page = find_groups(context)
             assert ids(page) == [gids[0], gids[2]]
             assert [len(group["members"]) for group in page.resources] == [3, 3]
             return self.client.batch_write_item(**request)
 
-    deletes.delete_group(by(tenant, Asking(tenant.rows.table.client)), gids[1])
+    deletes.delete_group(by(context, Asking(context.items.table.client)), gids[1])
 
 
-def test_a_team_that_no_answer_holds_is_refused_in_a_list_too(tenant):
+def test_a_team_that_no_answer_holds_is_refused_in_a_list_too(context):
     """Lambda would refuse the answer: every list with this team would be a 502."""
-    a_group(tenant, uids=some_users(tenant, 6))
+    a_group(context, uids=some_users(context, 6))
     # A megabyte for each member: an answer holds five.
-    verbose = replace(tenant, base_url=f"https://id.example.com/{'x' * 1_000_000}")
+    verbose = replace(context, base_url=f"https://id.example.com/{'x' * 1_000_000}")
 
     for text in (None, 'displayName eq "Tour"'):
         with pytest.raises(TooMany, match="excludedAttributes=members"):
@@ -162,9 +162,9 @@ def test_a_team_that_no_answer_holds_is_refused_in_a_list_too(tenant):
         assert find_groups(verbose, text, wide=False).total == 1
 
 
-def test_of_teams_between_those_that_were_found_few_members_are_read(tenant):
+def test_of_teams_between_those_that_were_found_few_members_are_read(context):
     """A page as long as all of ours together would at each of them be mostly of strangers."""
-    gids = some_groups(tenant, 24, some_users(tenant, 30))
+    gids = some_groups(context, 24, some_users(context, 30))
     rows = []
 
     class Counting(FaultyClient):
@@ -175,7 +175,7 @@ def test_of_teams_between_those_that_were_found_few_members_are_read(tenant):
             return answer
 
     text = " or ".join(f'id eq "{gid}"' for gid in gids[::2])
-    page = find_groups(by(tenant, Counting(tenant.rows.table.client)), text)
+    page = find_groups(by(context, Counting(context.items.table.client)), text)
 
     assert [len(group["members"]) for group in page.resources] == [30] * 12
     assert sum(rows) <= (12 * 30 + 1) + 11 * 100
@@ -185,11 +185,11 @@ def test_of_teams_between_those_that_were_found_few_members_are_read(tenant):
 
 
 @pytest.fixture
-def people(tenant):
+def people(context):
     """Two users who share a word or two."""
     ada = {"title": "Analyst", "name": {"familyName": "Lovelace"}, "active": True}
     bob = {"title": "Admiral", "name": {"familyName": "Love"}, "active": False}
-    return {"ada": a_user(tenant, "ada", **ada), "bob": a_user(tenant, "bob", **bob)}
+    return {"ada": a_user(context, "ada", **ada), "bob": a_user(context, "bob", **bob)}
 
 
 USER_FILTERS = {
@@ -231,9 +231,9 @@ USER_FILTERS = {
 
 
 @pytest.mark.parametrize(("text", "names"), USER_FILTERS.items(), ids=USER_FILTERS)
-def test_a_filter_finds_who_matches_and_nobody_else(tenant, people, text, names):
+def test_a_filter_finds_who_matches_and_nobody_else(context, people, text, names):
     """With a key or without one: the answer is the same, only the way differs."""
-    page = find_users(tenant, text)
+    page = find_users(context, text)
 
     assert ids(page) == sorted(people[name] for name in names.split())
     assert page.total == len(page.resources)
@@ -249,41 +249,41 @@ KEYED = {
 
 
 @pytest.mark.parametrize(("text", "expected"), KEYED.items(), ids=KEYED)
-def test_a_filter_with_a_key_reads_by_it(tenant, people, text, expected):
+def test_a_filter_with_a_key_reads_by_it(context, people, text, expected):
     """However many users there are."""
-    made = reads(tenant, lambda it: find_users(it, text.format(**people), wide=False))
+    made = reads(context, lambda it: find_users(it, text.format(**people), wide=False))
 
     assert made == expected
 
 
-def test_a_filtered_list_has_pages_too(tenant):
+def test_a_filtered_list_has_pages_too(context):
     """The total is that of the hits."""
-    uids = some_users(tenant, 5)
+    uids = some_users(context, 5)
 
-    page = find_users(tenant, 'userName sw "user"', start=2, count=2)
+    page = find_users(context, 'userName sw "user"', start=2, count=2)
 
     assert (ids(page), page.total) == (uids[1:3], 5)
-    assert find_users(tenant, 'userName sw "user"', count=0).total == 5
+    assert find_users(context, 'userName sw "user"', count=0).total == 5
 
 
-def test_users_are_found_by_the_team_they_are_in(tenant):
+def test_users_are_found_by_the_team_they_are_in(context):
     """No key leads there, so all users are read, with their teams."""
-    uids = some_users(tenant, 3)
-    gid = a_group(tenant, "Tour", uids[:2])
+    uids = some_users(context, 3)
+    gid = a_group(context, "Tour", uids[:2])
 
-    assert ids(find_users(tenant, f'groups.value eq "{gid}"')) == uids[:2]
-    assert ids(find_users(tenant, 'groups.display eq "tour"', wide=False)) == uids[:2]
-    assert ids(find_users(tenant, "not (groups pr)")) == uids[2:]
+    assert ids(find_users(context, f'groups.value eq "{gid}"')) == uids[:2]
+    assert ids(find_users(context, 'groups.display eq "tour"', wide=False)) == uids[:2]
+    assert ids(find_users(context, "not (groups pr)")) == uids[2:]
 
 
 REFUSED = ['nobody eq "x"', "active gt true", 'password eq "x"', "active eq 1"]
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_a_filter_that_cannot_be_answered_is_refused(tenant, text):
+def test_a_filter_that_cannot_be_answered_is_refused(context, text):
     """400 invalidFilter, in an empty directory too: an empty list would mean "nobody"."""
     with pytest.raises(InvalidFilter):
-        find_users(tenant, text)
+        find_users(context, text)
 
 
 def as_many(count):
@@ -297,26 +297,26 @@ def as_many(count):
     return fault
 
 
-def test_more_than_a_filter_may_read_is_too_many(tenant):
+def test_more_than_a_filter_may_read_is_too_many(context):
     """400 with the way round, rather than an answer that is cut (RFC 7644 section 3.4.2)."""
-    a_user(tenant, title="Guide")
+    a_user(context, title="Guide")
 
     def crowded(count):
-        return by(tenant, FaultyClient(tenant.rows.table.client, 0, as_many(count)))
+        return by(context, FaultyClient(context.items.table.client, 0, as_many(count)))
 
     assert find_users(crowded(MOST_RESOURCES), "title pr", count=1).total == MOST_RESOURCES
     with pytest.raises(TooMany, match="term that can be looked up"):
         find_users(crowded(MOST_RESOURCES + 1), "title pr", count=1)
 
 
-def test_memberships_that_a_filter_asks_about_are_bounded_too(tenant):
+def test_memberships_that_a_filter_asks_about_are_bounded_too(context):
     """Fifty users in each of 10,000 teams would be half a million reads."""
-    a_group(tenant)
+    a_group(context)
     asked = " or ".join(f'members.value eq "{number:032x}"' for number in range(50))
     most = MOST_RESOURCES // 50
 
     def crowded(count):
-        return by(tenant, FaultyClient(tenant.rows.table.client, 0, as_many(count)))
+        return by(context, FaultyClient(context.items.table.client, 0, as_many(count)))
 
     assert find_groups(crowded(most), asked).total == 0
     with pytest.raises(TooMany):
@@ -327,11 +327,11 @@ LOOK_ALIKES = [("\u212aelvin", "kelvin", True), ("straße", "strasse", False)]
 
 
 @pytest.mark.parametrize(("stored", "asked", "found"), LOOK_ALIKES)
-def test_a_look_alike_is_not_matched_to_its_victim(tenant, stored, asked, found):
+def test_a_look_alike_is_not_matched_to_its_victim(context, stored, asked, found):
     """The lock is shared, but a hit needs equality under simple folding."""
-    uid = a_user(tenant, userName=stored)
+    uid = a_user(context, userName=stored)
 
-    assert ids(find_users(tenant, f'userName eq "{asked}"')) == ([uid] if found else [])
+    assert ids(find_users(context, f'userName eq "{asked}"')) == ([uid] if found else [])
 
 
 ALIKE = st.text(st.sampled_from("aAßsSKk\u212aİiıéÉe\u0301ﬁfΣσς"), min_size=1, max_size=3)
@@ -348,14 +348,14 @@ def test_whoever_matches_a_name_stands_under_its_lock(one, other):
 
 
 @pytest.fixture
-def teams(tenant):
+def teams(context):
     """Two teams with a common member, and one member of the first alone."""
-    both, single = some_users(tenant, 2)
+    both, single = some_users(context, 2)
     return {
         "both": both,
         "single": single,
-        "tour": a_group(tenant, "Tour", [both, single], externalId="1"),
-        "giro": a_group(tenant, "Giro", [both], externalId="2"),
+        "tour": a_group(context, "Tour", [both, single], externalId="1"),
+        "giro": a_group(context, "Giro", [both], externalId="2"),
     }
 
 
@@ -382,9 +382,9 @@ GROUP_FILTERS = {
 
 
 @pytest.mark.parametrize(("text", "names"), GROUP_FILTERS.items(), ids=GROUP_FILTERS)
-def test_a_filter_finds_the_teams_that_match(tenant, teams, text, names):
+def test_a_filter_finds_the_teams_that_match(context, teams, text, names):
     """Members are rows beside the team; asking for one reads his row only."""
-    page = find_groups(tenant, text.format(**teams))
+    page = find_groups(context, text.format(**teams))
 
     assert ids(page) == sorted(teams[name] for name in names.split())
     assert page.total == len(page.resources)
@@ -399,16 +399,16 @@ KEYED_GROUPS = {
 
 
 @pytest.mark.parametrize(("text", "expected"), KEYED_GROUPS.items(), ids=KEYED_GROUPS)
-def test_a_filter_of_teams_with_a_key_reads_by_it(tenant, teams, text, expected):
+def test_a_filter_of_teams_with_a_key_reads_by_it(context, teams, text, expected):
     """Entra ID's check of a membership is one call."""
-    assert reads(tenant, lambda it: find_groups(it, text.format(**teams), wide=False)) == expected
+    assert reads(context, lambda it: find_groups(it, text.format(**teams), wide=False)) == expected
 
 
-def test_what_is_found_is_shown_whole(tenant, teams):
+def test_what_is_found_is_shown_whole(context, teams):
     """The member that the filter named is not the only one."""
     text = f'id eq "{teams["tour"]}" and members eq "{teams["single"]}"'
 
-    (found,) = find_groups(tenant, text).resources
+    (found,) = find_groups(context, text).resources
 
     assert len(found["members"]) == 2
 
@@ -417,60 +417,60 @@ REFUSED_GROUPS = ['members co "a"', "members pr", 'members.display eq "Ada"', 'n
 
 
 @pytest.mark.parametrize("text", REFUSED_GROUPS)
-def test_members_are_compared_by_eq_only(tenant, text):
+def test_members_are_compared_by_eq_only(context, text):
     """Anything else would read every member of every team; 400 says so."""
     with pytest.raises(InvalidFilter):
-        find_groups(tenant, text)
+        find_groups(context, text)
 
 
 # --- locks that change hands ------------------------------------------------------------------
 
 
-def test_a_lock_whose_owner_was_renamed_is_read_again(tenant):
+def test_a_lock_whose_owner_was_renamed_is_read_again(context):
     """Between the lock and the user he gave up the name: nobody has it."""
-    uid = a_user(tenant, "ada")
-    racing = between(tenant, 1, lambda: edit(tenant, uid, userName="byron"))
+    uid = a_user(context, "ada")
+    racing = between(context, 1, lambda: edit(context, uid, userName="byron"))
 
     assert find_users(racing, 'userName eq "ada@example.com"').total == 0
 
 
-def test_a_lock_whose_owner_was_replaced_leads_to_the_next(tenant):
+def test_a_lock_whose_owner_was_replaced_leads_to_the_next(context):
     """Deleted and created again under one name: the new one is found, never nobody."""
-    uid = a_user(tenant, "ada")
+    uid = a_user(context, "ada")
     again = []
 
     def replaced():
-        deletes.delete_user(tenant, uid)
-        again.append(a_user(tenant, "ada"))
+        deletes.delete_user(context, uid)
+        again.append(a_user(context, "ada"))
 
-    page = find_users(between(tenant, 1, replaced), 'userName eq "ada@example.com"')
+    page = find_users(between(context, 1, replaced), 'userName eq "ada@example.com"')
 
     assert ids(page) == again
 
 
-def test_a_teams_lock_is_read_again_too(tenant):
+def test_a_teams_lock_is_read_again_too(context):
     """As a user's."""
-    gid = a_group(tenant, "Tour")
-    racing = between(tenant, 1, lambda: rename(tenant, gid, "Giro"))
+    gid = a_group(context, "Tour")
+    racing = between(context, 1, lambda: rename(context, gid, "Giro"))
 
     assert find_groups(racing, 'displayName eq "tour"').total == 0
 
 
-def test_a_lock_that_leads_nowhere_is_busy(tenant):
+def test_a_lock_that_leads_nowhere_is_busy(context):
     """After three reads 503: an empty answer would be a second user with this name."""
-    lock = tenant.keys.user_name("ada")
-    tenant.rows.commit([Put(lock, {"uid": NOBODY})])
+    lock = context.keys.user_name("ada")
+    context.items.commit([Put(lock, {"uid": NOBODY})])
 
     with pytest.raises(Busy):
-        find_users(tenant, 'userName eq "ada"')
+        find_users(context, 'userName eq "ada"')
 
-    tenant.rows.batch_delete([lock])
+    context.items.batch_delete([lock])
 
 
-def test_an_address_that_a_user_gave_up_meanwhile_finds_nobody(tenant):
+def test_an_address_that_a_user_gave_up_meanwhile_finds_nobody(context):
     """The index row was read, then the document moved on."""
-    uid = a_user(tenant, "ada")
-    racing = between(tenant, 1, lambda: edit(tenant, uid, emails=[]))
+    uid = a_user(context, "ada")
+    racing = between(context, 1, lambda: edit(context, uid, emails=[]))
 
     assert find_users(racing, 'emails eq "ada@example.com"').total == 0
 
@@ -487,20 +487,20 @@ LISTS = {
 
 
 @pytest.mark.parametrize("text", LISTS.values(), ids=LISTS)
-def test_another_connections_users_are_in_no_list(tenant, text):
+def test_another_connections_users_are_in_no_list(context, text):
     """Not in totals either (I8)."""
-    a_user(tenant, "ada")
+    a_user(context, "ada")
 
-    page = find_users(a_tenant(tenant.rows.table, "abcdefghijzzzzzz"), text)
+    page = find_users(a_tenant(context.items.table, "abcdefghijzzzzzz"), text)
 
     assert (ids(page), page.total) == ([], 0)
 
 
-def test_another_connections_ids_find_nothing(tenant):
+def test_another_connections_ids_find_nothing(context):
     """An id that is known elsewhere is none here."""
-    uid = a_user(tenant)
-    gid = a_group(tenant, uids=[uid])
-    sister = a_tenant(tenant.rows.table, "abcdefghijzzzzzz")
+    uid = a_user(context)
+    gid = a_group(context, uids=[uid])
+    sister = a_tenant(context.items.table, "abcdefghijzzzzzz")
 
     assert find_users(sister, f'id eq "{uid}"').total == 0
     assert find_groups(sister, f'id eq "{gid}" and members eq "{uid}"').total == 0

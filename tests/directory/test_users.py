@@ -6,9 +6,8 @@ import pytest
 
 from chalicelib.directory import users
 from chalicelib.scim.errors import Busy, NotFound, PreconditionFailed, Uniqueness
-from chalicelib.storage.items import user_of
-from dev.invariants import read_all
-from tests.directory.builders import (
+from chalicelib.storage.directory_items import user_of
+from tests.support.directory import (
     NOBODY,
     a_document,
     a_group,
@@ -21,161 +20,162 @@ from tests.directory.builders import (
     find_users,
     ids,
 )
-from tests.faults import FaultyClient, conflicting, throttled
+from tests.support.faults import FaultyClient, conflicting, throttled
+from tests.support.invariants import read_all
 
 
-def stored(tenant, uid):
+def stored(context, uid):
     """Read a user's row."""
-    return user_of(tenant.rows.get(tenant.keys.user(uid)))
+    return user_of(context.items.get(context.keys.user(uid)))
 
 
-def test_a_created_user_is_read_as_he_was_sent(tenant):
+def test_a_created_user_is_read_as_he_was_sent(context):
     """Nothing is trimmed, folded or reordered."""
     document = a_document("Zoë", title=" Dr\n", nickName="\u212a")
 
-    created = users.create(tenant, document)
+    created = users.create(context, document)
 
     assert created.items() >= document.items()
-    assert users.get(tenant, created["id"]) == created
+    assert users.get(context, created["id"]) == created
 
 
-def test_a_created_user_has_meta_and_a_version(tenant):
+def test_a_created_user_has_meta_and_a_version(context):
     """RFC 7643 section 3.1; the location is where he can be read."""
-    created = users.create(tenant, a_document("ada"))
+    created = users.create(context, a_document("ada"))
 
     meta = created["meta"]
     assert meta["version"] == 'W/"1"'
-    assert meta["location"] == f"{tenant.base_url}/Users/{created['id']}"
+    assert meta["location"] == f"{context.base_url}/Users/{created['id']}"
     assert meta["created"] == meta["lastModified"] == "2027-01-31T12:00:00.000Z"
 
 
-def test_a_user_is_active_unless_it_is_said_otherwise(tenant):
+def test_a_user_is_active_unless_it_is_said_otherwise(context):
     """Okta's first POST does not speak of `active`."""
-    assert users.create(tenant, a_document("ada"))["active"] is True
-    assert users.create(tenant, a_document("bob", active=False))["active"] is False
+    assert users.create(context, a_document("ada"))["active"] is True
+    assert users.create(context, a_document("bob", active=False))["active"] is False
 
 
-def test_the_default_role_of_the_moment_is_noted(tenant):
+def test_the_default_role_of_the_moment_is_noted(context):
     """A later change of the default is not for those who are there."""
-    uid = a_user(tenant)
+    uid = a_user(context)
 
-    assert stored(tenant, uid).granted_role == "reader"
+    assert stored(context, uid).granted_role == "reader"
 
 
 TAKEN = ["ada@example.com", "ADA@EXAMPLE.COM", "Ada@Example.com"]
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_a_user_name_is_taken_in_every_letter_case(tenant, name):
+def test_a_user_name_is_taken_in_every_letter_case(context, name):
     """RFC 7643 section 4.1.1: userName is caseExact false and unique."""
-    a_user(tenant, "ada")
+    a_user(context, "ada")
 
     with pytest.raises(Uniqueness, match="userName"):
-        users.create(tenant, a_document("bob", userName=name))
+        users.create(context, a_document("bob", userName=name))
 
 
 LOOK_ALIKES = [("straße", "strasse"), ("\u212aelvin", "kelvin"), ("ﬁona", "fiona")]
 
 
 @pytest.mark.parametrize(("first", "second"), LOOK_ALIKES)
-def test_a_look_alike_cannot_stand_beside_its_victim(tenant, first, second):
+def test_a_look_alike_cannot_stand_beside_its_victim(context, first, second):
     """They collide closed: whoever came first keeps the name."""
-    a_user(tenant, userName=first)
+    a_user(context, userName=first)
 
     with pytest.raises(Uniqueness):
-        users.create(tenant, a_document("other", userName=second))
+        users.create(context, a_document("other", userName=second))
 
 
-def test_users_may_share_an_external_id_and_an_address(tenant):
+def test_users_may_share_an_external_id_and_an_address(context):
     """RFC 7643 asks for no uniqueness of them; Microsoft's own collection reuses both."""
     shared = {"externalId": "1", "emails": [{"value": "team@example.com"}]}
-    one, other = a_user(tenant, "ada", **shared), a_user(tenant, "bob", **shared)
+    one, other = a_user(context, "ada", **shared), a_user(context, "bob", **shared)
 
-    assert ids(find_users(tenant, 'externalId eq "1"')) == sorted([one, other])
-    assert ids(find_users(tenant, 'emails eq "TEAM@example.com"')) == sorted([one, other])
+    assert ids(find_users(context, 'externalId eq "1"')) == sorted([one, other])
+    assert ids(find_users(context, 'emails eq "TEAM@example.com"')) == sorted([one, other])
 
 
-def test_the_name_of_another_connection_is_free(tenant):
+def test_the_name_of_another_connection_is_free(context):
     """Tenants do not know each other."""
-    sister = a_tenant(tenant.rows.table, "abcdefghijzzzzzz")
-    a_user(tenant, "ada")
+    sister = a_tenant(context.items.table, "abcdefghijzzzzzz")
+    a_user(context, "ada")
 
     created = users.create(sister, a_document("ada"))
 
     with pytest.raises(NotFound):
-        users.get(tenant, created["id"])
+        users.get(context, created["id"])
 
 
-def test_a_failed_create_leaves_nothing(tenant):
+def test_a_failed_create_leaves_nothing(context):
     """All or nothing: no index, no count, no change row (I16)."""
-    a_user(tenant, "ada")
-    before = read_all(tenant.rows.table)
+    a_user(context, "ada")
+    before = read_all(context.items.table)
 
     with pytest.raises(Uniqueness):
-        users.create(tenant, a_document("bob", userName="ada@example.com"))
+        users.create(context, a_document("bob", userName="ada@example.com"))
 
-    assert read_all(tenant.rows.table) == before
+    assert read_all(context.items.table) == before
 
 
 # --- changes ----------------------------------------------------------------------------------
 
 
-def test_a_change_raises_the_version_and_the_time(tenant, hands):
+def test_a_change_raises_the_version_and_the_time(context, hands):
     """RFC 7644 section 3.14: a client tells by the version that it is another state."""
-    uid = a_user(tenant)
+    uid = a_user(context)
     hands.move(seconds=5)
 
-    changed = edit(tenant, uid, title="Countess")
+    changed = edit(context, uid, title="Countess")
 
     assert changed["title"] == "Countess"
     assert changed["meta"]["version"] == 'W/"2"'
     assert changed["meta"]["lastModified"] == "2027-01-31T12:00:05.000Z"
-    assert users.get(tenant, uid) == changed
+    assert users.get(context, uid) == changed
 
 
-def test_a_change_of_nothing_keeps_everything(tenant, hands):
+def test_a_change_of_nothing_keeps_everything(context, hands):
     """Identity providers send the same every 40 minutes: no write, no version, no change row."""
-    uid = a_user(tenant)
-    before = read_all(tenant.rows.table)
+    uid = a_user(context)
+    before = read_all(context.items.table)
     hands.move(seconds=5)
 
-    unchanged = edit(tenant, uid, userName="ada@example.com")
+    unchanged = edit(context, uid, userName="ada@example.com")
 
     assert unchanged["meta"]["version"] == 'W/"1"'
-    assert read_all(tenant.rows.table) == before
+    assert read_all(context.items.table) == before
 
 
-def test_a_renamed_user_frees_his_old_name(tenant):
+def test_a_renamed_user_frees_his_old_name(context):
     """A marriage, and a new colleague with the old name."""
-    uid = a_user(tenant, "ada")
+    uid = a_user(context, "ada")
 
-    edit(tenant, uid, userName="byron@example.com")
+    edit(context, uid, userName="byron@example.com")
 
-    assert ids(find_users(tenant, 'userName eq "byron@example.com"')) == [uid]
-    assert find_users(tenant, 'userName eq "ada@example.com"').total == 0
-    users.create(tenant, a_document("ada"))
+    assert ids(find_users(context, 'userName eq "byron@example.com"')) == [uid]
+    assert find_users(context, 'userName eq "ada@example.com"').total == 0
+    users.create(context, a_document("ada"))
 
 
-def test_a_rename_of_letter_case_alone_is_a_change(tenant):
+def test_a_rename_of_letter_case_alone_is_a_change(context):
     """Both names fold to one key, which a transaction may not name twice (fact 5)."""
-    uid = a_user(tenant, "ada")
+    uid = a_user(context, "ada")
 
-    changed = edit(tenant, uid, userName="ADA@example.com")
+    changed = edit(context, uid, userName="ADA@example.com")
 
     assert changed["userName"] == "ADA@example.com"
-    assert ids(find_users(tenant, 'userName eq "ada@example.com"')) == [uid]
+    assert ids(find_users(context, 'userName eq "ada@example.com"')) == [uid]
 
 
-def test_a_rename_to_a_taken_name_is_refused(tenant):
+def test_a_rename_to_a_taken_name_is_refused(context):
     """And leaves both as they were (I16)."""
-    a_user(tenant, "ada")
-    uid = a_user(tenant, "bob")
-    before = read_all(tenant.rows.table)
+    a_user(context, "ada")
+    uid = a_user(context, "bob")
+    before = read_all(context.items.table)
 
     with pytest.raises(Uniqueness, match="userName"):
-        edit(tenant, uid, userName="Ada@example.com")
+        edit(context, uid, userName="Ada@example.com")
 
-    assert read_all(tenant.rows.table) == before
+    assert read_all(context.items.table) == before
 
 
 MOVES = {
@@ -189,128 +189,128 @@ MOVES = {
 
 
 @pytest.mark.parametrize("emails", MOVES.values(), ids=MOVES)
-def test_indexes_follow_the_addresses(tenant, emails):
+def test_indexes_follow_the_addresses(context, emails):
     """The invariants compare every index row with the documents when the test is over (I1)."""
-    uid = a_user(tenant, "ada")
+    uid = a_user(context, "ada")
 
-    assert edit(tenant, uid, emails=emails)["emails"] == emails
+    assert edit(context, uid, emails=emails)["emails"] == emails
 
 
-def test_a_user_may_have_as_many_addresses_as_we_take(tenant):
+def test_a_user_may_have_as_many_addresses_as_we_take(context):
     """20 of them all replaced: one transaction still holds it."""
-    uid = a_user(tenant, "ada", emails=[{"value": f"{n}@old"} for n in range(20)])
+    uid = a_user(context, "ada", emails=[{"value": f"{n}@old"} for n in range(20)])
 
     edit(
-        tenant,
+        context,
         uid,
         userName="new",
         externalId="new",
         emails=[{"value": f"{n}@new"} for n in range(20)],
     )
 
-    assert ids(find_users(tenant, 'emails eq "7@new"')) == [uid]
+    assert ids(find_users(context, 'emails eq "7@new"')) == [uid]
 
 
-def test_a_change_names_the_attributes_that_differ(tenant):
+def test_a_change_names_the_attributes_that_differ(context):
     """The SaaS reads what it is interested in; values stand in no change row."""
-    uid = a_user(tenant, "ada")
+    uid = a_user(context, "ada")
 
-    edit(tenant, uid, title="Countess", userName="byron", externalId="ada")
+    edit(context, uid, title="Countess", userName="byron", externalId="ada")
 
-    (change,) = [each for each in changes(tenant, "user") if each["version"] == 2]
+    (change,) = [each for each in changes(context, "user") if each["version"] == 2]
     assert change["id"] == uid
     assert change["attributes"] == ["title", "userName"]
 
 
-def test_membership_does_not_change_a_users_version(tenant):
+def test_membership_does_not_change_a_users_version(context):
     """Else a large team's change would fail the If-Match of everybody in it."""
-    uid = a_user(tenant)
+    uid = a_user(context)
 
-    a_group(tenant, uids=[uid])
+    a_group(context, uids=[uid])
 
-    assert users.get(tenant, uid)["meta"]["version"] == 'W/"1"'
+    assert users.get(context, uid)["meta"]["version"] == 'W/"1"'
 
 
-def test_a_user_shows_the_teams_he_is_in(tenant):
+def test_a_user_shows_the_teams_he_is_in(context):
     """RFC 7643 section 4.1.2: groups are read-only and come with their names."""
-    uid = a_user(tenant)
-    gid = a_group(tenant, "Tour", [uid])
+    uid = a_user(context)
+    gid = a_group(context, "Tour", [uid])
 
-    assert users.get(tenant, uid)["groups"] == [
+    assert users.get(context, uid)["groups"] == [
         {
             "value": gid,
-            "$ref": f"{tenant.base_url}/Groups/{gid}",
+            "$ref": f"{context.base_url}/Groups/{gid}",
             "display": "Tour",
             "type": "direct",
         }
     ]
-    assert "groups" not in users.get(tenant, uid, with_groups=False)
-    assert edit(tenant, uid, title="x")["groups"] == users.get(tenant, uid)["groups"]
+    assert "groups" not in users.get(context, uid, with_groups=False)
+    assert edit(context, uid, title="x")["groups"] == users.get(context, uid)["groups"]
 
 
 # --- versions and contention ------------------------------------------------------------------
 
 
-def test_a_change_with_the_present_version_is_made(tenant):
+def test_a_change_with_the_present_version_is_made(context):
     """RFC 7644 section 3.14; weak or strong, alone or in a list, or any."""
-    uid = a_user(tenant)
+    uid = a_user(context)
 
     for number, match in enumerate(['W/"1"', '"2"', 'W/"9", W/"3"', "*"]):
-        edit(tenant, uid, match, title=str(number))
+        edit(context, uid, match, title=str(number))
 
-    assert users.get(tenant, uid)["title"] == "3"
+    assert users.get(context, uid)["title"] == "3"
 
 
-def test_a_change_with_another_version_is_refused(tenant):
+def test_a_change_with_another_version_is_refused(context):
     """412, and nothing is written."""
-    uid = a_user(tenant)
-    before = read_all(tenant.rows.table)
+    uid = a_user(context)
+    before = read_all(context.items.table)
 
     with pytest.raises(PreconditionFailed):
-        edit(tenant, uid, 'W/"2"', title="Countess")
+        edit(context, uid, 'W/"2"', title="Countess")
 
-    assert read_all(tenant.rows.table) == before
+    assert read_all(context.items.table) == before
 
 
-def test_a_change_of_nobody_is_not_found(tenant):
+def test_a_change_of_nobody_is_not_found(context):
     """404, also with If-Match: there is nothing to compare."""
     with pytest.raises(NotFound):
-        edit(tenant, NOBODY, title="Countess")
+        edit(context, NOBODY, title="Countess")
     with pytest.raises(NotFound):
-        users.get(tenant, NOBODY)
+        users.get(context, NOBODY)
 
 
-def test_a_change_that_came_between_is_not_overwritten(tenant):
+def test_a_change_that_came_between_is_not_overwritten(context):
     """The edit is applied again to what is there now (version as condition)."""
-    uid = a_user(tenant)
+    uid = a_user(context)
 
-    edit(between(tenant, 1, lambda: edit(tenant, uid, title="Dr")), uid, nickName="A")
+    edit(between(context, 1, lambda: edit(context, uid, title="Dr")), uid, nickName="A")
 
-    assert users.get(tenant, uid)["title"] == "Dr"
-    assert users.get(tenant, uid)["nickName"] == "A"
+    assert users.get(context, uid)["title"] == "Dr"
+    assert users.get(context, uid)["nickName"] == "A"
 
 
-def test_of_two_changes_with_one_version_one_is_refused(tenant):
+def test_of_two_changes_with_one_version_one_is_refused(context):
     """If-Match succeeds for exactly one of several writers (I13)."""
-    uid = a_user(tenant)
-    racing = between(tenant, 1, lambda: edit(tenant, uid, 'W/"1"', title="first"))
+    uid = a_user(context)
+    racing = between(context, 1, lambda: edit(context, uid, 'W/"1"', title="first"))
 
     with pytest.raises(PreconditionFailed):
         edit(racing, uid, 'W/"1"', title="second")
 
-    assert users.get(tenant, uid)["title"] == "first"
+    assert users.get(context, uid)["title"] == "first"
 
 
-def test_the_same_rename_by_two_requests_is_no_conflict(tenant):
+def test_the_same_rename_by_two_requests_is_no_conflict(context):
     """The lock's holder is this very user: no 409 where nobody else has the name (I10)."""
-    uid = a_user(tenant)
-    racing = between(tenant, 1, lambda: edit(tenant, uid, userName="byron"))
+    uid = a_user(context)
+    racing = between(context, 1, lambda: edit(context, uid, userName="byron"))
 
     assert edit(racing, uid, userName="byron")["userName"] == "byron"
-    assert users.get(tenant, uid)["meta"]["version"] == 'W/"2"'
+    assert users.get(context, uid)["meta"]["version"] == 'W/"2"'
 
 
-def test_contention_to_the_end_is_busy(tenant):
+def test_contention_to_the_end_is_busy(context):
     """503 at the deadline, never 409 or 412."""
 
     class Contended(FaultyClient):
@@ -318,22 +318,22 @@ def test_contention_to_the_end_is_busy(tenant):
             return conflicting(request, lambda: None)
 
     with pytest.raises(Busy):
-        users.create(by(tenant, Contended(tenant.rows.table.client)), a_document("ada"))
+        users.create(by(context, Contended(context.items.table.client)), a_document("ada"))
 
-    assert find_users(a_tenant(tenant.rows.table)).total == 0
+    assert find_users(a_tenant(context.items.table)).total == 0
 
 
-def test_busy_does_not_say_that_nothing_was_changed(tenant):
+def test_busy_does_not_say_that_nothing_was_changed(context):
     """The change may be made, and only the reads for its answer be throttled."""
-    uid = a_user(tenant)
-    a_group(tenant, uids=[uid])
+    uid = a_user(context)
+    a_group(context, uids=[uid])
 
     class WithoutBatches(FaultyClient):
         def batch_get_item(self, **request):
             return throttled(request, dict)
 
     with pytest.raises(Busy) as caught:
-        edit(by(tenant, WithoutBatches(tenant.rows.table.client)), uid, title="Guide")
+        edit(by(context, WithoutBatches(context.items.table.client)), uid, title="Guide")
 
-    assert users.get(a_tenant(tenant.rows.table), uid)["title"] == "Guide"
+    assert users.get(a_tenant(context.items.table), uid)["title"] == "Guide"
     assert "nothing" not in caught.value.detail

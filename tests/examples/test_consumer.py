@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from app import build
-from dev.scene import QuickQueries
+from dev.measure.scene import QuickQueries
 from examples.consumer import Consumer
-from tests.builders import a_tenant, http
+from tests.support.builders import a_tenant, http
 
 DOMAIN, ELSEWHERE = "acme.example", "mail.example"
 
@@ -140,14 +140,14 @@ def world(services, operator, hands):
     quick: Any = QuickQueries(services.table.client)
     services = replace(services, table=replace(services.table, client=quick))
     operator = http(build(services), operator.credential)
-    tenant = a_tenant(services)
-    root = f"/admin/organisations/{tenant.organisation}"
+    context = a_tenant(services)
+    root = f"/admin/organisations/{context.organisation}"
     operator("PUT", f"{root}/domains/{DOMAIN}")
-    client = http(build(services), tenant.token)
+    client = http(build(services), context.token)
 
     def send(method, path, body=None):
         hands.move(seconds=1)
-        return client(method, f"/scim/v2/{tenant.connection}{path}", body)
+        return client(method, f"/scim/v2/{context.connection}{path}", body)
 
     world = World(sqlite3.connect(":memory:"), operator, root, Provider(send, drawn(7)), drawn(11))
     world.consumer()
@@ -176,7 +176,7 @@ def provisioned():
     yield from (f"stranger{n}@{DOMAIN}" for n in range(70))
 
 
-def tally(world):
+def counters(world):
     """Count what the consumer would do."""
     decided = [decision.action for _, decision in world.consumer().report()]
     return {action: decided.count(action) for action in sorted(set(decided))}
@@ -185,11 +185,11 @@ def tally(world):
 def test_a_saas_with_users_adopts_the_service(world, hands):
     """Report, link, then an hour of the provider's life, with crashes: the tables are equal."""
     before = world.accounts.execute("SELECT * FROM accounts").fetchall()
-    assert tally(world) == {"create": 70, "hold": 10, "link": 120}
+    assert counters(world) == {"create": 70, "hold": 10, "link": 120}
     assert world.accounts.execute("SELECT * FROM accounts").fetchall() == before
 
     assert world.step()
-    assert tally(world) == {"hold": 10}
+    assert counters(world) == {"hold": 10}
 
     lived = [world.step() for _ in minutes(60, hands, world)]
     decide(world)
@@ -198,7 +198,7 @@ def test_a_saas_with_users_adopts_the_service(world, hands):
 
     assert {True, False} == set(lived)
     assert world.linked() == world.directory()
-    assert tally(world) == {}
+    assert counters(world) == {}
     assert untouched(world) == 170
 
 
@@ -243,11 +243,11 @@ def untouched(world):
 )
 def test_whom_the_rule_does_not_fit_is_held(services, operator, accounts, reason):
     """Nothing is taken over by an address alone: a person decides."""
-    tenant = a_tenant(services)
-    root = f"/admin/organisations/{tenant.organisation}"
+    context = a_tenant(services)
+    root = f"/admin/organisations/{context.organisation}"
     operator("PUT", f"{root}/domains/{DOMAIN}")
-    http(build(services), tenant.token)(
-        "POST", f"/scim/v2/{tenant.connection}/Users", {"userName": f"ann@{DOMAIN}"}
+    http(build(services), context.token)(
+        "POST", f"/scim/v2/{context.connection}/Users", {"userName": f"ann@{DOMAIN}"}
     )
     database = sqlite3.connect(":memory:")
     consumer = Consumer(

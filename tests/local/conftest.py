@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.storage.table import Table
-from dev import reference
-from tests.builders import SEEDS, Hands
+from dev.measure import reference
+from tests.support.builders import SEEDS, Hands
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

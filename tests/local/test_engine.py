@@ -7,8 +7,9 @@ import time
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from dev import dynamodb_local, reference
-from dev.engines import EngineFailed
+from dev.measure import reference
+from dev.run import dynamodb_local
+from dev.run.engines import EngineFailed
 
 
 def test_in_a_folder_it_keeps_what_was_written(local, tmp_path):

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from chalicelib.storage.table import Table
-from dev.invariants import unsound
-from tests.builders import Hands
-from tests.faults import CRASHES, PASSING, Crash, Fault, Request, Send
-from tests.local.pictures import names_in, picture, said
-from tests.local.stages import Stage, set_up
-from tests.local.trials import TRIALS, Trial
+from tests.support.builders import Hands
+from tests.support.faults import CRASHES, PASSING, Crash, Fault, Request, Send
+from tests.support.invariants import unsound
+from tests.support.pictures import names_in, picture, said
+from tests.support.trial_runs import Stage, set_up
+from tests.support.trials import TRIALS, Trial
 
 
 def half_unprocessed(request: Request, send: Send) -> Any:

@@ -12,9 +12,9 @@ from app import build
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
 from chalicelib.settings import Settings
-from dev.invariants import assert_sound
-from dev.population import populate
-from tests.builders import Answer, Http, a_tenant, http
+from dev.measure.population import populate
+from tests.support.builders import Answer, Http, a_tenant, http
+from tests.support.invariants import assert_sound
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 Uids = Sequence[str]
@@ -113,13 +113,13 @@ class Place:
     def members(self) -> list[str]:
         """Read the team's members, page by page."""
         found: list[str] = []
-        following = ""
+        next_cursor = ""
         while True:
-            path = f"{self.root}/Groups/{self.team}/members?count=1000&cursor={following}"
+            path = f"{self.root}/Groups/{self.team}/members?count=1000&cursor={next_cursor}"
             page = self.scim("GET", path).body
             found += [each["value"] for each in page["Resources"]]
-            following = page.get("nextCursor", "")
-            if not following:
+            next_cursor = page.get("nextCursor", "")
+            if not next_cursor:
                 return found
 
 
@@ -130,10 +130,10 @@ def place(table, secretsmanager) -> Callable[[int, int], Place]:
     def make(users: int, there: int) -> Place:
         settings = Settings.from_environment()
         services = Services(table, Secrets(secretsmanager, settings.secrets_prefix), settings)
-        tenant = a_tenant(services, identity_provider="other")
-        there_is = populate(table, users, joined=there, connection=tenant.connection)
-        scim = http(build(services), tenant.token)
-        root = f"/scim/v2/{tenant.connection}"
+        context = a_tenant(services, identity_provider="other")
+        there_is = populate(table, users, joined=there, connection=context.connection)
+        scim = http(build(services), context.token)
+        root = f"/scim/v2/{context.connection}"
         return Place(services, scim, root, there_is.uids, there_is.team)
 
     return make

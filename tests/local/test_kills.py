@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dev import kills
+from tests.campaigns import kills
 
 COUNT, SEED = 5, 6
 

@@ -16,7 +16,7 @@ from app import build
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
 from chalicelib.settings import Plan, Settings
-from tests.builders import a_tenant, http
+from tests.support.builders import a_tenant, http
 
 ID = "0" * 32
 
@@ -27,11 +27,11 @@ def scim(table, secretsmanager):
     plans = {"enterprise": Plan(scim=True, rate=None)}
     settings = Settings.from_environment().model_copy(update={"plans": plans})
     services = Services(table, Secrets(secretsmanager, settings.secrets_prefix), settings)
-    tenant = a_tenant(services, identity_provider="other")
-    client = http(build(services), tenant.token)
+    context = a_tenant(services, identity_provider="other")
+    client = http(build(services), context.token)
 
     def call(method, path, body=None, headers=None):
-        return client(method, f"/scim/v2/{tenant.connection}{path}", body, headers)
+        return client(method, f"/scim/v2/{context.connection}{path}", body, headers)
 
     return call
 

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from chalicelib.scim.errors import Busy, ScimError
+from chalicelib.scim.errors import ApiError, Busy
 from chalicelib.storage.table import Table
-from dev.invariants import unsound
-from tests.builders import Hands
-from tests.faults import Request, Send
-from tests.local.pictures import picture
-from tests.local.races import DONE, RACES, Race
-from tests.local.stages import Stage, set_up
-from tests.local.trials import Act
+from tests.support.builders import Hands
+from tests.support.faults import Request, Send
+from tests.support.invariants import unsound
+from tests.support.pictures import picture
+from tests.support.races import DONE, RACES, Race
+from tests.support.trial_runs import Stage, set_up
+from tests.support.trials import Act
 
-REFUSALS = {each.__name__ for each in ScimError.__subclasses__()} | {
-    deep.__name__ for each in ScimError.__subclasses__() for deep in each.__subclasses__()
+REFUSALS = {each.__name__ for each in ApiError.__subclasses__()} | {
+    deep.__name__ for each in ApiError.__subclasses__() for deep in each.__subclasses__()
 }
 
 

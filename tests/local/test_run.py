@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dev import dynamodb_local, idp, reference, serve
+from dev.measure import reference
+from dev.play import idp
+from dev.run import dynamodb_local, serve
 from tests.dev.test_serve import call, serving, start
 
 

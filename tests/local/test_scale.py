@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dev import scale
+from dev.measure import scale
 
 MANY = 2_000
 

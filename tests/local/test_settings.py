@@ -14,13 +14,13 @@ import pytest
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
 from chalicelib.organisations import connections, tokens
-from chalicelib.organisations.administration import Administration
+from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.errors import Conflict
-from chalicelib.organisations.requests import ConnectionChanges, NewToken
+from chalicelib.organisations.inputs import ConnectionChanges, NewToken
 from chalicelib.settings import Settings
 from chalicelib.storage.table import Table
-from tests.builders import Tenant, a_tenant, an_administration
-from tests.local.stages import At
+from tests.support.builders import ConnectionContext, a_tenant, an_administration
+from tests.support.trial_runs import At
 
 TOKEN = NewToken(name="one more")
 PAUSE = ConnectionChanges(state="paused")
@@ -38,30 +38,30 @@ class Desk:
     """A connection, administered from several places."""
 
     services: Services
-    tenant: Tenant
+    context: ConnectionContext
 
-    def admin(self, client: Any = None) -> Administration:
+    def admin(self, client: Any = None) -> AdminContext:
         """Bind the organisation for another administrator, by a client of his own."""
         table = self.services.table
         theirs = replace(self.services, table=replace(table, client=client or table.client))
-        return an_administration(theirs, self.tenant.organisation)
+        return an_administration(theirs, self.context.organisation)
 
-    def create(self, admin: Administration) -> str:
+    def create(self, admin: AdminContext) -> str:
         """Create a token; done, or the name of the refusal."""
         try:
-            tokens.create(admin, self.services.secrets, self.tenant.connection, TOKEN, None)
+            tokens.create(admin, self.services.secrets, self.context.connection, TOKEN, None)
         except Conflict:
             return "Conflict"
         return "done"
 
-    def pause(self, admin: Administration) -> str:
+    def pause(self, admin: AdminContext) -> str:
         """Pause the connection."""
-        connections.change(admin, self.tenant.connection, PAUSE, None)
+        connections.change(admin, self.context.connection, PAUSE, None)
         return "done"
 
     def live(self) -> int:
         """Count the live tokens."""
-        listed = tokens.listed(self.admin(), self.tenant.connection)
+        listed = tokens.listed(self.admin(), self.context.connection)
         return sum(each.live(self.admin().now()) for each in listed)
 
     def met(self, one: Callable[..., str], other: Callable[..., str], index: int) -> set[str]:
@@ -120,7 +120,7 @@ def test_a_pause_does_not_lose_a_token_nor_the_token_the_pause(desk, index):
 
     assert told == {"done"}
     assert desk.live() == 2
-    assert connections.get(desk.admin(), desk.tenant.connection).state == "paused"
+    assert connections.get(desk.admin(), desk.context.connection).state == "paused"
 
 
 @pytest.mark.parametrize("index", range(2))
@@ -128,11 +128,11 @@ def test_a_token_does_not_stop_a_pause(desk, index):
     """The other order: a token is made in the midst of a pause."""
     assert index < calls_of(desk, desk.pause)
     connections.change(
-        desk.admin(), desk.tenant.connection, ConnectionChanges(state="active"), None
+        desk.admin(), desk.context.connection, ConnectionChanges(state="active"), None
     )
 
     told = desk.met(desk.pause, desk.create, index)
 
     assert told == {"done"}
     assert desk.live() == 2
-    assert connections.get(desk.admin(), desk.tenant.connection).state == "paused"
+    assert connections.get(desk.admin(), desk.context.connection).state == "paused"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.storage.clock import Clock
-from dev import storm
+from tests.campaigns import storm
 
 THREADS, OPERATIONS, SEED = 64, 2_000, 20_260_101
 

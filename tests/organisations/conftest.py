@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.api.services import Services
-from chalicelib.directory import tenant as directory
-from tests.builders import Tenant, a_tenant
-from tests.directory.builders import a_tenant as bound
+from chalicelib.directory import context as directory
+from tests.support.builders import ConnectionContext, a_tenant
+from tests.support.directory import a_tenant as scope
 
 
 @pytest.fixture
-def tenant(services: Services) -> Tenant:
+def context(services: Services) -> ConnectionContext:
     """Make an organisation and a connection of it."""
     return a_tenant(services)
 
 
 @pytest.fixture
-def scim(services: Services, tenant: Tenant) -> directory.Tenant:
+def scim(services: Services, context: ConnectionContext) -> directory.ConnectionContext:
     """Bind the connection as its identity provider's requests are bound."""
-    return bound(services.table, tenant.connection)
+    return scope(services.table, context.connection)

@@ -7,40 +7,36 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.organisations import audit, connections, endings, organisations, tokens
+from chalicelib.organisations import audit, connections, disconnect, organisations, tokens
 from chalicelib.organisations.audit import Edit
-from chalicelib.organisations.requests import (
-    ConnectionChanges,
-    OrganisationChanges,
-    Rotation,
-)
+from chalicelib.organisations.inputs import ConnectionChanges, OrganisationChanges, Rotation
 from chalicelib.scim.errors import BadRequest
-from dev.invariants import read_all
-from tests.builders import NOON, a_tenant, an_administration
+from tests.support.builders import NOON, a_tenant, an_administration
+from tests.support.invariants import read_all
 
 
 @pytest.fixture
-def tenant(services, hands):
+def context(services, hands):
     """Make an organisation, a connection and a token; a second later, so that it is clear when."""
     made = a_tenant(services)
     hands.move(seconds=1)
     return made
 
 
-def entries(tenant, most=100):
+def entries(context, most=100):
     """List what the audit says, the newest first."""
-    return audit.listed(tenant.admin, None, most).items
+    return audit.listed(context.admin, None, most).items
 
 
-def rename(services, tenant, name):
+def rename(services, context, name):
     """Change the organisation's name."""
     changes = OrganisationChanges(name=name)
-    organisations.change(tenant.admin, changes, services.settings.plans, None)
+    organisations.change(context.admin, changes, services.settings.plans, None)
 
 
-def test_what_is_made_is_noted_with_what_it_was_given(tenant):
+def test_what_is_made_is_noted_with_what_it_was_given(context):
     """Organisation, connection and token, by whom."""
-    noted = {each.what: each for each in entries(tenant)}
+    noted = {each.what: each for each in entries(context)}
 
     assert {each.who for each in noted.values()} == {"operator"}
     assert noted["organisation.created"].after["roles"] == ["admin", "auditor", "editor", "reader"]
@@ -48,16 +44,16 @@ def test_what_is_made_is_noted_with_what_it_was_given(tenant):
     assert set(noted["token.created"].after) == {"connection", "name", "hint", "expires_at"}
 
 
-def test_a_change_is_noted_by_what_has_changed(services, tenant, hands):
+def test_a_change_is_noted_by_what_has_changed(services, context, hands):
     """Before and after, and no field that stayed; each under its moment and its author."""
     hands.move(seconds=4)
-    by_ada = replace(tenant, admin=replace(tenant.admin, by="Ada"))
+    by_ada = replace(context, admin=replace(context.admin, by="Ada"))
 
     rename(services, by_ada, "B")
 
-    newest = entries(tenant)[0]
+    newest = entries(context)[0]
     assert (newest.at, newest.who) == ("2027-01-31T12:00:05.000Z", "Ada")
-    assert (newest.what, newest.id) == ("organisation.changed", tenant.organisation)
+    assert (newest.what, newest.id) == ("organisation.changed", context.organisation)
     assert (newest.before, newest.after) == ({"name": "Acme"}, {"name": "B"})
 
 
@@ -68,7 +64,7 @@ def pause(at, _):
 
 def end(at, secrets):
     """Delete the connection."""
-    endings.end(at.admin, secrets, at.connection, "delete", None)
+    disconnect.end(at.admin, secrets, at.connection, "delete", None)
 
 
 def rotate(at, secrets):
@@ -97,91 +93,91 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("what", "change"), CHANGES)
-def test_every_change_of_settings_is_noted_once(services, tenant, what, change):
+def test_every_change_of_settings_is_noted_once(services, context, what, change):
     """Also a second time, where that changes nothing."""
-    before = Counter(each.what for each in entries(tenant))
+    before = Counter(each.what for each in entries(context))
 
-    change(tenant, services.secrets)
+    change(context, services.secrets)
 
-    assert (Counter(each.what for each in entries(tenant)) - before)[what] == 1
+    assert (Counter(each.what for each in entries(context)) - before)[what] == 1
 
 
-def test_a_revoke_that_is_repeated_is_noted_once(services, tenant):
+def test_a_revoke_that_is_repeated_is_noted_once(services, context):
     """It has changed nothing the second time."""
-    revoke(tenant, services.secrets)
-    before = entries(tenant)
+    revoke(context, services.secrets)
+    before = entries(context)
 
-    revoke(tenant, services.secrets)
+    revoke(context, services.secrets)
 
-    assert entries(tenant) == before
+    assert entries(context) == before
 
 
 SECRETS = ["psl_scim_AAAAAAAAAAAA_" + "s" * 43 + "_AAAAAA", "psl_session_x", "s" * 43]
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_a_secret_that_was_pasted_into_a_name_is_masked(services, tenant, secret):
+def test_a_secret_that_was_pasted_into_a_name_is_masked(services, context, secret):
     """The audit is read by more people than the settings."""
-    rename(services, tenant, f"Acme {secret}")
+    rename(services, context, f"Acme {secret}")
 
-    assert entries(tenant)[0].after == {"name": "Acme ***"}
+    assert entries(context)[0].after == {"name": "Acme ***"}
     notes = [row for key, row in read_all(services.table).items() if key.pk.endswith("#A")]
     assert secret not in str(notes)
 
 
-def test_masking_leaves_hints_and_ids_as_they_are(tenant):
+def test_masking_leaves_hints_and_ids_as_they_are(context):
     """They are what a token is told apart by."""
-    [made] = [each for each in entries(tenant) if each.what == "token.created"]
+    [made] = [each for each in entries(context) if each.what == "token.created"]
 
-    assert made.id == tenant.token_id
+    assert made.id == context.token_id
     assert made.after["hint"].startswith("psl_scim_...")
 
 
-def test_masking_looks_into_lists_and_objects(tenant):
+def test_masking_looks_into_lists_and_objects(context):
     """Settings hold both."""
     secret = SECRETS[0]
 
-    put = audit.noted(tenant.admin, Edit("x", "1", after={"a": [{"b": secret}], "c": 7}))
+    put = audit.noted(context.admin, Edit("x", "1", after={"a": [{"b": secret}], "c": 7}))
 
     assert put.item["after"] == {"a": [{"b": "***"}], "c": 7}
 
 
-def test_the_audit_goes_on_from_its_cursor(services, tenant):
+def test_the_audit_goes_on_from_its_cursor(services, context):
     """Every note once, the newest first, null at the end."""
     for name in "BCDE":
-        rename(services, tenant, name)
+        rename(services, context, name)
 
-    one = audit.listed(tenant.admin, None, 3)
-    two = audit.listed(tenant.admin, one.following, 3)
-    three = audit.listed(tenant.admin, two.following, 3)
+    one = audit.listed(context.admin, None, 3)
+    two = audit.listed(context.admin, one.next_cursor, 3)
+    three = audit.listed(context.admin, two.next_cursor, 3)
 
     assert [len(page.items) for page in (one, two, three)] == [3, 3, 1]
-    assert one.items + two.items + three.items == entries(tenant)
-    assert three.following is None
+    assert one.items + two.items + three.items == entries(context)
+    assert three.next_cursor is None
 
 
-def test_a_full_last_page_says_that_it_is_the_last(tenant):
+def test_a_full_last_page_says_that_it_is_the_last(context):
     """`next` leads to something, or is null."""
-    assert audit.listed(tenant.admin, None, 3).following is None
+    assert audit.listed(context.admin, None, 3).next_cursor is None
 
 
 @pytest.mark.parametrize("cursor", ["", "~", "x" * 26, "0" * 25])
-def test_a_cursor_of_nobodys_making_is_refused(tenant, cursor):
+def test_a_cursor_of_nobodys_making_is_refused(context, cursor):
     """It would become part of a key."""
     with pytest.raises(BadRequest, match="cursor"):
-        audit.listed(tenant.admin, cursor, 3)
+        audit.listed(context.admin, cursor, 3)
 
 
-def test_the_audit_of_another_organisation_is_apart(services, tenant):
+def test_the_audit_of_another_organisation_is_apart(services, context):
     """By a key that cannot be another's."""
     other = a_tenant(services)
 
-    assert {each.id for each in entries(other)}.isdisjoint({each.id for each in entries(tenant)})
+    assert {each.id for each in entries(other)}.isdisjoint({each.id for each in entries(context)})
 
 
-def test_a_note_is_kept_for_400_days(services, tenant):
+def test_a_note_is_kept_for_400_days(services, context):
     """Longer than a year, so that last year's audit can be answered."""
-    admin = an_administration(services, tenant.organisation)
+    admin = an_administration(services, context.organisation)
 
     put = audit.noted(admin, Edit("x", "1"))
 

@@ -8,13 +8,13 @@ import pytest
 
 from chalicelib.organisations import connections, organisations
 from chalicelib.organisations.errors import Conflict, InvalidFields
-from chalicelib.organisations.requests import ConnectionChanges, NewConnection
+from chalicelib.organisations.inputs import ConnectionChanges, NewConnection
 from chalicelib.scim.errors import Forbidden, NotFound, PreconditionFailed
 from chalicelib.scim.preconditions import entity_tags
 from chalicelib.settings import Plan
-from chalicelib.storage.configuration import CONNECTION_ID
 from chalicelib.storage.expressions import Update
-from tests.builders import (
+from chalicelib.storage.settings_items import CONNECTION_ID
+from tests.support.builders import (
     Between,
     a_tenant,
     an_administration,
@@ -63,9 +63,9 @@ def test_the_id_alone_yields_every_key(admin):
 
 def test_the_list_shows_connections_without_their_tokens(services):
     """Both stand in one range."""
-    tenant = a_tenant(services)
+    context = a_tenant(services)
 
-    assert [each.id for each in connections.listed(tenant.admin)] == [tenant.connection]
+    assert [each.id for each in connections.listed(context.admin)] == [context.connection]
 
 
 ANSWERS = [
@@ -131,7 +131,7 @@ def test_a_plan_limits_its_connections(admin, services):
 def test_an_ended_connection_does_not_count(admin, services):
     """Nobody is served by it."""
     ended = create(admin, services.settings.plans)
-    admin.rows.commit([Update(admin.keys.connection(ended.id), {"state": "ended"})])
+    admin.items.commit([Update(admin.keys.connection(ended.id), {"state": "ended"})])
 
     create(admin, services.settings.plans)
 
@@ -210,12 +210,12 @@ def test_a_setting_can_be_given_back(admin):
 
 def test_a_change_keeps_the_count_of_tokens(services):
     """It has writers of its own, who must not lose against a new name."""
-    tenant = a_tenant(services)
-    before = connections.get(tenant.admin, tenant.connection)
+    context = a_tenant(services)
+    before = connections.get(context.admin, context.connection)
 
-    change(tenant.admin, before, name="B")
+    change(context.admin, before, name="B")
 
-    after = connections.get(tenant.admin, tenant.connection)
+    after = connections.get(context.admin, context.connection)
     assert after.tokens_version == before.tokens_version == 1
 
 

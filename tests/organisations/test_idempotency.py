@@ -8,10 +8,10 @@ import pytest
 
 from chalicelib.organisations import connections, idempotency, organisations, tokens
 from chalicelib.organisations.errors import Conflict
-from chalicelib.organisations.requests import NewConnection, NewOrganisation, NewToken
+from chalicelib.organisations.inputs import NewConnection, NewOrganisation, NewToken
 from chalicelib.scim.errors import Busy, Unavailable
 from chalicelib.storage.expressions import Delete
-from tests.builders import (
+from tests.support.builders import (
     Between,
     a_tenant,
     an_administration,
@@ -68,33 +68,35 @@ def test_of_the_same_post_twice_at_once_one_creates(services, prepared, create):
     with pytest.raises(Busy):
         create(services, an_administration(raced, admin.keys.organisation))
     owner = "operator" if create is create_organisation else admin.keys.organisation
-    assert idempotency.recall(admin.rows, attempt(owner))
+    assert idempotency.recall(admin.items, attempt(owner))
 
 
 def test_a_token_that_was_taken_back_uses_no_key_up(services):
     """The 503 is followed by the same POST, which must be able to succeed."""
-    tenant = a_tenant(services)
-    tried = attempt(tenant.organisation)
+    context = a_tenant(services)
+    tried = attempt(context.organisation)
     broken = Between(services.secrets._client)
     broken.faults["create_secret"] = [fail(refused("LimitExceededException"))]
     services.secrets._client = broken
 
     with pytest.raises(Unavailable):
-        create_token(services, tenant.admin)
+        create_token(services, context.admin)
 
-    assert idempotency.recall(tenant.admin.rows, tried) is None
-    create_token(services, tenant.admin)
+    assert idempotency.recall(context.admin.items, tried) is None
+    create_token(services, context.admin)
 
 
 def test_a_replay_names_the_token_also_where_its_row_is_gone(services):
     """409 with the id; there is no hint any more."""
-    tenant = a_tenant(services)
-    tenant.admin.rows.commit([Delete(tenant.admin.keys.token(tenant.connection, tenant.token_id))])
+    context = a_tenant(services)
+    context.admin.items.commit(
+        [Delete(context.admin.keys.token(context.connection, context.token_id))]
+    )
 
-    conflict = tokens.replayed(tenant.admin, tenant.connection, tenant.token_id)
+    conflict = tokens.replayed(context.admin, context.connection, context.token_id)
 
     assert isinstance(conflict, Conflict)
-    assert conflict.members == {"id": tenant.token_id, "hint": None}
+    assert conflict.members == {"id": context.token_id, "hint": None}
 
 
 def test_an_expired_key_that_somebody_else_renews_stays_his(services, hands):
@@ -102,19 +104,19 @@ def test_an_expired_key_that_somebody_else_renews_stays_his(services, hands):
     admin = an_administration(services)
     tried = attempt("operator")
     assert tried
-    admin.rows.commit([tried.note("old", admin.now())])
+    admin.items.commit([tried.note("old", admin.now())])
     hands.move(hours=24)
     client = Between(services.table.client)
     client.faults["transact_write_items"] = [first(lambda: renew(services, tried))]
     raced = replace(services, table=replace(services.table, client=client))
 
-    idempotency.recall(an_administration(raced).rows, tried)
+    idempotency.recall(an_administration(raced).items, tried)
 
-    assert idempotency.recall(an_administration(services).rows, tried) == "new"
+    assert idempotency.recall(an_administration(services).items, tried) == "new"
 
 
 def renew(services, tried):
     """Take an expired key for something new."""
     admin = an_administration(services)
-    assert idempotency.recall(admin.rows, tried) is None
-    admin.rows.commit([tried.note("new", admin.now())])
+    assert idempotency.recall(admin.items, tried) is None
+    admin.items.commit([tried.note("new", admin.now())])

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.organisations import organisations
 from chalicelib.organisations.errors import Conflict, InvalidFields
-from chalicelib.organisations.requests import (
+from chalicelib.organisations.inputs import (
     MOST_DOMAINS,
     MOST_ROLES,
     MOST_WORKSPACES,
@@ -18,7 +18,7 @@ from chalicelib.organisations.requests import (
 from chalicelib.scim.errors import BadRequest, Busy, NotFound, PreconditionFailed
 from chalicelib.scim.preconditions import entity_tags
 from chalicelib.storage.keys import operator_grants, reference, verified_domain
-from tests.builders import (
+from tests.support.builders import (
     Between,
     an_administration,
     an_organisation,
@@ -87,7 +87,7 @@ def test_a_reference_names_one_organisation(services):
     with pytest.raises(Conflict, match="reference"):
         create(services, organisation="bbbbbbbbbb", reference="acme-1", domains=["b.example"])
     admin = an_administration(services, "bbbbbbbbbb")
-    assert admin.rows.get(verified_domain("b.example")) is None
+    assert admin.items.get(verified_domain("b.example")) is None
     with pytest.raises(NotFound):
         organisations.get(admin)
 
@@ -119,12 +119,12 @@ def test_the_list_goes_on_from_its_cursor(services):
     made = {create(services, name=f"Acme {n}").organisation.id for n in range(5)}
 
     one = organisations.listed(listing(services), "", 2)
-    two = organisations.listed(listing(services), one.following or "", 2)
-    three = organisations.listed(listing(services), two.following or "", 2)
+    two = organisations.listed(listing(services), one.next_cursor or "", 2)
+    three = organisations.listed(listing(services), two.next_cursor or "", 2)
 
     assert [len(page.items) for page in (one, two, three)] == [2, 2, 1]
     assert [each.id for page in (one, two, three) for each in page.items] == sorted(made)
-    assert three.following is None
+    assert three.next_cursor is None
 
 
 def test_a_full_last_page_says_that_it_is_the_last(services):
@@ -132,7 +132,7 @@ def test_a_full_last_page_says_that_it_is_the_last(services):
     for _ in range(2):
         create(services)
 
-    assert organisations.listed(listing(services), "", 2).following is None
+    assert organisations.listed(listing(services), "", 2).next_cursor is None
 
 
 @pytest.mark.parametrize("cursor", ["~", "aaa", "a" * 11, "AAAAAAAAAA", "a#aaaaaaaa"])
@@ -194,8 +194,8 @@ def test_a_changed_reference_frees_the_old_one(services):
 
     change(services, admin, reference="acme-2")
 
-    assert admin.rows.get(reference("acme-1")) is None
-    assert admin.rows.get(reference("acme-2")) == {
+    assert admin.items.get(reference("acme-1")) is None
+    assert admin.items.get(reference("acme-2")) == {
         "PK": reference("acme-2").pk,
         "SK": "#",
         "org": before.id,
@@ -220,7 +220,7 @@ def test_the_same_reference_in_another_composition_is_the_same(services):
     after = change(services, admin, reference="cafe\u0301")
 
     assert after.organisation.reference == "cafe\u0301"
-    assert admin.rows.get(reference("caf\u00e9")) is not None
+    assert admin.items.get(reference("caf\u00e9")) is not None
 
 
 def test_a_change_that_changes_nothing_keeps_the_version(services):

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.organisations import accounts, belongings, sign_in
+from chalicelib.organisations import accounts, settings, sign_in
 from chalicelib.organisations.sign_in import FIRST_PASSWORD, INACTIVE, Next
-from chalicelib.storage.configuration import Connection
 from chalicelib.storage.expressions import Put, Update
-from tests.builders import Between, a_tenant
-from tests.directory.builders import a_tenant as bound
-from tests.directory.builders import a_user, edit
+from chalicelib.storage.settings_items import Connection
+from tests.support.builders import Between, a_tenant
+from tests.support.directory import a_tenant as scope
+from tests.support.directory import a_user, edit
 
 DOMAIN = "example.com"
 REDIRECT = "https://sso.example.com/start"
@@ -21,10 +21,10 @@ SSO = Next("sso", redirect_url=REDIRECT)
 
 
 @pytest.fixture
-def tenant(services):
+def context(services):
     """Make an organisation that has verified its domain."""
     made = a_tenant(services)
-    belongings.put_domain(made.admin, DOMAIN)
+    settings.put_domain(made.admin, DOMAIN)
     return made
 
 
@@ -43,17 +43,17 @@ def calls_of(services, email):
 def force_sso(admin, *, forced=True):
     """Set the organisation's SSO."""
     sso = {"provider": "entra", "redirect_url": REDIRECT, "forced": forced}
-    admin.rows.commit([Update(admin.keys.row, set={"sso": sso})])
+    admin.items.commit([Update(admin.keys.row, set={"sso": sso})])
 
 
-def another_connection(services, tenant, **changes):
+def another_connection(services, context, **changes):
     """Make another connection of the organisation; bind it as its identity provider does."""
-    connection = tenant.connection[:-1] + ("a" if tenant.connection[-1] != "a" else "b")
+    connection = context.connection[:-1] + ("a" if context.connection[-1] != "a" else "b")
     now = "2027-01-31T12:00:00.000Z"
     made = Connection(connection, "Okta", "active", "main", "reader", "okta", now, now)
     row = replace(made, **changes).row() | {"tokens_version": 0}
-    tenant.admin.rows.commit([Put(tenant.admin.keys.connection(connection), row)])
-    return bound(services.table, connection)
+    context.admin.items.commit([Put(context.admin.keys.connection(connection), row)])
+    return scope(services.table, connection)
 
 
 # --- the three ways ---------------------------------------------------------------------------
@@ -66,53 +66,57 @@ def test_a_provisioned_user_sets_a_password_first(services, scim):
     assert ask(services, "ada@example.com") == FIRST_PASSWORD
 
 
-def test_who_has_set_a_password_signs_in_with_it(services, tenant, scim):
+def test_who_has_set_a_password_signs_in_with_it(services, context, scim):
     """The SaaS has said so."""
-    accounts.password_was_set(tenant.admin, a_user(scim))
+    accounts.password_was_set(context.admin, a_user(scim))
 
     assert ask(services, "ada@example.com") == PASSWORD
 
 
 @pytest.mark.parametrize("email", ["ada@example.com", "nobody@example.com"])
-def test_where_sso_is_forced_everybody_goes_there(services, tenant, scim, email):
+def test_where_sso_is_forced_everybody_goes_there(services, context, scim, email):
     """The identity provider knows who is there."""
     a_user(scim)
-    force_sso(tenant.admin)
+    force_sso(context.admin)
 
     assert ask(services, email) == SSO
 
 
-def test_sso_that_is_not_forced_leaves_the_password(services, tenant, scim):
+def test_sso_that_is_not_forced_leaves_the_password(services, context, scim):
     """Who wants it clicks on it."""
     a_user(scim)
-    force_sso(tenant.admin, forced=False)
+    force_sso(context.admin, forced=False)
 
     assert ask(services, "ada@example.com") == FIRST_PASSWORD
 
 
 @pytest.mark.parametrize("forced", [False, True])
-def test_a_deactivated_user_is_inactive(services, tenant, scim, forced):
+def test_a_deactivated_user_is_inactive(services, context, scim, forced):
     """He has left, however one signs in."""
     a_user(scim, active=False)
-    force_sso(tenant.admin, forced=forced)
+    force_sso(context.admin, forced=forced)
 
     assert ask(services, "ada@example.com") == INACTIVE
 
 
-def test_a_connection_that_ended_with_deactivate_leaves_nobody_active(services, tenant, scim):
+def test_a_connection_that_ended_with_deactivate_leaves_nobody_active(services, context, scim):
     """Whatever the rows of its users say."""
     a_user(scim)
     ended = {"state": "ended", "after_end": "deactivate"}
-    tenant.admin.rows.commit([Update(tenant.admin.keys.connection(tenant.connection), set=ended)])
+    context.admin.items.commit(
+        [Update(context.admin.keys.connection(context.connection), set=ended)]
+    )
 
     assert ask(services, "ada@example.com") == INACTIVE
 
 
-def test_a_connection_that_ended_with_keep_leaves_them_as_they_are(services, tenant, scim):
+def test_a_connection_that_ended_with_keep_leaves_them_as_they_are(services, context, scim):
     """The identity provider was taken away, not the people."""
     a_user(scim)
     ended = {"state": "ended", "after_end": "keep"}
-    tenant.admin.rows.commit([Update(tenant.admin.keys.connection(tenant.connection), set=ended)])
+    context.admin.items.commit(
+        [Update(context.admin.keys.connection(context.connection), set=ended)]
+    )
 
     assert ask(services, "ada@example.com") == FIRST_PASSWORD
 
@@ -123,42 +127,42 @@ SPELLINGS = ["ADA@EXAMPLE.COM", "ada@Example.com", "work@example.com"]
 
 
 @pytest.mark.parametrize("email", SPELLINGS)
-def test_userName_and_every_address_of_a_user_lead_to_him(services, tenant, scim, email):  # noqa: N802
+def test_userName_and_every_address_of_a_user_lead_to_him(services, context, scim, email):  # noqa: N802
     """In whatever letter case."""
     addresses = [{"value": "ada@example.com"}, {"value": "Work@example.com"}]
-    accounts.password_was_set(tenant.admin, a_user(scim, emails=addresses))
+    accounts.password_was_set(context.admin, a_user(scim, emails=addresses))
 
     assert ask(services, email) == PASSWORD
 
 
-def test_a_look_alike_leads_to_nobody(services, tenant, scim):
+def test_a_look_alike_leads_to_nobody(services, context, scim):
     """Its key is the same, but it is another address (`ß` is not `ss`)."""
-    accounts.password_was_set(tenant.admin, a_user(scim, "strasse"))
+    accounts.password_was_set(context.admin, a_user(scim, "strasse"))
 
     assert ask(services, "straße@example.com") == FIRST_PASSWORD
 
 
-def test_active_comes_before_inactive(services, tenant, scim):
+def test_active_comes_before_inactive(services, context, scim):
     """Somebody who moved from one connection to another is not locked out."""
     a_user(scim, active=False)
-    accounts.password_was_set(tenant.admin, a_user(another_connection(services, tenant)))
+    accounts.password_was_set(context.admin, a_user(another_connection(services, context)))
 
     assert ask(services, "ada@example.com") == PASSWORD
 
 
-def test_of_several_the_oldest_decides(services, tenant, scim, hands):
+def test_of_several_the_oldest_decides(services, context, scim, hands):
     """Who comes later with the same address takes nothing over."""
-    accounts.password_was_set(tenant.admin, a_user(scim))
+    accounts.password_was_set(context.admin, a_user(scim))
     hands.move(seconds=1)
-    a_user(another_connection(services, tenant))
+    a_user(another_connection(services, context))
 
     assert ask(services, "ada@example.com") == PASSWORD
 
 
-def test_another_organisations_domain_leads_to_nobody_here(services, scim, tenant):
+def test_another_organisations_domain_leads_to_nobody_here(services, scim, context):
     """An address in a foreign domain is looked up where the domain is, and only there."""
-    belongings.put_domain(a_tenant(services).admin, "rival.example")
-    accounts.password_was_set(tenant.admin, a_user(scim, emails=[{"value": "boss@rival.example"}]))
+    settings.put_domain(a_tenant(services).admin, "rival.example")
+    accounts.password_was_set(context.admin, a_user(scim, emails=[{"value": "boss@rival.example"}]))
 
     assert ask(services, "boss@rival.example") == FIRST_PASSWORD
 
@@ -174,18 +178,18 @@ def test_a_domain_that_nobody_has_verified_tells_nothing(services, scim, email):
     assert ask(services, email) == FIRST_PASSWORD
 
 
-def test_an_organisation_that_is_being_deleted_has_nobody(services, tenant, scim):
+def test_an_organisation_that_is_being_deleted_has_nobody(services, context, scim):
     """Its rows may still be there for a while."""
     a_user(scim, active=False)
-    tenant.admin.rows.commit([Update(tenant.admin.keys.row, set={"state": "deleting"})])
+    context.admin.items.commit([Update(context.admin.keys.row, set={"state": "deleting"})])
 
     assert ask(services, "ada@example.com") == FIRST_PASSWORD
 
 
-def test_a_changed_address_does_not_bring_a_password_back(services, tenant, scim):
+def test_a_changed_address_does_not_bring_a_password_back(services, context, scim):
     """An e-mail address that provisioning changes resets nothing: the password is the user's."""
     uid = a_user(scim)
-    accounts.password_was_set(tenant.admin, uid)
+    accounts.password_was_set(context.admin, uid)
     edit(scim, uid, userName="lovelace@example.com", emails=[])
 
     assert ask(services, "lovelace@example.com") == PASSWORD
@@ -197,12 +201,12 @@ def test_a_changed_address_does_not_bring_a_password_back(services, tenant, scim
 
 @pytest.mark.parametrize("others", [0, 1])
 def test_an_unknown_address_costs_the_calls_of_a_user_without_password(
-    services, tenant, scim, others
+    services, context, scim, others
 ):
     """Else the time would tell: the same calls in the same order, and the same answer."""
     a_user(scim)
     for _ in range(others):
-        another_connection(services, tenant)
+        another_connection(services, context)
 
     known, unknown = "ada@example.com", "bob@example.com"
 
@@ -210,7 +214,7 @@ def test_an_unknown_address_costs_the_calls_of_a_user_without_password(
     assert ask(services, known) == ask(services, unknown)
 
 
-def test_where_nobody_was_ever_provisioned_the_calls_are_the_same_for_all(services, tenant):
+def test_where_nobody_was_ever_provisioned_the_calls_are_the_same_for_all(services, context):
     """One for the domain, one for the settings, two a connection, one for the users."""
     calls = calls_of(services, "ada@example.com")
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from chalicelib.scim import patch
 from chalicelib.scim.catalog import GROUP, RESOURCE_TYPES, USER
-from chalicelib.scim.dialects import Operation, normalise
-from chalicelib.scim.errors import BadRequest, InvalidPath, InvalidValue, Mutability, ScimError
+from chalicelib.scim.errors import ApiError, BadRequest, InvalidPath, InvalidValue, Mutability
 from chalicelib.scim.filters import AttrPath, parse_path
 from chalicelib.scim.messages import parse_patch
 from chalicelib.scim.patch import MemberChange
+from chalicelib.scim.patch_operations import Operation, normalise
 from chalicelib.scim.schema import Attribute, ResourceType, Schema
 from chalicelib.scim.validation import MAX_VALUES
 
@@ -159,7 +159,7 @@ def outcome(operations, user):
     """The patched user, or None where the request is refused."""
     try:
         return patched(USER, user, operations)[0]
-    except ScimError:
+    except ApiError:
         return None
 
 

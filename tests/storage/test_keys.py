@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.storage import keys as k
-from chalicelib.storage.keys import ALL_VERBS, Grant, Key, OrganisationKeys, ScimKeys
+from chalicelib.storage.keys import ALL_VERBS, ConnectionKeys, Grant, Key, OrganisationKeys
 
-MINE = ScimKeys("abcdefghijklmnop")
+MINE = ConnectionKeys("abcdefghijklmnop")
 ORGANISATION = OrganisationKeys("abcdefghij")
 UID, GID = "a1" * 16, "b2" * 16
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -129,9 +129,9 @@ def test_a_ulid_sorts_by_time():
 
 # --- who may touch what -----------------------------------------------------------------------
 
-FOREIGN = ScimKeys("zzzzzzzzzzklmnop")
-SISTER = ScimKeys("abcdefghijzzzzzz")  # another connection of the same organisation
-LONGER = ScimKeys("abcdefghijklmnopq")
+FOREIGN = ConnectionKeys("zzzzzzzzzzklmnop")
+SISTER = ConnectionKeys("abcdefghijzzzzzz")  # another connection of the same organisation
+LONGER = ConnectionKeys("abcdefghijklmnopq")
 
 OWN_ROWS = {
     "user": MINE.user(UID),

@@ -11,9 +11,9 @@ from botocore.exceptions import (
 )
 
 from chalicelib.scim.errors import Busy
-from chalicelib.storage.retries import TRANSIENT_CODES, Deadline, passes
-from tests.faults import ENDPOINT, refusal
-from tests.storage.doubles import Script, Watch
+from chalicelib.storage.retries import TRANSIENT_CODES, Deadline, is_transient
+from tests.support.doubles import Script, Watch
+from tests.support.faults import ENDPOINT, refusal
 
 THROTTLED = refusal("ThrottlingException")
 
@@ -72,7 +72,7 @@ def test_what_lasts_is_raised_at_once(error):
     with pytest.raises(type(error)):
         Deadline.after(25, watch.clock()).repeat(client.call)
 
-    assert not passes(error)
+    assert not is_transient(error)
     assert len(client.requests) == 1
 
 
@@ -114,11 +114,11 @@ def test_pauses_are_spread_wide_and_bounded():
     bounds = [min(200, 4 * 2**attempt) for attempt in range(10)]
     seen = [pauses(seed, len(bounds)) for seed in range(200)]
 
-    for bound, waits in zip(bounds, zip(*seen, strict=True), strict=True):
+    for scope, waits in zip(bounds, zip(*seen, strict=True), strict=True):
         assert min(waits) >= 0.005
-        assert max(waits) <= (5 + bound) / 1000
-        assert min(waits) < (5 + bound * 0.1) / 1000
-        assert max(waits) > (5 + bound * 0.9) / 1000
+        assert max(waits) <= (5 + scope) / 1000
+        assert min(waits) < (5 + scope * 0.1) / 1000
+        assert max(waits) > (5 + scope * 0.9) / 1000
 
 
 def pauses(seed: int, count: int) -> list[float]:

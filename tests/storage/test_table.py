@@ -7,13 +7,13 @@ from botocore.exceptions import ClientError
 
 from chalicelib.scim.errors import Busy
 from chalicelib.storage.expressions import EXISTS, Check, Delete, Put, Update, to_wire
-from chalicelib.storage.keys import Key, Range, ScimKeys
+from chalicelib.storage.keys import ConnectionKeys, Key, Range
 from chalicelib.storage.table import OutsideNamespace, chunks
-from tests.faults import refusal
-from tests.storage.doubles import MINE, Script, Watch, a_namespace
+from tests.support.doubles import MINE, Script, Watch, a_namespace
+from tests.support.faults import refusal
 
-KEYS = ScimKeys(MINE)
-FOREIGN = ScimKeys("zzzzzzzzzzklmnop")
+KEYS = ConnectionKeys(MINE)
+FOREIGN = ConnectionKeys("zzzzzzzzzzklmnop")
 ROW = KEYS.user("1")
 THROTTLED = refusal("ProvisionedThroughputExceededException")
 

@@ -7,23 +7,23 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from chalicelib.scim.errors import Busy
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Check, Put
-from chalicelib.storage.keys import ScimKeys
-from chalicelib.storage.transactions import Cancelled
-from tests.faults import ENDPOINT, cancelled, refusal
-from tests.storage.doubles import MINE, Script, Watch, a_namespace
+from chalicelib.storage.keys import ConnectionKeys
+from chalicelib.storage.transactions import TransactionCanceled
+from tests.support.doubles import MINE, Script, Watch, a_namespace
+from tests.support.faults import ENDPOINT, canceled, refusal
 
-KEYS = ScimKeys(MINE)
+KEYS = ConnectionKeys(MINE)
 FIRST, SECOND = KEYS.user("1"), KEYS.user("2")
 ACTIONS: list[Action] = [Put(FIRST, {"n": 1}, NEW), Check(SECOND, EXISTS)]
 TOKEN = "ClientRequestToken"
 
-CONFLICT = cancelled("None", "TransactionConflict")
+CONFLICT = canceled("None", "TransactionConflict")
 
 PASSING = {
     "conflict": CONFLICT,
-    "throttled": cancelled("ThrottlingError", "None"),
-    "throughput": cancelled("ProvisionedThroughputExceeded", "None"),
-    "no reason": cancelled("None", "None"),
+    "throttled": canceled("ThrottlingError", "None"),
+    "throughput": canceled("ProvisionedThroughputExceeded", "None"),
+    "no reason": canceled("None", "None"),
     "in progress": refusal("TransactionInProgressException"),
     "table throttled": refusal("ProvisionedThroughputExceededException"),
     "lost reply": ReadTimeoutError(endpoint_url=ENDPOINT),
@@ -74,33 +74,33 @@ def test_a_token_fits_dynamodb():
 
 def test_which_condition_failed_is_told_by_position():
     """Never guessed from a text: 409, 404 and 412 depend on it."""
-    client = Script([cancelled("None", "ConditionalCheckFailed")])
+    client = Script([canceled("None", "ConditionalCheckFailed")])
 
-    with pytest.raises(Cancelled) as caught:
+    with pytest.raises(TransactionCanceled) as caught:
         a_namespace(client).commit(ACTIONS)
 
-    assert caught.value.rows == {SECOND: None}
+    assert caught.value.items == {SECOND: None}
 
 
 def test_the_row_that_a_condition_met_comes_with_it():
     """A lock that is held says by whom, without another read."""
     met = {"PK": {"S": FIRST.pk}, "SK": {"S": FIRST.sk}, "uid": {"S": "x"}}
-    client = Script([cancelled(("ConditionalCheckFailed", met), "ConditionalCheckFailed")])
+    client = Script([canceled(("ConditionalCheckFailed", met), "ConditionalCheckFailed")])
 
-    with pytest.raises(Cancelled) as caught:
+    with pytest.raises(TransactionCanceled) as caught:
         a_namespace(client).commit(ACTIONS)
 
-    assert caught.value.rows == {FIRST: {"PK": FIRST.pk, "SK": FIRST.sk, "uid": "x"}, SECOND: None}
+    assert caught.value.items == {FIRST: {"PK": FIRST.pk, "SK": FIRST.sk, "uid": "x"}, SECOND: None}
 
 
 def test_a_condition_that_failed_beside_a_conflict_is_final():
     """The condition's answer is known; waiting for the conflict to pass adds nothing."""
-    client = Script([cancelled("ConditionalCheckFailed", "TransactionConflict")])
+    client = Script([canceled("ConditionalCheckFailed", "TransactionConflict")])
 
-    with pytest.raises(Cancelled) as caught:
+    with pytest.raises(TransactionCanceled) as caught:
         a_namespace(client).commit(ACTIONS)
 
-    assert list(caught.value.rows) == [FIRST]
+    assert list(caught.value.items) == [FIRST]
     assert caught.value.unjudged == {SECOND}
     assert len(client.requests) == 1
 
@@ -118,8 +118,8 @@ def test_contention_to_the_end_is_busy():
 FINAL = {
     "validation": refusal("ValidationException"),
     "other content under this token": refusal("IdempotentParameterMismatchException"),
-    "too large": cancelled("ItemCollectionSizeLimitExceeded", "None"),
-    "row at fault": cancelled("ValidationError", "None"),
+    "too large": canceled("ItemCollectionSizeLimitExceeded", "None"),
+    "row at fault": canceled("ValidationError", "None"),
     "no permission": refusal("AccessDeniedException"),
 }
 

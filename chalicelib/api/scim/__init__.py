@@ -1,0 +1,1 @@
+"""SCIM over HTTP: RFC 7644 section 3."""

@@ -1,0 +1,41 @@
+"""One organisation under administration: its namespace of the table, and who is at work.
+
+Bound once, after authentication. No function behind it takes an organisation's id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.storage.clock import Clock
+from chalicelib.storage.directory_items import Change
+from chalicelib.storage.expressions import Put
+from chalicelib.storage.keys import OrganisationKeys
+from chalicelib.storage.table import Namespace
+
+
+@dataclass(frozen=True, slots=True)
+class AdminContext:
+    """One organisation, for one request; `by` is noted where something is made."""
+
+    items: Namespace
+    keys: OrganisationKeys
+    by: str
+    request_id: str = ""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock and the source of ids."""
+        return self.items.table.clock
+
+    def now(self) -> datetime:
+        """Tell the moment."""
+        return self.clock.now()
+
+    def note(self, change: Change) -> Put:
+        """Make the change row that goes into the same transaction as the change."""
+        entropy = self.clock.random.getrandbits(80)
+        return change.put(
+            self.keys, self.now(), entropy, request_id=self.request_id, token_id=self.by
+        )

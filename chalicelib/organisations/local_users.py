@@ -1,0 +1,112 @@
+"""Changing what an organisation says about a user: read, edit, one transaction.
+
+Every write is conditioned on the version that was read and on the user being there, so of two
+at the same time neither is lost and none outlives its user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from chalicelib.organisations import audit, snapshot
+from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.organisations.audit import Edit
+from chalicelib.organisations.snapshot import OrganisationSnapshot
+from chalicelib.scim.errors import NotFound
+from chalicelib.storage.directory_items import Change, Document, User, user_of
+from chalicelib.storage.expressions import EXISTS, Action, Check, absent
+from chalicelib.storage.keys import ConnectionKeys, is_id
+from chalicelib.storage.local_users import LocalUser, local_user_of, written
+from chalicelib.storage.settings_items import Connection
+from chalicelib.storage.transactions import TransactionCanceled
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A user with what stands around him, and his local row as it was read."""
+
+    around: OrganisationSnapshot
+    connection: Connection
+    user: User
+    local: LocalUser
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDescription:
+    """How a change is told: its kind and attribute in the feed, its values in the audit."""
+
+    kind: str
+    attribute: str
+    values: Callable[[Subject, LocalUser], Document]
+
+
+def change(
+    admin: AdminContext,
+    uid: str,
+    edit: Callable[[Subject], LocalUser],
+    description: ChangeDescription | None,
+) -> None:
+    """Change a user's local row; `edit` may be called again on a newer one.
+
+    An edit that changes nothing writes nothing. Without `telling` neither the feed nor the
+    audit hears of it.
+
+    Raises:
+        NotFound: no such user, or he is being deleted.
+        Conflict: the organisation is being deleted.
+        Busy: still contended at the deadline.
+    """
+    around = snapshot.standing(admin)
+    for _ in admin.items.deadline.attempts():
+        subject = _read(admin, around, uid)
+        after = edit(subject)
+        if after == subject.local or _committed(admin, subject, after, description):
+            return
+
+
+def _read(admin: AdminContext, around: OrganisationSnapshot, uid: str) -> Subject:
+    """Find a user in one of the connections, and his local row: one BatchGetItem."""
+    if not is_id(uid):
+        raise NotFound
+    owners = {ConnectionKeys(each.id).user(uid): each for each in around.connections}
+    locals_ = {ConnectionKeys(each.id).local(uid) for each in around.connections}
+    found = admin.items.batch_get([*owners, *locals_]) if owners else {}
+    for key, connection in owners.items():
+        user = user_of(found[key]) if key in found else None
+        if user is not None and user.operation is None:
+            local = found.get(ConnectionKeys(connection.id).local(uid))
+            return Subject(around, connection, user, local_user_of(uid, local))
+    raise NotFound
+
+
+def _committed(
+    admin: AdminContext, subject: Subject, after: LocalUser, description: ChangeDescription | None
+) -> bool:
+    """Write the change; False where another came first, or the user went."""
+    try:
+        admin.items.commit(list(_writing(admin, subject, after, description)))
+    except TransactionCanceled:
+        return False
+    return True
+
+
+def _writing(
+    admin: AdminContext, subject: Subject, after: LocalUser, description: ChangeDescription | None
+) -> Iterator[Action]:
+    keys, before, uid = ConnectionKeys(subject.connection.id), subject.local, subject.user.id
+    yield written(keys.local(uid), before, replace(after, version=before.version + 1))
+    yield Check(keys.user(uid), EXISTS & absent("op"))
+    if description is None:
+        return
+    yield admin.note(Change(description.kind, uid, attributes=[description.attribute]))
+    yield audit.noted(
+        admin,
+        Edit(
+            "user",
+            uid,
+            before=description.values(subject, before),
+            after=description.values(subject, after),
+            action=f"{description.attribute}_changed",
+        ),
+    )

@@ -1,0 +1,105 @@
+"""A run of a connection's self-test: a token for five minutes, and the shadow that it opens.
+
+The shadow is a namespace of its own beside the connection's, so whatever the run does shows in
+no list, no count and no feed. How it ends is declared before it begins: a run that is cut off is
+cleared by the sweeper. Refuses to know what is tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from chalicelib.auth.secrets import Secrets
+from chalicelib.auth.tokens import NewCredential, mint
+from chalicelib.organisations import purge, purge_directory
+from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.scim.errors import Busy, Unavailable
+from chalicelib.storage.clock import timestamp
+from chalicelib.storage.directory_items import SHAPE
+from chalicelib.storage.expressions import EXISTS, NEW, Action, Check, Delete, Put
+from chalicelib.storage.keys import ConnectionKeys, Key
+from chalicelib.storage.lookups import ConnectionScope
+from chalicelib.storage.settings_items import ConnectionToken
+
+LIFE = timedelta(minutes=5)
+NAME = "self-test"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that has begun; `text` is the token that it calls with, and leaves no process."""
+
+    connection: str
+    token: ConnectionToken
+    text: str = field(repr=False)
+
+    @property
+    def shadow(self) -> ConnectionKeys:
+        """What its token opens."""
+        return ConnectionKeys(self.connection).shadow(self.token.id)
+
+
+def begin(admin: AdminContext, secrets: Secrets, connection_id: str) -> Run:
+    """Begin a run: its token, and the declarations that its secret goes and its shadow is cleared.
+
+    Raises:
+        Cancelled: the connection is gone.
+        Unavailable: the token's secret cannot be made; what was declared is taken back.
+    """
+    credential = mint("test", admin.clock.random)
+    run = Run(connection_id, _token(admin, credential), credential.text)
+    admin.items.commit(list(_declarations(admin, run)))
+    try:
+        secrets.create(connection_id, credential.id, credential.digest, admin.items.deadline)
+    except Unavailable:
+        end(admin, secrets, run)
+        raise
+    return run
+
+
+def _token(admin: AdminContext, credential: NewCredential) -> ConnectionToken:
+    now = admin.now()
+    return ConnectionToken(
+        id=credential.id,
+        name=NAME,
+        hint=credential.hint,
+        state="live",
+        created=timestamp(now),
+        created_by=admin.by,
+        expires=timestamp(now + LIFE),
+    )
+
+
+def _declarations(admin: AdminContext, run: Run) -> Iterator[Action]:
+    secret = {"kind": "secret", "target": run.token.id, "shape": SHAPE}
+    clearing = {"kind": purge.KIND, "target": run.shadow.connection, "shape": SHAPE}
+    yield Check(admin.keys.connection(run.connection), EXISTS)
+    yield Put(admin.keys.run(run.connection, run.token.id), run.token.row(), NEW)
+    yield Put(_secret_key(admin, run), secret)
+    yield Put(_purge_key(admin, run), clearing)
+
+
+def _secret_key(admin: AdminContext, run: Run) -> Key:
+    return admin.keys.operation(run.token.secret_ends, run.connection, run.token.id)
+
+
+def _purge_key(admin: AdminContext, run: Run) -> Key:
+    return admin.keys.operation(run.token.expires, run.shadow.connection, run.token.id)
+
+
+def end(admin: AdminContext, secrets: Secrets, run: Run) -> None:
+    """End a run: its rows, its secret and its token go; what cannot go now stays declared."""
+    shadow = ConnectionScope(replace(admin.items, grants=run.shadow.grants()), run.shadow)
+    with suppress(Busy, Unavailable):
+        purge_directory.clear(shadow, admin.now() - LIFE)
+        secrets.delete(run.connection, run.token.id, admin.items.deadline)
+        admin.items.commit(
+            [
+                Delete(admin.keys.run(run.connection, run.token.id)),
+                Delete(_secret_key(admin, run)),
+                Delete(_purge_key(admin, run)),
+            ]
+        )

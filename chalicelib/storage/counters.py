@@ -1,0 +1,112 @@
+"""What is counted of a connection's calls, as values and as rows. Pure.
+
+A row holds an hour. Its attributes are counted up by whoever writes, and never read before:
+
+    n_<key>      how many calls of this key: an outcome (success ...) or a reason of refusal
+    at_<reason>  when the last of them came, and by_<reason> the user agent that sent it
+    last         when the last call was let in
+    used_<id>    when a call was last let in by this token
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from chalicelib.storage.directory_items import SHAPE
+from chalicelib.storage.expressions import Item, Update
+from chalicelib.storage.keys import ConnectionKeys
+from chalicelib.storage.log_entries import OUTCOMES
+
+KEPT = timedelta(days=30)
+COUNT, AT, AGENT, LAST, USED = "n_", "at_", "by_", "last", "used_"
+MARKS = (AT, AGENT, LAST, USED)
+ERRORS = OUTCOMES[1:]
+
+
+@dataclass(slots=True)
+class Counters:
+    """Calls that are counted together: numbers by attribute, and the last values of marks."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    marks: dict[str, str] = field(default_factory=dict)
+
+    def admit(self, outcome: str, token_id: str, at: str) -> None:
+        """Count a call that was let in."""
+        self.counts[COUNT + outcome] += 1
+        self.marks |= {LAST: at, USED + token_id: at}
+
+    def refuse(self, reason: str, agent: str, at: str) -> None:
+        """Count a call that was not."""
+        self.counts[COUNT + reason] += 1
+        self.marks |= {AT + reason: at, AGENT + reason: agent}
+
+    def update(self, keys: ConnectionKeys, now: datetime) -> Update:
+        """Count it into the row of this hour."""
+        ends = {"ttl": int((now + KEPT).timestamp()), "shape": SHAPE}
+        return Update(keys.health(hour(now)), set=self.marks | ends, add=dict(self.counts))
+
+    def row(self, now: datetime) -> Item:
+        """Give it as if it were a row already."""
+        return {"SK": hour(now), **self.counts, **self.marks}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejections:
+    """Calls that were refused for one reason."""
+
+    reason: str
+    count: int
+    last_at: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a connection fares, read from its rows."""
+
+    last_call: str | None
+    calls: int
+    errors: int
+    refusals: Sequence[Rejections]
+    last_uses: Mapping[str, str]
+
+
+def health_of(rows: Iterable[Item], calls_since: str, refusals_since: str) -> Health:
+    """Read rows of hours; both limits are hours, and what lies before them is not counted."""
+    ordered = sorted(rows, key=lambda row: str(row["SK"]))
+    marks = {n: value for row in ordered for n, value in row.items() if n.startswith(MARKS)}
+    calls = _counted(row for row in ordered if row["SK"] >= calls_since)
+    refused = _counted(row for row in ordered if row["SK"] >= refusals_since)
+    return Health(
+        last_call=marks.get(LAST),
+        calls=sum(calls[outcome] for outcome in OUTCOMES),
+        errors=sum(calls[outcome] for outcome in ERRORS),
+        refusals=_refusals({key: n for key, n in refused.items() if key not in OUTCOMES}, marks),
+        last_uses={n.removeprefix(USED): at for n, at in marks.items() if n.startswith(USED)},
+    )
+
+
+def _counted(rows: Iterable[Item]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for row in rows:
+        for name, value in row.items():
+            if name.startswith(COUNT):
+                counts[name.removeprefix(COUNT)] += value
+    return counts
+
+
+def _refusals(counts: Mapping[str, int], marks: Mapping[str, str]) -> tuple[Rejections, ...]:
+    """Tell the reasons, the one that was met last first."""
+    found = (
+        Rejections(reason, count, marks[AT + reason], marks[AGENT + reason])
+        for reason, count in counts.items()
+    )
+    return tuple(sorted(found, key=lambda each: each.last_at, reverse=True))
+
+
+def hour(at: datetime) -> str:
+    """Name the hour of a moment, as the rows are named."""
+    return f"{at:%Y-%m-%dT%H}"

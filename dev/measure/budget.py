@@ -1,0 +1,411 @@
+"""`make budget`: what each operation of the directory costs, measured, beside what it may cost.
+
+Each line of the budget runs on a directory of its own in memory; the ones that must not know a
+team's size run once more on a team of 1,000 members. Prints the table of docs/storage.md and
+fails where a figure is not the budget's.
+
+    python -m dev.measure.budget            print the table
+    python -m dev.measure.budget --write    put it into docs/storage.md
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+
+from dev.measure import operations as do
+from dev.measure.meter import Cost
+from dev.measure.operations import Act, Scene
+from dev.measure.pages import Section
+
+SECTION = Section("storage.md", "budget")
+
+MANY = 1_000
+
+Prepare = Callable[[Scene], Act]
+SceneMaker = Callable[[], AbstractContextManager[Scene]]
+
+GET, BATCH_GET, QUERY = "GetItem", "BatchGetItem", "Query"
+TRANSACT, BATCH_WRITE = "TransactWriteItems", "BatchWriteItem"
+PUT, UPDATE = "PutItem", "UpdateItem"
+SHORT = {
+    GET: "Get",
+    BATCH_GET: "BatchGet",
+    QUERY: "Query",
+    TRANSACT: "Transact",
+    BATCH_WRITE: "BatchWrite",
+    PUT: "Put",
+    UPDATE: "Update",
+}
+
+
+def empty_team() -> AbstractContextManager[Scene]:
+    """Set a scene with a team that nobody is in."""
+    return do.with_team_of(0)
+
+
+def large_team() -> AbstractContextManager[Scene]:
+    """Set a scene with a team of 1,000."""
+    return do.with_team_of(MANY)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the budget: an operation, what it may cost, and how that grows.
+
+    `flat`: the cost must be the same for a team of 1,000. `note` says why the figure is not the
+    one that the design foresaw, where it is not.
+    """
+
+    operation: str
+    prepare: Prepare
+    calls: Mapping[str, int]
+    rcu: int
+    wcu: int
+    growth: str = "O(1)"
+    flat: bool = False
+    note: str = ""
+    scene: SceneMaker = empty_team
+
+    @property
+    def budget(self) -> Cost:
+        """What it may cost."""
+        return Cost(self.calls, self.rcu, self.wcu)
+
+
+READ_USER = {QUERY: 1}
+WRITE = {TRANSACT: 1}
+READ_AND_WRITE_USER = {QUERY: 1, TRANSACT: 1}
+DELETE_USER = {QUERY: 2, TRANSACT: 1}
+READ_AND_WRITE_GROUP = {GET: 1, TRANSACT: 1}
+
+CLOSING = (
+    "when the team is gone for every reader, the rest takes at least two calls and 2 WCU: its "
+    "members are asked for, and the operation's row is deleted"
+)
+LATE_JOINS = (
+    "a Query may show half of a transaction, so whoever was joining a team while he was read is "
+    "looked for once more when he is gone"
+)
+DECLARED = (
+    "who works on a declared change, first or after a crash alike, reads the declaration and its "
+    "ids back and counts them: three calls more than the fewest possible"
+)
+PAGES = (
+    "rows are asked for by the number of users, and the rows of their teams lie between them: "
+    "a second Query reads twice as many, so up to half of them are read in vain"
+)
+
+BUDGET: Sequence[Line] = (
+    Line("authentication", do.authenticate, {BATCH_GET: 1}, 3, 0),
+    Line(
+        "log and health of a call",
+        do.tell,
+        {PUT: 1, UPDATE: 1},
+        0,
+        2,
+        "1 Put; the 1st, 2nd, 4th ... call of a minute also 1 Update",
+    ),
+    Line("create user", do.create_user, WRITE, 0, 12, "2 WCU an e-mail"),
+    Line("create user, userName taken (409)", do.create_duplicate, WRITE, 0, 12),
+    Line("GET user in no team", partial(do.get_user, teams=0), READ_USER, 1, 0),
+    Line(
+        "GET user in 3 teams",
+        partial(do.get_user, teams=3),
+        {QUERY: 1, BATCH_GET: 1},
+        4,
+        0,
+        "1 RCU a team of his",
+    ),
+    Line("filter userName eq", do.find_by_name, {GET: 1, QUERY: 1}, 2, 0),
+    Line("filter externalId eq", do.find_by_external_id, {QUERY: 2}, 2, 0, "1 Query a hit"),
+    Line("filter emails.value eq", do.find_by_email, {QUERY: 2}, 2, 0, "1 Query a hit"),
+    Line("PATCH, PUT user", do.patch_user, READ_AND_WRITE_USER, 1, 4),
+    Line(
+        "PATCH, PUT user: userName and e-mail",
+        do.rename_user,
+        READ_AND_WRITE_USER,
+        1,
+        12,
+        "4 WCU an e-mail that changes",
+    ),
+    Line("PATCH, PUT user, nothing new", do.patch_user_to_the_same, READ_USER, 1, 0),
+    Line(
+        "DELETE user in no team",
+        partial(do.delete_user, teams=0),
+        DELETE_USER,
+        2,
+        14,
+        note=LATE_JOINS,
+    ),
+    Line(
+        "DELETE user in the team", do.delete_member, DELETE_USER, 2, 20, flat=True, note=LATE_JOINS
+    ),
+    Line(
+        "DELETE user in 3 teams",
+        partial(do.delete_user, teams=3),
+        DELETE_USER,
+        2,
+        32,
+        "6 WCU a team of his",
+        note=LATE_JOINS,
+    ),
+    Line(
+        "DELETE user in 40 teams",
+        partial(do.delete_user, teams=40),
+        {QUERY: 3, TRANSACT: 3},
+        4,
+        262,
+        "1 Transact for each 33 teams of his",
+        note=LATE_JOINS,
+    ),
+    Line("create team", partial(do.create_group, members=0), WRITE, 0, 10, "6 WCU a member"),
+    Line(
+        "create team of 31",
+        partial(do.create_group, members=31),
+        WRITE,
+        0,
+        196,
+        "6 WCU a member",
+    ),
+    Line("GET team without members", do.get_group_alone, {GET: 1}, 1, 0, flat=True),
+    Line(
+        "GET team of 100",
+        do.get_group,
+        {GET: 1, QUERY: 1},
+        4,
+        0,
+        "1 RCU for each 45 members",
+        scene=partial(do.with_team_of, 100),
+    ),
+    Line(
+        "GET 100 of a team's 1,000 members",
+        do.list_members,
+        {GET: 1, QUERY: 1},
+        4,
+        0,
+        "1 RCU for each 45 members of the page",
+        scene=large_team,
+    ),
+    Line("filter displayName eq", do.find_group_by_name, {GET: 2}, 2, 0, flat=True),
+    Line(
+        "filter members.value eq, in 3 teams",
+        partial(do.find_groups_of, teams=3),
+        {QUERY: 1, BATCH_GET: 1},
+        4,
+        0,
+        "1 RCU a team of his",
+    ),
+    Line("filter id eq and members eq", do.find_membership, {BATCH_GET: 1}, 2, 0, flat=True),
+    Line("PATCH team: add 1 member", partial(do.add_members, count=1), WRITE, 0, 10, flat=True),
+    Line(
+        "PATCH team: add 32 members",
+        partial(do.add_members, count=32),
+        WRITE,
+        0,
+        196,
+        "6 WCU a member of the change",
+    ),
+    Line(
+        "PATCH team: remove 1 member",
+        partial(do.remove_members, count=1),
+        WRITE,
+        0,
+        8,
+        flat=True,
+    ),
+    Line(
+        "PATCH team: remove 49 members",
+        partial(do.remove_members, count=49),
+        WRITE,
+        0,
+        200,
+        "4 WCU a member of the change",
+    ),
+    Line(
+        "PATCH team: add 100 members",
+        partial(do.add_members, count=100),
+        {BATCH_GET: 2, TRANSACT: 7, GET: 1, QUERY: 2, BATCH_WRITE: 1},
+        203,
+        630,
+        "2 BatchGets for each 100 members of the change, 1 Transact for each 32",
+        note=DECLARED,
+    ),
+    Line(
+        "PATCH team: remove 100 members",
+        partial(do.remove_members, count=100),
+        {TRANSACT: 6, GET: 1, QUERY: 2, BATCH_GET: 1, BATCH_WRITE: 1},
+        103,
+        426,
+        "1 BatchGet for each 100 members of the change, 1 Transact for each 49",
+        note=DECLARED,
+    ),
+    Line("PATCH team: add who is there", do.add_member_again, WRITE, 0, 10, flat=True),
+    Line(
+        "PATCH team of 50: add 1, answer 200",
+        do.add_member_and_answer,
+        {TRANSACT: 1, GET: 1, QUERY: 1},
+        3,
+        10,
+        "bounded by 100 members",
+    ),
+    Line("rename team", do.rename_group, READ_AND_WRITE_GROUP, 1, 8, flat=True),
+    Line(
+        "PUT team of 20: replace 5",
+        do.replace_members,
+        {GET: 1, QUERY: 1, TRANSACT: 1},
+        2,
+        54,
+        "1 RCU for each 45 members; 10 WCU one who is replaced",
+    ),
+    Line(
+        "DELETE team",
+        partial(do.delete_group, members=0),
+        {GET: 1, TRANSACT: 2, QUERY: 1},
+        2,
+        14,
+        "gone after 2 calls and 12 WCU",
+        note=CLOSING,
+    ),
+    Line(
+        "DELETE team of 30",
+        partial(do.delete_group, members=30),
+        {GET: 1, TRANSACT: 2, QUERY: 1, BATCH_WRITE: 4},
+        2,
+        74,
+        "gone after 2 calls and 12 WCU; then 2 WCU a member",
+        note=CLOSING,
+    ),
+    Line(
+        "count 1,000 users",
+        partial(do.list_users, start=1, count=0),
+        {QUERY: 1},
+        3,
+        0,
+        "at most 256 rows",
+        scene=do.with_crowd,
+    ),
+    Line(
+        "list 100 of 1,000 users, from the first",
+        partial(do.list_users, start=1, count=100),
+        {QUERY: 3, BATCH_GET: 1},
+        36,
+        0,
+        "O(count), and the teams met",
+        note=PAGES,
+        scene=do.with_crowd,
+    ),
+    Line(
+        "list 100 of 1,000 users, from the 500th",
+        partial(do.list_users, start=500, count=100),
+        {QUERY: 3, BATCH_GET: 1},
+        36,
+        0,
+        "as above, and 1/256 of the users passed over",
+        note=PAGES,
+        scene=do.with_crowd,
+    ),
+    Line(
+        "list 10 teams",
+        partial(do.list_groups, wide=False),
+        {QUERY: 2},
+        2,
+        0,
+        "O(count)",
+        scene=do.with_crowd,
+    ),
+    Line(
+        "list 10 teams of 100 with members",
+        partial(do.list_groups, wide=True),
+        {QUERY: 3},
+        24,
+        0,
+        "1 RCU for each 45 members; a page ends at 5,000 members",
+        scene=do.with_crowd,
+    ),
+    Line(
+        "filter without a key, 1,000 users",
+        do.filter_without_key,
+        {QUERY: 1},
+        146,
+        0,
+        "O(users), at most 10,000; above, 400",
+        scene=do.with_crowd,
+    ),
+)
+
+
+def measure(line: Line, scene: Scene) -> Cost:
+    """Run an operation and count."""
+    act = line.prepare(scene)
+    scene.meter.take()
+    act()
+    return scene.meter.take()
+
+
+def measured(lines: Sequence[Line] = BUDGET) -> Iterator[tuple[Line, Cost]]:
+    """Run each line on a new scene of its own; the crowd is only read, so one will do."""
+    for scene, group in groupby(lines, key=lambda line: line.scene):
+        if scene is do.with_crowd:
+            yield from measured_on(scene, list(group))
+        else:
+            for line in group:
+                yield from measured_on(scene, [line])
+
+
+def measured_on_a_large_team(lines: Sequence[Line] = BUDGET) -> Iterator[tuple[Line, Cost]]:
+    """Run the lines that must not know a team's size on a team of 1,000."""
+    return measured_on(large_team, [line for line in lines if line.flat])
+
+
+def measured_on(make: SceneMaker, lines: Sequence[Line]) -> Iterator[tuple[Line, Cost]]:
+    """Run lines one after another on one scene."""
+    with make() as scene:
+        for line in lines:
+            yield line, measure(line, scene)
+
+
+HEAD = "| operation | calls | round trips | RCU | WCU | grows |\n|---|---|---|---|---|---|\n"
+
+
+def table(costs: Sequence[tuple[Line, Cost]]) -> str:
+    """Print what was measured, and below it why some figures are not those foreseen."""
+    rows = "".join(_row(line, cost) for line, cost in costs)
+    notes = dict.fromkeys(line.note for line, _ in costs if line.note)
+    return HEAD + rows + "".join(f"\n* {_marks(costs, note)}: {note}.\n" for note in notes)
+
+
+def _row(line: Line, cost: Cost) -> str:
+    calls = ", ".join(f"{count} {SHORT[call]}" for call, count in cost.calls.items())
+    growth = f"no: the same with 0 and {MANY:,} members" if line.flat else line.growth
+    cells = (line.operation, calls, cost.round_trips, cost.rcu, cost.wcu, growth)
+    return f"| {' | '.join(map(str, cells))} |\n"
+
+
+def _marks(costs: Sequence[tuple[Line, Cost]], note: str) -> str:
+    return "; ".join(line.operation for line, _ in costs if line.note == note)
+
+
+def differences(costs: Sequence[tuple[Line, Cost]]) -> list[str]:
+    """Say which figures are not the budget's."""
+    return [
+        f"{line.operation}: {cost} instead of {line.budget}"
+        for line, cost in costs
+        if cost != line.budget
+    ]
+
+
+def main(arguments: Sequence[str]) -> str | None:
+    """Print the table; give the differences, if there are any."""
+    costs = list(measured())
+    wrong = differences(costs) + differences(list(measured_on_a_large_team()))
+    SECTION.publish(table(costs), arguments)
+    return "\n".join(wrong) or None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,310 @@
+"""`make costs`: what a deployment costs a month, computed from the meter.
+
+    python -m dev.measure.costs            print the tables
+    python -m dev.measure.costs --write    put them into docs/costs.md
+
+What an operation costs in DynamoDB and how large rows are is measured here; how many operations
+Entra ID asks for is `CUSTOMER`, prices are `PRICES`, and what no emulator can tell stands in
+`ASSUMED`. Change them and run it again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from chalicelib.directory import groups, users
+from chalicelib.directory.context import ConnectionContext
+from chalicelib.directory.groups import GroupChange
+from chalicelib.scim.patch import MemberChange
+from dev.measure import budget, operations
+from dev.measure.meter import Cost, item_size
+from dev.measure.pages import Section
+from dev.measure.scene import context, memory
+from dev.run import resources
+
+SECTION = Section("costs.md", "costs")
+
+MILLION = 1_000_000
+GIGABYTE = 2**30
+DAYS = 30.4
+MINUTES = int(DAYS * 24 * 60)
+
+# US dollars in us-east-1 on arm64, as AWS listed them in 2026, without free tiers; Frankfurt and
+# Dublin are about 15 % above.
+PRICES: Mapping[str, float] = {
+    "API Gateway, a request": 3.50 / MILLION,
+    "Lambda, an invocation": 0.20 / MILLION,
+    "Lambda, a GB-second": 0.0000133334,
+    "DynamoDB, a read unit": 0.125 / MILLION,
+    "DynamoDB, a write unit": 0.625 / MILLION,
+    "DynamoDB, a GB a month, with recovery": 0.25 + 0.20,
+    "Secrets Manager, a secret a month": 0.40,
+    "CloudWatch, a GB of logs": 0.50,
+    "CloudWatch, a metric a month": 0.30,
+    "Internet, a GB out": 0.09,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What is not measured, for want of a real account."""
+
+    ms_own: float = 15  # of a request, beside its calls
+    ms_a_call: float = 8  # of DynamoDB or Secrets Manager
+    ms_sweep: float = 30
+    log_bytes: int = 1_600  # of a request, in all logs together
+    answer_bytes: int = 1_500
+    metrics: int = 4
+    row_overhead: int = 100  # what DynamoDB adds to each row
+
+
+ASSUMED = Assumed()
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """An organisation on Entra ID, and what changes there in a month."""
+
+    users: int = 500
+    teams: int = 20
+    teams_a_user: int = 2
+    joiners: int = 10
+    leavers: int = 10
+    edited: int = 50
+    moved: int = 25  # from one team to another
+    renamed_teams: int = 1
+    tokens: int = 1
+
+    @property
+    def memberships(self) -> int:
+        """How many memberships there are."""
+        return self.users * self.teams_a_user
+
+
+CUSTOMER = Customer()
+CUSTOMERS = 100
+CYCLES = MINUTES // 40
+
+MATCH_USER, CREATE_USER = "filter userName eq", "create user"
+READ_USER, PATCH_USER = "GET user in 3 teams", "PATCH, PUT user"
+DELETE_USER = "DELETE user in 3 teams"
+MATCH_TEAM, CREATE_TEAM, RENAME_TEAM = "filter displayName eq", "create team", "rename team"
+JOIN, LEAVE = "PATCH team: add 1 member", "PATCH team: remove 1 member"
+# What comes with every request: before it, and behind it.
+AUTHENTICATION, TELLING = "authentication", "log and health of a call"
+
+Requests = Mapping[str, int]
+
+
+def initial(customer: Customer) -> Requests:
+    """Count what the first cycle asks for: each object is looked for, then made.
+
+    A membership is a request of its own, which is how Entra sends them unless told otherwise;
+    and each user gets his manager by a PATCH.
+    """
+    return {
+        MATCH_USER: customer.users,
+        CREATE_USER: customer.users,
+        PATCH_USER: customer.users,
+        MATCH_TEAM: customer.teams,
+        CREATE_TEAM: customer.teams,
+        JOIN: customer.memberships,
+    }
+
+
+def monthly(customer: Customer) -> Requests:
+    """Count what a month asks for after it: each cycle tries the connection, the rest is changes.
+
+    Who leaves is deactivated, and deleted a month later.
+    """
+    changes = customer.edited + customer.leavers
+    return {
+        MATCH_USER: CYCLES + customer.joiners,
+        CREATE_USER: customer.joiners,
+        READ_USER: changes,
+        PATCH_USER: changes,
+        DELETE_USER: customer.leavers,
+        JOIN: customer.joiners * customer.teams_a_user + customer.moved,
+        LEAVE: customer.moved,
+        RENAME_TEAM: customer.renamed_teams,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """What one request costs, with its authentication and what is told of it."""
+
+    calls: int
+    reads: int
+    writes: int
+
+
+def measure() -> dict[str, Units]:
+    """Measure each operation by the meter."""
+    wanted = {*initial(CUSTOMER), *monthly(CUSTOMER), AUTHENTICATION, TELLING}
+    lines = [line for line in budget.BUDGET if line.operation in wanted]
+    found = {line.operation: cost for line, cost in budget.measured(lines)}
+    always = found.pop(AUTHENTICATION), found.pop(TELLING)
+    return {name: _together(cost, *always) for name, cost in found.items()}
+
+
+def _together(*costs: Cost) -> Units:
+    return Units(
+        sum(cost.round_trips for cost in costs),
+        sum(cost.rcu for cost in costs),
+        sum(cost.wcu for cost in costs),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bytes in the table: of what is, with the note of its change, and of what a call leaves."""
+
+    user: float
+    team: float
+    membership: float
+    call: float
+
+
+def weigh() -> Sizes:
+    """Measure what a user, a team and a membership take, and what is told of a call."""
+    with memory() as table:
+        one = context(table)
+        empty = _bytes(one)
+        ids = [str(users.create(one, operations.document(one))["id"]) for _ in range(20)]
+        of_users = _bytes(one)
+        team = str(groups.create(one, operations.team(one), frozenset())["id"])
+        of_team = _bytes(one)
+        for uid in ids:
+            groups.change(one, team, GroupChange(None, MemberChange(add=frozenset({uid})), None))
+        of_memberships = _bytes(one)
+    return Sizes(
+        (of_users - empty) / len(ids),
+        of_team - of_users,
+        (of_memberships - of_team) / len(ids),
+        _bytes_of_a_call(),
+    )
+
+
+def _bytes_of_a_call() -> float:
+    with operations.with_team_of(0) as scene:
+        call = operations.tell(scene)
+        before = _bytes(scene.set)
+        call()
+        return _bytes(scene.set) - before
+
+
+def _bytes(one: ConnectionContext) -> int:
+    table = one.items.table
+    pages = table.client.get_paginator("scan").paginate(TableName=table.name)
+    items = [item for page in pages for item in page["Items"]]
+    return sum(item_size(item) + ASSUMED.row_overhead for item in items)
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What is used, for all customers."""
+
+    requests: int
+    seconds: float
+    reads: int
+    writes: int
+
+    def dollars(self) -> dict[str, float]:
+        """Price it by service."""
+        memory_gb = int(resources.read_json("config.json")["lambda_memory_size"]) / 1024
+        compute = self.seconds * memory_gb * PRICES["Lambda, a GB-second"]
+        logs = self.requests * ASSUMED.log_bytes / GIGABYTE * PRICES["CloudWatch, a GB of logs"]
+        sent = self.requests * ASSUMED.answer_bytes / GIGABYTE * PRICES["Internet, a GB out"]
+        return {
+            "API Gateway": self.requests * PRICES["API Gateway, a request"],
+            "Lambda": self.requests * PRICES["Lambda, an invocation"] + compute,
+            "DynamoDB, reads": self.reads * PRICES["DynamoDB, a read unit"],
+            "DynamoDB, writes": self.writes * PRICES["DynamoDB, a write unit"],
+            "logs and traffic": logs + sent,
+        }
+
+
+def bill(requests: Requests, measured: Mapping[str, Units]) -> Bill:
+    """Add up what requests use."""
+    count = sum(requests.values()) * CUSTOMERS
+    calls = sum(measured[name].calls * times for name, times in requests.items()) * CUSTOMERS
+    return Bill(
+        requests=count,
+        seconds=(count * ASSUMED.ms_own + calls * ASSUMED.ms_a_call) / 1000,
+        reads=sum(measured[name].reads * times for name, times in requests.items()) * CUSTOMERS,
+        writes=sum(measured[name].writes * times for name, times in requests.items()) * CUSTOMERS,
+    )
+
+
+def standing(sizes: Sizes) -> dict[str, float]:
+    """Price what costs without a request: what is kept, and the sweeper."""
+    one = CUSTOMER
+    whole = one.users * sizes.user + one.teams * sizes.team + one.memberships * sizes.membership
+    whole += sum(monthly(one).values()) * sizes.call  # which is kept for a month
+    kept = whole * CUSTOMERS / GIGABYTE
+    secrets = CUSTOMERS * one.tokens + 1
+    memory_gb = int(resources.read_json("config.json")["lambda_memory_size"]) / 1024
+    compute = MINUTES * ASSUMED.ms_sweep / 1000 * memory_gb * PRICES["Lambda, a GB-second"]
+    return {
+        "Secrets Manager": secrets * PRICES["Secrets Manager, a secret a month"],
+        "DynamoDB, storage and recovery": kept * PRICES["DynamoDB, a GB a month, with recovery"],
+        "sweeper": MINUTES * (PRICES["Lambda, an invocation"] + PRICES["DynamoDB, a read unit"])
+        + compute,
+        "metrics": ASSUMED.metrics * PRICES["CloudWatch, a metric a month"],
+    }
+
+
+# --- what is printed --------------------------------------------------------------------------
+
+
+def report() -> str:
+    """Print everything."""
+    measured = measure()
+    once, month, fixed = initial(CUSTOMER), monthly(CUSTOMER), standing(weigh())
+    return "\n".join(
+        [
+            *_operations(once, month, measured),
+            "",
+            f"For {CUSTOMERS} organisations, in US dollars:",
+            "",
+            *_dollars(bill(once, measured).dollars(), bill(month, measured).dollars(), fixed),
+            "",
+        ]
+    )
+
+
+def _operations(once: Requests, month: Requests, measured: Mapping[str, Units]) -> Iterator[str]:
+    yield "| request, with authentication and log | calls | RCU | WCU | first cycle | month after |"
+    yield "|---|---|---|---|---|---|"
+    for name, units in measured.items():
+        cells = (units.calls, units.reads, units.writes, once.get(name, 0), month.get(name, 0))
+        yield f"| {name} | {' | '.join(f'{cell:,}' for cell in cells)} |"
+    counts = sum(once.values()), sum(month.values())
+    yield f"| **all, of one organisation** | | | | {counts[0]:,} | {counts[1]:,} |"
+
+
+def _dollars(
+    once: Mapping[str, float], month: Mapping[str, float], fixed: Mapping[str, float]
+) -> Iterator[str]:
+    yield "| | first cycle, once | a month |"
+    yield "|---|---|---|"
+    for name in once:
+        yield f"| {name} | {once[name]:.2f} | {month[name]:.2f} |"
+    for name, dollars in fixed.items():
+        yield f"| {name} | | {dollars:.2f} |"
+    sums = sum(once.values()), sum(month.values()) + sum(fixed.values())
+    yield f"| **all** | **{sums[0]:.2f}** | **{sums[1]:.2f}** |"
+    yield f"| **an organisation** | **{sums[0] / CUSTOMERS:.2f}** | **{sums[1] / CUSTOMERS:.2f}** |"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the tables, or put them into the page."""
+    SECTION.publish(report(), arguments)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

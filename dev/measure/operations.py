@@ -1,0 +1,430 @@
+"""The operations of the budget: what each is, on a scene that it may add to.
+
+Each function prepares, uncounted, what its operation needs, and gives back the operation itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import cycle
+from typing import Any, cast
+
+from chalicelib.api.edge import Request, Response
+from chalicelib.api.scim.recorder import ROOT, Recorder
+from chalicelib.api.services import Services
+from chalicelib.auth.authenticate import ConnectionPrincipal, authenticate_connection
+from chalicelib.auth.secrets import Secrets
+from chalicelib.auth.tokens import mint
+from chalicelib.directory import deletes, groups, search, users
+from chalicelib.directory.context import ConnectionContext
+from chalicelib.directory.groups import GroupChange
+from chalicelib.directory.trace import Trace
+from chalicelib.scim.errors import Uniqueness
+from chalicelib.scim.filters import parse_filter
+from chalicelib.scim.patch import MemberChange
+from chalicelib.settings import PLANS, Settings
+from chalicelib.storage.clock import timestamp
+from chalicelib.storage.directory_items import Document, Group, User
+from chalicelib.storage.expressions import Item, Put, Update
+from chalicelib.storage.keys import Key, OrganisationKeys, organisation_of
+from chalicelib.storage.settings_items import Connection, ConnectionToken, Organisation
+from chalicelib.storage.table import Namespace, Table
+from dev.measure.meter import Meter
+from dev.measure.scene import CONNECTION, NOBODY, NOON, context, memory, write
+
+Act = Callable[[], object]
+
+CROWD = 1_000
+TEAMS = 10
+SMALL_ANSWER = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A directory with a team of some size: `set` writes uncounted, `measured` is counted."""
+
+    set: ConnectionContext
+    measured: ConnectionContext
+    meter: Meter
+    team: str
+
+    def user(self) -> str:
+        """Add a user who is in no team."""
+        return str(users.create(self.set, document(self.set))["id"])
+
+    def users(self, count: int) -> frozenset[str]:
+        """Add users as rows alone: changes of a team ask for no more of them."""
+        uids = [self.set.clock.new_id() for _ in range(count)]
+        write(self.set.items.table, [_user(self.set, uid) for uid in uids])
+        return frozenset(uids)
+
+    def join(self, uids: Iterable[str]) -> None:
+        """Make users members of the team."""
+        joined = list(uids)
+        rows = [row for uid in joined for row in _membership(self.set, self.team, uid)]
+        write(self.set.items.table, rows)
+        size = Update(self.set.keys.group(self.team), add={"n": len(joined)})
+        self.set.items.commit([size])
+
+    def group(self, uids: frozenset[str] = frozenset()) -> str:
+        """Add a team with these members."""
+        return str(groups.create(self.set, team(self.set), uids)["id"])
+
+    def user_in(self, count: int) -> str:
+        """Add a user and teams that he alone is in."""
+        uid = self.user()
+        for _ in range(count):
+            self.group(frozenset({uid}))
+        return uid
+
+
+def document(context: ConnectionContext) -> Document:
+    """Make the document of a user as Entra ID sends him: below 1 KB, one e-mail, externalId."""
+    name = context.clock.new_id()[:8]
+    return {
+        "externalId": f"{name}-0000-4000-8000-000000000000",
+        "userName": f"{name}@example.com",
+        "displayName": "Ada Lovelace",
+        "name": {"givenName": "Ada", "familyName": "Lovelace", "formatted": "Ada Lovelace"},
+        "emails": [{"value": f"{name}@example.com", "type": "work", "primary": True}],
+        "title": "Analyst",
+        "preferredLanguage": "en-GB",
+        "active": True,
+    }
+
+
+def team(context: ConnectionContext) -> Document:
+    """Make the document of a team."""
+    name = context.clock.new_id()[:8]
+    return {"displayName": f"Team {name}", "externalId": f"{name}-0000-4000-8000-000000000000"}
+
+
+# --- scenes -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def with_team_of(size: int) -> Iterator[Scene]:
+    """Set a scene whose team has `size` members.
+
+    Of those the memberships are there, not the users: no operation on the team asks for them.
+    """
+    with memory() as table:
+        scene = _scene(table)
+        scene.join(table.clock.new_id() for _ in range(size))
+        yield scene
+
+
+@contextmanager
+def with_crowd() -> Iterator[Scene]:
+    """Set a scene of 1,000 users, each in one of 10 teams."""
+    with memory() as table:
+        scope = context(table)
+        uids = [table.clock.new_id() for _ in range(CROWD)]
+        gids = [table.clock.new_id() for _ in range(TEAMS)]
+        write(table, [_user(scope, uid) for uid in uids])
+        joined = zip(cycle(gids), uids, strict=False)
+        write(table, [row for gid, uid in joined for row in _membership(scope, gid, uid)])
+        write(table, [_group(scope, gid, CROWD // TEAMS) for gid in gids])
+        write(table, [*_counters(scope, "U", uids), *_counters(scope, "G", gids)])
+        yield _measured(table, gids[0])
+
+
+def _scene(table: Table) -> Scene:
+    scene = _measured(table, "")
+    return replace(scene, team=scene.group())
+
+
+def _measured(table: Table, gid: str) -> Scene:
+    meter = Meter(table.client)
+    return Scene(
+        set=context(table),
+        measured=context(replace(table, client=cast("Any", meter))),
+        meter=meter,
+        team=gid,
+    )
+
+
+def _row(key: Key, item: Item) -> Item:
+    return {"PK": key.pk, "SK": key.sk, **item}
+
+
+def _membership(scope: ConnectionContext, gid: str, uid: str) -> list[Item]:
+    since = {"since": scope.now()}
+    return [_row(scope.keys.member(gid, uid), {}), _row(scope.keys.reverse(uid, gid), since)]
+
+
+def _user(scope: ConnectionContext, uid: str) -> Item:
+    now = scope.now()
+    user = User(uid, 1, 1, document(scope), scope.default_role, now, now)
+    return _row(scope.keys.user(uid), user.row())
+
+
+def _group(scope: ConnectionContext, gid: str, size: int) -> Item:
+    now = scope.now()
+    group = Group(gid, 1, 1, size, team(scope), now, now)
+    return _row(scope.keys.group(gid), group.row())
+
+
+def _counters(scope: ConnectionContext, kind: Any, ids: list[str]) -> list[Item]:
+    counted = Counter(scope.keys.counter(kind, each) for each in ids)
+    return [_row(key, {"n": count}) for key, count in counted.items()]
+
+
+# --- who calls --------------------------------------------------------------------------------
+
+
+def authenticate(scene: Scene) -> Act:
+    """Authenticate a token whose secret this process has read before."""
+    principal = _caller(scene)
+    principal(scene.set.items)
+    return partial(principal, scene.measured.items)
+
+
+def tell(scene: Scene) -> Act:
+    """Tell of a change of a user: its row in the log, and the first count of its minute."""
+    connection, uid = _caller(scene)(scene.set.items), scene.user()
+    told = replace(scene.set, trace=Trace())
+    users.change(told, uid, lambda now: now | {"title": "Countess", "displayName": "Ada King"})
+    table = scene.measured.items.table
+    settings = Settings.model_validate({"TABLE_NAME": table.name, "STAGE": "memory"})
+    services = Services(table, _secrets(), settings)
+    request = Request("PATCH", "", "1", route=f"{ROOT}/Users/{{id}}", path={"id": uid})
+    recorder = Recorder.of(services, scene.measured.items, scene.set.keys, request)
+    return lambda: recorder.answer(told, connection, lambda: Response(204))
+
+
+def _secrets() -> Secrets:
+    return Secrets(NOBODY.client("secretsmanager"), "passerelle/memory")
+
+
+def _caller(scene: Scene) -> Callable[[Namespace], ConnectionPrincipal]:
+    """Make a token; gives what authenticates it by some rows."""
+    credential, secrets = mint("scim", scene.set.clock.random), _secrets()
+    secrets.create(CONNECTION, credential.id, credential.digest, scene.set.items.deadline)
+    keys = OrganisationKeys(organisation_of(CONNECTION))
+    scene.set.items.table.namespace(keys.grants(), scene.set.items.deadline).commit(
+        [Put(key, row) for key, row in _configuration(keys, credential.id, credential.hint)]
+    )
+    values = (f"Bearer {credential.text}",)
+    return lambda rows: authenticate_connection(rows, secrets, PLANS, CONNECTION, values, NOON)
+
+
+def _configuration(keys: OrganisationKeys, token: str, hint: str) -> Iterator[tuple[Key, Item]]:
+    now, end = timestamp(NOON), "2027-01-31T12:00:00.000Z"
+    organisation = Organisation(keys.organisation, "Acme", "enterprise", "active", now, now)
+    connection = Connection(CONNECTION, "Entra ID", "active", "main", "member", "entra", now, now)
+    yield keys.row, organisation.row()
+    yield keys.connection(CONNECTION), connection.row() | {"tokens_version": 1}
+    row = ConnectionToken(token, "first", hint, "live", now, "operator", end).row()
+    yield keys.token(CONNECTION, token), row
+
+
+# --- users ------------------------------------------------------------------------------------
+
+
+def create_user(scene: Scene) -> Act:
+    """Create a user."""
+    new = document(scene.set)
+    return lambda: users.create(scene.measured, new)
+
+
+def create_duplicate(scene: Scene) -> Act:
+    """Create a user whose userName is taken."""
+    new = document(scene.set)
+    users.create(scene.set, new)
+    return partial(_refused, Uniqueness, lambda: users.create(scene.measured, new))
+
+
+def _refused(error: type[Exception], act: Act) -> None:
+    try:
+        act()
+    except error:
+        return
+    raise AssertionError
+
+
+def get_user(scene: Scene, teams: int) -> Act:
+    """Read a user who is in some teams."""
+    uid = scene.user_in(teams)
+    return lambda: users.get(scene.measured, uid)
+
+
+def _found(scene: Scene, place: str, value: str) -> Act:
+    return lambda: _one(search.users, scene, f'{place} eq "{value}"')
+
+
+def _one(
+    find: Callable[[ConnectionContext, search.Query], search.Page], scene: Scene, text: str
+) -> None:
+    page = find(scene.measured, search.Query(parse_filter(text), 1, 100, wide=False))
+    assert page.total == 1, text  # noqa: S101 - a look-up that finds nobody measures nothing
+
+
+def find_by_name(scene: Scene) -> Act:
+    """Find a user by userName."""
+    return _found(scene, "userName", users.create(scene.set, document(scene.set))["userName"])
+
+
+def find_by_external_id(scene: Scene) -> Act:
+    """Find a user by externalId."""
+    return _found(scene, "externalId", users.create(scene.set, document(scene.set))["externalId"])
+
+
+def find_by_email(scene: Scene) -> Act:
+    """Find a user by an e-mail address."""
+    new = document(scene.set)
+    users.create(scene.set, new)
+    return _found(scene, "emails.value", new["emails"][0]["value"])
+
+
+def patch_user(scene: Scene) -> Act:
+    """Change an attribute that has no index."""
+    uid = scene.user()
+    return lambda: users.change(scene.measured, uid, lambda now: now | {"title": "Countess"})
+
+
+def rename_user(scene: Scene) -> Act:
+    """Change userName and e-mail address together, as a marriage does."""
+    uid, new = scene.user(), document(scene.set)
+    names = {"userName": new["userName"], "emails": new["emails"]}
+    return lambda: users.change(scene.measured, uid, lambda now: now | names)
+
+
+def patch_user_to_the_same(scene: Scene) -> Act:
+    """Change nothing."""
+    uid = scene.user()
+    return lambda: users.change(scene.measured, uid, lambda now: now)
+
+
+def delete_user(scene: Scene, teams: int) -> Act:
+    """Delete a user who is in some teams."""
+    uid = scene.user_in(teams)
+    return lambda: deletes.delete_user(scene.measured, uid)
+
+
+def delete_member(scene: Scene) -> Act:
+    """Delete a user who is in the scene's team."""
+    uid = scene.user()
+    scene.join([uid])
+    return lambda: deletes.delete_user(scene.measured, uid)
+
+
+def list_users(scene: Scene, start: int, count: int) -> Act:
+    """Read a page of users with their teams."""
+    return lambda: search.users(scene.measured, search.Query(None, start, count))
+
+
+def filter_without_key(scene: Scene) -> Act:
+    """Find users by what has no key: all are read."""
+    wanted = search.Query(parse_filter('title sw "Ana"'), 1, 100, wide=False)
+    return lambda: search.users(scene.measured, wanted)
+
+
+# --- teams ------------------------------------------------------------------------------------
+
+
+def create_group(scene: Scene, members: int) -> Act:
+    """Create a team with members."""
+    new, uids = team(scene.set), scene.users(members)
+    return lambda: groups.create(scene.measured, new, uids)
+
+
+def get_group_alone(scene: Scene) -> Act:
+    """Read the team without its members."""
+    return lambda: groups.get(scene.measured, scene.team, with_members=False)
+
+
+def get_group(scene: Scene) -> Act:
+    """Read the team with its members."""
+    return lambda: groups.get(scene.measured, scene.team)
+
+
+def find_group_by_name(scene: Scene) -> Act:
+    """Find a team by displayName."""
+    name = groups.get(scene.set, scene.team, with_members=False)["displayName"]
+    return lambda: _one(search.groups, scene, f'displayName eq "{name}"')
+
+
+def find_groups_of(scene: Scene, teams: int) -> Act:
+    """Find the teams that a user is in."""
+    uid = scene.user_in(teams)
+    wanted = search.Query(parse_filter(f'members.value eq "{uid}"'), 1, 100, wide=False)
+    return lambda: search.groups(scene.measured, wanted)
+
+
+def find_membership(scene: Scene) -> Act:
+    """Ask whether a user is in the team, as Entra ID does."""
+    uid = scene.user()
+    scene.join([uid])
+    return lambda: _one(search.groups, scene, f'id eq "{scene.team}" and members eq "{uid}"')
+
+
+def add_members(scene: Scene, count: int) -> Act:
+    """Add users to the team."""
+    uids = scene.users(count)
+    return lambda: _change(scene, MemberChange(add=uids))
+
+
+def _change(scene: Scene, members: MemberChange) -> None:
+    groups.change(scene.measured, scene.team, GroupChange(None, members))
+
+
+def remove_members(scene: Scene, count: int) -> Act:
+    """Remove members from the team."""
+    uids = scene.users(count)
+    scene.join(uids)
+    return lambda: _change(scene, MemberChange(remove=uids))
+
+
+def list_members(scene: Scene) -> Act:
+    """Read a page of 100 of the team's members."""
+    return lambda: groups.members_after(scene.measured, scene.team, "", 100)
+
+
+def add_member_again(scene: Scene) -> Act:
+    """Add a user who is in the team already."""
+    uids = scene.users(1)
+    scene.join(uids)
+    return lambda: _change(scene, MemberChange(add=uids))
+
+
+def add_member_and_answer(scene: Scene) -> Act:
+    """Add a user to a team of 50 and answer with all of it."""
+    gid, uids = scene.group(scene.users(50)), scene.users(1)
+
+    def act() -> None:
+        groups.change(scene.measured, gid, GroupChange(None, MemberChange(add=uids)))
+        groups.get_if_small(scene.measured, gid, SMALL_ANSWER)
+
+    return act
+
+
+def rename_group(scene: Scene) -> Act:
+    """Rename the team."""
+    name = {"displayName": team(scene.set)["displayName"]}
+    wanted = GroupChange(lambda now: now | name, MemberChange())
+    return lambda: groups.change(scene.measured, scene.team, wanted)
+
+
+def replace_members(scene: Scene) -> Act:
+    """Put a team of 20 with 5 of the members replaced by others."""
+    before = sorted(scene.users(20))
+    gid = scene.group(frozenset(before))
+    after = frozenset(before[5:]) | scene.users(5)
+    wanted = GroupChange(lambda now: now, MemberChange(replace=after))
+    return lambda: groups.change(scene.measured, gid, wanted)
+
+
+def delete_group(scene: Scene, members: int) -> Act:
+    """Delete a team with members."""
+    gid = scene.group(scene.users(members))
+    return lambda: deletes.delete_group(scene.measured, gid)
+
+
+def list_groups(scene: Scene, *, wide: bool) -> Act:
+    """Read a page of teams, with their members or without."""
+    return lambda: search.groups(scene.measured, search.Query(None, 1, 100, wide=wide))

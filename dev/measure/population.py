@@ -1,0 +1,105 @@
+"""Many users and teams at once, written as rows: as sound as if each had been created.
+
+For what must be there before something is tried or measured. It refuses to know what that is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from chalicelib.directory.context import ConnectionContext
+from chalicelib.storage.directory_items import Document, Group, User, group_index_keys, index_keys
+from chalicelib.storage.expressions import Item
+from chalicelib.storage.keys import Key, Kind
+from chalicelib.storage.table import Table, chunks
+from dev.measure import reference
+from dev.measure.scene import CONNECTION, write
+
+THREADS = 4
+ROWS_A_TASK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """The ids of all users, the team that the first of them are in, and who is in many teams."""
+
+    uids: tuple[str, ...]
+    team: str
+    joiner: str
+
+
+def populate(
+    table: Table, users: int, *, joined: int, teams: int = 0, connection: str = CONNECTION
+) -> Population:
+    """Write users, a team of the first `joined`, and one more user who is in `teams` others."""
+    context = reference.request(table, connection)
+    uids = tuple(table.clock.new_id() for _ in range(users))
+    joiner, team = table.clock.new_id(), table.clock.new_id()
+    gids = [table.clock.new_id() for _ in range(teams)]
+    rows = [
+        *_users(context, uids),
+        *_users(context, [joiner]),
+        *_groups(context, [team], joined),
+        *_groups(context, gids, 1),
+        *_counters(context, "U", [*uids, joiner]),
+        *_counters(context, "G", [team, *gids]),
+        *(row for uid in uids[:joined] for row in _membership(context, team, uid)),
+        *(row for gid in gids for row in _membership(context, gid, joiner)),
+    ]
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(partial(write, table), chunks(rows, ROWS_A_TASK)))
+    return Population(uids, team, joiner)
+
+
+def user_document(uid: str) -> Document:
+    """Make a user's document, below 1 KB; all of his names are made of his id."""
+    return {
+        "externalId": f"{uid[:8]}-0000-4000-8000-{uid[-12:]}",
+        "userName": f"{uid}@example.com",
+        "displayName": "Ada Lovelace",
+        "name": {"givenName": "Ada", "familyName": "Lovelace", "formatted": "Ada Lovelace"},
+        "emails": [{"value": f"{uid}@example.com", "type": "work", "primary": True}],
+        "active": True,
+    }
+
+
+def team_document(gid: str) -> Document:
+    """Make a team's document."""
+    return {"displayName": f"Team {gid}", "externalId": f"{gid[:8]}-0000-4000-8000-{gid[-12:]}"}
+
+
+def _users(context: ConnectionContext, uids: Iterable[str]) -> Iterator[Item]:
+    keys, now = context.keys, context.now()
+    for uid in uids:
+        document = user_document(uid)
+        user = User(uid, 1, 1, document, context.default_role, now, now)
+        yield _row(keys.user(uid), user.row())
+        yield _row(keys.user_name(document["userName"]), {"uid": uid})
+        yield from (_row(key, {}) for key in index_keys(keys, uid, document))
+
+
+def _groups(context: ConnectionContext, gids: Iterable[str], size: int) -> Iterator[Item]:
+    keys, now = context.keys, context.now()
+    for gid in gids:
+        document = team_document(gid)
+        yield _row(keys.group(gid), Group(gid, 1, 1, size, document, now, now).row())
+        yield _row(keys.group_name(document["displayName"]), {"gid": gid})
+        yield from (_row(key, {}) for key in group_index_keys(keys, gid, document))
+
+
+def _counters(context: ConnectionContext, kind: Kind, ids: Sequence[str]) -> Iterator[Item]:
+    counted = Counter(context.keys.counter(kind, each) for each in ids)
+    yield from (_row(key, {"n": count}) for key, count in counted.items())
+
+
+def _membership(context: ConnectionContext, gid: str, uid: str) -> Iterator[Item]:
+    yield _row(context.keys.member(gid, uid), {})
+    yield _row(context.keys.reverse(uid, gid), {"since": context.now()})
+
+
+def _row(key: Key, item: Item) -> Item:
+    return {**item, "PK": key.pk, "SK": key.sk}

@@ -1,0 +1,1 @@
+"""Play requests of identity providers on the running server."""

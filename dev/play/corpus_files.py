@@ -1,0 +1,54 @@
+"""The corpus: what identity providers say to the server, a dialogue a file, read and played.
+
+Knows the files. What a step is, how it is sent and how its answer is compared stands in
+`chalicelib.api.dialogues`, since a connection's self-test plays steps as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from chalicelib.api.admin import dialogue_player
+from chalicelib.api.admin.dialogue_player import Send, Step
+
+
+class Dialogue(BaseModel):
+    """What a client and the server say to one another: one file of the corpus.
+
+    `row` names the row of the catalogue in docs/conformance.md that it is an example of.
+    `headers` are sent with each of its steps.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    row: str
+    title: str
+    source: str
+    headers: Mapping[str, str | None] = {}
+    steps: tuple[Step, ...]
+
+
+def load(directory: Path) -> dict[str, Dialogue]:
+    """Read the dialogues of a directory by file name, in order.
+
+    Raises:
+        pydantic.ValidationError: a file has not a dialogue's shape.
+    """
+    files = sorted(directory.glob("*.json"))
+    return {file.stem: Dialogue.model_validate_json(file.read_bytes()) for file in files}
+
+
+def play(dialogue: Dialogue, send: Send) -> list[str]:
+    """Play a dialogue up to the first step that fails; gives what was wrong there."""
+    steps = (
+        step.model_copy(update={"headers": {**dialogue.headers, **step.headers}})
+        for step in dialogue.steps
+    )
+    for number, played in enumerate(dialogue_player.play(steps, send), start=1):
+        where = f"step {number}, {played.step.method} {played.target.partition('?')[0]}"
+        if played.faults:
+            return [f"{where}: {fault}" for fault in played.faults]
+    return []

@@ -1,0 +1,145 @@
+"""`make suites`: what others have written to judge a SCIM server, run on the running demo.
+
+scim2-tester derives its checks from what discovery announces; scim-sanity has a fixed sequence.
+Each runs on a fresh connection. Knows how they are started and how they report; refuses to know
+what they check.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from scim2_client import BaseSyncSCIMClient, RequestNetworkException
+from scim2_tester import Status, check_server
+from scim_sanity.probe.runner import run_probe_api
+
+from dev.run import demo
+
+TIMEOUT_SECONDS = 30
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+
+# Failures that are meant, each with the reason. docs/conformance.md tells them too.
+KNOWN: Mapping[str, str] = {
+    "PATCH /Groups/{id} add member": "the member it adds is no user; 400 says so",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a suite says of one check."""
+
+    check: str
+    outcome: str
+    reason: str
+
+    @property
+    def surprising(self) -> bool:
+        """Tell a failure that nobody has explained."""
+        return self.outcome == FAILED and self.check not in KNOWN
+
+
+Suite = Callable[[str, str], list[Verdict]]
+
+
+class Client(BaseSyncSCIMClient):
+    """scim2-client over requests: its own engines need libraries that nothing else here does."""
+
+    def __init__(self, scim_url: str, token: str) -> None:
+        super().__init__()
+        self._url = scim_url
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    def request(self, method: str, url: str, **kwargs: Any) -> requests.Response:
+        """Send one request with the token."""
+        headers = {**self._headers, **kwargs.pop("headers", {})}
+        try:
+            return requests.request(
+                method, self._url + url, headers=headers, timeout=TIMEOUT_SECONDS, **kwargs
+            )
+        except requests.RequestException as error:
+            raise RequestNetworkException from error
+
+
+# Between SUCCESS and ERROR lies what the RFCs recommend or leave open; a departure from a
+# recommendation counts as a failure here.
+OUTCOMES: Mapping[Status, str] = {
+    Status.SUCCESS: PASSED,
+    Status.COMPLIANT: PASSED,
+    Status.ACCEPTABLE: PASSED,
+    Status.DEVIATION: FAILED,
+    Status.ERROR: FAILED,
+    Status.CRITICAL: FAILED,
+    Status.SKIPPED: SKIPPED,
+}
+
+
+def scim2_tester(scim_url: str, token: str) -> list[Verdict]:
+    """Run every check of scim2-tester on what the server announces."""
+    return [
+        Verdict(
+            f"{found.resource_type or ''} {found.title}".strip(),
+            OUTCOMES[found.status],
+            found.reason or "",
+        )
+        for found in check_server(Client(scim_url, token))
+    ]
+
+
+# A warning is a failure of what is no MUST.
+WORDS: Mapping[str, str] = {
+    "pass": PASSED,
+    "skip": SKIPPED,
+    "warn": FAILED,
+    "fail": FAILED,
+    "error": FAILED,
+}
+
+
+def scim_sanity(scim_url: str, token: str) -> list[Verdict]:
+    """Run every probe of scim-sanity, in its strict mode."""
+    found = run_probe_api(scim_url, token=token, strict=True, timeout=TIMEOUT_SECONDS)
+    return [
+        Verdict(each["name"], WORDS[each["status"]], each.get("message", ""))
+        for each in found["results"]
+    ]
+
+
+SUITES: Sequence[Suite] = (scim2_tester, scim_sanity)
+
+
+def told(suite: Suite, verdicts: Sequence[Verdict]) -> list[str]:
+    """Say in lines how a suite went: the counts, then all that has not passed."""
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in (PASSED, FAILED, SKIPPED))
+    rest = [verdict for verdict in verdicts if verdict.outcome != PASSED]
+    return [
+        f"{suite.__name__}: {len(verdicts)} checks, {outcomes}",
+        *(f"  {each.outcome}: {each.check}: {KNOWN.get(each.check, each.reason)}" for each in rest),
+    ]
+
+
+def main() -> int:
+    """Run the suites on the server that LOCAL_DIR describes; 0 when nothing surprises."""
+    surprises = 0
+    try:
+        described = demo.running(os.environ)
+        for suite in SUITES:
+            made = demo.beside(described, "other")
+            verdicts = suite(made.scim_url, made.token)
+            print("\n".join(told(suite, verdicts)), flush=True)
+            surprises += sum(verdict.surprising for verdict in verdicts)
+    except (demo.DemoFailed, requests.RequestException) as reason:
+        print(f"make suites: {reason}", file=sys.stderr)
+        return 1
+    return 1 if surprises else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

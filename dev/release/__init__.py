@@ -1,0 +1,1 @@
+"""Package, deploy and remove a stage in an AWS account."""

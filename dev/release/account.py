@@ -1,0 +1,123 @@
+"""The AWS account that the credentials open, and where a deployed stage stands in it.
+
+Reads only. Knows Chalice's record of what it deployed; refuses to know how it is made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dev.release.stages import Stage
+from dev.run import resources
+
+
+class NoAccess(Exception):
+    """There are no credentials or no region, or the stage is not there; says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account and a region of it."""
+
+    session: boto3.Session
+    number: str
+
+    @property
+    def region(self) -> str:
+        """Its region."""
+        return str(self.session.region_name)
+
+    def client(self, service: str) -> Any:
+        """Make a client of a service there."""
+        return self.session.client(service)
+
+
+def find_account() -> Account:
+    """Tell whose credentials these are.
+
+    Raises:
+        NoAccess: there is no region, there are none, or they are not valid (any more).
+    """
+    try:
+        session = boto3.Session()
+        if not session.region_name:
+            raise NoAccess("No region is set: export AWS_DEFAULT_REGION=eu-central-1")
+        number = str(session.client("sts").get_caller_identity()["Account"])
+    except (BotoCoreError, ClientError) as refused:
+        raise NoAccess(
+            f"No access to AWS: {refused} Log in (`aws sso login`, AWS_PROFILE=...) until "
+            "`aws sts get-caller-identity` answers; docs/deploy.md says what is needed."
+        ) from None
+    return Account(session, number)
+
+
+Record = Mapping[str, Mapping[str, Any]]
+
+
+def deployed(stage: Stage) -> Record:
+    """Read Chalice's record of what it deployed: by its name; empty where there is none."""
+    record = resources.CHALICE / "deployed" / f"{stage.name}.json"
+    if not record.exists():
+        return {}
+    found = json.loads(record.read_text(encoding="utf-8"))["resources"]
+    return {each["name"]: each for each in found}
+
+
+def require_own(record: Record, account: Account) -> None:
+    """Refuse the record of another account or region: Chalice would write over it.
+
+    Raises:
+        NoAccess: functions that it names are not of this account and region.
+    """
+    arns = [str(each["lambda_arn"]) for each in record.values() if "lambda_arn" in each]
+    foreign = [arn for arn in arns if arn.split(":")[3:5] != [account.region, account.number]]
+    if foreign:
+        raise NoAccess(
+            f".chalice/deployed records {foreign[0]}, and these credentials lead to account "
+            f"{account.number}, region {account.region}. Choose the recorded ones; or keep the "
+            "record somewhere else, since Chalice would write over it."
+        )
+
+
+def api_of(stage: Stage) -> str:
+    """Tell the id of a deployed stage's API.
+
+    Raises:
+        NoAccess: it is not deployed from this folder.
+    """
+    record = deployed(stage)
+    if "rest_api" not in record:
+        raise NoAccess(f"stage {stage.name} is not deployed from this folder: make deploy")
+    return str(record["rest_api"]["rest_api_id"])
+
+
+def url_of(stage: Stage, account: Account) -> str:
+    """Tell the address that API Gateway serves a stage at; an emulator has its own.
+
+    Raises:
+        NoAccess: it is not deployed from this folder.
+    """
+    api = api_of(stage)
+    emulator = os.environ.get("AWS_ENDPOINT_URL")
+    if emulator:
+        return f"{emulator}/_aws/execute-api/{api}/{stage.api_stage}"
+    suffix = "amazonaws.com.cn" if account.region.startswith("cn-") else "amazonaws.com"
+    return f"https://{api}.execute-api.{account.region}.{suffix}/{stage.api_stage}"
+
+
+def operator_key(stage: Stage, account: Account) -> str:
+    """Read the operator key.
+
+    Raises:
+        ClientError: there is none, or it may not be read.
+    """
+    name = resources.define({"Stage": stage.name, "OperatorKey": ""})["OperatorKeySecret"]["Name"]
+    secrets = account.client("secretsmanager")
+    return str(secrets.get_secret_value(SecretId=name)["SecretString"])

@@ -1,0 +1,142 @@
+"""`make destroy STAGE=dev`: take a stage out of an AWS account; its data only when told.
+
+Asks for the stage's name first (CONFIRM=<stage> answers). Functions, API and queue go; table,
+secrets and logs stay, so that `make deploy` brings the service back with all that is in it.
+DATA=delete takes them too, for good.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dev.release import stages
+from dev.release.account import Account, NoAccess, Record, deployed, find_account, require_own
+from dev.release.deploy import CannotDeploy, run_chalice
+from dev.release.stages import Stage, WrongSettings
+from dev.run import resources
+
+DELETE = "delete"
+
+
+def main(arguments: list[str], ask: Callable[[str], str] = input) -> int:
+    """Destroy a stage; 0 when it is gone, 1 when it is not, or was not confirmed."""
+    name = arguments[0] if arguments else "dev"
+    try:
+        stage = stages.read(name)
+        account = find_account()
+        with_data = os.environ.get("DATA") == DELETE
+        if not _confirmed(stage, account, with_data=with_data, ask=ask):
+            print("Nothing was touched.")
+            return 1
+        destroy(stage, account, with_data=with_data)
+    except (CannotDeploy, NoAccess, WrongSettings) as reason:
+        print(f"make destroy: {reason}", file=sys.stderr)
+        return 1
+    except (ClientError, BotoCoreError) as refused:
+        print(f"make destroy: AWS refused: {refused}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _confirmed(
+    stage: Stage, account: Account, *, with_data: bool, ask: Callable[[str], str]
+) -> bool:
+    data = "WITH all users, teams and tokens" if with_data else "its table and secrets stay"
+    print(
+        f"Stage {stage.name} in account {account.number}, region {account.region}: "
+        f"functions, API and queue go; {data}."
+    )
+    given = os.environ.get("CONFIRM") or ask(f"Type {stage.name} to go on: ")
+    return given.strip() == stage.name
+
+
+def destroy(stage: Stage, account: Account, *, with_data: bool) -> None:
+    """Take a stage away; repeating it is no fault.
+
+    Raises:
+        CannotDeploy: Chalice failed, or would not find what serves the stage.
+        NoAccess: it was deployed from this folder to another account or region.
+        ClientError: AWS refuses a call.
+    """
+    record = deployed(stage)
+    require_own(record, account)
+    require_gone(record, stage, account)
+    run_chalice("delete", "--stage", stage.name)
+    defined = resources.define({"Stage": stage.name, "OperatorKey": ""})
+    _delete_queue(account.client("sqs"), defined["DeadLetters"]["QueueName"])
+    if not with_data:
+        print(f"Gone. Kept: {', '.join(_kept(defined))}; `make deploy` uses them again.")
+        return
+    _delete_table(account.client("dynamodb"), defined["Table"]["TableName"])
+    _delete_secrets(account.client("secretsmanager"), f"passerelle/{stage.name}/")
+    _delete_logs(account.client("logs"), _log_groups(defined))
+    print("Gone, with all data.")
+
+
+def require_gone(record: Record, stage: Stage, account: Account) -> None:
+    """Refuse where Chalice has no record of functions that are there: it would leave them.
+
+    They would go on without their queue, and without their data where those are to go too.
+
+    Raises:
+        CannotDeploy: the stage's function is there, and no record.
+    """
+    if record:
+        return
+    functions = account.client("lambda")
+    with suppress(functions.exceptions.ResourceNotFoundException):
+        functions.get_function_configuration(FunctionName=stage.function)
+        raise CannotDeploy(
+            f"{stage.function} is there, but here is no .chalice/deployed/{stage.name}.json, "
+            "without which Chalice deletes nothing. Nothing was touched. Copy the record from "
+            "where it was deployed last; what a CloudFormation stack has made goes with it: "
+            "aws cloudformation delete-stack"
+        )
+
+
+def _kept(defined: Mapping[str, resources.Properties]) -> Iterator[str]:
+    yield defined["Table"]["TableName"]
+    yield f"{defined['OperatorKeySecret']['Name'].rpartition('/')[0]}/*"
+    yield from _log_groups(defined)
+
+
+def _log_groups(defined: Mapping[str, resources.Properties]) -> list[str]:
+    return [each["LogGroupName"] for each in defined.values() if "LogGroupName" in each]
+
+
+def _delete_queue(sqs: Any, name: str) -> None:
+    with suppress(sqs.exceptions.QueueDoesNotExist):
+        sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"])
+
+
+def _delete_table(dynamodb: Any, name: str) -> None:
+    with suppress(dynamodb.exceptions.ResourceNotFoundException):
+        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+        dynamodb.get_waiter("table_exists").wait(TableName=name)
+        dynamodb.delete_table(TableName=name)
+
+
+def _delete_secrets(secretsmanager: Any, prefix: str) -> None:
+    pages = secretsmanager.get_paginator("list_secrets").paginate(
+        Filters=[{"Key": "name", "Values": [prefix]}]
+    )
+    names = [each["Name"] for page in pages for each in page["SecretList"]]
+    for name in names:
+        if name.startswith(prefix):
+            secretsmanager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+
+def _delete_logs(logs: Any, names: list[str]) -> None:
+    for name in names:
+        with suppress(logs.exceptions.ResourceNotFoundException):
+            logs.delete_log_group(logGroupName=name)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

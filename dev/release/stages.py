@@ -1,0 +1,112 @@
+"""The stages of `.chalice/config.json`, read and checked before anything is made in AWS.
+
+A mistake here would be found by AWS minutes later and in AWS's words, or by the first customer.
+Refuses to know credentials and calls.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from chalicelib.settings import Settings
+from dev.run import resources
+
+FUNCTIONS = ("api_handler", "sweep")
+
+# Chalice takes the runtime from the interpreter that it runs on.
+RUNTIMES = range(10, 16)
+# After 29 s API Gateway gives up, and our own answer would come too late.
+MOST_SECONDS = 28
+
+
+class WrongSettings(Exception):
+    """A stage is not there or says what cannot be; tells what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage's settings, as far as deployment needs them."""
+
+    name: str
+    api_stage: str
+    public_url: str
+    domain: str
+
+    @property
+    def function(self) -> str:
+        """The name of the function behind the API."""
+        return f"passerelle-{self.name}"
+
+    @property
+    def sweep(self) -> str:
+        """The name of the scheduled function."""
+        return f"{self.function}-sweep"
+
+
+def read(name: str) -> Stage:
+    """Read a stage.
+
+    Raises:
+        WrongSettings: with everything that is wrong with it.
+    """
+    config = resources.read_json("config.json")
+    own = config["stages"].get(name)
+    if own is None:
+        known = ", ".join(sorted(config["stages"]))
+        raise WrongSettings(
+            f"There is no stage {name!r} in .chalice/config.json; it has {known}. A new one is "
+            "a copy of another with its policy files, and its own name wherever that is named."
+        )
+    wrong = list(faults(name, {**config, **own}, _environment(config, own)))
+    if wrong:
+        raise WrongSettings("\n  ".join([f"Stage {name} of .chalice/config.json:", *wrong]))
+    return Stage(
+        name=name,
+        api_stage=own.get("api_gateway_stage", "api"),
+        public_url=_environment(config, own).get("PUBLIC_URL", "").rstrip("/"),
+        domain=own.get("api_gateway_custom_domain", {}).get("domain_name", ""),
+    )
+
+
+def faults(name: str, settings: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
+    """Say what is wrong with a stage: its settings, its functions' environment variables."""
+    yield from _wrong_names(name, environment)
+    yield from _wrong_policies(settings)
+    domain = settings.get("api_gateway_custom_domain", {}).get("domain_name", "")
+    url = environment.get("PUBLIC_URL", "")
+    if domain and url.partition("://")[2].partition("/")[0] != domain:
+        yield f"PUBLIC_URL is {url!r}, but the API's domain is {domain!r}."
+    if (settings.get("lambda_timeout") or MOST_SECONDS + 1) > MOST_SECONDS:
+        yield f"lambda_timeout must be {MOST_SECONDS} at most: API Gateway waits for 29 s."
+    if sys.version_info.minor not in RUNTIMES:
+        yield f"Lambda has no runtime for Python {sys.version_info.major}.{sys.version_info.minor}."
+
+
+def _environment(config: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str, str]:
+    return {**config["environment_variables"], **own.get("environment_variables", {})}
+
+
+def _wrong_names(name: str, environment: Mapping[str, str]) -> Iterator[str]:
+    wanted = {
+        "STAGE": name,
+        "TABLE_NAME": resources.define({"Stage": name, "OperatorKey": ""})["Table"]["TableName"],
+    }
+    for variable, value in wanted.items():
+        if environment.get(variable) != value:
+            yield f"{variable} is {environment.get(variable)!r}; it must be {value!r}."
+    try:
+        Settings.from_environment(environment)
+    except ValidationError as refused:
+        yield from (f"{fault['loc'][0]}: {fault['msg']}." for fault in refused.errors())
+
+
+def _wrong_policies(settings: Mapping[str, Any]) -> Iterator[str]:
+    for function in FUNCTIONS:
+        file = settings.get("lambda_functions", {}).get(function, {}).get("iam_policy_file", "")
+        if not file or not (resources.CHALICE / file).is_file():
+            yield f"{function} has no iam_policy_file in .chalice."

@@ -1,0 +1,1 @@
+"""`make run`: engine, table, secrets, the app and a demo organisation on this machine."""

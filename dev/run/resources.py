@@ -1,0 +1,156 @@
+"""Make what `.chalice/resources.json` defines: the one definition for tests, `make run` and AWS.
+
+Reads the CloudFormation form and calls boto3 clients that it is given, so it does not know
+whether they reach moto, an emulator or AWS. Repeating it changes nothing and never replaces data.
+It refuses to know what the rows mean and who may read the key.
+
+The table and the key are made everywhere; the queue and the log groups where functions run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+CHALICE = Path(__file__).parents[2] / ".chalice"
+DEFINITIONS = "resources.json"
+
+# The properties that CreateTable takes as they are; the others have calls of their own.
+CREATE_TABLE = (
+    "TableName",
+    "BillingMode",
+    "AttributeDefinitions",
+    "KeySchema",
+    "DeletionProtectionEnabled",
+)
+
+Properties = Mapping[str, Any]
+
+
+class CannotBeMade(Exception):
+    """A definition and what already exists contradict each other; says which and what to do."""
+
+
+def make(stage: str, dynamodb: Any, secretsmanager: Any, mint: Callable[[], str]) -> None:
+    """Create the stage's table and operator key where they are missing.
+
+    `mint` makes the text of a new operator key; a key that exists is kept.
+
+    Raises:
+        CannotBeMade: a table of that name has other keys.
+        ClientError: AWS refuses a call, most often for want of a permission.
+    """
+    defined = define({"Stage": stage, "OperatorKey": mint()})
+    make_table(dynamodb, defined["Table"])
+    make_secret(secretsmanager, defined["OperatorKeySecret"])
+
+
+def define(parameters: Mapping[str, str]) -> dict[str, Properties]:
+    """Read the definitions: logical id -> properties, with the parameters put in.
+
+    Raises:
+        KeyError: the file refers to a parameter that is not given.
+    """
+    return {
+        name: _resolve(resource["Properties"], parameters)
+        for name, resource in read_json(DEFINITIONS)["Resources"].items()
+    }
+
+
+def read_json(name: str) -> Any:
+    """Read one file of `.chalice`."""
+    return json.loads((CHALICE / name).read_text(encoding="utf-8"))
+
+
+def _resolve(value: Any, parameters: Mapping[str, str]) -> Any:
+    match value:
+        case {"Ref": name}:
+            return parameters[name]
+        case {"Fn::Sub": text}:
+            return re.sub(r"\$\{(\w+)\}", lambda found: parameters[found[1]], text)
+        case dict():
+            return {key: _resolve(inner, parameters) for key, inner in value.items()}
+        case list():
+            return [_resolve(inner, parameters) for inner in value]
+    return value
+
+
+def make_table(dynamodb: Any, defined: Properties) -> None:
+    """Create the table, or bring the settings of the existing one to the definition.
+
+    Raises:
+        CannotBeMade: the existing table has other keys; it is left as it is.
+    """
+    name = defined["TableName"]
+    try:
+        dynamodb.create_table(**{key: defined[key] for key in CREATE_TABLE})
+    except dynamodb.exceptions.ResourceInUseException:
+        _keep_table(dynamodb, defined)
+    dynamodb.get_waiter("table_exists").wait(
+        TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    _make_time_to_live(dynamodb, name, defined["TimeToLiveSpecification"])
+    _make_recovery(dynamodb, name, defined["PointInTimeRecoverySpecification"])
+
+
+def _keep_table(dynamodb: Any, defined: Properties) -> None:
+    name = defined["TableName"]
+    present = dynamodb.describe_table(TableName=name)["Table"]
+    if present["KeySchema"] != defined["KeySchema"]:
+        raise CannotBeMade(
+            f"A table {name} exists with other keys than {DEFINITIONS} defines. It is left "
+            "as it is: deploy under another stage name, or move the old table away."
+        )
+    protected = defined["DeletionProtectionEnabled"]
+    if present.get("DeletionProtectionEnabled", False) != protected:
+        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=protected)
+
+
+def _make_time_to_live(dynamodb: Any, table: str, defined: Properties) -> None:
+    # Asked first: AWS refuses to enable what is enabled.
+    present = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    if present["TimeToLiveStatus"] == "DISABLED":
+        dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=defined)
+
+
+def _make_recovery(dynamodb: Any, table: str, defined: Properties) -> None:
+    try:
+        dynamodb.update_continuous_backups(
+            TableName=table, PointInTimeRecoverySpecification=defined
+        )
+    except ClientError as refused:
+        # Amazon DynamoDB Local has no backups and says so with this code; AWS never does.
+        if refused.response["Error"]["Code"] != "UnknownOperationException":
+            raise
+
+
+def make_secret(secretsmanager: Any, defined: Properties) -> None:
+    """Create the secret; one that exists keeps its value, or whoever holds it is locked out."""
+    try:
+        secretsmanager.create_secret(**defined)
+    except secretsmanager.exceptions.ResourceExistsException:
+        return
+
+
+def make_queue(sqs: Any, defined: Properties) -> None:
+    """Create the queue, or bring the settings of the existing one to the definition."""
+    url = sqs.create_queue(QueueName=defined["QueueName"])["QueueUrl"]
+    settings = {name: value for name, value in defined.items() if name != "QueueName"}
+    sqs.set_queue_attributes(
+        QueueUrl=url, Attributes={name: json.dumps(value) for name, value in settings.items()}
+    )
+
+
+def make_log_group(logs: Any, defined: Properties) -> None:
+    """Create the log group, or bring the retention of the existing one to the definition."""
+    name = defined["LogGroupName"]
+    # Made before, or by a function that had none yet.
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_group(logGroupName=name)
+    logs.put_retention_policy(logGroupName=name, retentionInDays=defined["RetentionInDays"])

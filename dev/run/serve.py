@@ -1,0 +1,299 @@
+"""`make run`: the engine, the table, the operator key, the app and a demo under one roof.
+
+The settings are environment variables: PORT (8000), LOCAL_DIR (.local), FRESH (1: start empty),
+PUBLIC_URL (http://127.0.0.1:PORT; another one for a tunnel that an identity provider can reach),
+ENGINE (ministack; dynamodb-local puts the table on Amazon DynamoDB Local, secrets stay).
+What Lambda would send to CloudWatch goes to LOCAL_DIR/server.log. The sweeper runs every minute.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+    redirect_stderr,
+    redirect_stdout,
+)
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+from threading import Event, Thread
+from typing import Any, Self, TextIO
+
+import boto3
+
+from chalicelib.auth.tokens import mint
+from dev.run import demo, dynamodb_local, engines, resources
+from dev.run.gateway import Gateway
+from dev.run.listener import HOST, PortTaken, listening
+
+STAGE = "local"
+MINISTACK, DYNAMODB_LOCAL = "ministack", "dynamodb-local"
+SWEEP_SECONDS = 60.0
+WATCH_SECONDS = 0.5
+
+# A boto3 with these reaches the engine and nothing else, whatever the engineer's own settings.
+FORGOTTEN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+ACCOUNT = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_REGION": engines.REGION,
+    "AWS_DEFAULT_REGION": engines.REGION,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+# The demo may be called as fast as it answers.
+UNLIMITED = json.dumps({"free": {"scim": False}, "enterprise": {"scim": True, "rate": None}})
+
+
+class CannotRun(Exception):
+    """The server cannot start as it is asked to; says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `make run` was asked for."""
+
+    port: int
+    directory: Path
+    fresh: bool
+    public_url: str
+    engine: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings; one that is empty counts as absent.
+
+        Raises:
+            CannotRun: PORT is no port, or ENGINE none that we know.
+        """
+        port = environment.get("PORT") or "8000"
+        if not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
+            raise CannotRun(f"PORT is {port!r}; it must be a number from 1 to 65535.")
+        engine = environment.get("ENGINE") or MINISTACK
+        if engine not in (MINISTACK, DYNAMODB_LOCAL):
+            raise CannotRun(f"ENGINE is {engine!r}; it must be {MINISTACK} or {DYNAMODB_LOCAL}.")
+        return cls(
+            port=int(port),
+            directory=Path(environment.get("LOCAL_DIR") or ".local").resolve(),
+            fresh=(environment.get("FRESH") or "0") != "0",
+            public_url=environment.get("PUBLIC_URL") or f"http://{HOST}:{port}",
+            engine=engine,
+        )
+
+
+CANNOT_RUN = (
+    CannotRun,
+    PortTaken,
+    engines.EngineFailed,
+    dynamodb_local.NotThere,
+    demo.DemoFailed,
+)
+
+
+def main() -> int:
+    """Serve until Ctrl-C or SIGTERM; the exit status is 0 then, and 1 if it could not start."""
+    _turn_signals_into_interrupts()
+    try:
+        _run(Options.read(os.environ), started=time.monotonic())
+    except KeyboardInterrupt:
+        print("\nStopped; users, teams and tokens are kept.", flush=True)
+    except CANNOT_RUN as reason:
+        print(f"make run: {reason}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _turn_signals_into_interrupts() -> None:
+    def interrupt(_number: int, _frame: object) -> None:
+        # Once: make and the terminal both send one, and the second must not disturb the ending.
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    # Under nohup a closed terminal is no reason to end.
+    kept = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    signals = [signal.SIGINT, signal.SIGTERM, *([] if kept else [signal.SIGHUP])]
+    for each in signals:
+        signal.signal(each, interrupt)
+
+
+def _run(options: Options, started: float) -> None:
+    terminal = sys.stdout
+    file = demo.DemoFile(options.directory)
+    with ExitStack() as stack:
+        stack.enter_context(_held(options.directory))
+        file.withdraw()
+        if options.fresh:
+            _empty(options.directory, file)
+        log = stack.enter_context((options.directory / "server.log").open("a", buffering=1))
+        engine = stack.enter_context(engines.running(options.directory / "engine"))
+        table_engine = stack.enter_context(_table_engine(options, engine))
+        key = _provide_account(engine.url, table_engine.url, options)
+        stack.enter_context(redirect_stdout(log))
+        stack.enter_context(redirect_stderr(log))
+        gateway = Gateway(_app(), STAGE, HOST, _reporter(terminal, log))
+        stack.enter_context(listening(gateway, options.port))
+        stack.enter_context(_sweeping())
+        stack.callback(file.withdraw)
+        admin = demo.Admin(f"http://{HOST}:{options.port}/admin", key)
+        ready = _describe(demo.provide(admin, file.known()), admin)
+        file.publish(ready)
+        print(_welcome(ready, options, time.monotonic() - started), file=terminal, flush=True)
+        while engine.process.poll() is None and table_engine.process.poll() is None:
+            time.sleep(WATCH_SECONDS)
+        raise CannotRun(f"The engine has ended by itself; see {options.directory}/engine.")
+
+
+def _table_engine(
+    options: Options, engine: engines.Engine
+) -> AbstractContextManager[engines.Engine]:
+    """Run the engine that keeps the table; it is the one that keeps the secrets, or another."""
+    if options.engine == DYNAMODB_LOCAL:
+        return dynamodb_local.running(options.directory / DYNAMODB_LOCAL)
+    return nullcontext(engine)
+
+
+@contextmanager
+def _sweeping() -> Iterator[None]:
+    """Do what EventBridge does in AWS: call the sweeper every minute."""
+    app = importlib.import_module("app")
+    services = app.services_of(app.Settings.from_environment())
+    ended = Event()
+
+    def sweep() -> None:
+        while not ended.wait(SWEEP_SECONDS):
+            try:
+                app.sweeper.sweep_due(services)
+            except Exception:  # as in AWS, the next minute tries again
+                app.logger.exception("the sweeper failed")
+
+    thread = Thread(target=sweep, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def _held(directory: Path) -> Iterator[None]:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as refused:
+        raise CannotRun(f"LOCAL_DIR cannot be made: {refused}.") from None
+    with (directory / "lock").open("w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotRun(
+                f"Another server runs with LOCAL_DIR={directory}. Stop it, or start this one "
+                "with another PORT and LOCAL_DIR."
+            ) from None
+        yield
+
+
+def _empty(directory: Path, file: demo.DemoFile) -> None:
+    # Only what is ours: LOCAL_DIR may be a folder with other things in it.
+    file.forget()
+    for folder in ("engine", DYNAMODB_LOCAL):
+        shutil.rmtree(directory / folder, ignore_errors=True)
+    (directory / "server.log").unlink(missing_ok=True)
+
+
+def _provide_account(engine_url: str, table_url: str, options: Options) -> str:
+    for name in [*FORGOTTEN, *(n for n in os.environ if n.startswith("AWS_ENDPOINT_URL"))]:
+        os.environ.pop(name, None)
+    config = resources.read_json("config.json")["environment_variables"]
+    urls = {"AWS_ENDPOINT_URL": engine_url, "AWS_ENDPOINT_URL_DYNAMODB": table_url}
+    os.environ.update({**config, **ACCOUNT, **urls})
+    os.environ.update({"STAGE": STAGE, "PUBLIC_URL": options.public_url, "PLANS": UNLIMITED})
+    made = resources.define({"Stage": STAGE, "OperatorKey": ""})
+    os.environ["TABLE_NAME"] = made["Table"]["TableName"]
+    secrets = boto3.client("secretsmanager")
+    resources.make(
+        STAGE, boto3.client("dynamodb"), secrets, lambda: mint("op", SystemRandom()).text
+    )
+    answer = secrets.get_secret_value(SecretId=made["OperatorKeySecret"]["Name"])
+    return str(answer["SecretString"])
+
+
+def _app() -> Any:
+    # Imported late: it reads the environment and makes its clients when it is imported.
+    return importlib.import_module("app").app
+
+
+def _reporter(terminal: TextIO, log: TextIO) -> Callable[[str], None]:
+    # A pipe that nobody reads would fill up and stop every request.
+    target = terminal if terminal.isatty() else log
+
+    def report(line: str) -> None:
+        target.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+        target.flush()
+
+    return report
+
+
+def _describe(made: demo.Demo, admin: demo.Admin) -> dict[str, str | None]:
+    return {
+        "scim_url": made.scim_url,
+        "token": made.token,
+        "admin_url": admin.url,
+        "operator_key": admin.key,
+        "console_url": None,
+        "organisation": made.organisation,
+        "connection": made.connection,
+    }
+
+
+def _welcome(ready: Mapping[str, str | None], options: Options, took: float) -> str:
+    return f"""
+Passerelle is ready ({took:.1f} s). Paste into the identity provider:
+
+  Tenant URL     {ready["scim_url"]}
+  Secret token   {ready["token"]}
+
+A provider in the cloud comes in through a tunnel: make run PUBLIC_URL=https://<its address>
+
+A first request to try:
+
+  curl -H 'Authorization: Bearer {ready["token"]}' '{ready["scim_url"]}/Users?count=1'
+
+A whole cycle of an identity provider, from another terminal in this folder:
+
+  make idp{_again(options)}
+
+The admin routes are at {ready["admin_url"]}, called with the operator key
+{ready["operator_key"]}
+All of this stands in {options.directory}/demo.json while the server runs; its log is server.log.
+Ctrl-C ends it and keeps the data. {KEPT[options.engine]}
+"""
+
+
+KEPT = {
+    MINISTACK: "Killing the engine's process by force loses what was\nwritten since the start.",
+    DYNAMODB_LOCAL: "So does a hard kill, but for new tokens.",
+}
+
+
+def _again(options: Options) -> str:
+    usual = options.directory == Path(".local").resolve()
+    return "" if usual else f" LOCAL_DIR={options.directory}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,273 @@
+"""The feed of changes: complete, at least once, in pages that a consumer follows by cursor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app import build
+from chalicelib.organisations import connections
+from chalicelib.organisations.inputs import NewConnection
+from chalicelib.settings import Plan
+from chalicelib.storage.directory_items import Change
+from tests.support import directory
+from tests.support.builders import (
+    NOON,
+    Between,
+    a_second_apart,
+    a_session,
+    a_tenant,
+    connection_body,
+    http,
+)
+
+
+@pytest.fixture
+def scim(scim, hands):
+    """Call SCIM routes a second apart."""
+    return a_second_apart(scim, hands)
+
+
+@pytest.fixture
+def changes(operator, context):
+    """Read a page of the feed; takes a query."""
+    root = f"/admin/organisations/{context.organisation}/changes"
+    return lambda query="": operator("GET", f"{root}?{query}")
+
+
+def follow(changes, after="", limit=100):
+    """Read the feed to its end; gives the changes, and the cursor to go on from."""
+    seen = []
+    while True:
+        page = changes(f"after={after}&limit={limit}" if after else f"limit={limit}").body
+        seen += page["items"]
+        after = page["next"]
+        if not page["more"]:
+            return seen, after
+
+
+def a_user(scim, name):
+    """Create a user; gives his id."""
+    return scim("POST", "/Users", {"userName": name}).body["id"]
+
+
+def patch(scim, target, **operation):
+    """Send a PATCH of one operation."""
+    return scim("PATCH", target, {"Operations": [operation]})
+
+
+def brief(items):
+    """Tell changes by kind, id and attributes."""
+    return [(each["kind"], each["id"], each["attributes"]) for each in items]
+
+
+def test_every_kind_of_change_is_told_oldest_first(scim, changes, operator, context, hands):
+    """Ids and names of attributes; values are read where they are, with a right to."""
+    ann = a_user(scim, "ann")
+    team = scim("POST", "/Groups", {"displayName": "team"}).body["id"]
+    patch(scim, f"/Groups/{team}", op="add", path="members", value=[{"value": ann}])
+    patch(scim, f"/Users/{ann}", op="replace", path="active", value=False)
+    hands.move(seconds=1)
+    users = f"/admin/organisations/{context.organisation}/users/{ann}"
+    operator("PUT", f"{users}/roles/editor")
+    operator("PUT", f"{users}/account", {"id": "7"})
+    scim("DELETE", f"/Users/{ann}")
+
+    items, _ = follow(changes)
+    told = [each for each in items if each["kind"] != "connection"]
+
+    assert brief(told[:4] + told[-1:]) == [
+        ("user", ann, ["active", "userName"]),
+        ("team", team, ["displayName"]),
+        ("membership", team, []),
+        ("user", ann, ["active"]),
+        ("user", ann, []),
+    ]
+    assert {(each["kind"], each["id"]) for each in told[4:6]} == {("role", ann), ("account", ann)}
+
+
+def test_a_membership_tells_who_came_and_who_went(scim, changes):
+    """The team's id, and the users'."""
+    ann, bob = a_user(scim, "ann"), a_user(scim, "bob")
+    team = scim("POST", "/Groups", {"displayName": "team", "members": [{"value": ann}]}).body["id"]
+    patch(scim, f"/Groups/{team}", op="replace", path="members", value=[{"value": bob}])
+
+    created, moved = follow(changes)[0][-2:]
+
+    assert (created["kind"], created["added"], created["removed"]) == ("team", [ann], [])
+    assert (moved["kind"], moved["added"], moved["removed"]) == ("membership", [bob], [ann])
+
+
+def test_replaying_the_feed_gives_the_present_memberships(scim, changes):
+    """What came and went, one after another, is what is there: also where it is many at once."""
+    uids = [a_user(scim, f"u{number}") for number in range(70)]
+    team = scim("POST", "/Groups", {"displayName": "team"}).body["id"]
+    members = [{"value": uid} for uid in uids]
+    patch(scim, f"/Groups/{team}", op="add", path="members", value=members)
+    patch(scim, f"/Groups/{team}", op="remove", path="members", value=members[:60])
+    present: set[str] = set()
+    for each in follow(changes)[0]:
+        present = (present | set(each["added"])) - set(each["removed"])
+
+    found = scim("GET", f"/Groups/{team}").body["members"]
+
+    assert present == {each["value"] for each in found}
+
+
+def test_connections_are_merged_in_the_order_of_time(services, operator, hands):
+    """An organisation's consumer follows one feed, however many connections it has."""
+    plans = {"enterprise": Plan(scim=True, max_connections=3)}
+    settings = services.settings.model_copy(update={"plans": plans})
+    tenants = several(replace(services, settings=settings))
+    for number in range(9):
+        hands.move(seconds=1)
+        noted(services, tenants[number % 3], f"{number:032x}")
+
+    items, _ = follow(lambda query="": page_of(operator, tenants[0], query), limit=2)
+
+    assert [int(each["id"], 16) for each in items if each["kind"] == "user"] == [*range(9)]
+
+
+def several(services):
+    """Make an organisation with three connections."""
+    one = a_tenant(services)
+    return [one, another(services, one), another(services, one)]
+
+
+def another(services, context):
+    """Make one more connection of an organisation."""
+    body = NewConnection.model_validate(connection_body())
+    made = connections.create(context.admin, body, services.settings.plans, None)
+    return replace(context, connection=made.id)
+
+
+def noted(services, context, uid):
+    """Write a change of a user."""
+    scope = directory.a_tenant(services.table, context.connection)
+    scope.items.commit([scope.note(Change("user", uid))])
+
+
+def page_of(operator, context, query):
+    """Read a page of an organisation's feed."""
+    return operator("GET", f"/admin/organisations/{context.organisation}/changes?{query}")
+
+
+def test_the_feed_goes_on_from_now(scim, changes):
+    """A new consumer reads all users once, and from then on what changes."""
+    a_user(scim, "ann")
+    start = changes("after=now").body
+    bob = a_user(scim, "bob")
+
+    items, _ = follow(changes, start["next"])
+
+    assert (start["items"], start["more"]) == ([], False)
+    assert bob in [each["id"] for each in items]
+
+
+def test_the_last_minute_comes_again(scim, changes, hands):
+    """A row may be committed behind one that has been read: the cursor stays a minute behind."""
+    ann = a_user(scim, "ann")
+    _, cursor = follow(changes)
+    again, cursor = follow(changes, cursor)
+    hands.move(seconds=90)
+    _, cursor = follow(changes, cursor)
+    later, _ = follow(changes, cursor)
+
+    assert ann in [each["id"] for each in again]
+    assert later == []
+
+
+def test_a_change_that_is_committed_late_is_not_missed(services, context, operator, hands, scim):
+    """Its ULID was made when it was first sent; others have been read past it meanwhile."""
+    between = Between(services.table.client)
+    cursor = [page_of(operator, context, "after=now").body["next"]]
+
+    def overtaken(call):
+        hands.move(seconds=20)
+        a_user(scim, "early")
+        cursor[0] = follow(lambda query="": page_of(operator, context, query), cursor[0])[1]
+        return call()
+
+    between.faults = {"transact_write_items": [overtaken]}
+    slowly = replace(services, table=replace(services.table, client=between))
+    slow = http(build(slowly), context.token)
+    late = slow("POST", f"/scim/v2/{context.connection}/Users", {"userName": "late"}).body["id"]
+    items, _ = follow(lambda query="": page_of(operator, context, query), cursor[0])
+
+    assert late in [each["id"] for each in items]
+
+
+def test_a_leaver_is_told_at_once(scim, changes):
+    """Within the second: the feed reads up to this moment."""
+    ann = a_user(scim, "ann")
+    _, cursor = follow(changes)
+    scim("DELETE", f"/Users/{ann}")
+
+    items, _ = follow(changes, cursor)
+
+    assert ("user", ann, []) in brief(items)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
+def test_pages_join_without_a_gap(scim, changes, hands, limit):
+    """Whatever the size of a page, and over days."""
+    uids = []
+    for number in range(7):
+        uids.append(a_user(scim, f"u{number}"))
+        hands.move(hours=9)
+
+    items, _ = follow(changes, limit=limit)
+
+    assert [each["id"] for each in items if each["kind"] == "user"] == uids
+
+
+def test_the_feed_says_since_when_it_is_unbroken(changes):
+    """Changes are kept for 90 days."""
+    since = (NOON - timedelta(days=90)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+    assert changes().body["unbroken_since"] == since
+
+
+def test_a_cursor_from_before_is_refused(changes, hands, scim):
+    """A consumer that was away for too long must read everything again, and is told so."""
+    _, cursor = follow(changes)
+    hands.move(days=91)
+    answer = changes(f"after={cursor}")
+
+    assert answer.status == 400
+    assert "read all users and teams again" in answer.body["detail"]
+
+
+@pytest.mark.parametrize("query", ["after=now", "limit=1"])
+def test_a_cursor_from_before_a_restore_is_refused(services, scim, context, operator, hands, query):
+    """The restored table lacks changes that a consumer has seen; also one in the midst of a pass.
+
+    Its cursor lies close to what it has read last, less than the minute that others lie behind.
+    """
+    a_user(scim, "ann")
+    cursor = page_of(operator, context, query).body["next"]
+    hands.move(seconds=10)
+    since = NOON + timedelta(seconds=hands.passed)
+    restored = services.settings.model_copy(update={"feed_unbroken_since": since})
+    client = http(build(replace(services, settings=restored)), operator.credential)
+
+    assert page_of(client, context, f"after={cursor}").status == 400
+    assert page_of(client, context, "after=now").status == 200
+
+
+@pytest.mark.parametrize("after", ["x", "0", "Z" * 26, "7" + "Z" * 25, "'", "0" * 26 + "-"])
+def test_a_cursor_that_was_not_given_is_refused(changes, after):
+    """Anything else would begin somewhere."""
+    answer = changes(f"after={after}")
+
+    assert answer.status == 400
+    assert answer.body["detail"].startswith("after:")
+
+
+def test_the_feed_is_the_operators(services, context):
+    """An organisation's admin sees his users, not the SaaS's feed."""
+    admin = http(build(services), a_session(services, context.organisation))
+
+    assert page_of(admin, context, "").status == 403

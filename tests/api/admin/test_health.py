@@ -1,0 +1,277 @@
+"""The health of a connection: an admin whose test connection fails sees why within a minute."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app import build
+from chalicelib.api.pending_counters import PendingCounters
+from chalicelib.api.scim.recorder import clean_agent
+from chalicelib.auth.tokens import checksum
+from chalicelib.settings import Plan, Rate
+from tests.support.builders import Between, a_session, a_tenant, http
+from tests.support.invariants import read_all
+
+
+@pytest.fixture
+def context(services):
+    """A connection."""
+    return a_tenant(services)
+
+
+@pytest.fixture
+def app(services):
+    """The app; one for all calls of a test, as one process has."""
+    return build(services)
+
+
+@pytest.fixture
+def root(context):
+    """Where the connection is administered."""
+    return f"/admin/organisations/{context.organisation}/connections/{context.connection}"
+
+
+@pytest.fixture
+def call(app, context):
+    """Call the connection with a credential."""
+
+    def call(credential, path="/Users", **headers):
+        target = f"/scim/v2/{context.connection}{path}"
+        return http(app, credential)("GET", target, headers=headers)
+
+    return call
+
+
+def health(operator, root):
+    """Read the connection's health."""
+    return operator("GET", root).body["health"]
+
+
+def revoked(operator, root, context):
+    """Revoke the connection's token; gives its text."""
+    operator("DELETE", f"{root}/tokens/{context.token_id}")
+    return context.token
+
+
+def ended(operator, root, context):
+    """End the connection, and with it its tokens; gives the text of one."""
+    operator("DELETE", f"{root}?users=keep")
+    return context.token
+
+
+def suspended(operator, _, context):
+    """Suspend the organisation."""
+    operator("PATCH", f"/admin/organisations/{context.organisation}", {"state": "suspended"})
+    return context.token
+
+
+def smaller_plan(operator, _, context):
+    """Take SCIM out of the organisation's plan."""
+    operator("PATCH", f"/admin/organisations/{context.organisation}", {"plan": "free"})
+    return context.token
+
+
+def paused(operator, root, context):
+    """Pause the connection."""
+    operator("PATCH", root, {"state": "paused"})
+    return context.token
+
+
+def with_another_secret(_, __, context):
+    """Give a well-formed token of the same id with another secret part."""
+    kind, token_id, secret = context.token.split("_")[1:4]
+    return well_formed(f"psl_{kind}_{token_id}_{secret[::-1]}")
+
+
+def well_formed(body):
+    """Put the right checksum to a token's beginning."""
+    return f"{body}_{checksum(body)}"
+
+
+REFUSED = [
+    (("missing", 401), lambda *_: ""),
+    (("garbage", 401), lambda *_: "password"),
+    (("garbage", 401), lambda _, __, context: context.token[:-1] + "x"),
+    (("garbage", 401), lambda operator, *_: operator.credential),
+    (("wrong", 401), with_another_secret),
+    (("revoked", 401), revoked),
+    (("ended", 401), ended),
+    (("suspended", 403), suspended),
+    (("plan", 403), smaller_plan),
+    (("paused", 403), paused),
+]
+
+
+@pytest.mark.parametrize(("refusal", "credential"), REFUSED)
+def test_a_call_that_is_refused_is_told_by_its_reason(
+    refusal, credential, operator, root, context, call
+):
+    """The 401 is one text for all; the admin, not the caller, learns the reason."""
+    sent = credential(operator, root, context)
+    answered = [call(sent, **{"User-Agent": "Probe/1.0"}) for _ in range(3)]
+
+    (told,) = health(operator, root)["refusals"]
+
+    assert {(told["reason"], each.status) for each in answered} == {refusal}
+    assert (told["count"], told["user_agent"]) == (3, "Probe/1.0")
+    assert told["last_at"].startswith("2027-01-31T12:00")
+    assert told["fix"]
+
+
+def test_a_token_of_another_connection_is_told_as_foreign(services, operator, root, call):
+    """The likeliest mistake of an admin with two connections."""
+    call(a_tenant(services).token)
+
+    assert health(operator, root)["refusals"][0]["reason"] == "foreign"
+
+
+def test_an_expired_token_is_told(operator, root, call, context, hands):
+    """A year later the provider still calls, and the admin sees why nothing comes."""
+    hands.move(days=366)
+    call(context.token)
+
+    assert health(operator, root)["refusals"][0]["reason"] == "expired"
+
+
+def test_too_many_calls_are_told(services, operator, root, context):
+    """A flood is held off without a row for each of its calls."""
+    plans = {"enterprise": Plan(scim=True, rate=Rate(per_second=0.1, burst=1))}
+    settings = services.settings.model_copy(update={"plans": plans})
+    app = build(replace(services, settings=settings))
+    answers = [
+        http(app, context.token)("GET", f"/scim/v2/{context.connection}/Users") for _ in range(3)
+    ]
+
+    (told,) = health(operator, root)["refusals"]
+
+    assert [each.status for each in answers] == [200, 429, 429]
+    assert told["reason"] == "rate"
+
+
+def test_the_reason_never_reaches_the_caller(operator, root, call, context):
+    """Nothing can be learnt from a 401: all are byte-equal."""
+    sent = ["", "password", context.token[:-1] + "x", revoked(operator, root, context)]
+    answers = [call(each) for each in sent]
+
+    assert len({str(each.body) for each in answers}) == 1
+    assert len({str(sorted(each.headers)) for each in answers}) == 1
+
+
+POSSIBLE = ["mistyped", "expired", "revoked", "of another connection"]
+
+
+def test_the_one_text_names_what_it_may_be_and_where_to_make_a_new_token(call):
+    """Whoever reads the provider's log has this and nothing else."""
+    detail = call("password").body["detail"]
+
+    assert [reason for reason in POSSIBLE if reason not in detail] == []
+    assert "Make a new token for this connection in the SaaS's SCIM settings" in detail
+    assert len(detail) <= 200
+
+
+def test_calls_and_errors_of_a_day_are_counted(operator, root, call, context, hands):
+    """A provider that calls and fails is another story than one that does not call."""
+    call(context.token)
+    hands.move(hours=30)
+    for path in ("/Users", "/Users", "/Users/x"):
+        call(context.token, path)
+
+    found = health(operator, root)
+
+    assert (found["calls_24h"], found["errors_24h"]) == (3, 1)
+    assert found["last_call"].startswith("2027-02-01T18:00")
+
+
+def test_users_and_teams_are_counted(operator, root, app, context):
+    """Exactly: by the counters that the directory keeps."""
+    client = http(app, context.token)
+    for name in ("ann", "bob"):
+        client("POST", f"/scim/v2/{context.connection}/Users", {"userName": name})
+    client("POST", f"/scim/v2/{context.connection}/Groups", {"displayName": "team"})
+
+    found = health(operator, root)
+
+    assert (found["users"], found["teams"]) == (2, 1)
+
+
+def test_a_connection_that_nobody_called_is_healthy(operator, root):
+    """Nothing is counted, nothing is missing."""
+    assert health(operator, root) == {
+        "last_call": None,
+        "calls_24h": 0,
+        "errors_24h": 0,
+        "users": 0,
+        "teams": 0,
+        "refusals": [],
+    }
+
+
+def test_a_token_tells_its_last_use(operator, root, call, context, hands):
+    """An admin revokes what nobody uses any more."""
+    operator("POST", f"{root}/tokens", {"name": "second"})
+    hands.move(hours=2)
+    call(context.token)
+    hands.move(days=3)
+
+    listed = operator("GET", f"{root}/tokens").body["items"]
+
+    uses = {each["name"]: each["last_used_at"] for each in listed}
+    assert uses == {"first": "2027-01-31T14:00:00.000Z", "second": None}
+
+
+def test_another_process_sees_what_was_written(services, operator, root, context):
+    """What a container counts is in the table at once: the first of a kind, then each doubling."""
+    for _ in range(5):
+        http(build(replace(services, pending_counters=PendingCounters())), "x")(
+            "GET", f"/scim/v2/{context.connection}/Users"
+        )
+
+    assert health(operator, root)["refusals"][0]["count"] == 5
+
+
+def test_a_thousand_calls_with_a_wrong_token_cost_a_handful_of_writes(services, context, hands):
+    """Garbage must be cheap: ten writes a minute, one each time that its number has doubled."""
+    between = Between(services.table.client)
+    counted = replace(services, table=replace(services.table, client=between))
+    client = http(build(counted), context.token[:-1] + "x")
+    for _ in range(1_000):
+        client("GET", f"/scim/v2/{context.connection}/Users")
+
+    writes = [name for name in between.calls if name not in {"batch_get_item", "get_item"}]
+
+    assert writes == ["update_item"] * 10
+    assert sum(row.get("n_garbage", 0) for row in read_all(services.table).values()) == 512
+
+
+def test_calls_of_nobody_write_nothing(services, context):
+    """A stranger cannot fill the table with connections that he makes up."""
+    rows = read_all(services.table)
+    client = http(build(services), context.token)
+    for connection in ("a" * 16, context.organisation + "aaaaaa", "x", context.connection.upper()):
+        assert client("GET", f"/scim/v2/{connection}/Users").status == 401
+
+    assert read_all(services.table) == rows
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("SCIM Client/1.0 (+https://example.com)", "SCIM Client/1.0 (+https://example.com)"),
+        ("Probe\x1b[31m <script>\"'\u202e", "Probe31m script"),
+        ("Probe ann@example.com psl_scim_abc_def", "Probe"),
+        ("x" * 500, "x" * 100),
+        ("", ""),
+    ],
+)
+def test_a_user_agent_is_cut_to_what_names_a_program(sent, kept):
+    """It is text of a stranger, which an admin's browser will show."""
+    assert clean_agent(sent) == kept
+
+
+def test_an_admin_sees_the_health_of_his_own_connection(services, app, root, context):
+    """With his session, as the console does."""
+    admin = http(app, a_session(services, context.organisation))
+
+    assert admin("GET", root).body["health"]["refusals"] == []

@@ -1,0 +1,368 @@
+"""The provisioning log: what an admin sees of what his identity provider has asked."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from urllib.parse import quote
+
+import pytest
+
+from app import build
+from chalicelib.settings import Plan
+from tests.conftest import OPERATOR_KEY
+from tests.support.builders import Between, a_second_apart, a_session, a_tenant, fail, http, refused
+from tests.support.invariants import read_all
+
+CANARY = "canary.tweet@example.com"
+
+
+@pytest.fixture
+def scim(scim, hands):
+    """Call SCIM routes a second apart."""
+    return a_second_apart(scim, hands)
+
+
+@pytest.fixture
+def log(operator, context):
+    """Read the connection's log; takes a query."""
+    root = f"/admin/organisations/{context.organisation}/connections/{context.connection}/log"
+    return lambda query="", **headers: operator("GET", f"{root}?{query}", headers=headers)
+
+
+def items(log, query=""):
+    """Give the calls of a page."""
+    return log(query).body["items"]
+
+
+def a_user(scim, name="ann", **attributes):
+    """Create a user; gives his id."""
+    return scim("POST", "/Users", {"userName": name, **attributes}).body["id"]
+
+
+def find(scim, text):
+    """Look users up by a filter."""
+    return scim("GET", f"/Users?filter={quote(text)}")
+
+
+def a_team(scim, name, uids=()):
+    """Create a team; gives its id."""
+    members = [{"value": uid} for uid in uids]
+    return scim("POST", "/Groups", {"displayName": name, "members": members}).body["id"]
+
+
+def add(scim, gid, uid):
+    """Add a member to a team."""
+    operation = {"op": "add", "path": "members", "value": [{"value": uid}]}
+    return scim("PATCH", f"/Groups/{gid}", {"Operations": [operation]})
+
+
+def test_a_call_is_told_with_who_what_and_how_it_ended(scim, log):
+    """An admin finds out without the provider's help."""
+    uid = a_user(scim, "ann@example.com", active=True)
+
+    (call,) = items(log)
+
+    assert call | {"at": 0, "duration_ms": 0} == {
+        "at": 0,
+        "method": "POST",
+        "path": "/Users",
+        "status": 201,
+        "outcome": "success",
+        "scim_type": None,
+        "detail": None,
+        "token": "first",
+        "target": uid,
+        "ids": [],
+        "duration_ms": 0,
+        "before": None,
+        "after": {"active": True, "userName": "a… (up to 16)"},
+    }
+
+
+def test_a_change_is_told_by_its_attributes_before_and_after(scim, log):
+    """`active` going from true to false is what an admin looks for."""
+    uid = a_user(scim, displayName="Ann")
+    change = {"op": "replace", "value": {"active": False, "displayName": "Anna"}}
+    scim("PATCH", f"/Users/{uid}", {"Operations": [change]})
+
+    call = items(log)[0]
+
+    assert call["before"] == {"active": True, "displayName": "A… (up to 8)"}
+    assert call["after"] == {"active": False, "displayName": "A… (up to 8)"}
+
+
+def test_a_refusal_is_told_as_the_provider_saw_it(scim, log):
+    """The provider's own log may be out of the admin's sight."""
+    a_user(scim)
+    answer = scim("POST", "/Users", {"userName": "ANN"})
+
+    call = items(log)[0]
+
+    assert (call["status"], call["outcome"], call["target"]) == (409, "refused", None)
+    assert (call["scim_type"], call["detail"]) == ("uniqueness", answer.body["detail"])
+    assert call["after"] == {"active": True, "userName": "A… (up to 8)"}
+
+
+def test_the_story_of_a_user_is_every_call_that_met_him(scim, log):
+    """Created, looked up, put into a team, deleted: and nobody else's."""
+    uid, other = a_user(scim), a_user(scim, "bob")
+    gid = a_team(scim, "team")
+    add(scim, gid, uid)
+    add(scim, gid, other)
+    find(scim, 'userName eq "ann"')
+    scim("DELETE", f"/Users/{uid}")
+
+    story = [(call["method"], call["path"]) for call in items(log, f"user={uid}")]
+
+    assert story == [
+        ("DELETE", f"/Users/{uid}"),
+        ("GET", '/Users?filter=userName eq "a… (up to 8)"'),
+        ("PATCH", f"/Groups/{gid}"),
+        ("POST", "/Users"),
+    ]
+
+
+def test_the_story_of_a_team_tells_who_came_and_went(scim, log):
+    """The ids of those who moved, and in which direction."""
+    uid = a_user(scim)
+    gid = a_team(scim, "team")
+    add(scim, gid, uid)
+    remove = {"op": "remove", "path": f'members[value eq "{uid}"]'}
+    scim("PATCH", f"/Groups/{gid}", {"Operations": [remove]})
+
+    removed, added, created = items(log, f"group={gid}")
+
+    assert (added["ids"], added["after"]) == ([uid], {"members": {"added": 1, "removed": 0}})
+    assert (removed["ids"], removed["after"]) == ([uid], {"members": {"added": 0, "removed": 1}})
+    assert created["target"] == gid
+
+
+def test_a_deleted_user_leaves_his_teams_story_too(scim, log):
+    """A team that shrinks for no call of its own would be a riddle."""
+    uid = a_user(scim)
+    gid = a_team(scim, "team", [uid])
+    scim("DELETE", f"/Users/{uid}")
+
+    call = items(log, f"group={gid}")[0]
+
+    assert (call["method"], call["target"]) == ("DELETE", uid)
+
+
+def test_at_most_a_hundred_ids_are_kept(scim, log):
+    """A team of 10,000 would make a long row; the number says how many they were."""
+    uids = [a_user(scim, f"u{number}") for number in range(101)]
+    a_team(scim, "team", uids)
+
+    call = items(log)[0]
+
+    assert (len(call["ids"]), call["after"]["members"]["added"]) == (100, 101)
+
+
+@pytest.mark.parametrize(
+    ("query", "statuses"),
+    [
+        ("outcome=success", [200, 201]),
+        ("outcome=refused", [404]),
+        ("outcome=failed", []),
+        ("from=2027-01-31T12:30:00Z", [200, 404]),
+        ("to=2027-01-31T12:30:00Z", [201]),
+        ("from=2027-01-31T13:30:00%2B01:00&to=2027-01-31T13:01:00Z", [404]),
+        ("from=2027-02-01T00:00:00Z", [200]),
+        ("from=2100-01-01T00:00:00Z", []),
+        ("from=0001-01-01T00:00:00Z", [200, 404, 201]),
+        ("to=1969-12-31T00:00:00Z", []),
+    ],
+)
+def test_calls_are_found_by_outcome_and_time(scim, log, hands, query, statuses):
+    """Created at noon, not found at one, found the next day."""
+    uid = a_user(scim)
+    hands.move(hours=1)
+    scim("GET", f"/Users/{'0' * 32}")
+    hands.move(hours=12)
+    scim("GET", f"/Users/{uid}")
+
+    assert [call["status"] for call in items(log, query)] == statuses
+
+
+def test_a_span_that_ends_before_it_begins_is_empty(services, context):
+    """DynamoDB refuses such a range, where moto finds nothing in it: it is never sent."""
+    between = Between(services.table.client)
+    app = build(replace(services, table=replace(services.table, client=between)))
+    root = f"/admin/organisations/{context.organisation}/connections/{context.connection}/log"
+
+    for query in ("from=2027-01-31T11:00:00Z&to=2027-01-31T10:00:00Z", "from=2027-01-31T23:00:00Z"):
+        answer = http(app, OPERATOR_KEY)("GET", f"{root}?{query}")
+        assert (answer.status, answer.body["items"], answer.body["next"]) == (200, [], None)
+
+    assert "query" not in between.calls
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("outcome=good", "outcome"),
+        ("from=yesterday", "from"),
+        ("to=0001-01-01T00:00:00%2B14:00", "to"),
+        ("user=ann", "user"),
+        ("group=team", "group"),
+        ("cursor=x", "cursor"),
+        ("limit=0", "limit"),
+    ],
+)
+def test_a_bad_parameter_is_refused_by_name(log, query, field):
+    """An empty page would look like an answer."""
+    answer = log(query)
+
+    assert answer.status == 400
+    assert answer.body["detail"].startswith(f"{field}:")
+
+
+def test_pages_follow_each_other_over_days(scim, log, hands):
+    """All of it, each call once, the newest first, though more come meanwhile."""
+    for _ in range(7):
+        scim("GET", "/Users")
+        hands.move(hours=9)
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = log(f"limit=2&cursor={cursor}" if cursor else "limit=2").body
+        seen += [call["at"] for call in page["items"]]
+        cursor = page["next"]
+        scim("GET", "/Users")
+
+    assert len(seen) == 7
+    assert seen == sorted(seen, reverse=True)
+
+
+def test_a_search_goes_on_where_it_found_nothing_in_a_month_of_days(scim, log, hands, services):
+    """A page reads a bounded number of days; its cursor says that there are more."""
+    a_user(scim)
+    hands.move(days=60)
+    first = log().body
+    second = log(f"cursor={first['next']}").body
+
+    assert (first["items"], len(second["items"])) == ([], 1)
+
+
+def test_a_page_can_be_had_as_csv(scim, log):
+    """For a spreadsheet, which must not take a cell for a formula."""
+    a_user(scim, "=cmd()", displayName="-1+1")
+    answer = log("limit=1", Accept="text/csv")
+
+    (row,) = csv.DictReader(io.StringIO(answer.body))
+
+    assert answer.headers["content-type"] == "text/csv"
+    assert (row["method"], row["status"], row["scim_type"]) == ("POST", "201", "")
+    assert json.loads(row["after"])["userName"] == "=… (up to 8)"
+
+
+def test_a_page_can_be_had_as_ndjson_and_says_where_the_next_is(scim, log):
+    """The same items as in JSON; the cursor stands in the header Link."""
+    for _ in range(3):
+        scim("GET", "/Users")
+    page = log("limit=2").body
+    answer = log("limit=2", Accept="application/x-ndjson")
+
+    assert [json.loads(line) for line in answer.body.splitlines()] == page["items"]
+    assert answer.headers["link"] == f'<?limit=2&cursor={page["next"]}>; rel="next"'
+
+
+def test_nothing_that_was_sent_can_be_read_in_the_table_but_where_it_belongs(
+    scim, services, context
+):
+    """A canary's address and token, sent in every place that the log tells of."""
+    uid = a_user(scim, CANARY, emails=[{"value": CANARY}])
+    agent = {"User-Agent": f"probe {CANARY} {context.token}"}
+    find(scim, f'userName eq "{CANARY}"')
+    find(scim, f"userName eq {CANARY} and")
+    for path in (
+        f"/Users?attributes={CANARY}&x={context.token}",
+        f"/Users/{quote(CANARY)}",
+        f"/Users/{context.token}",
+    ):
+        scim("GET", path, headers=agent)
+    scim("PATCH", f"/Users/{uid}", {"Operations": [{"op": CANARY, "path": f"{CANARY}["}]})
+    scim("POST", "/Users", {"userName": CANARY})
+    http(build(services), context.token[:-1] + "x")(
+        "GET", f"/scim/v2/{context.connection}/Users", headers=agent
+    )
+
+    told = [row for key, row in read_all(services.table).items() if "#U" not in key.pk]
+
+    assert not [row for row in told if "canary" in str(row)]
+    assert not [row for row in told if context.token[-20:] in str(row)]
+
+
+def test_a_log_that_cannot_be_written_does_not_fail_the_call(services, context, log):
+    """One attempt, and the answer stands whatever comes of it."""
+    between = Between(services.table.client)
+    throttled = fail(refused("ProvisionedThroughputExceededException"))
+    between.faults = {"put_item": [throttled], "update_item": [throttled]}
+    failing = replace(services, table=replace(services.table, client=between))
+
+    answer = http(build(failing), context.token)(
+        "POST", f"/scim/v2/{context.connection}/Users", {"userName": "ann"}
+    )
+
+    assert (answer.status, between.calls.count("put_item")) == (201, 1)
+    assert items(log) == []
+
+
+def test_a_fault_of_ours_is_told_as_failed(services, context, log):
+    """Without its text: that stands in the operator's log, by the request's id."""
+    between = Between(services.table.client, {"transact_write_items": [fail(ValueError("secret"))]})
+    failing = replace(services, table=replace(services.table, client=between))
+
+    http(build(failing), context.token)(
+        "POST", f"/scim/v2/{context.connection}/Users", {"userName": "ann"}
+    )
+
+    (call,) = items(log)
+    assert (call["status"], call["outcome"], call["detail"]) == (500, "failed", None)
+
+
+def test_at_its_deadline_a_call_is_answered_rather_than_logged(services, context, log, hands):
+    """API Gateway waits 29 s: a write that hangs would take the answer with it."""
+    between = Between(services.table.client)
+
+    def late(call):
+        hands.move(seconds=21)
+        return call()
+
+    between.faults = {"transact_write_items": [late]}
+    slow = replace(services, table=replace(services.table, client=between))
+    http(build(slow), context.token)(
+        "POST", f"/scim/v2/{context.connection}/Users", {"userName": "ann"}
+    )
+
+    assert "put_item" not in between.calls
+
+
+def test_a_call_is_kept_for_as_long_as_the_plan_says(services, context, scim, hands):
+    """30 days, where it does not say."""
+    plans = {"enterprise": Plan(scim=True, log_days=7)}
+    shorter = replace(services, settings=services.settings.model_copy(update={"plans": plans}))
+    scim("GET", "/Users")
+    http(build(shorter), context.token)("GET", f"/scim/v2/{context.connection}/Groups")
+
+    now = services.table.clock.now().timestamp()
+    rows = [row for key, row in read_all(services.table).items() if "#L#" in key.pk]
+    days = {row["path"]: round((row["ttl"] - now) / 86_400) for row in rows}
+
+    assert days == {"/Users": 30, "/Groups": 7}
+
+
+def test_an_admin_reads_the_log_of_his_own_connections_only(services, context):
+    """Another organisation's is not there for him."""
+    other = a_tenant(services)
+    session = a_session(services, context.organisation)
+    client = http(build(services), session)
+
+    def status(of):
+        path = f"/admin/organisations/{of.organisation}/connections/{of.connection}/log"
+        return client("GET", path).status
+
+    assert (status(context), status(other)) == (200, 404)

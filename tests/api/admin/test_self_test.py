@@ -1,0 +1,322 @@
+"""The self-test: each provider's dialogue passes, every obstacle is named, and nothing is left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app import build
+from chalicelib.api.admin.self_test import dialogue
+from chalicelib.api.rate_limit import Buckets
+from chalicelib.auth.secrets import Gone, Secrets
+from chalicelib.organisations import self_test
+from chalicelib.storage.expressions import Delete
+from chalicelib.storage.table import OutsideNamespace
+from chalicelib.sweeper import sweep_due
+from tests.conftest import OPERATOR_KEY
+from tests.support.builders import Between, a_tenant, an_administration, fail, http, refused
+
+PROVIDERS = ["entra", "okta", "google", "other"]
+SSO = {"provider": "entra", "redirect_url": "https://sso.example.com/start", "forced": True}
+
+
+@pytest.fixture
+def context(services):
+    """Make a connection with a token."""
+    return a_tenant(services)
+
+
+def path_of(context):
+    """Write the path of the connection."""
+    return f"/admin/organisations/{context.organisation}/connections/{context.connection}"
+
+
+def run(operator, context):
+    """Run the self-test, and give its answer."""
+    answer = operator("POST", f"{path_of(context)}/test")
+    assert answer.status == 200
+    return answer.body
+
+
+def rows(dynamodb, services):
+    """List all rows but those that speak of administration and health."""
+    return sorted(str(row) for row in dynamodb.scan(TableName=services.table.name)["Items"])
+
+
+def step(body, name):
+    """Find a step by its name."""
+    return next(each for each in body["steps"] if each["name"] == name)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_providers_dialogue_passes(operator, services, provider):
+    """The requests that the provider sends, on a connection with its settings."""
+    body = run(operator, a_tenant(services, identity_provider=provider))
+
+    assert [each for each in body["steps"] if each["outcome"] != "passed"] == []
+    assert body["outcome"] == "passed"
+    assert len(body["steps"]) == 6 + len(dialogue(provider))
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_step_says_what_it_is_good_for(provider):
+    """An admin reads its name, not its request."""
+    names = [each.name for each in dialogue(provider)]
+
+    assert all(names)
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_nothing_is_left_of_a_run(operator, services, dynamodb, secretsmanager, provider):
+    """Not a row, not a secret; so it shows in no list, count, feed, log or health."""
+    context = a_tenant(services, identity_provider=provider)
+    before = rows(dynamodb, services)
+
+    run(operator, context)
+
+    assert rows(dynamodb, services) == before
+    names = [each["Name"] for each in secretsmanager.list_secrets()["SecretList"]]
+    assert len(names) == 2
+
+
+def test_a_run_does_not_count_against_the_connection(operator, services):
+    """Five tokens may live, and a run needs none of them; no bucket of the provider is emptied."""
+    context = a_tenant(services)
+    for number in range(4):
+        operator("POST", f"{path_of(context)}/tokens", {"name": f"{number}"})
+
+    assert run(operator, context)["outcome"] == "passed"
+    assert len(operator("GET", f"{path_of(context)}/tokens").body["items"]) == 5
+
+
+# --- what stands in the way -------------------------------------------------------------------
+
+
+def is_on_a_plan_without_scim(operator, context):
+    """Change the plan."""
+    operator("PATCH", path_of(context).partition("/connections")[0], {"plan": "free"})
+
+
+def is_suspended(operator, context):
+    """Suspend the organisation."""
+    operator("PATCH", path_of(context).partition("/connections")[0], {"state": "suspended"})
+
+
+def is_paused(operator, context):
+    """Pause the connection."""
+    operator("PATCH", path_of(context), {"state": "paused"})
+
+
+def has_no_token(operator, context):
+    """Revoke the only token."""
+    operator("DELETE", f"{path_of(context)}/tokens/{context.token_id}")
+
+
+def has_no_workspace(operator, context):
+    """Take the workspace away, past the rule that forbids it."""
+    context.admin.items.commit([Delete(context.admin.keys.workspace("main"))])
+
+
+def has_no_role(operator, context):
+    """Take the default role away, past the rule that forbids it."""
+    context.admin.items.commit([Delete(context.admin.keys.role("reader"))])
+
+
+OBSTACLES = [
+    (is_on_a_plan_without_scim, "Plan", "skipped", "does not include SCIM"),
+    (is_suspended, "Organisation", "skipped", "to active again"),
+    (is_paused, "Connection", "skipped", "Set a paused connection to active"),
+    (has_no_token, "Token", "passed", "Make a new token"),
+    (has_no_workspace, "Workspace", "passed", "choose another one"),
+    (has_no_role, "Default role", "passed", "choose another one"),
+]
+
+
+@pytest.mark.parametrize(("happens", "name", "then", "fix"), OBSTACLES)
+def test_every_obstacle_is_named_with_its_fix(operator, context, happens, name, then, fix):
+    """Settings come first: where nobody would be let in, the dialogue is not tried."""
+    happens(operator, context)
+
+    body = run(operator, context)
+
+    assert body["outcome"] == "failed"
+    assert step(body, name)["outcome"] == "failed"
+    assert fix in step(body, name)["fix"]
+    assert step(body, "Test connection")["outcome"] == then
+
+
+@pytest.mark.parametrize(
+    ("provider", "name"), [("entra", "Create a group"), ("google", "Create a user")]
+)
+def test_a_setting_that_refuses_a_providers_requests_is_found(operator, services, provider, name):
+    """Entra ID and Google send legacy schemas, which a strict connection does not take."""
+    strict = a_tenant(
+        services, identity_provider=provider, settings={"unknown_attributes": "strict"}
+    )
+
+    failed = step(run(operator, strict), name)
+
+    assert failed["outcome"] == "failed"
+    assert "`lenient`" in failed["fix"]
+
+
+def test_a_step_that_fails_says_what_came_and_what_to_do(services, dynamodb, context):
+    """The steps behind it rest on it, and are skipped."""
+    between = Between(dynamodb)
+    # The first transaction begins the run.
+    denied = [lambda call: call(), fail(refused("AccessDeniedException"))]
+    between.faults["transact_write_items"] = denied
+    other = replace(services, table=replace(services.table, client=between))
+
+    body = run(http(build(other), OPERATOR_KEY), context)
+
+    assert body["outcome"] == "failed"
+    failed = step(body, "Create a user")
+    assert failed["request"] == "POST /Users"
+    assert failed["detail"].startswith("status 500 instead of 201")
+    assert "support" in failed["fix"]
+    assert step(body, "Disable a user") == {
+        "name": "Disable a user",
+        "request": "PATCH /Users/${user}",
+        "outcome": "skipped",
+        "detail": "Not tried: it rests on what has failed before it.",
+        "fix": None,
+    }
+
+
+def test_a_run_without_a_secret_leaves_nothing(services, dynamodb, secretsmanager, context):
+    """Secrets Manager is down: 503, and what was declared is taken back."""
+    client: Any = Between(secretsmanager)
+    client.faults["create_secret"] = [fail(refused("AccessDeniedException"))]
+    other = replace(services, secrets=Secrets(client, services.settings.secrets_prefix))
+    before = rows(dynamodb, services)
+
+    answer = http(build(other), OPERATOR_KEY)("POST", f"{path_of(context)}/test")
+
+    assert answer.status == 503
+    assert rows(dynamodb, services) == before
+
+
+# --- the run's token --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def begun(services, context):
+    """Begin a run, and leave it as a crash would."""
+    return self_test.begin(context.admin, services.secrets, context.connection)
+
+
+def users(operator, context, token):
+    """List the users that a token opens."""
+    return operator.bearing(token)("GET", f"/scim/v2/{context.connection}/Users")
+
+
+def test_a_runs_token_opens_its_shadow_alone(operator, context, begun):
+    """What it makes is not there for the provider, and the other way round."""
+    body = {"userName": "ada@example.com"}
+    path = f"/scim/v2/{context.connection}/Users"
+    operator.bearing(begun.text)("POST", path, body)
+
+    assert users(operator, context, begun.text).body["totalResults"] == 1
+    assert users(operator, context, context.token).body["totalResults"] == 0
+    assert operator.bearing(context.token)("POST", path, body).status == 201
+
+
+def test_a_runs_token_opens_no_other_connection(operator, services, begun):
+    """It belongs to the connection that is tested."""
+    assert users(operator, a_tenant(services), begun.text).status == 401
+
+
+def test_a_runs_token_ends_after_five_minutes(operator, context, hands, begun):
+    """Longer than any run takes."""
+    hands.move(minutes=4, seconds=59)
+    assert users(operator, context, begun.text).status == 200
+
+    hands.move(seconds=1)
+    assert users(operator, context, begun.text).status == 401
+
+
+def test_what_a_crash_leaves_of_a_run_is_swept(operator, services, hands, context, begun):
+    """Rows after five minutes, the secret a minute later; the provider's users stay."""
+    path = f"/scim/v2/{context.connection}/Users"
+    for token in (begun.text, context.token):
+        operator.bearing(token)("POST", path, {"userName": "ada@example.com"})
+    hands.move(minutes=7)
+
+    sweep_due(services)
+
+    assert not [row for row in rows(services.table.client, services) if begun.token.id in row]
+    assert users(operator, context, context.token).body["totalResults"] == 1
+    with pytest.raises(Gone):
+        Secrets(services.secrets._client, services.settings.secrets_prefix).digest_of(
+            context.connection, begun.token.id, services.deadline()
+        )
+
+
+# --- advice -----------------------------------------------------------------------------------
+
+
+def test_sso_that_is_not_forced_is_advice(operator, context):
+    """Recommended before SCIM: else users reset a password first, and keep it when they leave."""
+    organisation = path_of(context).partition("/connections")[0]
+
+    assert [each for each in run(operator, context)["advice"] if "SSO is not forced" in each]
+    operator("PATCH", organisation, {"sso": SSO})
+    assert run(operator, context)["advice"] == []
+
+
+def test_a_silent_provider_is_advice(operator, context, hands):
+    """It calls every 40 minutes or so; after three hours it has stopped."""
+    operator("PATCH", path_of(context).partition("/connections")[0], {"sso": SSO})
+    users(operator, context, context.token)
+    hands.move(hours=2, minutes=59)
+    assert run(operator, context)["advice"] == []
+
+    hands.move(minutes=1)
+    assert "has not called since 2027-01-31T12:00" in run(operator, context)["advice"][0]
+
+
+def test_a_provider_that_has_never_called_is_advice(operator, context, hands):
+    """Somebody has stopped half way."""
+    hands.move(hours=4)
+
+    assert [each for each in run(operator, context)["advice"] if "has not called yet" in each]
+
+
+def test_a_token_that_ends_soon_is_advice(operator, context, hands):
+    """Entra ID stops for good after a month of refusals that nobody reads."""
+    hands.move(days=340)
+
+    advice = run(operator, context)["advice"]
+
+    assert [each for each in advice if "The last token ends at 2028-01-31T12:00" in each]
+
+
+# --- who may ----------------------------------------------------------------------------------
+
+
+def test_an_unknown_connection_is_not_found(operator, services, context):
+    """Also one of another organisation."""
+    other = a_tenant(services)
+    path = f"/admin/organisations/{context.organisation}/connections/{other.connection}/test"
+
+    assert operator("POST", path).status == 404
+
+
+def test_tests_are_not_run_without_end(services, context):
+    """Each makes a secret and hundreds of writes; here no time passes between them."""
+    operator = http(build(replace(services, buckets=Buckets(lambda: 0.0))), OPERATOR_KEY)
+
+    answers = [operator("POST", f"{path_of(context)}/test") for _ in range(7)]
+
+    assert [answer.status for answer in answers][-2:] == [200, 429]
+    assert int(answers[-1].headers["retry-after"]) > 0
+
+
+def test_nobody_begins_a_run_on_another_organisation(services, context):
+    """The guard of the table stands behind the route's own look."""
+    with pytest.raises(OutsideNamespace):
+        self_test.begin(an_administration(services), services.secrets, context.connection)

@@ -1,0 +1,474 @@
+"""Users, teams, roles, accounts and sign-in over HTTP, beside what provisioning does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from app import build
+from chalicelib.organisations import settings
+from dev.run.gateway import Sent
+from tests.conftest import OPERATOR_KEY
+from tests.support.builders import Between, a_session, a_tenant, http
+
+EMAIL = "ada@example.com"
+ADA = {
+    "userName": EMAIL,
+    "externalId": "4f1c",
+    "name": {"givenName": "Ada", "familyName": "Lovelace"},
+    "emails": [{"value": EMAIL, "type": "work", "primary": True}],
+}
+
+
+@pytest.fixture
+def context(services):
+    """Make an organisation with a verified domain and a connection."""
+    made = a_tenant(services, identity_provider="other")
+    settings.put_domain(made.admin, "example.com")
+    return made
+
+
+def provider(services, context):
+    """Call SCIM routes with the connection's token; paths begin behind its URL."""
+    client = http(build(services), context.token)
+    return lambda method, path, body=None: client(
+        method, f"/scim/v2/{context.connection}{path}", body
+    )
+
+
+@pytest.fixture
+def scim(services, context):
+    """Be the identity provider."""
+    return provider(services, context)
+
+
+@pytest.fixture
+def organisation(context):
+    """Give the path of the organisation."""
+    return f"/admin/organisations/{context.organisation}"
+
+
+@pytest.fixture
+def uid(scim):
+    """Provision a user."""
+    return scim("POST", "/Users", ADA).body["id"]
+
+
+@pytest.fixture
+def user(organisation, uid):
+    """Give the path of the user."""
+    return f"{organisation}/users/{uid}"
+
+
+def roles(operator, user):
+    """Tell the roles of a user as (role, workspace, source)."""
+    return [(r["role"], r["workspace"], r["source"]) for r in operator("GET", user).body["roles"]]
+
+
+def patch(**attributes):
+    """Write a PATCH that replaces attributes."""
+    return {
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "replace", "value": attributes}],
+    }
+
+
+# --- what is read -----------------------------------------------------------------------------
+
+
+def test_a_user_is_shown_whole(operator, scim, context, organisation, uid):
+    """What provisioning says of him and what the organisation says, in one."""
+    team = scim("POST", "/Groups", {"displayName": "Tour", "members": [{"value": uid}]}).body
+    operator("PUT", f"{organisation}/users/{uid}/account", {"id": "account-7"})
+
+    (shown,) = operator("GET", f"{organisation}/users").body["items"]
+
+    times = {shown.pop("created"), shown.pop("last_modified")}
+    assert len(times) == 1
+    assert shown == {
+        "id": uid,
+        "user_name": EMAIL,
+        "external_id": "4f1c",
+        "display_name": "Ada Lovelace",
+        "emails": ADA["emails"],
+        "active": True,
+        "connection": context.connection,
+        "workspace": "main",
+        "account": "account-7",
+        "granted_role": "reader",
+        "roles": [{"role": "reader", "workspace": "main", "source": "default"}],
+        "teams": [{"id": team["id"], "name": "Tour"}],
+    }
+    assert operator("GET", f"{organisation}/users/{uid}").body["teams"] == shown["teams"]
+
+
+DISPLAYED = [
+    ({"displayName": "Countess", "name": {"formatted": "A. Lovelace"}}, "Countess"),
+    ({"name": {"formatted": "A. Lovelace", "givenName": "Ada"}}, "A. Lovelace"),
+    ({"name": {"familyName": "Lovelace"}}, "Lovelace"),
+    ({"name": None}, None),
+]
+
+
+@pytest.mark.parametrize(("attributes", "shown"), DISPLAYED)
+def test_a_user_is_shown_by_the_best_name_there_is(operator, scim, organisation, attributes, shown):
+    """Not every identity provider sends a displayName."""
+    scim("POST", "/Users", {**ADA, **attributes})
+
+    (user,) = operator("GET", f"{organisation}/users").body["items"]
+
+    assert user["display_name"] == shown
+
+
+def test_a_team_and_its_members_are_shown(operator, scim, context, organisation, uid):
+    """The members as users are, without the teams that they are in."""
+    body = {"displayName": "Tour", "externalId": "t-1", "members": [{"value": uid}]}
+    gid = scim("POST", "/Groups", body).body["id"]
+
+    team = operator("GET", f"{organisation}/teams/{gid}").body
+    (member,) = operator("GET", f"{organisation}/teams/{gid}/members").body["items"]
+
+    named = (team["name"], team["external_id"], team["connection"], team["workspace"])
+    assert named == ("Tour", "t-1", context.connection, "main")
+    assert team["members"] == 1
+    assert operator("GET", f"{organisation}/teams").body["items"] == [team]
+    assert (member["id"], member["roles"][0]["role"]) == (uid, "reader")
+
+
+def test_lists_are_read_page_by_page(operator, scim, organisation):
+    """`next` is null on the last page."""
+    for number in range(3):
+        scim("POST", "/Users", {"userName": f"user{number}"})
+        scim("POST", "/Groups", {"displayName": f"Team {number}"})
+
+    for kind in ("users", "teams"):
+        first = operator("GET", f"{organisation}/{kind}?limit=2").body
+        second = operator("GET", f"{organisation}/{kind}?limit=2&cursor={first['next']}").body
+        assert [len(first["items"]), len(second["items"])] == [2, 1]
+        assert second["next"] is None
+
+
+def test_a_page_of_large_users_ends_early(operator, scim, organisation):
+    """Lambda hands on 6 MB; above it the SaaS would get a 502 at the same page for ever."""
+    large = {"displayName": "d" * 100_000}
+    uids = [scim("POST", "/Users", {"userName": f"u{n}", **large}).body["id"] for n in range(60)]
+    team = {"displayName": "All", "members": [{"value": uid} for uid in uids]}
+    gid = scim("POST", "/Groups", team).body["id"]
+
+    for path in (f"{organisation}/users", f"{organisation}/teams/{gid}/members"):
+        first = operator("GET", path).body
+        rest = operator("GET", f"{path}?cursor={first['next']}").body
+        assert len(json.dumps(first)) < 6_000_000
+        assert [each["id"] for each in first["items"] + rest["items"]] == sorted(uids)
+
+
+def test_users_are_filtered_by_search_and_by_account(operator, scim, organisation, user):
+    """Both parameters of the list, alone and together."""
+    scim("POST", "/Users", {"userName": "adam"})
+    operator("PUT", f"{user}/account", {"id": "7"})
+    expected = {"": 2, "linked=true": 1, "linked=false": 1, "search=ada": 2, f"search={EMAIL}": 1}
+    expected["search=adam&linked=true"] = 0
+
+    found = {q: len(operator("GET", f"{organisation}/users?{q}").body["items"]) for q in expected}
+
+    assert found == expected
+
+
+@pytest.mark.parametrize("query", ["linked=yes", "linked=", "cursor=x", "limit=0"])
+def test_a_parameter_that_cannot_be_is_refused_by_its_name(operator, organisation, query):
+    """400 with what it takes."""
+    answer = operator("GET", f"{organisation}/users?{query}")
+
+    assert answer.status == 400
+    assert answer.body["detail"].startswith(query.partition("=")[0])
+
+
+# --- roles ------------------------------------------------------------------------------------
+
+
+def test_the_organisations_own_admin_gives_and_withdraws_roles(services, operator, context, user):
+    """Here, or in another workspace than the connection's."""
+    admin = operator.bearing(a_session(services, context.organisation))
+
+    given = admin("PUT", f"{user}/roles/editor?workspace=lab")
+    withdrawn = admin("DELETE", f"{user}/roles/reader")
+
+    assert (given.status, withdrawn.status) == (200, 204)
+    assert {"role": "editor", "workspace": "lab", "source": "local"} in given.body["roles"]
+    assert roles(admin, user) == [("editor", "lab", "local")]
+
+
+LISTS = [
+    ([], []),
+    (["editor"], [("editor", "main", "local")]),
+    ([{"role": "editor", "workspace": "lab"}], [("editor", "lab", "local")]),
+    ({"roles": [{"role": "admin"}]}, [("admin", "main", "local")]),
+    ([{"role": "editor"}, {"role": "editor"}], [("editor", "main", "local")]),
+]
+
+
+@pytest.mark.parametrize(("body", "expected"), LISTS)
+def test_a_list_replaces_all_roles(operator, user, body, expected):
+    """An empty one is an explicit none."""
+    answer = operator("PUT", f"{user}/roles", body)
+
+    assert answer.status == 200
+    assert roles(operator, user) == expected
+
+
+FAULTY_LISTS = [
+    ([{"role": "king"}], "roles[0].role"),
+    ([{"role": "reader"}, {"role": "editor", "workspace": "moon"}], "roles[1].workspace"),
+    ([{"role": "reader", "since": "today"}], "roles[0].since"),
+    ([{"workspace": "lab"}], "roles[0].role"),
+    ([7], "roles[0]"),
+    ({}, "roles"),
+    ({"roles": [], "others": []}, "others"),
+    ([{"role": "reader", "workspace": f"w{number}"} for number in range(201)], "roles"),
+]
+
+
+@pytest.mark.parametrize(("body", "named"), FAULTY_LISTS)
+def test_a_faulty_list_of_roles_is_named_and_changes_nothing(operator, user, body, named):
+    """All or nothing, as everywhere."""
+    answer = operator("PUT", f"{user}/roles", body)
+
+    assert answer.status == 400
+    assert [each["field"] for each in answer.body["errors"]] == [named]
+    assert roles(operator, user) == [("reader", "main", "default")]
+
+
+@pytest.mark.parametrize("body", [b"7", b'"reader"', b"null", b"[", b""])
+def test_what_is_no_list_of_roles_is_400(operator, user, body):
+    """Strict JSON, as for every body."""
+    assert operator("PUT", f"{user}/roles", body).status == 400
+
+
+NOT_GIVEN = [("king", "", 404), ("editor", "?workspace=moon", 400), ("a%23b", "", 404)]
+
+
+@pytest.mark.parametrize(("role", "query", "status"), NOT_GIVEN)
+def test_a_role_that_cannot_be_given_changes_nothing(operator, user, role, query, status):
+    """No such role, or no such workspace."""
+    assert operator("PUT", f"{user}/roles/{role}{query}").status == status
+    assert roles(operator, user) == [("reader", "main", "default")]
+
+
+# --- what provisioning cannot reach -------------------------------------------------------------
+
+LOCAL = [("editor", "lab", "local")]
+
+BY_PROVISIONING = [
+    ("PATCH", patch(active=False)),
+    ("PATCH", patch(active=True)),
+    ("PATCH", patch(roles=[{"value": "admin"}])),
+    ("PATCH", patch(userName="lovelace@example.com", externalId="other")),
+    ("PUT", {**ADA, "active": False}),
+    ("PUT", {**ADA, "roles": [{"value": "admin", "primary": True}]}),
+    ("PUT", ADA),
+]
+
+
+def test_a_role_given_locally_survives_whatever_provisioning_sends(operator, scim, user, uid):
+    """Deactivated, reactivated, renamed, replaced: his roles are the organisation's."""
+    operator("PUT", f"{user}/roles", [{"role": "editor", "workspace": "lab"}])
+
+    for method, body in BY_PROVISIONING:
+        assert scim(method, f"/Users/{uid}", body).status == 200
+        assert roles(operator, user) == LOCAL
+
+
+def test_who_is_deleted_and_provisioned_again_is_somebody_else(
+    operator, scim, organisation, user, uid
+):
+    """The same userName brings neither roles nor account nor password back."""
+    operator("PUT", f"{user}/roles", ["admin"])
+    operator("PUT", f"{user}/account", {"id": "account-7"})
+    operator("POST", f"{user}/password-set")
+    scim("DELETE", f"/Users/{uid}")
+    again = scim("POST", "/Users", ADA).body["id"]
+
+    found = operator("GET", f"{organisation}/users/{again}").body
+
+    assert operator("GET", user).status == 404
+    assert (found["account"], found["granted_role"]) == (None, "reader")
+    assert [role["source"] for role in found["roles"]] == ["default"]
+    assert operator("POST", "/sign-in", {"email": EMAIL}).body["reset_required"] is True
+
+
+@dataclass(slots=True)
+class Watched:
+    """Stands before a boto3 client and notes each write or read of a local row."""
+
+    client: Any
+    touched: list[str] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        """Give the client's method, with what stands between."""
+        method = getattr(self.client, name)
+
+        def call(**request: Any) -> Any:
+            actions = request.get("TransactItems", [{name: request}])
+            found = (verb for each in actions for verb, what in each.items() if local(what))
+            self.touched.extend(found)
+            return method(**request)
+
+        return call if callable(method) else method
+
+
+def local(what):
+    """Tell whether a request names a local row."""
+    return '"L#' in json.dumps(what, default=str)
+
+
+REQUESTS = [
+    ("GET", "/Users", None),
+    ("GET", '/Users?filter=userName+eq+"ada@example.com"', None),
+    ("GET", "/Users/{uid}", None),
+    ("PUT", "/Users/{uid}", {**ADA, "displayName": "Ada"}),
+    ("PATCH", "/Users/{uid}", patch(active=False)),
+    ("POST", "/Users", {"userName": "bob@example.com"}),
+    ("POST", "/Groups", {"displayName": "Base", "members": []}),
+    ("GET", "/Groups", None),
+    ("GET", "/Groups/{gid}", None),
+    ("GET", "/Groups/{gid}/members", None),
+    ("PUT", "/Groups/{gid}", {"displayName": "Crew"}),
+    ("PATCH", "/Groups/{gid}", patch(displayName="Tour 2")),
+    ("DELETE", "/Groups/{gid}", None),
+]
+
+
+def test_of_all_that_provisioning_does_only_a_users_delete_touches_a_local_row(
+    services, operator, context, scim, user, uid
+):
+    """And that with one verb: it goes with him, in the same transaction."""
+    operator("PUT", f"{user}/roles", ["editor"])
+    gid = scim("POST", "/Groups", {"displayName": "Tour", "members": [{"value": uid}]}).body["id"]
+    client = Watched(services.table.client)
+    watched = provider(replace(services, table=replace(services.table, client=client)), context)
+
+    for method, path, body in REQUESTS:
+        assert watched(method, path.format(uid=uid, gid=gid), body).status < 300
+    assert client.touched == []
+
+    watched("DELETE", f"/Users/{uid}")
+    assert client.touched == ["Delete"]
+
+
+# --- accounts ---------------------------------------------------------------------------------
+
+
+def test_only_the_operator_says_which_account_a_user_is(services, operator, context, user):
+    """An organisation's admin could otherwise take over anybody's account."""
+    admin = operator.bearing(a_session(services, context.organisation))
+
+    assert admin("PUT", f"{user}/account", {"id": "boss"}).status == 403
+    assert operator("PUT", f"{user}/account", {"id": "7"}).body["account"] == "7"
+    assert operator("DELETE", f"{user}/account").status == 204
+    assert operator("GET", user).body["account"] is None
+
+
+def test_nothing_is_linked_by_an_address(operator, scim, organisation, user, uid):
+    """Who comes with a linked user's address, or is given it, is not that account."""
+    operator("PUT", f"{user}/account", {"id": "7"})
+    other = scim("POST", "/Users", {**ADA, "userName": "eve@example.com"}).body["id"]
+    scim("PATCH", f"/Users/{other}", patch(emails=ADA["emails"]))
+
+    found = operator("POST", f"{organisation}/resolve", {"email": EMAIL}).body["items"]
+
+    assert {each["id"]: each["account"] for each in found} == {uid: "7", other: None}
+
+
+ACCOUNTS = [({}, "id"), ({"id": ""}, "id"), ({"id": 7}, "id"), ({"id": "7", "by": "me"}, "by")]
+
+
+@pytest.mark.parametrize(("body", "named"), ACCOUNTS)
+def test_a_faulty_account_is_named(operator, user, body, named):
+    """An account has an id, and nothing else is taken."""
+    answer = operator("PUT", f"{user}/account", body)
+
+    assert answer.status == 400
+    assert [each["field"] for each in answer.body["errors"]] == [named]
+
+
+ASSERTED = [
+    ({"user_name": "ADA@EXAMPLE.COM"}, 1),
+    ({"external_id": "4f1c"}, 1),
+    ({"email": EMAIL}, 1),
+    ({"external_id": "4F1C"}, 0),
+    ({"email": "nobody@example.com"}, 0),
+]
+
+
+@pytest.mark.parametrize(("body", "expected"), ASSERTED)
+def test_after_an_assertion_the_user_is_looked_up(operator, organisation, uid, body, expected):
+    """By whichever of the three the assertion holds."""
+    answer = operator("POST", f"{organisation}/resolve", body)
+
+    assert answer.status == 200
+    assert [each["id"] for each in answer.body["items"]] == [uid] * expected
+
+
+UNCLEAR = [{}, {"email": EMAIL, "user_name": EMAIL}, {"name": "Ada"}, {"email": None}]
+
+
+@pytest.mark.parametrize("body", UNCLEAR)
+def test_an_assertion_names_one_key(operator, organisation, body):
+    """Two could mean two users; then it would have to be guessed."""
+    assert operator("POST", f"{organisation}/resolve", body).status == 400
+
+
+# --- sign-in ----------------------------------------------------------------------------------
+
+
+def test_the_login_page_is_led_through_a_users_life(operator, scim, user, uid):
+    """A first password, a password, and nobody let in who has left."""
+    told = [operator("POST", "/sign-in", {"email": EMAIL}).body]
+    assert operator("POST", f"{user}/password-set").status == 200
+    told.append(operator("POST", "/sign-in", {"email": EMAIL}).body)
+    scim("PATCH", f"/Users/{uid}", patch(active=False))
+    told.append(operator("POST", "/sign-in", {"email": EMAIL}).body)
+
+    assert told == [
+        {"method": "password", "reset_required": True},
+        {"method": "password", "reset_required": False},
+        {"method": "inactive"},
+    ]
+
+
+def test_forced_sso_answers_where_to_go(operator, organisation, uid):
+    """For everybody in the organisation's domains."""
+    sso = {"provider": "entra", "redirect_url": "https://sso.example.com/in", "forced": True}
+    operator("PATCH", organisation, {"sso": sso})
+
+    answer = operator("POST", "/sign-in", {"email": f" {EMAIL.upper()} "})
+
+    assert answer.body == {"method": "sso", "redirect_url": "https://sso.example.com/in"}
+
+
+def test_an_unknown_address_cannot_be_told_from_a_user_without_password(services, context, uid):
+    """The same bytes, and the same calls in the same order: nobody can ask who is there."""
+    client = Between(services.table.client)
+    app = build(replace(services, table=replace(services.table, client=client)))
+    told = []
+    for email in (EMAIL, "nobody@example.com"):
+        client.calls.clear()
+        sent = json.dumps({"email": email}).encode()
+        headers = (("Authorization", f"Bearer {OPERATOR_KEY}"),)
+        answer = http(app).gateway.answer(Sent("POST", "/sign-in", "", headers, sent))
+        told.append((answer.status, answer.body, tuple(client.calls)))
+
+    assert told[0] == told[1]
+    assert told[0][0] == 200
+
+
+@pytest.mark.parametrize("email", ["", "ada", "@example.com", "ada@", "a\nb@example.com", 7, None])
+def test_what_is_no_address_is_refused(operator, email):
+    """Whoever types it has mistyped."""
+    answer = operator("POST", "/sign-in", {"email": email})
+
+    assert answer.status == 400
+    assert [each["field"] for each in answer.body["errors"]] == ["email"]

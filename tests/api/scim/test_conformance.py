@@ -1,0 +1,58 @@
+"""What docs/conformance.md says is not offered is asked for, and answered as it says."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+
+from app import build
+from chalicelib.api.services import Services
+from tests.support.builders import ConnectionContext, Http, a_tenant, http
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "conformance.md"
+PLAYED = re.compile(r"^\| [^|]+\| `([A-Z]+) (\S+)` \| (\d{3}) \|$", re.MULTILINE)
+ROWS = PLAYED.findall(DOCUMENT.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def context(services: Services) -> ConnectionContext:
+    """Make an empty connection."""
+    return a_tenant(services)
+
+
+@pytest.fixture
+def client(services: Services, context: ConnectionContext) -> Http:
+    """Call the app with its token."""
+    return http(build(services), context.token)
+
+
+def test_the_table_is_found():
+    """A changed table would leave the test below without cases."""
+    assert len(ROWS) >= 8
+
+
+@pytest.mark.parametrize(("method", "target", "status"), ROWS)
+def test_what_is_not_offered_answers_as_the_document_says(
+    client: Http, context: ConnectionContext, method: str, target: str, status: str
+):
+    """A client that tries must be told, and in SCIM's form."""
+    answer = client(
+        method, f"/scim/v2/{context.connection}{target}", {} if method != "GET" else None
+    )
+
+    assert answer.status == int(status)
+    assert answer.headers["content-type"] == "application/scim+json"
+
+
+def test_a_compressed_body_is_refused_by_its_name(client: Http, context: ConnectionContext):
+    """415 tells the client what to change; that it is no UTF-8 would not."""
+    body = gzip.compress(b'{"userName": "a"}')
+
+    users = f"/scim/v2/{context.connection}/Users"
+    answer = client("POST", users, body, {"Content-Encoding": "gzip"})
+
+    assert answer.status == 415
+    assert "uncompressed" in answer.body["detail"]

@@ -1,0 +1,168 @@
+"""What identity providers, Microsoft's checks and RFC 7644's examples send, on the real app."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from app import build
+from chalicelib.api.admin.dialogue_player import Answer, Request, Send
+from chalicelib.api.services import Services
+from dev.play.corpus import CORPUS, PLAYED
+from dev.play.corpus_files import load, play
+from dev.run.gateway import Gateway, Sent
+from tests.support.builders import a_tenant
+
+DIALOGUES = {
+    f"{folder}/{name}": (provider, dialogue)
+    for folder, provider in PLAYED.items()
+    for name, dialogue in load(CORPUS / folder).items()
+}
+
+
+# What Entra ID's provisioning service asks for in the life of a tenant.
+REQUESTS = (
+    "Test connection",
+    "Test connection, inbound template",
+    "Gallery validation of credentials",
+    "Save config / open mapping page",
+    "Match user",
+    "Create user",
+    "Re-read before update",
+    "Update",
+    "Disable",
+    "Restore / re-assign",
+    "Hard delete",
+    "Reference check",
+    "Set manager",
+    "Match group",
+    "Create group",
+    "Read group",
+    "Rename",
+    "Add members",
+    "Remove members",
+    "Membership check",
+    "Delete group",
+    "Account discovery",
+    "Inbound sync collection",
+)
+DIALECT_ROWS = range(1, 24)
+VALIDATOR_TESTS = (*range(1, 25), "P1", "P2", "P3", "P4", "P5", "P6", "P7")
+# Of the gallery's eleven, those that need no OAuth.
+GALLERY_TESTS = (
+    "Schema_Discoverability",
+    "SCIM_Null_Update",
+    "User_Create",
+    "User_Update",
+    "Group_Create",
+    "Group_Update",
+    "User_Pagination",
+    "Group_Pagination",
+    "Update_Manager",
+)
+# What the other providers do that a server must handle.
+OTHERS = (
+    "Okta: Test credentials / before create",
+    "Okta: Create",
+    "Okta: Import",
+    "Okta: Read",
+    "Okta: Profile update",
+    "Okta: (De)activate, password - OIN apps",
+    "Okta: (De)activate - custom (AIW) apps",
+    "Okta: Push group",
+    "Okta: Rename / any push (OIN)",
+    "Okta: Membership (OIN)",
+    "Okta: AIW groups",
+    "Okta: Unlink",
+    "Google: probe",
+    "Google: create",
+    "Google: update",
+    "Google: suspend",
+    "OneLogin: odd addresses",
+    "OneLogin: filter with plus",
+    "OneLogin: PUT with invalid URNs",
+    "OneLogin: groups by PATCH",
+    "JumpCloud: activation",
+    "JumpCloud: remove with a value",
+    "JumpCloud: repeated add",
+    "JumpCloud: end of a user",
+    "Ping: match user",
+    "Ping: users by PUT",
+    "Ping: match group",
+    "Ping: groups by PATCH",
+)
+# Of RFC 7644: tables 3 to 5 are played on filters alone; of table 8 the redirections are never
+# sent and 500 is no answer to any request, of table 9 tooMany needs 10,000 users, invalidVers
+# another version than the one that is routed, and sensitive a sensitive attribute in a URL.
+TABLES = (
+    *(f"table {number}" for number in (1, 2, 6, 7)),
+    *(f"table 8: {status}" for status in (400, 401, 403, 404, 409, 412, 413, 501)),
+    *(f"table 9: {word}" for word in ("invalidFilter", "uniqueness", "mutability")),
+    *(f"table 9: {word}" for word in ("invalidSyntax", "invalidPath", "noTarget", "invalidValue")),
+)
+EXAMPLES = (
+    *("3.3", "3.4.1", "3.4.2", "3.4.3", "3.5.1", "3.5.2", "3.6", "3.7.1", "3.7.2", "3.7.3"),
+    *("3.9", "4"),
+)
+ROWS = [
+    *(f"1.1 {name}" for name in REQUESTS),
+    *(f"1.2 #{number}" for number in DIALECT_ROWS),
+    *(f"1.6 #{number}" for number in VALIDATOR_TESTS),
+    *(f"1.7 {name}" for name in GALLERY_TESTS),
+    *OTHERS,
+    *TABLES,
+    *(f"{section} example" for section in EXAMPLES),
+]
+
+
+@pytest.fixture
+def calling(services: Services) -> Callable[[str], Send]:
+    """Make what calls an empty connection of a provider."""
+
+    def calling(provider: str) -> Send:
+        context = a_tenant(services, identity_provider=provider)
+        gateway = Gateway(build(services), "test", "id.example.com")
+
+        def send(request: Request) -> Answer:
+            path, _, query = request.target.partition("?")
+            headers = {"Authorization": f"Bearer {context.token}", **request.headers}
+            address = f"/scim/v2/{context.connection}{path}"
+            sent = Sent(request.method, address, query, tuple(headers.items()), request.body)
+            answered = gateway.answer(sent)
+            media_type = dict(answered.headers).get("Content-Type", "")
+            document = json.loads(answered.body) if answered.body else None
+            return Answer(answered.status, media_type, document)
+
+        return send
+
+    return calling
+
+
+@pytest.mark.parametrize("name", DIALOGUES)
+def test_a_client_gets_the_answers_that_it_needs(calling: Callable[[str], Send], name: str):
+    """One answer that Entra does not understand puts a tenant's job into quarantine."""
+    provider, dialogue = DIALOGUES[name]
+
+    assert play(dialogue, calling(provider)) == []
+
+
+@pytest.mark.parametrize("folder", sorted(PLAYED.keys() - {"entra"}))
+def test_the_dialogues_of_a_folder_do_not_stand_in_each_others_way(
+    calling: Callable[[str], Send], folder: str
+):
+    """`make corpus` plays them one after another on one connection.
+
+    Entra ID's are left to it: their thousands of rows take moto minutes.
+    """
+    send = calling(PLAYED[folder])
+    dialogues = load(CORPUS / folder)
+
+    assert {name: faults for name in dialogues if (faults := play(dialogues[name], send))} == {}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_row_of_the_catalogue_has_a_dialogue(row: str):
+    """A form that nobody plays is a form that the next change breaks."""
+    assert row in {dialogue.row for _, dialogue in DIALOGUES.values()}

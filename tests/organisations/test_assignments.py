@@ -1,0 +1,339 @@
+"""Which roles are in force, and that nobody but the organisation changes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.directory import deletes
+from chalicelib.organisations import accounts, assignments, audit, connections, users
+from chalicelib.organisations.assignments import MOST_ASSIGNMENTS
+from chalicelib.organisations.errors import Conflict, InvalidFields
+from chalicelib.organisations.inputs import ConnectionChanges
+from chalicelib.scim.errors import NotFound
+from chalicelib.storage.expressions import Delete, Put, Update
+from chalicelib.storage.keys import ConnectionKeys
+from chalicelib.storage.local_users import Assignment
+from chalicelib.storage.table import OutsideNamespace
+from tests.support.builders import Between, an_administration, first, scim_rows
+from tests.support.directory import NOBODY, a_user
+from tests.support.invariants import read_all
+
+
+@pytest.fixture
+def admin(context):
+    """Administer the organisation."""
+    return context.admin
+
+
+@pytest.fixture
+def uid(scim):
+    """Provision a user, who is granted the default role."""
+    return a_user(scim)
+
+
+def held(admin, uid):
+    """Tell the roles of a user as (role, workspace, source)."""
+    return [(each.role, each.workspace, each.source) for each in users.get(admin, uid).roles]
+
+
+def roles_and_workspaces(admin, uid):
+    """Tell the roles of a user whoever gave them."""
+    return [(role, workspace) for role, workspace, _ in held(admin, uid)]
+
+
+def move(admin, connection, workspace):
+    """Give a connection another workspace."""
+    body = ConnectionChanges.model_validate({"workspace": workspace})
+    connections.change(admin, connection, body, None)
+
+
+def meanwhile(services, admin, action):
+    """Administer through a client before whose next transaction something else happens."""
+    client = Between(services.table.client, {"transact_write_items": [first(action)]})
+    table = replace(services.table, client=client)
+    return an_administration(replace(services, table=table), admin.keys.organisation)
+
+
+def notes(services, kind):
+    """Read the change rows of a kind in the organisation's own feed."""
+    rows = read_all(services.table)
+    return [row for key, row in sorted(rows.items()) if "#F#" in key.pk and row["kind"] == kind]
+
+
+# --- what is in force -------------------------------------------------------------------------
+
+
+def test_who_is_provisioned_has_the_default_role(admin, uid):
+    """Without a row: the role granted at the moment of creation."""
+    assert held(admin, uid) == [("reader", "main", "default")]
+
+
+def test_a_later_default_role_is_for_those_who_come_later(admin, context, uid):
+    """An admin who changes the default changes nobody's rights."""
+    body = ConnectionChanges.model_validate({"default_role": "editor"})
+    connections.change(admin, context.connection, body, None)
+
+    assert held(admin, uid) == [("reader", "main", "default")]
+
+
+def test_the_first_local_role_stands_beside_the_granted_one(admin, uid):
+    """Giving one more takes nothing away."""
+    assignments.assign(admin, uid, Assignment("editor"))
+
+    assert held(admin, uid) == [("reader", "main", "local"), ("editor", "main", "local")]
+
+
+def test_the_granted_role_can_be_withdrawn(admin, uid):
+    """What is left is an explicit none, not the default again."""
+    assignments.withdraw(admin, uid, Assignment("reader"))
+
+    assert held(admin, uid) == []
+    assert users.get(admin, uid).local.roles == ()
+
+
+def test_a_list_replaces_all(admin, uid):
+    """Also the role granted at the creation."""
+    assignments.replace_all(admin, uid, [Assignment("editor", "lab"), Assignment("admin")])
+
+    assert roles_and_workspaces(admin, uid) == [("editor", "lab"), ("admin", "main")]
+
+
+def test_an_empty_list_is_an_explicit_none(admin, uid):
+    """It stays none whatever the default role is."""
+    assignments.replace_all(admin, uid, [])
+
+    assert held(admin, uid) == []
+
+
+def test_an_account_and_a_password_decide_no_role(admin, uid):
+    """The row is there, and the granted role still holds."""
+    accounts.link(admin, uid, "4711")
+    accounts.password_was_set(admin, uid)
+
+    assert held(admin, uid) == [("reader", "main", "default")]
+
+
+def test_a_role_without_workspace_goes_along_with_the_connection(admin, context, uid):
+    """It means the connection's workspace of the moment of reading; a named one stays."""
+    assignments.replace_all(admin, uid, [Assignment("reader"), Assignment("editor", "main")])
+    move(admin, context.connection, "lab")
+
+    assert roles_and_workspaces(admin, uid) == [("reader", "lab"), ("editor", "main")]
+
+
+def test_a_role_named_with_and_without_its_workspace_is_told_once(admin, uid):
+    """Both mean the same, and one withdrawal takes both."""
+    assignments.replace_all(admin, uid, [Assignment("editor"), Assignment("editor", "main")])
+    assert roles_and_workspaces(admin, uid) == [("editor", "main")]
+
+    assignments.withdraw(admin, uid, Assignment("editor"))
+    assert held(admin, uid) == []
+
+
+GONE = [
+    ("R#editor", [Assignment("editor", "lab"), Assignment("reader")]),
+    ("W#lab", [Assignment("editor", "lab"), Assignment("reader")]),
+]
+
+
+@pytest.mark.parametrize(("sort_key", "given"), GONE)
+def test_what_is_no_longer_there_gives_no_role(admin, uid, sort_key, given):
+    """A role or a workspace that the operator has taken away."""
+    assignments.replace_all(admin, uid, given)
+    admin.items.commit([Delete(admin.keys.row._replace(sk=sort_key))])
+
+    assert roles_and_workspaces(admin, uid) == [("reader", "main")]
+
+
+def test_a_default_role_that_is_no_longer_there_gives_nothing(admin, uid):
+    """Nobody has decided otherwise, but what was granted does not exist."""
+    admin.items.commit([Delete(admin.keys.role("reader"))])
+
+    assert held(admin, uid) == []
+
+
+# --- changing them ----------------------------------------------------------------------------
+
+UNKNOWN = [
+    ([Assignment("king")], r"roles\[0\].role: there is no such role"),
+    ([Assignment("reader"), Assignment("editor", "moon")], r"roles\[1\].workspace: there is no"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), UNKNOWN)
+def test_a_list_names_only_what_is_there(admin, uid, given, message):
+    """Each fault is told by its place in the list, and nothing is changed."""
+    with pytest.raises(InvalidFields, match=message):
+        assignments.replace_all(admin, uid, given)
+
+    assert held(admin, uid) == [("reader", "main", "default")]
+
+
+def test_an_unknown_role_is_not_found_and_an_unknown_workspace_is_a_fault(admin, uid):
+    """The one is named by the path, the other by a parameter."""
+    with pytest.raises(NotFound, match="no such role"):
+        assignments.assign(admin, uid, Assignment("king"))
+    with pytest.raises(InvalidFields, match="workspace: there is no such workspace"):
+        assignments.assign(admin, uid, Assignment("reader", "moon"))
+
+
+def test_a_user_has_no_more_roles_than_a_row_should_hold(services, admin, uid):
+    """Every write bills the whole row."""
+    row = users.get(admin, uid).local
+    many = tuple(Assignment("reader", f"w{number}") for number in range(MOST_ASSIGNMENTS))
+    local = replace(row, version=1, roles=many).row()
+    admin.items.commit([Put(ConnectionKeys(users.get(admin, uid).connection.id).local(uid), local)])
+
+    with pytest.raises(InvalidFields, match="200 roles at most"):
+        assignments.assign(admin, uid, Assignment("editor"))
+
+
+CHANGES = [
+    lambda admin, uid: assignments.assign(admin, uid, Assignment("editor")),
+    lambda admin, uid: assignments.withdraw(admin, uid, Assignment("reader")),
+    lambda admin, uid: assignments.replace_all(admin, uid, []),
+    lambda admin, uid: accounts.link(admin, uid, "4711"),
+    accounts.password_was_set,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("uid", [NOBODY, "short", "", "#", f"{'1' * 32}#{'2' * 32}"])
+def test_nothing_is_said_about_somebody_who_is_not_there(admin, uid, change):
+    """And no row is left for one who may come."""
+    with pytest.raises(NotFound):
+        change(admin, uid)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_nothing_is_left_of_a_user_who_went_meanwhile(services, admin, scim, uid, change):
+    """The transaction itself looks whether he is there."""
+    late = meanwhile(services, admin, lambda: deletes.delete_user(scim, uid))
+
+    with pytest.raises(NotFound):
+        change(late, uid)
+    assert not [key for key in read_all(services.table) if key.pk.startswith("L#")]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_user_who_is_being_deleted_is_not_there_any_more(admin, scim, uid, change):
+    """His delete may be a long one; nothing may be written behind it."""
+    mark = {"id": "due#connection#1", "until": "2027-01-31T12:00:30.000Z"}
+    scim.items.commit([Update(scim.keys.user(uid), set={"op": mark})])
+
+    with pytest.raises(NotFound):
+        change(admin, uid)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_organisation_that_is_being_deleted_says_nothing_more(admin, uid, change):
+    """Its purge would leave behind what came after it."""
+    admin.items.commit([Update(admin.keys.row, set={"state": "deleting"})])
+
+    with pytest.raises(Conflict):
+        change(admin, uid)
+
+
+def test_two_withdrawals_at_the_same_time_leave_what_both_meant(services, admin, uid):
+    """The later one reads again what the other has left."""
+    assignments.replace_all(
+        admin, uid, [Assignment(each) for each in ("reader", "editor", "auditor")]
+    )
+    one = Assignment("editor")
+    late = meanwhile(services, admin, lambda: assignments.withdraw(admin, uid, one))
+
+    assignments.withdraw(late, uid, Assignment("auditor"))
+
+    assert roles_and_workspaces(admin, uid) == [("reader", "main")]
+
+
+def test_two_first_words_at_the_same_time_both_hold(services, admin, uid):
+    """Neither finds a row; one of them must not put its own over the other's."""
+    late = meanwhile(services, admin, lambda: assignments.assign(admin, uid, Assignment("editor")))
+
+    assignments.assign(late, uid, Assignment("auditor"))
+
+    held_then = roles_and_workspaces(admin, uid)
+    assert held_then == [("reader", "main"), ("editor", "main"), ("auditor", "main")]
+
+
+# --- what is told of it -----------------------------------------------------------------------
+
+
+def test_a_changed_role_is_told_in_the_feed_without_its_value(services, admin, uid):
+    """The SaaS reads the user again; what it shall read is in force then."""
+    assignments.assign(admin, uid, Assignment("editor"))
+
+    (row,) = notes(services, "role")
+    assert (row["id"], row["attributes"]) == (uid, ["roles"])
+    assert "editor" not in str(row)
+
+
+def test_a_linked_account_is_told_in_the_feed(services, admin, uid):
+    """Linked and unlinked: twice."""
+    accounts.link(admin, uid, "4711")
+    accounts.link(admin, uid, None)
+
+    assert [row["id"] for row in notes(services, "account")] == [uid, uid]
+
+
+def test_the_audit_says_who_changed_whose_roles(admin, uid, hands):
+    """With the values before and after, the granted role among them."""
+    hands.move(seconds=1)
+    assignments.assign(admin, uid, Assignment("editor", "lab"))
+
+    entry = audit.listed(admin, None, 1).items[0]
+    assert (entry.who, entry.what, entry.id) == ("operator", "user.roles_changed", uid)
+    assert entry.before == {"roles": [{"role": "reader"}]}
+    assert entry.after["roles"][1] == {"role": "editor", "workspace": "lab"}
+
+
+SAID_AGAIN = [
+    lambda admin, uid: assignments.assign(admin, uid, Assignment("editor")),
+    lambda admin, uid: assignments.withdraw(admin, uid, Assignment("auditor")),
+    lambda admin, uid: accounts.link(admin, uid, "4711"),
+    accounts.password_was_set,
+]
+
+
+@pytest.mark.parametrize("change", SAID_AGAIN)
+def test_what_is_so_already_writes_nothing(services, admin, uid, hands, change):
+    """A repeated request is no second change."""
+    assignments.replace_all(admin, uid, [Assignment("editor")])
+    accounts.link(admin, uid, "4711")
+    accounts.password_was_set(admin, uid)
+    before = read_all(services.table)
+    hands.move(seconds=1)
+
+    change(admin, uid)
+
+    assert read_all(services.table) == before
+
+
+# --- out of provisioning's reach --------------------------------------------------------------
+
+
+def test_provisioning_can_neither_read_nor_write_what_the_organisation_says(services, context, uid):
+    """The namespace of a SCIM request refuses; nothing is sent."""
+    rows = scim_rows(services, context.connection)
+    key = ConnectionKeys(context.connection).local(uid)
+    tries = [
+        lambda: rows.get(key),
+        lambda: rows.batch_get([key]),
+        lambda: rows.commit([Put(key, {"v": 1})]),
+        lambda: rows.commit([Update(key, set={"v": 1})]),
+    ]
+
+    for reach in tries:
+        with pytest.raises(OutsideNamespace):
+            reach()
+
+
+def test_of_another_organisation_nothing_can_be_deleted_either(services, context, uid):
+    """The one verb that provisioning has is for its own organisation's rows."""
+    rows = scim_rows(services, context.connection)
+
+    with pytest.raises(OutsideNamespace):
+        rows.commit([Delete(ConnectionKeys("b" * 16).local(uid))])

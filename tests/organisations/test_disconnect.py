@@ -1,0 +1,301 @@
+"""The end of a connection: what becomes of tokens at once, and of users by a word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.auth.authenticate import authenticate_connection
+from chalicelib.auth.secrets import Secrets
+from chalicelib.organisations import connections, disconnect, organisations, tokens
+from chalicelib.organisations.errors import Conflict
+from chalicelib.organisations.inputs import ConnectionChanges, NewConnection, NewToken, Rotation
+from chalicelib.scim.errors import BadRequest, NotFound, PreconditionFailed, Unauthorized
+from chalicelib.scim.preconditions import entity_tags
+from chalicelib.storage.keys import ConnectionKeys
+from tests.support.builders import (
+    Between,
+    an_administration,
+    connection_body,
+    fail,
+    first,
+    refused,
+    scim_rows,
+)
+from tests.support.directory import a_group, a_user
+from tests.support.invariants import read_all
+
+
+@pytest.fixture
+def secrets(services):
+    """Keep secrets."""
+    return services.secrets
+
+
+@pytest.fixture
+def settled(context, hands):
+    """Let a minute pass: the secret of its token can no longer be in the making."""
+    hands.move(minutes=1)
+    rows = context.admin.items
+    deadline = replace(rows.deadline, at=rows.deadline.clock.monotonic() + 25)
+    return replace(context, admin=replace(context.admin, items=replace(rows, deadline=deadline)))
+
+
+def end(context, secrets, users="keep", precondition=None):
+    """End the connection."""
+    return disconnect.end(context.admin, secrets, context.connection, users, precondition)
+
+
+def create_token(context, secrets):
+    """Make a token of the connection."""
+    return tokens.create(context.admin, secrets, context.connection, NewToken(name="next"), None)
+
+
+def of_users(services, context):
+    """Read the rows of the connection's users and teams."""
+    prefix = ConnectionKeys(context.connection).prefix + "#"
+    rows = read_all(services.table)
+    return {key: row for key, row in rows.items() if key.pk.startswith(prefix)}
+
+
+def declared(services):
+    """List what is declared to be done later, as (kind, when)."""
+    rows = read_all(services.table)
+    return {(rows[key]["kind"], key.sk.partition("#")[0]) for key in rows if key.pk == "O#"}
+
+
+def kept(secretsmanager):
+    """List the token secrets there are."""
+    found = secretsmanager.list_secrets()["SecretList"]
+    return {each["Name"].rpartition("/")[2] for each in found} - {"operator-key"}
+
+
+@pytest.mark.parametrize(("users", "inactive"), [("keep", False), ("deactivate", True)])
+def test_an_ended_connection_keeps_its_users_and_says_how_they_are_read(
+    services, settled, scim, secrets, users, inactive
+):
+    """Not a row of them is written, however many they are."""
+    a_group(scim, "Tour", [a_user(scim)])
+    before = of_users(services, settled)
+
+    ended = end(settled, secrets, users)
+
+    assert (ended.state, ended.users_are_inactive) == ("ended", inactive)
+    assert connections.get(settled.admin, settled.connection) == ended
+    assert of_users(services, settled) == before
+
+
+@pytest.mark.parametrize("users", ["keep", "deactivate"])
+def test_the_tokens_of_an_ended_connection_are_gone(
+    services, settled, secrets, secretsmanager, users
+):
+    """Their rows, their secrets and what was declared for later."""
+    create_token(settled, secrets)
+    tokens.revoke(settled.admin, secrets, settled.connection, settled.token_id)
+
+    end(settled, secrets, users)
+
+    assert tokens.listed(settled.admin, settled.connection) == ()
+    assert kept(secretsmanager) == set()
+    assert declared(services) == {("secret", "2027-01-31T12:02:00.000Z")}
+
+
+@pytest.mark.parametrize("users", ["keep", "deactivate", "delete"])
+def test_the_identity_provider_is_refused_at_its_next_request(services, settled, secrets, users):
+    """As with any token that is none."""
+    end(settled, secrets, users)
+
+    with pytest.raises(Unauthorized):
+        authenticate_connection(
+            scim_rows(services, settled.connection),
+            secrets,
+            services.settings.plans,
+            settled.connection,
+            (f"Bearer {settled.token}",),
+            services.table.clock.now(),
+        )
+
+
+def test_a_deleted_connection_is_left_to_the_purge(services, settled, secrets, secretsmanager):
+    """In the same transaction; its token's secret goes at once."""
+    ended = end(settled, secrets, "delete")
+
+    assert ended.state == "deleting"
+    assert kept(secretsmanager) == set()
+    assert declared(services) == {("purge", "2027-01-31T12:02:00.000Z")}
+
+
+def test_an_ended_connection_makes_room_for_another_one(services, context, secrets):
+    """It serves nobody, so it does not count against the plan."""
+    end(context, secrets)
+
+    asked = NewConnection.model_validate(connection_body())
+    connections.create(context.admin, asked, services.settings.plans, None)
+
+
+ATTEMPTS = [
+    create_token,
+    lambda at, _: connections.change(at.admin, at.connection, ConnectionChanges(name="B"), None),
+    lambda at, _: connections.change(
+        at.admin, at.connection, ConnectionChanges(state="active"), None
+    ),
+]
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+@pytest.mark.parametrize("users", ["keep", "delete"])
+def test_an_ended_connection_is_ended_for_good(context, secrets, users, attempt):
+    """409: whoever wants to go on makes another one."""
+    end(context, secrets, users)
+
+    with pytest.raises(Conflict, match="ended"):
+        attempt(context, secrets)
+
+
+def test_its_tokens_are_not_rotated(context, secrets):
+    """There are none any more."""
+    end(context, secrets)
+
+    with pytest.raises(NotFound):
+        tokens.rotate(
+            context.admin, secrets, context.connection, context.token_id, Rotation(), None
+        )
+
+
+def test_ending_again_is_no_fault_and_changes_nothing(services, settled, secrets):
+    """A lost answer is repeated."""
+    once = end(settled, secrets)
+    rows = read_all(services.table)
+
+    assert end(settled, secrets) == once
+    assert read_all(services.table) == rows
+
+
+def test_an_ending_that_was_cut_off_is_finished_by_the_next(services, settled, secrets):
+    """The tokens' rows were still there, revoked."""
+    client = Between(services.table.client)
+    client.faults["batch_write_item"] = [fail(KeyboardInterrupt())]
+    cut = replace(services, table=replace(services.table, client=client))
+    with pytest.raises(KeyboardInterrupt):
+        end(replace(settled, admin=an_administration(cut, settled.organisation)), secrets)
+    assert len(tokens.listed(settled.admin, settled.connection)) == 1
+
+    end(settled, secrets)
+
+    assert tokens.listed(settled.admin, settled.connection) == ()
+
+
+def test_another_choice_may_follow(context, secrets):
+    """Up to the one that leaves nothing to choose."""
+    states = [end(context, secrets, users) for users in ("keep", "deactivate", "keep", "delete")]
+
+    assert [(each.state, each.after_end) for each in states] == [
+        ("ended", "keep"),
+        ("ended", "deactivate"),
+        ("ended", "keep"),
+        ("deleting", "keep"),
+    ]
+    assert [each.version for each in states] == [2, 3, 4, 5]
+    with pytest.raises(Conflict, match="being deleted"):
+        end(context, secrets, "keep")
+
+
+def overtaken(services, context, action):
+    """Bind the connection so that `action` comes before its next transaction."""
+    client = Between(services.table.client)
+    client.faults["transact_write_items"] = [first(action)]
+    raced = replace(services, table=replace(services.table, client=client))
+    return replace(context, admin=an_administration(raced, context.organisation))
+
+
+def test_a_token_that_comes_first_ends_too(services, context, secrets, secretsmanager):
+    """The count of tokens has changed, so they are read again."""
+    raced = overtaken(services, context, lambda: create_token(context, secrets))
+
+    end(raced, secrets)
+
+    assert tokens.listed(context.admin, context.connection) == ()
+    assert kept(secretsmanager) == set()
+
+
+def test_a_token_that_comes_second_is_refused(services, context, secrets):
+    """It counted before the end, which has changed the count."""
+    raced = overtaken(services, context, lambda: end(context, secrets))
+
+    with pytest.raises(Conflict, match="ended"):
+        create_token(raced, secrets)
+
+
+def test_a_token_whose_secret_is_in_the_making_is_never_shown(services, context, secretsmanager):
+    """The end comes between its row and its secret: neither is left, and it is declared."""
+    between: Any = Between(secretsmanager)
+    secrets = Secrets(between, services.settings.secrets_prefix)
+    between.faults["create_secret"] = [first(lambda: end(context, services.secrets))]
+
+    with pytest.raises(Conflict, match="revoked"):
+        create_token(context, secrets)
+
+    assert kept(secretsmanager) == set()
+    assert declared(services) == {("secret", "2027-01-31T12:01:00.000Z")}
+
+
+def test_a_secret_that_cannot_be_removed_now_is_removed_later(services, settled, secretsmanager):
+    """The end stands by the rows; the secret's removal stays declared."""
+    between: Any = Between(secretsmanager)
+    between.faults["delete_secret"] = [fail(refused("AccessDeniedException"))]
+
+    end(settled, Secrets(between, services.settings.secrets_prefix))
+
+    assert declared(services) == {("secret", "2027-01-31T12:01:00.000Z")}
+
+
+def test_if_match_names_the_version_that_may_be_ended(context, secrets):
+    """412 where somebody else changed it."""
+    with pytest.raises(PreconditionFailed):
+        end(context, secrets, precondition=entity_tags(('W/"9"',)))
+
+    end(context, secrets, precondition=entity_tags(('W/"1"',)))
+
+
+@pytest.mark.parametrize("users", ["", "forget", "KEEP"])
+def test_an_unknown_choice_is_refused(context, secrets, users):
+    """A mistyped word must not end anything by default."""
+    with pytest.raises(BadRequest, match="keep, deactivate, delete"):
+        end(context, secrets, users)
+    with pytest.raises(BadRequest):
+        disconnect.preview(context.admin, context.connection, users)
+
+
+def test_nothing_ends_in_an_organisation_that_is_being_deleted(context, secrets):
+    """All of it goes."""
+    organisations.delete(context.admin, None)
+
+    with pytest.raises(Conflict, match="organisation is being deleted"):
+        end(context, secrets)
+
+
+PREVIEWS = [("keep", "ended"), ("deactivate", "ended"), ("delete", "deleting")]
+
+
+@pytest.mark.parametrize(("users", "state"), PREVIEWS)
+def test_a_preview_counts_and_changes_nothing(services, context, scim, users, state):
+    """What the admin reads before he decides."""
+    uids = [a_user(scim, name) for name in ("ada", "bob", "cleo")]
+    a_group(scim, "Tour", uids)
+    a_group(scim, "Choir", uids[:1])
+    before = read_all(services.table)
+
+    seen = disconnect.preview(context.admin, context.connection, users)
+
+    assert seen.pop("effect")
+    assert seen == {
+        "connection": context.connection,
+        "state": state,
+        "users": 3,
+        "teams": 2,
+        "members": 4,
+        "tokens": 1,
+    }
+    assert read_all(services.table) == before

@@ -1,0 +1,400 @@
+"""The purge: to the last row and secret, whatever happens meanwhile, and not a row beside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from chalicelib.api.services import Services
+from chalicelib.auth.secrets import Secrets
+from chalicelib.organisations import audit, connections, disconnect, organisations, purge, settings
+from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.organisations.inputs import OrganisationChanges
+from chalicelib.scim.errors import NotFound
+from chalicelib.storage.expressions import Item, Put, to_wire
+from chalicelib.storage.keys import ALL_VERBS, ConnectionKeys, Grant, Key
+from chalicelib.sweeper import sweep_due
+from tests.support.builders import (
+    NOON,
+    Between,
+    ConnectionContext,
+    Hands,
+    a_tenant,
+    an_administration,
+    an_organisation,
+    fail,
+    refused,
+    scim_rows,
+)
+from tests.support.directory import a_group, a_user, change
+from tests.support.directory import a_tenant as scope
+from tests.support.faults import Crash, FaultyClient, Request, Send, crash_before
+from tests.support.invariants import read_all
+
+RUN = "A" * 12
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A tenant that is about to go, one that stays, and the moment before."""
+
+    services: Services
+    hands: Hands
+    going: ConnectionContext
+    staying: Mapping[Key, Item]
+    secrets: Any
+
+    def rows(self) -> Mapping[Key, Item]:
+        """Read the whole table."""
+        return read_all(self.services.table)
+
+    def left(self) -> dict[Key, Item]:
+        """Read what names the organisation, in a key or anywhere else."""
+        named = self.going.organisation
+        return {key: row for key, row in self.rows().items() if named in str((key, row))}
+
+    def kept(self) -> set[str]:
+        """List the token secrets that there are of the organisation."""
+        found = self.secrets.list_secrets(MaxResults=100)["SecretList"]
+        return {each["Name"] for each in found if self.going.organisation in each["Name"]}
+
+    def stands_beside(self) -> bool:
+        """Tell whether the other tenant is as it was."""
+        rows = self.rows()
+        return all(rows.get(key) == row for key, row in self.staying.items())
+
+    def by(self, client: Any) -> Services:
+        """Reach the table by another client."""
+        return replace(self.services, table=replace(self.services.table, client=client))
+
+
+def notes(context: ConnectionContext, uid: str) -> Iterator[Put]:
+    """Write a row of every kind that requests leave beside users and teams."""
+    keys, own = ConnectionKeys(context.connection), context.admin.keys
+    shadow = keys.shadow(RUN)
+    large = keys.operation_id("2027-01-31T12:05:00.000Z", "large")
+    run_ends = shadow.operation_id("2027-01-31T12:05:00.000Z", RUN)
+    yield Put(keys.log_row("01CALL", NOON), {"method": "GET"})
+    yield Put(keys.health("2027-01-31T12"), {"n_success": 1})
+    yield Put(keys.operation(large), {"kind": "members", "target": "0" * 32})
+    yield Put(keys.operation_page(large, 0), {"what": "add", "ids": b"0"})
+    yield Put(keys.local(uid), {"v": 1, "roles": []})
+    yield Put(own.schema(context.connection, "urn:example:T"), {"doc": "{}"})
+    yield Put(own.run(context.connection, RUN), {"state": "live"})
+    yield Put(keys.operation(run_ends), {"kind": "purge", "target": shadow.connection})
+    yield Put(Key(f"I#{context.organisation}", "key"), {"id": "x"})
+
+
+def a_full_tenant(services: Services) -> ConnectionContext:
+    """Make a tenant that has a row of every kind."""
+    context = a_tenant(services)
+    scim = scope(services.table, context.connection)
+    uids = [a_user(scim, name) for name in ("ada", "bob", "cleo")]
+    gids = [a_group(scim, name, uids, externalId=name) for name in ("Tour", "Choir")]
+    change(scim, gids[0], remove=uids[:1])
+    a_user(scope(services.table, scim.keys.shadow(RUN).connection), "shadow")
+    settings.put_domain(context.admin, "going.example")
+    changes = OrganisationChanges(reference="going")
+    organisations.change(context.admin, changes, services.settings.plans, None)
+    rows = services.table.namespace(context.admin.keys.purge_grants(), services.deadline())
+    rows.commit(list(notes(context, uids[0])))
+    return context
+
+
+@pytest.fixture
+def world(services: Services, hands: Hands, secretsmanager: Any) -> World:
+    """Make an organisation that stays, and another one that shall go."""
+    staying = a_tenant(services)
+    scim = scope(services.table, staying.connection)
+    a_group(scim, "Tour", [a_user(scim)])
+    settings.put_domain(staying.admin, "staying.example")
+    before = read_all(services.table)
+    return World(services, hands, a_full_tenant(services), before, secretsmanager)
+
+
+def delete_organisation(world: World) -> None:
+    """Begin to delete the organisation."""
+    organisations.delete(world.going.admin, None)
+
+
+def delete_connection(world: World) -> None:
+    """Begin to delete the connection."""
+    context = world.going
+    disconnect.end(context.admin, world.services.secrets, context.connection, "delete", None)
+
+
+def sweep(world: World, client: Any = None) -> None:
+    """Let the sweeper run once."""
+    sweep_due(world.by(client) if client else world.services)
+
+
+def only_the_last_change_is_left(world: World) -> bool:
+    """Tell whether the organisation is gone but for what its feed says of it."""
+    [(key, row)] = world.left().items()
+    told = (row["kind"], row["id"])
+    return "#F#" in key.pk and told == ("connection", world.going.organisation)
+
+
+def test_of_an_organisation_its_last_change_is_left(world: World) -> None:
+    """Zero rows, zero secrets, and the other organisation as it was."""
+    delete_organisation(world)
+    world.hands.move(seconds=61)
+
+    sweep(world)
+
+    assert only_the_last_change_is_left(world)
+    assert world.kept() == set()
+    assert world.stands_beside()
+
+
+def test_nothing_goes_within_a_minute(world: World) -> None:
+    """A request that was let in before the deletion may be at work for half of that."""
+    delete_organisation(world)
+    before = world.rows()
+    world.hands.move(seconds=59)
+
+    sweep(world)
+
+    assert world.rows() == before
+
+
+def test_reference_and_domain_are_free_afterwards(world: World) -> None:
+    """Another organisation may have them."""
+    delete_organisation(world)
+    world.hands.move(seconds=61)
+    sweep(world)
+
+    an_organisation(world.services, reference="going", domains=["going.example"])
+
+
+def test_of_a_connection_nothing_is_left_but_what_is_told_of_it(world: World) -> None:
+    """The audit holds the count at its end, the feed that it has changed; settings stay."""
+    delete_connection(world)
+    world.hands.move(seconds=61)
+    sweep(world)
+
+    context, admin = world.going, renewed(world)
+    rows = [key for key in world.rows() if context.connection in f"{key.pk} {key.sk}"]
+    newest = audit.listed(admin, None, 1).items[0]
+    none = {"users": 0, "teams": 0, "members": 0, "tokens": 0}
+    assert (rows, world.kept()) == ([], set())
+    assert (newest.what, newest.id, newest.after) == (
+        "connection.purged",
+        context.connection,
+        none,
+    )
+    assert list(admin.items.query(admin.keys.local())) == []
+    assert len(organisations.get(admin).roles) == 4
+    with pytest.raises(NotFound):
+        connections.get(admin, context.connection)
+
+
+def test_the_feed_says_that_a_connection_is_gone(world: World) -> None:
+    """So that the SaaS reads its users again, and finds none."""
+    delete_connection(world)
+    world.hands.move(seconds=61)
+    sweep(world)
+
+    rows = world.rows()
+    last = max(key for key in rows if key.pk.startswith(f"C#{world.going.organisation}#F#"))
+    assert (rows[last]["kind"], rows[last]["id"]) == ("connection", world.going.connection)
+
+
+def renewed(world: World) -> AdminContext:
+    """Bind the organisation for a request of this moment."""
+    return an_administration(world.services, world.going.organisation)
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A client each of whose calls takes a second."""
+
+    client: Any
+    hands: Hands
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Give the client's method, taking its time."""
+
+        def call(**request: Any) -> Any:
+            self.hands.move(seconds=1)
+            return getattr(self.client, name)(**request)
+
+        return call
+
+
+BEGINNINGS = [delete_organisation, delete_connection]
+
+
+def is_through(world: World) -> bool:
+    """Tell whether nothing is left of the connection, and nothing is under way."""
+    rows, context = world.rows(), world.going
+    own = [key for key in rows if key.pk.startswith(f"S#{context.connection}")]
+    settings = [key for key in rows if f"N#{context.connection}" in key.sk]
+    operations = [key for key in rows if key.pk == "O#" and context.organisation in key.sk]
+    return not (own or settings or operations or world.kept())
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The table and the secrets of a moment, to be gone back to."""
+
+    world: World
+    rows: Mapping[Key, Item]
+    secrets: Mapping[str, str]
+
+    @classmethod
+    def of(cls, world: World) -> Moment:
+        """Remember this one."""
+        read = world.secrets.get_secret_value
+        return cls(world, world.rows(), {n: read(SecretId=n)["SecretString"] for n in world.kept()})
+
+    def again(self) -> None:
+        """Go back to it."""
+        services = self.world.services
+        rows = services.table.namespace((Grant("", ALL_VERBS, whole=False),), services.deadline())
+        present = self.world.rows()
+        rows.batch_delete(present.keys() - self.rows.keys())
+        for key in self.rows.keys() - present.keys():
+            row = to_wire(self.rows[key])
+            services.table.client.put_item(TableName=services.table.name, Item=row)
+        for name in set(self.secrets) - self.world.kept():
+            self.world.secrets.create_secret(Name=name, SecretString=self.secrets[name])
+
+
+def writes_of_a_purge(world: World) -> list[int]:
+    """Number the calls of a sweep that write: between two of them the table is as it was."""
+    counting = FaultyClient(world.services.table.client)
+    sweep(world, counting)
+    return [number for number, name in enumerate(counting.calls) if "write" in name]
+
+
+@pytest.mark.parametrize("begin", BEGINNINGS)
+def test_a_crash_anywhere_is_made_good_by_the_next_sweep(
+    world: World, begin: Callable[[World], None]
+) -> None:
+    """What is still there says what is still to be done."""
+    begin(world)
+    world.hands.move(seconds=61)
+    moment = Moment.of(world)
+    for number in writes_of_a_purge(world):
+        moment.again()
+        with pytest.raises(Crash):
+            sweep(world, FaultyClient(world.services.table.client, number, crash_before))
+
+        sweep(world)
+
+        assert is_through(world), number
+    assert world.stands_beside()
+
+
+@pytest.mark.parametrize("begin", BEGINNINGS)
+def test_two_sweepers_at_once_do_no_harm(world: World, begin: Callable[[World], None]) -> None:
+    """Whatever the first is about to write, the second has done it all; it is told once."""
+    begin(world)
+    world.hands.move(seconds=61)
+    moment = Moment.of(world)
+
+    def other(_: Request, send: Send) -> Any:
+        sweep(world)
+        return send()
+
+    for number in writes_of_a_purge(world):
+        moment.again()
+
+        sweep(world, FaultyClient(world.services.table.client, number, other))
+
+        assert is_through(world), number
+        assert len(purged(world)) == 1, number
+    assert world.stands_beside()
+
+
+def purged(world: World) -> list[Key]:
+    """List what the feed says at the end of the purge; changes before it have a version."""
+    feed = f"C#{world.going.organisation}#F#"
+    rows = world.rows()
+    return [k for k, row in rows.items() if k.pk.startswith(feed) and "version" not in row]
+
+
+@pytest.mark.parametrize("begin", BEGINNINGS)
+def test_a_purge_goes_on_where_its_time_was_over(
+    world: World, begin: Callable[[World], None]
+) -> None:
+    """A large organisation takes more than one run of the sweeper."""
+    begin(world)
+    world.hands.move(seconds=61)
+    slow = Slow(world.services.table.client, world.hands)
+
+    runs = 0
+    while not is_through(world) and runs < 10:
+        sweep(world, slow)
+        runs += 1
+
+    assert 1 < runs < 10
+    assert world.stands_beside()
+
+
+@pytest.mark.parametrize("begin", BEGINNINGS)
+def test_a_secret_that_cannot_be_removed_keeps_the_purge_open(
+    world: World, begin: Callable[[World], None]
+) -> None:
+    """No row forgets a secret that is still paid for."""
+    lost: Any = Between(world.secrets)
+    lost.faults["delete_secret"] = [fail(refused("AccessDeniedException"))] * 100
+    locked = Secrets(lost, world.services.settings.secrets_prefix)
+    begin(replace(world, services=replace(world.services, secrets=locked)))
+    world.hands.move(seconds=61)
+
+    sweep_due(replace(world.services, secrets=locked))
+    kept = world.kept()
+    sweep(world)
+
+    assert kept
+    assert is_through(world)
+
+
+@pytest.mark.parametrize("fault", ["AccessDeniedException", "InternalServiceError"])
+def test_secrets_that_cannot_be_removed_hold_up_no_directory(world: World, fault: str) -> None:
+    """A team's delete needs the table alone; Secrets Manager may be shut for days."""
+    lost: Any = Between(world.secrets)
+    lost.faults["delete_secret"] = [fail(refused(fault))] * 10_000
+    keys = ConnectionKeys(world.going.connection)
+    stuck = [keys.operation(keys.operation_id("2027-01-30", str(n))) for n in range(120)]
+    declared = keys.operation(keys.operation_id("2027-01-31", "team"))
+    rows = scim_rows(world.services, world.going.connection)
+    for part in (stuck[:60], stuck[60:]):
+        rows.commit([Put(key, {"kind": "secret", "target": "T" * 12}) for key in part])
+    rows.commit([Put(declared, {"kind": "group delete", "target": "0" * 32})])
+
+    sweep_due(replace(world.services, secrets=Secrets(lost, "passerelle/test")))
+
+    assert declared not in world.rows()
+    assert stuck[-1] in world.rows()
+
+
+def test_a_purge_of_what_stands_is_dropped(world: World) -> None:
+    """The state alone says that something may go."""
+    context = world.going
+    before = world.left()
+    context.admin.items.commit([purge.declared(context.admin, context.connection)])
+    context.admin.items.commit([purge.declared(context.admin, context.organisation)])
+    world.hands.move(seconds=61)
+
+    sweep(world)
+
+    assert world.left() == before
+
+
+def test_a_run_of_a_self_test_is_cleared_by_its_own_declaration(world: World) -> None:
+    """Whoever ran it is gone; the connection stands."""
+    context = world.going
+    users = {key for key in world.left() if key.pk == ConnectionKeys(context.connection).users}
+    world.hands.move(minutes=6)
+
+    sweep(world)
+
+    left = world.left()
+    assert [key for key in left if "!" in key.pk or f"#R#{RUN}" in key.sk] == []
+    assert users <= left.keys()

@@ -1,0 +1,235 @@
+"""Workspaces, roles and verified domains, one by one, beside connections that use them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.organisations import audit, connections, disconnect, organisations, settings
+from chalicelib.organisations.errors import Conflict, InvalidFields
+from chalicelib.organisations.inputs import ConnectionChanges, NewConnection
+from chalicelib.scim.errors import NotFound
+from chalicelib.storage.expressions import Put
+from chalicelib.storage.keys import verified_domain
+from chalicelib.storage.settings_items import Role, Workspace, new_connection_id
+from tests.support.builders import (
+    Between,
+    a_tenant,
+    an_administration,
+    an_organisation,
+    connection_body,
+    first,
+)
+from tests.support.invariants import read_all
+
+ATTIC = Workspace("attic", "Attic")
+OWNER = Role("owner", "Owner", may_be_default=True, protected=False)
+
+
+@pytest.fixture
+def admin(services):
+    """Make an organisation."""
+    return an_organisation(services)
+
+
+def overtaken(services, admin, action):
+    """Bind the organisation so that `action` comes before its next transaction."""
+    client = Between(services.table.client)
+    client.faults["transact_write_items"] = [first(action)]
+    raced = replace(services, table=replace(services.table, client=client))
+    return an_administration(raced, admin.keys.organisation)
+
+
+def a_connection(services, admin, **changes):
+    """Create a connection."""
+    body = NewConnection.model_validate(connection_body(**changes))
+    return connections.create(admin, body, services.settings.plans, None)
+
+
+PUTS = [
+    (settings.put_workspace, ATTIC, lambda whole: ATTIC in whole.workspaces),
+    (settings.put_workspace, Workspace("lab", "B"), lambda w: w.workspaces[0].name == "B"),
+    (settings.put_role, OWNER, lambda whole: OWNER in whole.roles),
+    (settings.put_domain, "a.example", lambda whole: whole.domains == ("a.example",)),
+]
+
+
+@pytest.mark.parametrize(("put", "wanted", "is_there"), PUTS)
+def test_what_is_put_is_there_once(admin, put, wanted, is_there):
+    """A repetition changes nothing: the version, and so the ETag, names a content."""
+    assert put(admin, wanted) == wanted
+    after = organisations.get(admin)
+
+    put(admin, wanted)
+
+    assert is_there(after)
+    assert after.organisation.version == 2
+    assert organisations.get(admin) == after
+
+
+DELETES = [
+    (settings.delete_workspace, "lab", lambda whole: len(whole.workspaces) == 1),
+    (settings.delete_role, "editor", lambda whole: len(whole.roles) == 3),
+]
+
+
+@pytest.mark.parametrize(("delete", "named", "is_gone"), DELETES)
+def test_what_nobody_uses_is_deleted_once(admin, delete, named, is_gone):
+    """A second time there is none."""
+    delete(admin, named)
+
+    assert is_gone(organisations.get(admin))
+    with pytest.raises(NotFound):
+        delete(admin, named)
+
+
+USED = [(settings.delete_workspace, "main"), (settings.delete_role, "reader")]
+
+
+@pytest.mark.parametrize(("delete", "named"), USED)
+def test_what_a_connection_uses_stays_and_the_refusal_names_it(services, admin, delete, named):
+    """Whoever is refused must know where to change it; an ended one is still read by it."""
+    used_by = a_connection(services, admin)
+
+    for _ in ("active", "ended"):
+        with pytest.raises(Conflict, match=f"`Entra ID` \\({used_by.id}\\)") as refusal:
+            delete(admin, named)
+        assert refusal.value.members == {"name": "Entra ID", "connection": used_by.id}
+        disconnect.end(admin, services.secrets, used_by.id, "keep", None)
+
+
+@pytest.mark.parametrize(("delete", "named"), USED)
+def test_a_connection_that_is_being_deleted_uses_nothing(services, admin, delete, named):
+    """Nobody is read by it any more."""
+    used_by = a_connection(services, admin)
+    disconnect.end(admin, services.secrets, used_by.id, "delete", None)
+
+    delete(admin, named)
+
+
+def test_a_role_that_is_given_stays_one_that_may_be(services, admin):
+    """Else provisioning would hand out what it never may; other changes are free."""
+    a_connection(services, admin)
+
+    with pytest.raises(Conflict, match="`Entra ID`"):
+        settings.put_role(admin, Role("reader", "Reader", may_be_default=False, protected=True))
+    settings.put_role(admin, Role("reader", "Leser", may_be_default=True, protected=False))
+
+
+def test_a_connection_that_comes_first_keeps_its_role(services, admin):
+    """Both look at what is there; the organisation's version lets one of them win."""
+    raced = overtaken(services, admin, lambda: a_connection(services, admin))
+
+    with pytest.raises(Conflict):
+        settings.delete_role(raced, "reader")
+
+
+def test_a_role_that_goes_first_is_given_by_nobody(services, admin):
+    """The other way round: the connection is refused."""
+    made = a_connection(services, admin)
+    raced = overtaken(services, admin, lambda: settings.delete_role(admin, "editor"))
+    change = ConnectionChanges(default_role="editor")
+
+    with pytest.raises(InvalidFields, match="default_role"):
+        connections.change(raced, made.id, change, None)
+
+
+def test_of_two_puts_at_once_none_is_lost(services, admin):
+    """The second one reads again."""
+    raced = overtaken(services, admin, lambda: settings.put_role(admin, OWNER))
+
+    settings.put_workspace(raced, ATTIC)
+
+    whole = organisations.get(admin)
+    assert (OWNER in whole.roles, ATTIC in whole.workspaces) == (True, True)
+
+
+def test_a_domain_belongs_to_one_organisation(services, admin):
+    """Sign-in goes from the address to the organisation; whose it is, is not told."""
+    other = an_organisation(services, domains=["a.example"])
+
+    with pytest.raises(Conflict, match="another organisation"):
+        settings.put_domain(admin, "a.example")
+    assert organisations.get(admin).domains == ()
+
+    settings.delete_domain(other, "A.Example")
+    settings.put_domain(admin, "a.example")
+    assert admin.items.get(verified_domain("a.example"))["org"] == admin.keys.organisation
+
+
+NOWHERE = [
+    (settings.delete_workspace, "attic"),
+    (settings.delete_workspace, "a#b"),
+    (settings.delete_role, "x" * 300),
+    (settings.delete_domain, "a.example"),
+]
+
+
+@pytest.mark.parametrize(("delete", "named"), NOWHERE)
+def test_what_is_not_there_is_not_found(admin, delete, named):
+    """What cannot be there never becomes part of a key."""
+    with pytest.raises(NotFound):
+        delete(admin, named)
+
+
+CHANGES = [
+    lambda admin: settings.put_workspace(admin, ATTIC),
+    lambda admin: settings.put_role(admin, OWNER),
+    lambda admin: settings.put_domain(admin, "a.example"),
+    lambda admin: settings.delete_workspace(admin, "lab"),
+    lambda admin: settings.delete_role(admin, "editor"),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_nothing_is_put_into_an_organisation_that_is_being_deleted(admin, change):
+    """The purge has begun to count; what came after it would stay behind."""
+    organisations.delete(admin, None)
+
+    with pytest.raises(Conflict, match="being deleted"):
+        change(admin)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_change_is_noted_in_the_audit(admin, change):
+    """By the transaction that makes it."""
+    change(admin)
+
+    newest = audit.listed(admin, None, 1).items[0]
+    assert (newest.who, newest.what.partition(".")[2]) in {
+        ("operator", "created"),
+        ("operator", "deleted"),
+    }
+
+
+def test_a_role_that_comes_or_goes_concerns_all_users(services):
+    """Who has it effectively is no row of theirs, so the feed says: read them again."""
+    context = a_tenant(services)
+    before = set(read_all(services.table))
+
+    settings.put_role(context.admin, OWNER)
+    settings.delete_role(context.admin, "owner")
+
+    rows = read_all(services.table)
+    told = [rows[key] for key in sorted(rows) if key not in before and "#F#" in key.pk]
+    assert [(row["kind"], row["id"], row["attributes"]) for row in told] == [
+        ("connection", context.connection, ["roles"])
+    ] * 2
+
+
+def test_a_role_comes_and_goes_however_many_connections_there_are(services, admin):
+    """Ended ones stay and are told too; a transaction takes a hundred rows."""
+    made = a_connection(services, admin)
+    row = admin.items.get(admin.keys.connection(made.id))
+    ended = [new_connection_id(made.organisation, services.table.clock.random) for _ in range(220)]
+    for each in ended:
+        values = {name: value for name, value in row.items() if name not in {"PK", "SK"}}
+        admin.items.commit([Put(admin.keys.connection(each), values | {"state": "ended"})])
+
+    settings.put_role(admin, OWNER)
+    settings.delete_role(admin, "owner")
+
+    told = [row["id"] for key, row in read_all(services.table).items() if "#F#" in key.pk]
+    assert Counter(told) == Counter({made.id: 3, **dict.fromkeys(ended, 2)})

@@ -1,0 +1,146 @@
+"""Operations leave the dialects as the RFC means them; what they do is tested with `patch`."""
+
+import pytest
+
+from chalicelib.scim.catalog import GROUP, USER
+from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget
+from chalicelib.scim.filters import AttrPath, Path, parse_path
+from chalicelib.scim.messages import RawOperation
+from chalicelib.scim.patch_operations import Operation, normalise
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
+
+
+def at(path, value, op="replace"):
+    """An operation as the envelope holds it."""
+    return RawOperation(op, path, value, has_value=True)
+
+
+def paths(operations, kind=USER):
+    """The paths that operations have afterwards, with their values."""
+    return [(str(one.path), one.value) for one in normalise(operations, kind)]
+
+
+CANONICAL = [
+    ("DISPLAYNAME", "displayName"),
+    (" title ", "title"),
+    ("Name.FamilyName", "name.familyName"),
+    (f"{CORE}:title", "title"),
+    (f"{CORE}.name.familyName", "name.familyName"),
+    ("department", f"{ENTERPRISE}:department"),
+    (f"{ENTERPRISE}.Manager", f"{ENTERPRISE}:manager"),
+    (f"{ENTERPRISE}.manager.VALUE", f"{ENTERPRISE}:manager.value"),
+    (ENTERPRISE.upper() + ":Department", f"{ENTERPRISE}:department"),
+    ("Emails[Type eq work].Value", 'emails[Type eq "work"].value'),
+]
+
+
+@pytest.mark.parametrize(("sent", "canonical"), CANONICAL)
+def test_a_path_is_spelled_as_the_schemas_do(sent, canonical):
+    """What comes after need not know of cases, missing URNs and dots in their place."""
+    assert paths([at(sent, "x")]) == [(canonical, "x")]
+
+
+def test_a_sub_attribute_stands_apart_from_its_attribute():
+    """One place to look, with or without a choice of elements."""
+    (operation,) = normalise([at("name.familyName", "J")], USER)
+
+    path = Path(AttrPath(None, "name"), None, "familyName")
+    assert operation == Operation("replace", path, "J")
+
+
+def test_a_value_without_a_path_becomes_an_operation_for_each_attribute():
+    """RFC 7644 section 3.5.2.1, in the order in which they were sent."""
+    value = {
+        "title": "Boss",
+        "name.givenName": "B",
+        ENTERPRISE: {"department": "Tours", "manager.value": "m1"},
+        'emails[type eq "work"].value': "b@x.y",
+    }
+
+    assert paths([at(None, value)]) == [
+        ("title", "Boss"),
+        ("name.givenName", "B"),
+        (f"{ENTERPRISE}:department", "Tours"),
+        (f"{ENTERPRISE}:manager.value", "m1"),
+        ('emails[type eq "work"].value', "b@x.y"),
+    ]
+
+
+IGNORED = ["id", "meta", "schemas", "groups", "meta.created", "manager.displayName"]
+
+
+@pytest.mark.parametrize("name", IGNORED)
+def test_what_clients_do_not_write_is_ignored_in_a_value_and_refused_as_a_path(name):
+    """RFC 7644 section 3.5.2; Okta sends the id of a group along with its name."""
+    assert paths([at(None, {name: "x", "title": "Boss"})]) == [("title", "Boss")]
+
+    with pytest.raises(Mutability, match=name):
+        normalise([at(name, "x")], USER)
+
+
+UNKNOWN = [
+    "shoeSize",
+    "name.shoeSize",
+    "title.shoeSize",
+    "constructor",
+    "urn:x:2.0:User:title",
+    "urn:scim:schemas:core:1.0",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0User",
+    f"{ENTERPRISE}:shoeSize",
+    "password",
+]
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_the_schemas_do_not_keep_is_passed_over(name):
+    """A mapping with one attribute too many must not stop the others."""
+    assert paths([at(name, "x"), at(None, {name: "x"}), at(name, None, "remove")]) == []
+
+
+@pytest.mark.parametrize("key", ["__class__", "__proto__", "", "a b", "x" * 5000, "é", "{0.real}"])
+def test_a_key_that_is_no_path_names_no_attribute(key):
+    """Nor is it ever used to reach into an object (scim-patch CVE-2026-48170)."""
+    assert paths([at(None, {key: "x"}), at(None, {ENTERPRISE: {key: "x"}})]) == []
+
+
+REFUSED = [
+    (RawOperation("add", "title", None, has_value=False), InvalidValue, "takes a `value`"),
+    (RawOperation("remove", None, None, has_value=False), NoTarget, "takes a `path`"),
+    (at(None, "x"), InvalidValue, "an object"),
+    (at("", [{"title": "x"}]), InvalidValue, "an object"),
+    (at(ENTERPRISE, "x"), InvalidValue, "an object"),
+    (at(CORE, None), Mutability, CORE),
+    (at("__class__", "x"), InvalidPath, "character 1"),
+    (at("emails[type", "x"), InvalidPath, "operator"),
+    (at(None, {"emails[type": "x"}), InvalidPath, "operator"),
+    (at('title[value eq "x"]', "x"), InvalidPath, "title"),
+    (at('groups[value eq "x"]', "x"), Mutability, "groups"),
+]
+
+
+@pytest.mark.parametrize(("operation", "refusal", "named"), REFUSED)
+def test_what_has_no_meaning_is_refused(operation, refusal, named):
+    """RFC 7644 table 9 tells which scimType; the text names what is at fault."""
+    with pytest.raises(refusal, match=named):
+        normalise([operation], USER)
+
+
+def test_an_extension_is_removed_by_its_urn():
+    """By `remove`, or by null in its place."""
+    whole = Operation("remove", parse_path(ENTERPRISE))
+    sent = [
+        at(ENTERPRISE, None, "remove"),
+        at(ENTERPRISE.upper(), None),
+        at(None, {ENTERPRISE: ""}),
+    ]
+
+    assert normalise(sent, USER) == (whole, whole, whole)
+
+
+def test_the_value_of_a_remove_is_kept():
+    """Entra ID names the members to remove in the value; none would mean all of them."""
+    operation = at("members", [{"value": "u1"}], "remove")
+
+    assert paths([operation], GROUP) == [("members", [{"value": "u1"}])]

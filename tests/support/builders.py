@@ -1,0 +1,308 @@
+"""What tests of several packages build: time in hand, faults by argument, callers, tenants."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from random import Random
+from typing import Any
+
+from botocore.exceptions import ClientError
+from chalice.app import Chalice
+
+from chalicelib.api.services import Services
+from chalicelib.auth import sessions
+from chalicelib.organisations import connections, organisations, tokens
+from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.organisations.inputs import NewConnection, NewOrganisation, NewToken
+from chalicelib.storage.clock import Clock
+from chalicelib.storage.keys import ConnectionKeys, OrganisationKeys
+from chalicelib.storage.settings_items import new_organisation_id
+from chalicelib.storage.table import Namespace
+from dev.run.gateway import Gateway, Sent
+from tests.support import described
+
+NOON = datetime(2027, 1, 31, 12, tzinfo=UTC)
+
+# Amazon DynamoDB Local remembers request tokens for ten minutes: whoever writes there has ids and
+# tokens of his own, `hands.clock(next(SEEDS))`.
+SEEDS = count(1_000)
+
+
+@dataclass(slots=True)
+class Hands:
+    """The hands of a clock: waiting moves them, and so may a test. Nobody really waits."""
+
+    passed: float = 0.0
+
+    def move(self, **units: float) -> None:
+        """Let time go by: `move(hours=24)`."""
+        self.passed += timedelta(**units).total_seconds()
+
+    def _wait(self, seconds: float) -> None:
+        # No timedelta: the last wait before a deadline may be shorter than its microsecond.
+        self.passed += seconds
+
+    def clock(self, seed: int = 7) -> Clock:
+        """Make the clock; the same seed gives the same ids."""
+        return Clock(
+            now=lambda: NOON + timedelta(seconds=self.passed),
+            monotonic=lambda: self.passed,
+            sleep=self._wait,
+            random=Random(seed),  # noqa: S311 - a test must be able to run again
+        )
+
+
+def refused(code: str, status: int = 400) -> ClientError:
+    """Make the error that boto3 raises when a service answers with `code`."""
+    metadata: Any = {"HTTPStatusCode": status}
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": metadata}, "Call")
+
+
+Call = Callable[[], Any]
+Fault = Callable[[Call], Any]
+
+
+def fail(error: BaseException) -> Fault:
+    """Fail without reaching the service."""
+
+    def fault(_: Call) -> Any:
+        raise error
+
+    return fault
+
+
+def lose(error: BaseException) -> Fault:
+    """Reach the service, and lose its answer."""
+
+    def fault(call: Call) -> Any:
+        call()
+        raise error
+
+    return fault
+
+
+def first(action: Call) -> Fault:
+    """Let something else happen between two calls."""
+
+    def fault(call: Call) -> Any:
+        action()
+        return call()
+
+    return fault
+
+
+@dataclass(slots=True)
+class Between:
+    """Stands before a boto3 client: notes its calls, and lets those fail that a test names.
+
+    `faults` holds, for each method, what happens at its next calls; then all goes well.
+    """
+
+    client: Any
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        """Give the client's method, with what stands between."""
+        method = getattr(self.client, name)
+        if not callable(method):
+            return method
+
+        def call(**request: Any) -> Any:
+            self.calls.append(name)
+            due = self.faults.get(name)
+            return due.pop(0)(lambda: method(**request)) if due else method(**request)
+
+        return call
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer as a test reads it."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """Calls the app as API Gateway would, with a credential."""
+
+    gateway: Gateway
+    credential: str = ""
+
+    def __call__(
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Answer:
+        """Send one request; a body that is no text or bytes is sent as JSON.
+
+        Whatever is tested, the answer is one that the published document describes.
+        """
+        path, _, query = target.partition("?")
+        sent = {"Content-Type": content_type, **(headers or {})}
+        if self.credential:
+            sent = {"Authorization": f"Bearer {self.credential}", **sent}
+        answered = self.gateway.answer(Sent(method, path, query, tuple(sent.items()), _bytes(body)))
+        read = {name.lower(): value for name, value in answered.headers}
+        answer = Answer(answered.status, read, _read(answered.body, read))
+        described.require(method, path, answer)
+        return answer
+
+    def bearing(self, credential: str) -> Http:
+        """Call with another credential; "" sends none."""
+        return Http(self.gateway, credential)
+
+
+def _bytes(body: Any) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return b"" if body is None else json.dumps(body).encode()
+
+
+def _read(body: bytes, headers: Mapping[str, str]) -> Any:
+    if headers.get("content-type") in {"text/csv", "application/x-ndjson"}:
+        return body.decode()
+    return json.loads(body) if body else None
+
+
+def http(app: Chalice, credential: str = "") -> Http:
+    """Put a gateway before an app."""
+    return Http(Gateway(app, "test", "id.example.com"), credential)
+
+
+@dataclass(frozen=True, slots=True)
+class Scim:
+    """Calls the SCIM routes of a connection; paths begin behind its URL."""
+
+    client: Http
+    root: str
+
+    def __call__(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send one request."""
+        return self.client(method, f"{self.root}{path}", body, headers)
+
+    def bearing(self, credential: str) -> Scim:
+        """Call with another credential; "" sends none."""
+        return Scim(self.client.bearing(credential), self.root)
+
+    def followed(self, location: str) -> Answer:
+        """Read what an address that was answered leads to."""
+        return self("GET", location.partition(self.root)[2])
+
+    def a_user(self, name: str = "ada", **attributes: Any) -> dict[str, Any]:
+        """Create a user."""
+        created: dict[str, Any] = self("POST", "/Users", {"userName": name, **attributes}).body
+        return created
+
+
+def scim_of(app: Chalice, connection: str, token: str) -> Scim:
+    """Put a gateway before an app, for the routes of one connection."""
+    return Scim(http(app, token), f"/scim/v2/{connection}")
+
+
+def a_second_apart(scim: Scim, hands: Hands) -> Callable[..., Answer]:
+    """Let a second go by before each request, so that it is clear which came first."""
+
+    def call(*request: Any, **more: Any) -> Answer:
+        hands.move(seconds=1)
+        return scim(*request, **more)
+
+    return call
+
+
+# --- organisations, connections, tokens --------------------------------------------------------
+
+WORKSPACES = [{"id": "main", "name": "Main"}, {"id": "lab", "name": "Lab"}]
+ROLES = [
+    {"id": "reader", "name": "Reader"},
+    {"id": "editor", "name": "Editor"},
+    {"id": "auditor", "name": "Auditor", "may_be_default": False},
+    {"id": "admin", "name": "Admin", "protected": True},
+]
+
+
+def organisation_body(**changes: Any) -> dict[str, Any]:
+    """Write the body of a new organisation; None leaves a field out."""
+    whole = {
+        "name": "Acme",
+        "plan": "enterprise",
+        "workspaces": WORKSPACES,
+        "roles": ROLES,
+        **changes,
+    }
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def connection_body(**changes: Any) -> dict[str, Any]:
+    """Write the body of a new connection."""
+    return {
+        "name": "Entra ID",
+        "workspace": "main",
+        "default_role": "reader",
+        "identity_provider": "entra",
+        **changes,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionContext:
+    """A connection with one live token, and what administers it."""
+
+    admin: AdminContext
+    connection: str
+    token: str
+    token_id: str
+
+    @property
+    def organisation(self) -> str:
+        """Its organisation's id."""
+        return self.admin.keys.organisation
+
+
+def an_administration(services: Services, organisation: str | None = None) -> AdminContext:
+    """Bind an organisation for the operator, a new one unless it is named."""
+    organisation = organisation or new_organisation_id(services.table.clock.random)
+    keys = OrganisationKeys(organisation)
+    rows = services.table.namespace(keys.operator_grants(), services.deadline())
+    return AdminContext(rows, keys, by="operator")
+
+
+def an_organisation(services: Services, **changes: Any) -> AdminContext:
+    """Create an organisation."""
+    admin = an_administration(services)
+    body = NewOrganisation.model_validate(organisation_body(**changes))
+    organisations.create(admin, body, services.settings.plans, None)
+    return admin
+
+
+def a_tenant(services: Services, **changes: Any) -> ConnectionContext:
+    """Create an organisation, a connection and a token of it."""
+    admin = an_organisation(services)
+    asked = NewConnection.model_validate(connection_body(**changes))
+    connection = connections.create(admin, asked, services.settings.plans, None).id
+    made = tokens.create(admin, services.secrets, connection, NewToken(name="first"), None)
+    return ConnectionContext(admin, connection, made.text, made.row.id)
+
+
+def a_session(services: Services, organisation: str, name: str = "Ada") -> str:
+    """Let an admin of an organisation in, and give his session's token."""
+    deadline = services.deadline()
+    link = sessions.make_link(services.table, organisation, name, deadline).text
+    return sessions.exchange(services.table, link, deadline).text
+
+
+def scim_rows(services: Services, connection: str) -> Namespace:
+    """Bind what a SCIM request of a connection may touch."""
+    return services.table.namespace(ConnectionKeys(connection).grants(), services.deadline())

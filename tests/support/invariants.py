@@ -1,0 +1,243 @@
+"""What must hold of the whole table when nothing is under way, checked by reading all of it.
+
+The names are those of docs/storage.md, where each says what would be wrong without it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.storage.directory_items import (
+    Group,
+    User,
+    group_index_keys,
+    group_of,
+    index_keys,
+    user_of,
+)
+from chalicelib.storage.expressions import Item, from_wire, key_of
+from chalicelib.storage.keys import ONLY, ConnectionKeys, Key, Kind, organisation_of
+from chalicelib.storage.table import Table
+
+CLASSES = frozenset("SOCAXVIL")
+
+Rows = Mapping[Key, Item]
+
+
+@dataclass(slots=True)
+class Directory:
+    """The rows of one connection, by what they are."""
+
+    keys: ConnectionKeys
+    users: dict[str, User] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    members: set[tuple[str, str]] = field(default_factory=set)
+    reverse: set[tuple[str, str]] = field(default_factory=set)
+    locks: dict[Key, str] = field(default_factory=dict)
+    counters: dict[Key, int] = field(default_factory=dict)
+    operations: set[str] = field(default_factory=set)
+
+
+def assert_sound(table: Table) -> None:
+    """Check every connection that has a row in the table, and every key.
+
+    Raises:
+        AssertionError: something does not hold; says what.
+    """
+    if found := violations(table):
+        raise AssertionError("\n".join(found))
+
+
+def violations(table: Table) -> list[str]:
+    """Say what does not hold, each with its name."""
+    return unsound(read_all(table))
+
+
+def unsound(rows: Rows) -> list[str]:
+    """Say what does not hold of these rows, which are a whole table."""
+    return [*_of_directories(rows), *_keys_have_a_class(rows), *_local_rows_have_users(rows)]
+
+
+def directories(rows: Rows) -> list[Directory]:
+    """Sort the rows by connection and by what they are."""
+    return [_directory(connection, rows) for connection in sorted(_connections(rows))]
+
+
+def _of_directories(rows: Rows) -> Iterator[str]:
+    for directory in directories(rows):
+        for name, check in INVARIANTS.items():
+            yield from (f"{name}: {fault}" for fault in check(directory))
+
+
+# Noted for a later day, when a token ends or a purge may begin; they hold up nobody.
+LATER = ("secret", "purge")
+
+
+def read_all(table: Table) -> Rows:
+    """Read every row: a test may, the service never does."""
+    pages = table.client.get_paginator("scan").paginate(TableName=table.name, ConsistentRead=True)
+    items = (from_wire(item) for page in pages for item in page["Items"])
+    return {key_of(item): item for item in items}
+
+
+def _connections(rows: Rows) -> AbstractSet[str]:
+    return {key.pk.split("#")[1] for key in rows if key.pk.startswith("S#")}
+
+
+# --- sorting the rows -------------------------------------------------------------------------
+
+
+def _directory(connection: str, rows: Rows) -> Directory:
+    directory = Directory(ConnectionKeys(connection))
+    prefix = directory.keys.prefix + "#"
+    for key, item in rows.items():
+        if key.pk.startswith(prefix):
+            part = key.pk.removeprefix(prefix).split("#")[0]
+            SORTED.get(part, _passed_over)(directory, key, item)
+        if key.pk == "O#" and f"#{connection}#" in key.sk and item["kind"] not in LATER:
+            directory.operations.add(key.sk)
+    return directory
+
+
+def _sort_user(directory: Directory, key: Key, item: Item) -> None:
+    uid, _, gid = key.sk.partition("#")
+    if gid:
+        directory.reverse.add((gid, uid))
+    else:
+        directory.users[uid] = user_of(item)
+
+
+def _sort_group(directory: Directory, key: Key, item: Item) -> None:
+    directory.groups[key.sk] = group_of(item)
+
+
+def _sort_member(directory: Directory, key: Key, _: Item) -> None:
+    gid, uid = key.sk.split("#")
+    directory.members.add((gid, uid))
+
+
+def _sort_lock(directory: Directory, key: Key, item: Item) -> None:
+    unique = key.sk == ONLY
+    directory.locks[key] = str(item.get("uid") or item.get("gid")) if unique else key.sk
+
+
+def _sort_counter(directory: Directory, key: Key, item: Item) -> None:
+    directory.counters[key] = item["n"]
+
+
+def _passed_over(directory: Directory, key: Key, item: Item) -> None:
+    """Changes and other notes are no part of the state."""
+
+
+SORTED: Mapping[str, Callable[[Directory, Key, Item], None]] = {
+    "U": _sort_user,
+    "G": _sort_group,
+    "M": _sort_member,
+    "K": _sort_lock,
+    "CNT": _sort_counter,
+}
+
+
+# --- what must hold ---------------------------------------------------------------------------
+
+
+def _nothing_is_under_way(directory: Directory) -> Iterator[str]:
+    yield from (f"operation {each}" for each in directory.operations)
+    rows: list[User | Group] = [*directory.users.values(), *directory.groups.values()]
+    for row in rows:
+        if row.operation is not None:
+            yield f"{row.id} is held by {row.operation.id}"
+
+
+def _user_locks(directory: Directory) -> dict[Key, str]:
+    expected: dict[Key, str] = {}
+    for uid, user in directory.users.items():
+        expected[directory.keys.user_name(user.document["userName"])] = uid
+        expected |= dict.fromkeys(index_keys(directory.keys, uid, user.document), uid)
+    return expected
+
+
+def _group_locks(directory: Directory) -> dict[Key, str]:
+    expected: dict[Key, str] = {}
+    for gid, group in directory.groups.items():
+        expected[directory.keys.group_name(group.document["displayName"])] = gid
+        expected |= dict.fromkeys(group_index_keys(directory.keys, gid, group.document), gid)
+    return expected
+
+
+def _locks_of(directory: Directory, kinds: tuple[str, ...]) -> dict[Key, str]:
+    """Choose the lock and index rows of these kinds: `un`, `ex` ..."""
+    part = len(directory.keys.prefix.split("#")) + 1
+    return {k: owner for k, owner in directory.locks.items() if k.pk.split("#")[part] in kinds}
+
+
+def _users_are_found(directory: Directory) -> Iterable[str]:
+    return _differences(_locks_of(directory, ("un", "ex", "em")), _user_locks(directory))
+
+
+def _groups_are_found(directory: Directory) -> Iterable[str]:
+    return _differences(_locks_of(directory, ("gn", "gx")), _group_locks(directory))
+
+
+def _counted(directory: Directory, kind: Kind, ids: Iterable[str]) -> Iterable[str]:
+    found = {k: n for k, n in directory.counters.items() if k.sk.startswith(kind) and n}
+    return _differences(found, Counter(directory.keys.counter(kind, each) for each in ids))
+
+
+def _differences(found: Mapping[Key, Any], expected: Mapping[Key, Any]) -> Iterator[str]:
+    for key in sorted(found.keys() | expected.keys()):
+        if found.get(key) != expected.get(key):
+            yield f"{key} is {found.get(key)}, must be {expected.get(key)}"
+
+
+def _memberships_have_two_rows(directory: Directory) -> Iterator[str]:
+    yield from (f"one row only of {pair}" for pair in directory.members ^ directory.reverse)
+
+
+def _memberships_have_both_ends(directory: Directory) -> Iterator[str]:
+    for gid, uid in directory.members | directory.reverse:
+        if gid not in directory.groups:
+            yield f"{uid} is in {gid}, which is gone"
+        if uid not in directory.users:
+            yield f"{uid}, who is gone, is in {gid}"
+
+
+def _sizes_are_true(directory: Directory) -> Iterator[str]:
+    sizes = Counter(gid for gid, _ in directory.members)
+    for gid, group in directory.groups.items():
+        if group.size != sizes[gid]:
+            yield f"{gid} says {group.size} members and has {sizes[gid]}"
+
+
+INVARIANTS: Mapping[str, Callable[[Directory], Iterable[str]]] = {
+    "I0 nothing is under way": _nothing_is_under_way,
+    "I1 locks and indexes are those of the users": _users_are_found,
+    "I2 counters count the users": lambda each: _counted(each, "U", each.users),
+    "I3 counters count the groups": lambda each: _counted(each, "G", each.groups),
+    "I4 a membership has two rows": _memberships_have_two_rows,
+    "I5 a membership has a user and a group": _memberships_have_both_ends,
+    "I6 a group's size is its members": _sizes_are_true,
+    "I7 locks and indexes are those of the groups": _groups_are_found,
+}
+
+
+def _keys_have_a_class(rows: Rows) -> Iterator[str]:
+    for key in rows:
+        if key.pk[0] not in CLASSES or key.pk[1] != "#":
+            yield f"I8 every key has a class: {key}"
+
+
+def _local_rows_have_users(rows: Rows) -> Iterator[str]:
+    """A user of any connection of the organisation will do."""
+    users = {
+        (organisation_of(key.pk.split("#")[1]), key.sk)
+        for key in rows
+        if key.pk.startswith("S#") and key.pk.endswith("#U")
+    }
+    for key in rows:
+        if key.pk.startswith("L#") and (key.pk.removeprefix("L#"), key.sk) not in users:
+            yield f"I12 a local row has a user: {key.sk}"

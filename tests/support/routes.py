@@ -1,0 +1,39 @@
+"""The routes of the app, by its own table, for tests that no route may escape."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from app import build
+from chalicelib.api.admin.openapi import TABLES
+from chalicelib.api.admin.requests import Who
+from chalicelib.api.services import Services
+
+DECLARED = {(route.method, route.path): route.who for route in TABLES}
+
+
+class Call(NamedTuple):
+    """A method and a path of the app; `who` is None for SCIM's own."""
+
+    method: str
+    path: str
+    who: Who | None
+
+    @property
+    def is_scim(self) -> bool:
+        """Tell whether identity providers call it."""
+        return self.path.startswith("/scim/v2/")
+
+
+def calls_of(services: Services) -> list[Call]:
+    """List what the app answers, as API Gateway will be told; what deletes comes last.
+
+    Of what deletes, the inner things come before those that they are in, and the session last.
+    """
+    table = build(services).routes
+    found = [
+        Call(method, path, DECLARED.get((method, path)))
+        for path, methods in table.items()
+        for method in methods
+    ]
+    return sorted(found, key=lambda call: (call.method == "DELETE", "/" not in call.path[7:], call))

@@ -1,0 +1,125 @@
+"""The checker of the whole table finds what is wrong with it: a test of the tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from chalicelib.storage.expressions import Delete, Put, Update
+from chalicelib.storage.keys import ConnectionKeys
+from tests.support.directory import NOBODY, a_group, a_tenant, a_user
+from tests.support.invariants import INVARIANTS, violations
+
+
+@pytest.fixture
+def context(services):
+    """Bind a connection whose rows a test may break."""
+    return a_tenant(services.table)
+
+
+def broken(context, action):
+    """Break a row; say what the checker finds, by its name."""
+    context.items.commit([action])
+    return {each.partition(":")[0] for each in violations(context.items.table)}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A user and a team that he is in, and what their keys are made by."""
+
+    keys: ConnectionKeys
+    uid: str
+    gid: str
+
+
+def one(context):
+    """Make a user and a team that he is in."""
+    uid = a_user(context, "ada")
+    return Made(context.keys, uid, a_group(context, "Tour", [uid], externalId="1"))
+
+
+def test_a_sound_table_is_sound(context):
+    """The checker does not cry wolf."""
+    one(context)
+
+    assert violations(context.items.table) == []
+
+
+OPERATION = "2026#abcdefghijklmnop#1"
+
+BREAKS = {
+    "an operation is left": (
+        "I0",
+        lambda made: Put(made.keys.operation(OPERATION), {"kind": "group delete"}),
+    ),
+    "a user is held": (
+        "I0",
+        lambda made: Update(made.keys.user(made.uid), set={"op": {"id": "x", "until": "y"}}),
+    ),
+    "a lock is gone": ("I1", lambda made: Delete(made.keys.user_name("ada@example.com"))),
+    "a lock is another's": (
+        "I1",
+        lambda made: Put(made.keys.user_name("ada@example.com"), {"uid": NOBODY}),
+    ),
+    "a lock is left": ("I1", lambda made: Put(made.keys.user_name("bob"), {"uid": made.uid})),
+    "an index row is gone": (
+        "I1",
+        lambda made: Delete(made.keys.email("ada@example.com", made.uid)),
+    ),
+    "an index row is left": ("I1", lambda made: Put(made.keys.external_id("x", made.uid))),
+    "a user is not counted": (
+        "I2",
+        lambda made: Update(made.keys.counter("U", made.uid), add={"n": -1}),
+    ),
+    "a user is counted elsewhere": (
+        "I2",
+        lambda made: Update(made.keys.counter("U", "zz"), add={"n": 1}),
+    ),
+    "a team is counted twice": (
+        "I3",
+        lambda made: Update(made.keys.counter("G", made.gid), add={"n": 1}),
+    ),
+    "a member row is gone": ("I4", lambda made: Delete(made.keys.member(made.gid, made.uid))),
+    "a reverse row is gone": ("I4", lambda made: Delete(made.keys.reverse(made.uid, made.gid))),
+    "a member is nobody": ("I5", lambda made: Put(made.keys.member(made.gid, NOBODY))),
+    "a team is nowhere": ("I5", lambda made: Put(made.keys.reverse(made.uid, NOBODY))),
+    "a size is wrong": ("I6", lambda made: Update(made.keys.group(made.gid), add={"n": 1})),
+    "a team's lock is gone": ("I7", lambda made: Delete(made.keys.group_name("tour"))),
+    "a team's index row is gone": (
+        "I7",
+        lambda made: Delete(made.keys.group_external_id("1", made.gid)),
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "action"), BREAKS.values(), ids=BREAKS)
+def test_a_broken_row_is_found(context, name, action):
+    """Each invariant by a row that breaks it."""
+    found = broken(context, action(one(context)))
+
+    assert name in {each.partition(" ")[0] for each in found}
+
+
+def test_a_local_row_without_its_user_is_found(context, services):
+    """A role that waits for whoever comes next."""
+    row = {"PK": {"S": "L#abcdefghij"}, "SK": {"S": NOBODY}}
+    one(context)
+    services.table.client.put_item(TableName=services.table.name, Item=row)
+
+    assert violations(services.table) == [f"I12 a local row has a user: {NOBODY}"]
+
+
+def test_a_key_without_a_class_is_found(services):
+    """Nobody could say who may touch it."""
+    row = {"PK": {"S": "users"}, "SK": {"S": "1"}}
+    services.table.client.put_item(TableName=services.table.name, Item=row)
+
+    assert violations(services.table)[0].startswith("I8")
+
+
+def test_every_invariant_is_broken_once():
+    """A check that never fails checks nothing."""
+    broken_here = {name for name, _ in BREAKS.values()}
+
+    assert {name.partition(" ")[0] for name in INVARIANTS} == broken_here

@@ -1,0 +1,121 @@
+"""A trial on its table: run with something in between its calls, repeated, swept, and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chalicelib.directory.context import ConnectionContext
+from chalicelib.scim.errors import ApiError, Busy
+from chalicelib.storage.expressions import Item
+from chalicelib.storage.keys import Key
+from chalicelib.storage.table import Table
+from dev.measure import reference
+from tests.support.builders import SEEDS, Hands
+from tests.support.directory import a_tenant
+from tests.support.faults import Crash, Fault, Request, Send
+from tests.support.invariants import read_all
+from tests.support.pictures import Names, Picture, names_in, picture, restore, said
+from tests.support.trials import Act, Scene
+
+MOST_TRIES = 20
+
+
+def nothing(request: Request, send: Send) -> Any:
+    """Nothing happens but the call."""
+    return send()
+
+
+@dataclass(slots=True)
+class At:
+    """A client whose call number `index` (from 0) meets the fault; tokens are the engine's."""
+
+    client: Any
+    index: int = -1
+    fault: Fault = nothing
+    calls: list[str] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        """Give the client's method, with the fault before it if its turn has come."""
+        method = getattr(self.client, name)
+
+        def call(**request: Any) -> Any:
+            self.calls.append(name)
+            if len(self.calls) == self.index + 1:
+                return self.fault(request, lambda: method(**request))
+            return method(**request)
+
+        return call
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of one run: the answer, the calls, and the rows that it left."""
+
+    answer: Any
+    calls: tuple[str, ...]
+    rows: Mapping[Key, Item]
+
+    @property
+    def said(self) -> str:
+        """Write the answer by names."""
+        return said(self.answer, names_in(self.rows))
+
+    @property
+    def picture(self) -> Picture:
+        """Draw what it left."""
+        return picture(self.rows)
+
+
+@dataclass(slots=True)
+class Stage:
+    """A scene on its table: the rows to begin with, their names, and the rows at this moment."""
+
+    table: Table
+    hands: Hands
+    before: Mapping[Key, Item]
+    names: Names
+    rows: Mapping[Key, Item]
+
+    def context(self, client: Any) -> ConnectionContext:
+        """Bind a request of a process of its own."""
+        clock = self.hands.clock(next(SEEDS))
+        return a_tenant(replace(self.table, client=client, clock=clock))
+
+    def try_once(self, act: Act, client: Any) -> Any:
+        """Make a request once; the answer, or the name of the error."""
+        ids = {name: each for each, name in self.names.items()}
+        try:
+            return act(self.context(client), ids)
+        except (ApiError, Crash) as refused:
+            return type(refused).__name__
+
+    def run(self, act: Act, index: int = -1, fault: Fault = nothing) -> Run:
+        """Begin anew and make a request, with a fault at one of its calls."""
+        restore(self.table, self.rows, self.before)
+        client = At(self.table.client, index, fault)
+        answer = self.try_once(act, client)
+        self.rows = read_all(self.table)
+        return Run(answer, tuple(client.calls), self.rows)
+
+    def insist(self, act: Act) -> Any:
+        """Repeat a request as an identity provider does while it is told to come later."""
+        for _ in range(MOST_TRIES):
+            answer = self.try_once(act, self.table.client)
+            if answer != Busy.__name__:
+                return answer
+            self.hands.move(seconds=5)
+        raise AssertionError("told to come later again and again")
+
+    def sweep(self) -> None:
+        """Let the sweeper come by."""
+        reference.sweep(replace(self.table, clock=self.hands.clock(next(SEEDS))))
+        self.rows = read_all(self.table)
+
+
+def set_up(scene: Scene, table: Table, hands: Hands) -> Stage:
+    """Set a scene."""
+    scene(a_tenant(table))
+    rows = read_all(table)
+    return Stage(table, hands, rows, names_in(rows), rows)
