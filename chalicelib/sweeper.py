@@ -14,10 +14,10 @@ from chalice.app import Chalice, CloudWatchEvent, Rate
 from chalicelib.api.services import Services
 from chalicelib.directory import recovery
 from chalicelib.directory.context import ConnectionContext
+from chalicelib.errors import Busy, Unavailable
 from chalicelib.observability import logger
 from chalicelib.organisations import purge
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.scim.errors import Busy, Unavailable
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.expressions import Delete, Item
 from chalicelib.storage.keys import (

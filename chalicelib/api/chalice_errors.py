@@ -9,7 +9,7 @@ from chalice.app import Request, Response
 from chalicelib.api import edge
 from chalicelib.api.admin.problems import problem
 from chalicelib.api.scim.requests import scim_error
-from chalicelib.scim.errors import (
+from chalicelib.errors import (
     ApiError,
     BadRequest,
     InternalError,

@@ -16,8 +16,8 @@ from typing import Any
 from chalice.app import Request as ChaliceRequest
 from chalice.app import Response as ChaliceResponse
 
+from chalicelib.errors import ApiError, InternalError
 from chalicelib.observability import logger, record
-from chalicelib.scim.errors import ApiError, InternalError
 
 SCIM = "application/scim+json"
 JSON = "application/json"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 
-from chalicelib.scim.errors import TooManyRequests
+from chalicelib.errors import TooManyRequests
 from chalicelib.settings import Rate
 
 # Buckets of connections that have not called for longest are forgotten: they are full by then.

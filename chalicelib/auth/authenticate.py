@@ -15,7 +15,7 @@ from typing import Self
 
 from chalicelib.auth import sessions, tokens
 from chalicelib.auth.secrets import Gone, Secrets
-from chalicelib.scim.errors import Forbidden, Unauthorized, Unavailable
+from chalicelib.errors import Forbidden, Unauthorized, Unavailable
 from chalicelib.settings import Plan
 from chalicelib.storage.keys import ConnectionKeys, Key, OrganisationKeys, organisation_of
 from chalicelib.storage.retries import Deadline

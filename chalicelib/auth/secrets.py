@@ -18,7 +18,7 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.auth import tokens
-from chalicelib.scim.errors import Busy, Unavailable
+from chalicelib.errors import Busy, Unavailable
 from chalicelib.storage.retries import Deadline, error_code
 
 if TYPE_CHECKING:

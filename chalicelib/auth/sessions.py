@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from chalicelib.auth.tokens import Kind, digest, mint, parse
-from chalicelib.scim.errors import Unauthorized
+from chalicelib.errors import Unauthorized
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import EXISTS, NEW, Delete, Item, Put

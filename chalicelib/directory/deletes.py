@@ -15,7 +15,7 @@ from itertools import islice
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.pending_ids import drop_ids
 from chalicelib.directory.resources import group_version, user_version
-from chalicelib.scim.errors import Busy, NotFound
+from chalicelib.errors import Busy, NotFound
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.storage.directory_items import (
     Change,

@@ -21,7 +21,8 @@ from chalicelib.directory.resources import (
     require_answerable,
 )
 from chalicelib.directory.users import Edit, differing, moved_indexes, moved_lock
-from chalicelib.scim.errors import NotFound, PayloadTooLarge, TooMany, Uniqueness
+from chalicelib.errors import NotFound, PayloadTooLarge
+from chalicelib.scim.errors import TooMany, Uniqueness
 from chalicelib.scim.patch import MemberChange
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.scim.schema import Resource

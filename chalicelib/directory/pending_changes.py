@@ -20,8 +20,8 @@ from chalicelib.directory import members
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.members import ACTIONS_A_REMOVAL, ACTIONS_AN_ADD
 from chalicelib.directory.pending_ids import drop_ids, read_ids, write_ids
+from chalicelib.errors import Busy
 from chalicelib.observability import logger
-from chalicelib.scim.errors import Busy
 from chalicelib.storage.directory_items import Change, Delta, Operation, held_as_read
 from chalicelib.storage.expressions import Action, Delete, Put, Update
 from chalicelib.storage.lookups import read_group

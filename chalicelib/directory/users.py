@@ -12,7 +12,8 @@ from dataclasses import replace
 from chalicelib.directory import deletes
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.resources import user_resource, user_version
-from chalicelib.scim.errors import NotFound, Uniqueness
+from chalicelib.errors import NotFound
+from chalicelib.scim.errors import Uniqueness
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.scim.schema import Resource
 from chalicelib.storage.directory_items import Change, Document, User, canonical, index_keys

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from chalicelib.errors import FieldError, InvalidFields, NotFound
 from chalicelib.organisations import local_users
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.connections import NO_ROLE, NO_WORKSPACE
-from chalicelib.organisations.errors import Fault, InvalidFields
 from chalicelib.organisations.local_users import ChangeDescription, Subject
 from chalicelib.organisations.snapshot import OrganisationSnapshot
-from chalicelib.scim.errors import NotFound
 from chalicelib.storage.directory_items import Document, User
 from chalicelib.storage.local_users import Assignment, LocalUser
 from chalicelib.storage.settings_items import Connection
@@ -78,7 +77,7 @@ def assign(admin: AdminContext, uid: str, assignment: Assignment) -> None:
         present = given(subject.user, subject.local)
         roles = present if assignment in present else (*present, assignment)
         if len(roles) > MOST_ASSIGNMENTS:
-            raise InvalidFields(Fault("role", TOO_MANY))
+            raise InvalidFields(FieldError("role", TOO_MANY))
         return replace(subject.local, roles=roles)
 
     local_users.change(admin, uid, edit, TOLD)
@@ -120,7 +119,7 @@ def replace_all(admin: AdminContext, uid: str, assignments: Sequence[Assignment]
 
 def _require_there(around: OrganisationSnapshot, wanted: Sequence[Assignment], place: str) -> None:
     faults = [
-        Fault(place.format(at=at) + name, message)
+        FieldError(place.format(at=at) + name, message)
         for at, each in enumerate(wanted)
         for name, value, there, message in (
             ("role", each.role, around.roles, NO_ROLE),

@@ -13,8 +13,8 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
+from chalicelib.errors import BadRequest
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.scim.errors import BadRequest
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import Item, Put

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from chalicelib.errors import Busy, Conflict, FieldError, Forbidden, InvalidFields, NotFound
 from chalicelib.organisations import audit, idempotency, organisations
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
-from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
 from chalicelib.organisations.idempotency import Attempt
 from chalicelib.organisations.inputs import ConnectionChanges, NewConnection, present
-from chalicelib.scim.errors import Busy, Forbidden, NotFound
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.settings import Plan
 from chalicelib.storage.clock import timestamp
@@ -145,10 +144,10 @@ def _require_referred(admin: AdminContext, workspace: str, role: str) -> None:
     """Check what a connection refers to: one BatchGetItem."""
     workspace_key, role_key = admin.keys.workspace(workspace), admin.keys.role(role)
     found = admin.items.batch_get([workspace_key, role_key])
-    faults = [] if workspace_key in found else [Fault("workspace", NO_WORKSPACE)]
+    faults = [] if workspace_key in found else [FieldError("workspace", NO_WORKSPACE)]
     fault = _role_fault(role_from(found[role_key]) if role_key in found else None)
     if fault:
-        faults.append(Fault("default_role", fault))
+        faults.append(FieldError("default_role", fault))
     if faults:
         raise InvalidFields(*faults)
 

@@ -11,11 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 from chalicelib.auth.secrets import Secrets
+from chalicelib.errors import BadRequest, Busy, Conflict
 from chalicelib.organisations import connections, organisations, purge, tokens
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.organisations.errors import Conflict
 from chalicelib.organisations.tokens import Revocation
-from chalicelib.scim.errors import BadRequest, Busy
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.storage import lookups
 from chalicelib.storage.clock import timestamp

@@ -10,12 +10,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from chalicelib.errors import Busy, Conflict, FieldError, InvalidFields, NotFound
 from chalicelib.organisations import audit, connections
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
-from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
 from chalicelib.scim import catalog
-from chalicelib.scim.errors import Busy, InvalidValue, NotFound
+from chalicelib.scim.errors import InvalidValue
 from chalicelib.scim.schema import Attribute, Schema
 from chalicelib.storage.directory_items import SHAPE, Change
 from chalicelib.storage.expressions import (
@@ -80,7 +80,7 @@ def put(admin: AdminContext, connection_id: str, urn: str, document: Mapping[str
     schema = _read(document, urn)
     text = json.dumps(catalog.dump(schema), separators=(",", ":"))
     if len(text) > MOST_SCHEMA_CHARACTERS:
-        raise InvalidFields(Fault("attributes", TOO_LONG))
+        raise InvalidFields(FieldError("attributes", TOO_LONG))
     row = {"doc": text, "shape": SHAPE}
     for _ in admin.items.deadline.attempts():
         # In this order: a schema set after the first read fails the condition on the version.
@@ -163,7 +163,7 @@ def _read(document: Mapping[str, Any], urn: str) -> Schema:
         schema = catalog.load(document)
     except InvalidValue as error:
         field, _, message = error.detail.partition(": ")
-        raise InvalidFields(Fault(field, message)) from error
+        raise InvalidFields(FieldError(field, message)) from error
     faults = [fault for fault, wrong in _faults(schema, urn) if wrong]
     faults += _unkept(schema.attributes, "attributes")
     if faults:
@@ -171,26 +171,30 @@ def _read(document: Mapping[str, Any], urn: str) -> Schema:
     return schema
 
 
-def _faults(schema: Schema, urn: str) -> tuple[tuple[Fault, bool], ...]:
+def _faults(schema: Schema, urn: str) -> tuple[tuple[FieldError, bool], ...]:
     found, many = schema.id.lower(), f"from 1 to {MOST_ATTRIBUTES} are taken"
     long = f"may have {MOST_URN_CHARACTERS} characters at most"
     return (
-        (Fault("id", long), len(schema.id) > MOST_URN_CHARACTERS),
-        (Fault("id", "must be the URN that the path names"), not _same(schema.id, urn)),
-        (Fault("id", "must begin with `urn:`"), not found.startswith(URN_PREFIX)),
-        (Fault("id", "is one of the protocol's; choose a URN of your own"), found in BUILT_IN),
-        (Fault("attributes", many), not 1 <= len(schema.attributes) <= MOST_ATTRIBUTES),
+        (FieldError("id", long), len(schema.id) > MOST_URN_CHARACTERS),
+        (FieldError("id", "must be the URN that the path names"), not _same(schema.id, urn)),
+        (FieldError("id", "must begin with `urn:`"), not found.startswith(URN_PREFIX)),
+        (FieldError("id", "is one of the protocol's; choose a URN of your own"), found in BUILT_IN),
+        (FieldError("attributes", many), not 1 <= len(schema.attributes) <= MOST_ATTRIBUTES),
     )
 
 
-def _unkept(attributes: Sequence[Attribute], where: str) -> Iterator[Fault]:
+def _unkept(attributes: Sequence[Attribute], where: str) -> Iterator[FieldError]:
     """Find what a definition promises and this service would not keep."""
     for position, attribute in enumerate(attributes):
         place = f"{where}[{position}]"
         if attribute.uniqueness != "none":
-            yield Fault(f"{place}.uniqueness", "must be `none`: only names are kept unique here")
+            yield FieldError(
+                f"{place}.uniqueness", "must be `none`: only names are kept unique here"
+            )
         if attribute.required and attribute.returned == "never":
-            yield Fault(f"{place}.required", "must be false: what is never returned is not kept")
+            yield FieldError(
+                f"{place}.required", "must be false: what is never returned is not kept"
+            )
         yield from _unkept(attribute.sub_attributes, f"{place}.subAttributes")
 
 

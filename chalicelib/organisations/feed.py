@@ -17,9 +17,9 @@ from datetime import UTC, date, datetime, timedelta
 from heapq import merge
 from itertools import islice
 
+from chalicelib.errors import BadRequest
 from chalicelib.organisations import snapshot
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.scim.errors import BadRequest
 from chalicelib.storage.directory_items import CHANGES_KEPT, ChangeKeys
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import CROCKFORD, FIRST, LAST, ConnectionKeys, Range, ulid, ulid_moment

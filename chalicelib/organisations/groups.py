@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from chalicelib.errors import BadRequest, NotFound
 from chalicelib.organisations import snapshot, users
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.paging import START, UNKNOWN_CURSOR, Page, Position, spans
 from chalicelib.organisations.snapshot import OrganisationSnapshot, view
 from chalicelib.organisations.users import MOST_SEARCHED, TOO_MANY, Found, Person
-from chalicelib.scim.errors import BadRequest, NotFound
 from chalicelib.scim.matching import fold
 from chalicelib.storage.directory_items import Group, group_of, user_of
 from chalicelib.storage.keys import LAST, Range, is_id

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.scim.errors import BadRequest
+from chalicelib.errors import BadRequest
 from chalicelib.storage.directory_items import SHAPE, canonical
 from chalicelib.storage.expressions import NEW, Delete, Put, equals
 from chalicelib.storage.keys import Key, idempotency

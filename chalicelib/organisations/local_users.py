@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from chalicelib.errors import NotFound
 from chalicelib.organisations import audit, snapshot
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.snapshot import OrganisationSnapshot
-from chalicelib.scim.errors import NotFound
 from chalicelib.storage.directory_items import Change, Document, User, user_of
 from chalicelib.storage.expressions import EXISTS, Action, Check, absent
 from chalicelib.storage.keys import ConnectionKeys, is_id

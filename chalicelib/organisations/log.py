@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from chalicelib.errors import BadRequest
 from chalicelib.organisations import connections
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.scim.errors import BadRequest
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import CROCKFORD, FIRST, ConnectionKeys, Range, ulid, ulid_moment
 from chalicelib.storage.log_entries import LogEntry, log_entry_of

@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+from chalicelib.errors import BadRequest, Busy, Conflict, FieldError, InvalidFields, NotFound
 from chalicelib.organisations import audit, idempotency, purge
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
-from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
 from chalicelib.organisations.idempotency import Attempt
 from chalicelib.organisations.inputs import NewOrganisation, NewRole, OrganisationChanges, present
-from chalicelib.scim.errors import BadRequest, Busy, NotFound
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.settings import Plan
 from chalicelib.storage import keys as table_keys
@@ -342,7 +341,7 @@ def _replacement(
 
 def _require_plan(plan: str, plans: Mapping[str, Plan]) -> None:
     if plan not in plans:
-        raise InvalidFields(Fault("plan", f"there is no such plan; there are {_words(plans)}"))
+        raise InvalidFields(FieldError("plan", f"there is no such plan; there are {_words(plans)}"))
 
 
 def _words(plans: Mapping[str, Plan]) -> str:

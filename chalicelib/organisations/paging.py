@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
+from chalicelib.errors import BadRequest
 from chalicelib.organisations.snapshot import OrganisationSnapshot
-from chalicelib.scim.errors import BadRequest
 from chalicelib.storage.keys import FIRST, LAST, is_id
 from chalicelib.storage.settings_items import CONNECTION_ID, Connection
 

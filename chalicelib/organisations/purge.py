@@ -13,10 +13,10 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from chalicelib.auth.secrets import Secrets
+from chalicelib.errors import Busy
 from chalicelib.organisations import audit, purge_directory
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
-from chalicelib.scim.errors import Busy
 from chalicelib.storage import lookups
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import SHAPE, Change

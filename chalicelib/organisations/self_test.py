@@ -14,9 +14,9 @@ from datetime import timedelta
 
 from chalicelib.auth.secrets import Secrets
 from chalicelib.auth.tokens import NewCredential, mint
+from chalicelib.errors import Busy, Unavailable
 from chalicelib.organisations import purge, purge_directory
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.scim.errors import Busy, Unavailable
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Check, Delete, Put

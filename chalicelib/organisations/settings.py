@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.errors import Busy, Conflict, NotFound
 from chalicelib.organisations import audit, connections, organisations
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
-from chalicelib.organisations.errors import Conflict
-from chalicelib.scim.errors import Busy, NotFound
 from chalicelib.storage import keys as table_keys
 from chalicelib.storage.directory_items import SHAPE, Change
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Item, Put, equals

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from chalicelib.errors import NotFound
 from chalicelib.organisations import snapshot
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.snapshot import OrganisationSnapshot
 from chalicelib.organisations.users import has_email, has_user_name, is_active
-from chalicelib.scim.errors import NotFound
 from chalicelib.storage.directory_items import User, user_of
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import (

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from chalicelib.errors import Conflict, NotFound
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.organisations.errors import Conflict
 from chalicelib.organisations.organisations import BEING_DELETED
-from chalicelib.scim.errors import NotFound
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import ONLY, ConnectionKeys
 from chalicelib.storage.lookups import ConnectionScope

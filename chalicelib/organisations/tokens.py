@@ -14,13 +14,12 @@ from datetime import datetime, timedelta
 
 from chalicelib.auth.secrets import Secrets
 from chalicelib.auth.tokens import TOKEN_ID, NewCredential, mint
+from chalicelib.errors import Busy, Conflict, FieldError, InvalidFields, NotFound, Unavailable
 from chalicelib.organisations import audit, connections, idempotency
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
-from chalicelib.organisations.errors import Conflict, Fault, InvalidFields
 from chalicelib.organisations.idempotency import Attempt
 from chalicelib.organisations.inputs import NewToken, Rotation
-from chalicelib.scim.errors import Busy, NotFound, Unavailable
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Put, Update, equals
@@ -118,7 +117,7 @@ def _end(wanted: datetime | None, now: datetime) -> datetime:
     if wanted is None:
         return now + LIFE
     if not now < wanted <= now + LONGEST_LIFE:
-        raise InvalidFields(Fault("expires_at", "must be in the future, ten years at most"))
+        raise InvalidFields(FieldError("expires_at", "must be in the future, ten years at most"))
     return wanted
 
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 
+from chalicelib.errors import BadRequest, NotFound
 from chalicelib.organisations import snapshot
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.assignments import Effective, effective
 from chalicelib.organisations.paging import START, Page, Position, spans
 from chalicelib.organisations.snapshot import OrganisationSnapshot, view
-from chalicelib.scim.errors import BadRequest, NotFound
 from chalicelib.scim.matching import fold
 from chalicelib.storage.directory_items import Document, Group, User
 from chalicelib.storage.keys import LAST, ConnectionKeys, Kind, Range, exact, is_id

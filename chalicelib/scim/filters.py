@@ -19,7 +19,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from chalicelib.scim.errors import BadRequest, InvalidFilter, InvalidPath
+from chalicelib.errors import BadRequest
+from chalicelib.scim.errors import InvalidFilter, InvalidPath
 
 MAX_CHARACTERS: Final = 4_096
 MAX_TERMS: Final = 50

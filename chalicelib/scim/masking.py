@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from chalicelib.scim.errors import BadRequest
+from chalicelib.errors import BadRequest
 from chalicelib.scim.filters import (
     And,
     AttrPath,

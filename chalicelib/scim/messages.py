@@ -18,8 +18,9 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from chalicelib.errors import ApiError, PayloadTooLarge
 from chalicelib.scim import catalog
-from chalicelib.scim.errors import ApiError, InvalidSyntax, InvalidValue, PayloadTooLarge
+from chalicelib.scim.errors import InvalidSyntax, InvalidValue
 from chalicelib.scim.schema import ResourceType, Schema
 
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"

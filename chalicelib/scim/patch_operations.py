@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from chalicelib.errors import BadRequest
 from chalicelib.scim import validation
-from chalicelib.scim.errors import BadRequest, InvalidPath, InvalidValue, Mutability, NoTarget
+from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget
 from chalicelib.scim.filters import AttrPath, Path, parse_path
 from chalicelib.scim.messages import Op, RawOperation
 from chalicelib.scim.schema import Attribute, ResourceType, Schema, Target

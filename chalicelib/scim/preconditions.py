@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from chalicelib.scim.errors import BadRequest, PreconditionFailed
+from chalicelib.errors import BadRequest, PreconditionFailed
 
 ANY_VERSION = "*"
 

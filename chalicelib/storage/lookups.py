@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from chalicelib.scim.errors import Busy
+from chalicelib.errors import Busy
 from chalicelib.storage.directory_items import Group, User, group_of, user_of
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import FIRST, LAST, ConnectionKeys, Key, Kind, Range

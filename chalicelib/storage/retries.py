@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
-from chalicelib.scim.errors import Busy
+from chalicelib.errors import Busy
 from chalicelib.storage.clock import Clock
 
 T = TypeVar("T")

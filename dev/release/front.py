@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.scim.errors import ApiError
+from chalicelib.errors import ApiError
 from chalicelib.scim.messages import error_body
 from dev.run.gateway import REFUSALS
 

@@ -23,14 +23,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from chalice.app import Chalice
 
-from chalicelib.scim.errors import (
-    ApiError,
-    Busy,
-    InternalError,
-    NotFound,
-    PayloadTooLarge,
-    Unavailable,
-)
+from chalicelib.errors import ApiError, Busy, InternalError, NotFound, PayloadTooLarge, Unavailable
 from chalicelib.scim.messages import error_body
 
 MAX_BODY = 10 * 1024 * 1024

@@ -127,7 +127,7 @@ def wrong(call: Call, status: int, allowed: set[int]) -> bool:
     return status not in allowed if allowed else status in REFUSED
 
 
-@pytest.mark.parametrize("caller", EXPECTED)
+@pytest.mark.parametrize("principal", EXPECTED)
 def test_every_route_answers_every_caller_as_it_should(services, world, principal):
     """Looked at before the body: a stranger learns nothing of what is wrong with it."""
     send = http(build(services), world.callers[principal])

@@ -12,9 +12,9 @@ from chalicelib.auth.authenticate import authenticate_admin, authenticate_connec
 from chalicelib.auth.secrets import Secrets
 from chalicelib.auth.sessions import make_link
 from chalicelib.auth.tokens import checksum, mint
+from chalicelib.errors import Busy, Forbidden, Unauthorized, Unavailable
 from chalicelib.organisations import connections, organisations, tokens
 from chalicelib.organisations.inputs import ConnectionChanges, OrganisationChanges
-from chalicelib.scim.errors import Busy, Forbidden, Unauthorized, Unavailable
 from chalicelib.settings import Plan
 from chalicelib.storage.expressions import Delete, Update
 from tests.conftest import OPERATOR_KEY

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from chalicelib.auth import sessions
-from chalicelib.scim.errors import Unauthorized
+from chalicelib.errors import Unauthorized
 from chalicelib.storage.expressions import EXISTS, Delete, Update
 from tests.support.builders import Between, an_organisation, first
 

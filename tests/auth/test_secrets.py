@@ -9,7 +9,7 @@ from botocore.exceptions import ConnectTimeoutError, NoCredentialsError
 
 from chalicelib.auth.secrets import MOST_DIGESTS, Gone, Secrets
 from chalicelib.auth.tokens import digest, mint
-from chalicelib.scim.errors import Unavailable
+from chalicelib.errors import Unavailable
 from chalicelib.storage.retries import Deadline
 from tests.support.builders import Between, fail, lose, refused
 

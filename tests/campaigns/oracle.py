@@ -24,9 +24,9 @@ from pydantic import ValidationError
 from scim2_models import Context, EnterpriseUser, PatchOp, SCIMException, ScimFilter, ScimPolicy
 from scim2_models import User as OracleUser
 
+from chalicelib.errors import ApiError
 from chalicelib.scim import messages, patch, patch_operations, validation
 from chalicelib.scim.catalog import USER
-from chalicelib.scim.errors import ApiError
 from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.matching import matches
 from tests.campaigns.oracle_cases import Case, Document, case

@@ -24,14 +24,8 @@ from typing import Any
 from chalicelib.directory import deletes, groups, search, users
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.groups import GroupChange
-from chalicelib.scim.errors import (
-    ApiError,
-    Busy,
-    InvalidValue,
-    NotFound,
-    PreconditionFailed,
-    Uniqueness,
-)
+from chalicelib.errors import ApiError, Busy, NotFound, PreconditionFailed
+from chalicelib.scim.errors import InvalidValue, Uniqueness
 from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.patch import MemberChange
 from chalicelib.scim.preconditions import entity_tags

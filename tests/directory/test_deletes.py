@@ -9,7 +9,8 @@ import pytest
 
 from chalicelib.directory import deletes, groups, recovery, users
 from chalicelib.directory.context import ConnectionContext
-from chalicelib.scim.errors import Busy, InvalidValue, NotFound, PreconditionFailed
+from chalicelib.errors import Busy, NotFound, PreconditionFailed
+from chalicelib.scim.errors import InvalidValue
 from chalicelib.scim.patch import MemberChange
 from chalicelib.storage.directory_items import user_of
 from chalicelib.storage.expressions import Put

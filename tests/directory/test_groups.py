@@ -8,13 +8,8 @@ import pytest
 
 from chalicelib.directory import groups
 from chalicelib.directory.groups import GroupChange
-from chalicelib.scim.errors import (
-    InvalidValue,
-    NotFound,
-    PayloadTooLarge,
-    PreconditionFailed,
-    Uniqueness,
-)
+from chalicelib.errors import NotFound, PayloadTooLarge, PreconditionFailed
+from chalicelib.scim.errors import InvalidValue, Uniqueness
 from chalicelib.scim.patch import MemberChange
 from tests.support.directory import (
     NOBODY,

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.directory import deletes, groups, users
-from chalicelib.scim.errors import InvalidValue, NotFound, PayloadTooLarge
+from chalicelib.errors import NotFound, PayloadTooLarge
+from chalicelib.scim.errors import InvalidValue
 from tests.support.directory import (
     NOBODY,
     a_group,

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.directory import search, users
+from chalicelib.errors import ApiError
 from chalicelib.scim import patch, patch_operations
 from chalicelib.scim.catalog import GROUP, USER
-from chalicelib.scim.errors import ApiError
 from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.matching import compile_filter
 from chalicelib.scim.messages import RawOperation

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from chalicelib.directory import deletes
 from chalicelib.directory.search import MOST_RESOURCES
-from chalicelib.scim.errors import Busy, InvalidFilter, TooMany
+from chalicelib.errors import Busy
+from chalicelib.scim.errors import InvalidFilter, TooMany
 from chalicelib.scim.matching import fold
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import fold_name

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.directory import users
-from chalicelib.scim.errors import Busy, NotFound, PreconditionFailed, Uniqueness
+from chalicelib.errors import Busy, NotFound, PreconditionFailed
+from chalicelib.scim.errors import Uniqueness
 from chalicelib.storage.directory_items import user_of
 from tests.support.directory import (
     NOBODY,

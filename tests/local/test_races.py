@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.scim.errors import ApiError, Busy
+from chalicelib.errors import ApiError, Busy
 from chalicelib.storage.table import Table
 from tests.support.builders import Hands
 from tests.support.faults import Request, Send

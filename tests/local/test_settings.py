@@ -13,9 +13,9 @@ import pytest
 
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
+from chalicelib.errors import Conflict
 from chalicelib.organisations import connections, tokens
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.organisations.errors import Conflict
 from chalicelib.organisations.inputs import ConnectionChanges, NewToken
 from chalicelib.settings import Settings
 from chalicelib.storage.table import Table

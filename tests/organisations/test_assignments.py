@@ -7,11 +7,10 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.directory import deletes
+from chalicelib.errors import Conflict, InvalidFields, NotFound
 from chalicelib.organisations import accounts, assignments, audit, connections, users
 from chalicelib.organisations.assignments import MOST_ASSIGNMENTS
-from chalicelib.organisations.errors import Conflict, InvalidFields
 from chalicelib.organisations.inputs import ConnectionChanges
-from chalicelib.scim.errors import NotFound
 from chalicelib.storage.expressions import Delete, Put, Update
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.local_users import Assignment

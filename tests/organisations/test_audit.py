@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.errors import BadRequest
 from chalicelib.organisations import audit, connections, disconnect, organisations, tokens
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.inputs import ConnectionChanges, OrganisationChanges, Rotation
-from chalicelib.scim.errors import BadRequest
 from tests.support.builders import NOON, a_tenant, an_administration
 from tests.support.invariants import read_all
 

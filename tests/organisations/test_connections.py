@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.errors import Conflict, Forbidden, InvalidFields, NotFound, PreconditionFailed
 from chalicelib.organisations import connections, organisations
-from chalicelib.organisations.errors import Conflict, InvalidFields
 from chalicelib.organisations.inputs import ConnectionChanges, NewConnection
-from chalicelib.scim.errors import Forbidden, NotFound, PreconditionFailed
 from chalicelib.scim.preconditions import entity_tags
 from chalicelib.settings import Plan
 from chalicelib.storage.expressions import Update

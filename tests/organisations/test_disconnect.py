@@ -9,10 +9,9 @@ import pytest
 
 from chalicelib.auth.authenticate import authenticate_connection
 from chalicelib.auth.secrets import Secrets
+from chalicelib.errors import BadRequest, Conflict, NotFound, PreconditionFailed, Unauthorized
 from chalicelib.organisations import connections, disconnect, organisations, tokens
-from chalicelib.organisations.errors import Conflict
 from chalicelib.organisations.inputs import ConnectionChanges, NewConnection, NewToken, Rotation
-from chalicelib.scim.errors import BadRequest, NotFound, PreconditionFailed, Unauthorized
 from chalicelib.scim.preconditions import entity_tags
 from chalicelib.storage.keys import ConnectionKeys
 from tests.support.builders import (

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.errors import Busy, Conflict, Unavailable
 from chalicelib.organisations import connections, idempotency, organisations, tokens
-from chalicelib.organisations.errors import Conflict
 from chalicelib.organisations.inputs import NewConnection, NewOrganisation, NewToken
-from chalicelib.scim.errors import Busy, Unavailable
 from chalicelib.storage.expressions import Delete
 from tests.support.builders import (
     Between,

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from chalicelib.directory import deletes
+from chalicelib.errors import BadRequest, NotFound
 from chalicelib.organisations import accounts, groups, users
 from chalicelib.organisations.paging import START, position
 from chalicelib.organisations.users import MOST_SEARCHED, Wanted
-from chalicelib.scim.errors import BadRequest, NotFound
 from chalicelib.storage.expressions import Put, Update
 from chalicelib.storage.settings_items import Connection
 from tests.support.builders import Between, an_administration

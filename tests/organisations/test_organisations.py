@@ -6,8 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.errors import (
+    BadRequest,
+    Busy,
+    Conflict,
+    InvalidFields,
+    NotFound,
+    PreconditionFailed,
+)
 from chalicelib.organisations import organisations
-from chalicelib.organisations.errors import Conflict, InvalidFields
 from chalicelib.organisations.inputs import (
     MOST_DOMAINS,
     MOST_ROLES,
@@ -15,7 +22,6 @@ from chalicelib.organisations.inputs import (
     NewOrganisation,
     OrganisationChanges,
 )
-from chalicelib.scim.errors import BadRequest, Busy, NotFound, PreconditionFailed
 from chalicelib.scim.preconditions import entity_tags
 from chalicelib.storage.keys import operator_grants, reference, verified_domain
 from tests.support.builders import (

@@ -10,10 +10,10 @@ import pytest
 
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
+from chalicelib.errors import NotFound
 from chalicelib.organisations import audit, connections, disconnect, organisations, purge, settings
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.inputs import OrganisationChanges
-from chalicelib.scim.errors import NotFound
 from chalicelib.storage.expressions import Item, Put, to_wire
 from chalicelib.storage.keys import ALL_VERBS, ConnectionKeys, Grant, Key
 from chalicelib.sweeper import sweep_due

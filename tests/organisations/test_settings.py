@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.errors import Conflict, InvalidFields, NotFound
 from chalicelib.organisations import audit, connections, disconnect, organisations, settings
-from chalicelib.organisations.errors import Conflict, InvalidFields
 from chalicelib.organisations.inputs import ConnectionChanges, NewConnection
-from chalicelib.scim.errors import NotFound
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import verified_domain
 from chalicelib.storage.settings_items import Role, Workspace, new_connection_id

@@ -8,10 +8,9 @@ import pytest
 
 from chalicelib.auth.authenticate import authenticate_connection
 from chalicelib.auth.secrets import Secrets
+from chalicelib.errors import Conflict, InvalidFields, NotFound, Unauthorized, Unavailable
 from chalicelib.organisations import connections, tokens
-from chalicelib.organisations.errors import Conflict, InvalidFields
 from chalicelib.organisations.inputs import NewToken, Rotation
-from chalicelib.scim.errors import NotFound, Unauthorized, Unavailable
 from tests.support.builders import (
     Between,
     a_tenant,

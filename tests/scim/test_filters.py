@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.scim.errors import BadRequest, InvalidFilter, InvalidPath
+from chalicelib.errors import BadRequest
+from chalicelib.scim.errors import InvalidFilter, InvalidPath
 from chalicelib.scim.filters import (
     COMPARISONS,
     MAX_CHARACTERS,

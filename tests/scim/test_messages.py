@@ -8,15 +8,9 @@ import scim2_models
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.errors import ApiError, NotFound, PayloadTooLarge
 from chalicelib.scim import catalog, messages
-from chalicelib.scim.errors import (
-    ApiError,
-    InvalidFilter,
-    InvalidSyntax,
-    InvalidValue,
-    NotFound,
-    PayloadTooLarge,
-)
+from chalicelib.scim.errors import InvalidFilter, InvalidSyntax, InvalidValue
 from chalicelib.scim.messages import RawOperation, parse_json, parse_patch
 
 LIMIT = 1_048_576

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.errors import ApiError, BadRequest
 from chalicelib.scim import patch
 from chalicelib.scim.catalog import GROUP, RESOURCE_TYPES, USER
-from chalicelib.scim.errors import ApiError, BadRequest, InvalidPath, InvalidValue, Mutability
+from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability
 from chalicelib.scim.filters import AttrPath, parse_path
 from chalicelib.scim.messages import parse_patch
 from chalicelib.scim.patch import MemberChange

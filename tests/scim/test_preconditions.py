@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.scim.errors import BadRequest, PreconditionFailed
+from chalicelib.errors import BadRequest, PreconditionFailed
 from chalicelib.scim.preconditions import entity_tags
 
 # The header as it came, a version, and whether the header names it.

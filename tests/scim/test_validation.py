@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.errors import ApiError
 from chalicelib.scim import validation
 from chalicelib.scim.catalog import ENTERPRISE_USER, GROUP, RESOURCE_TYPES, USER
-from chalicelib.scim.errors import ApiError, InvalidSyntax, InvalidValue
+from chalicelib.scim.errors import InvalidSyntax, InvalidValue
 from chalicelib.scim.schema import Attribute, ResourceType, Schema
 from chalicelib.scim.validation import CLEARED, check, check_value
 

@@ -10,7 +10,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from chalicelib.scim.errors import Busy
+from chalicelib.errors import Busy
 from chalicelib.storage.retries import TRANSIENT_CODES, Deadline, is_transient
 from tests.support.doubles import Script, Watch
 from tests.support.faults import ENDPOINT, refusal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.scim.errors import Busy
+from chalicelib.errors import Busy
 from chalicelib.storage.expressions import EXISTS, Check, Delete, Put, Update, to_wire
 from chalicelib.storage.keys import ConnectionKeys, Key, Range
 from chalicelib.storage.table import OutsideNamespace, chunks

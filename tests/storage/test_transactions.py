@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from chalicelib.scim.errors import Busy
+from chalicelib.errors import Busy
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Check, Put
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.transactions import TransactionCanceled

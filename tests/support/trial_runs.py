@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.directory.context import ConnectionContext
-from chalicelib.scim.errors import ApiError, Busy
+from chalicelib.errors import ApiError, Busy
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import Key
 from chalicelib.storage.table import Table

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from chalicelib.api.edge import Request
 from chalicelib.auth.sessions import SESSION_LIFE
 from chalicelib.auth.tokens import parse
-from chalicelib.scim.errors import Forbidden
+from chalicelib.errors import Forbidden
 
 # The prefix makes browsers refuse one that was set for a whole domain, or over plain HTTP.
 NAME = "__Host-psl_session"

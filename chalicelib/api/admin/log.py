@@ -16,9 +16,9 @@ from chalicelib.api.admin import requests
 from chalicelib.api.admin.requests import CONNECTION, AdminRequest, Document, Route, Who
 from chalicelib.api.edge import Response
 from chalicelib.api.services import Services
+from chalicelib.errors import BadRequest
 from chalicelib.organisations import log
 from chalicelib.organisations.log import Page, Wanted
-from chalicelib.scim.errors import BadRequest
 from chalicelib.storage.keys import is_id
 from chalicelib.storage.log_entries import OUTCOMES, LogEntry
 

@@ -30,6 +30,7 @@ from chalicelib.api.admin.requests import (
 )
 from chalicelib.api.edge import Response
 from chalicelib.api.services import Services
+from chalicelib.errors import BadRequest, Conflict, NotFound
 from chalicelib.organisations import (
     connections,
     disconnect,
@@ -40,7 +41,6 @@ from chalicelib.organisations import (
 )
 from chalicelib.organisations import health as connection_health
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.organisations.errors import Conflict
 from chalicelib.organisations.inputs import (
     ConnectionChanges,
     ConnectionSettings,
@@ -51,7 +51,6 @@ from chalicelib.organisations.inputs import (
     Rotation,
 )
 from chalicelib.organisations.organisations import Whole
-from chalicelib.scim.errors import BadRequest, NotFound
 from chalicelib.storage.keys import operator_grants
 from chalicelib.storage.settings_items import (
     DELETING,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from chalicelib.api.edge import PROBLEM, Response
-from chalicelib.organisations.errors import Conflict, InvalidFields
-from chalicelib.scim.errors import ApiError
+from chalicelib.errors import ApiError, Conflict, InvalidFields
 
 
 def problem(error: ApiError, request_id: str) -> Response:

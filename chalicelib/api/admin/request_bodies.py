@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from chalicelib.api.edge import Request
-from chalicelib.organisations.errors import Fault, InvalidFields
+from chalicelib.errors import FieldError, InvalidFields
 from chalicelib.scim.errors import InvalidSyntax
 from chalicelib.scim.messages import parse_json, parse_value
 
@@ -55,7 +55,7 @@ def read_named(model: type[M], request: Request, field: str, value: str) -> M:
     """
     document = parse_json(request.body, MOST_BYTES) if request.body else {}
     if document.get(field, value) != value:
-        raise InvalidFields(Fault(field, "is not the one that the path names"))
+        raise InvalidFields(FieldError(field, "is not the one that the path names"))
     return _read(model, document | {field: value})
 
 
@@ -79,10 +79,10 @@ def _read(model: type[M], document: Any) -> M:
         raise InvalidFields(*(_fault(model, fault) for fault in faults)) from None
 
 
-def _fault(model: type[BaseModel], fault: ErrorDetails) -> Fault:
+def _fault(model: type[BaseModel], fault: ErrorDetails) -> FieldError:
     say = MESSAGES.get(fault["type"])
     message = say(model, fault["loc"]) if say else fault["msg"]
-    return Fault(field_name(fault["loc"])[:MOST_FIELD_CHARACTERS], message)
+    return FieldError(field_name(fault["loc"])[:MOST_FIELD_CHARACTERS], message)
 
 
 def field_name(location: Location) -> str:

@@ -23,11 +23,11 @@ from chalicelib.api.admin.problems import problem
 from chalicelib.api.edge import JSON, Request, Response
 from chalicelib.api.services import Services
 from chalicelib.auth.authenticate import AdminPrincipal, authenticate_admin, bearer
+from chalicelib.errors import BadRequest, Forbidden, NotFound
 from chalicelib.organisations import idempotency
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.idempotency import Attempt
 from chalicelib.organisations.inputs import Body
-from chalicelib.scim.errors import BadRequest, Forbidden, NotFound
 from chalicelib.scim.preconditions import Precondition, entity_tags
 from chalicelib.storage.keys import OrganisationKeys
 from chalicelib.storage.retries import Deadline

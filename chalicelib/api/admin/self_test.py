@@ -25,11 +25,11 @@ from chalicelib.api.scim import protocol
 from chalicelib.api.scim.requests import scim_error
 from chalicelib.api.scim.routes import ROOT
 from chalicelib.api.services import Services
+from chalicelib.errors import NotFound
 from chalicelib.organisations import connections, self_test, self_test_checks
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.self_test import Run
 from chalicelib.organisations.self_test_checks import CHECKS, Facts
-from chalicelib.scim.errors import NotFound
 from chalicelib.settings import Rate
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.transactions import TransactionCanceled

@@ -14,10 +14,9 @@ from chalicelib.api.admin.requests import NEVER_KEPT, ORGANISATION, AdminRequest
 from chalicelib.api.edge import Response
 from chalicelib.api.services import Services
 from chalicelib.auth import sessions
+from chalicelib.errors import Conflict, NotFound
 from chalicelib.organisations import organisations
-from chalicelib.organisations.errors import Conflict
 from chalicelib.organisations.inputs import Body, Name
-from chalicelib.scim.errors import NotFound
 from chalicelib.storage.settings_items import DELETING
 
 BEING_DELETED = "The organisation is being deleted; nobody can be let in any more."

@@ -18,13 +18,13 @@ from chalicelib.api.admin.request_bodies import read_body, read_list
 from chalicelib.api.admin.requests import ORGANISATION, AdminRequest, Document, Route, Who
 from chalicelib.api.edge import Response
 from chalicelib.api.services import Services
+from chalicelib.errors import BadRequest
 from chalicelib.organisations import accounts, assignments, groups, users
 from chalicelib.organisations.assignments import MOST_ASSIGNMENTS
 from chalicelib.organisations.groups import Team
 from chalicelib.organisations.inputs import Body, LocalId, Name
 from chalicelib.organisations.paging import Page, Position, position
 from chalicelib.organisations.users import Person, Wanted
-from chalicelib.scim.errors import BadRequest
 from chalicelib.scim.messages import fitting
 from chalicelib.storage.local_users import Assignment
 

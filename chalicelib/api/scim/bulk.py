@@ -14,14 +14,9 @@ from typing import Any
 from chalicelib.api.edge import Response, answered
 from chalicelib.api.scim.protocol import RESOURCES, read_body
 from chalicelib.api.scim.requests import Offer, ScimRequest, scim_error
+from chalicelib.errors import MethodNotAllowed
 from chalicelib.scim import messages
-from chalicelib.scim.errors import (
-    BulkConflict,
-    InvalidPath,
-    InvalidSyntax,
-    InvalidValue,
-    MethodNotAllowed,
-)
+from chalicelib.scim.errors import BulkConflict, InvalidPath, InvalidSyntax, InvalidValue
 from chalicelib.scim.messages import BulkOperation
 
 REFERENCE = "bulkId:"

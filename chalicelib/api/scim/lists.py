@@ -10,9 +10,10 @@ from chalicelib.api.edge import Response
 from chalicelib.api.scim.requests import ScimRequest
 from chalicelib.directory import search
 from chalicelib.directory.context import ConnectionContext
+from chalicelib.errors import BadRequest
 from chalicelib.scim import cursors, messages
 from chalicelib.scim.catalog import GROUP
-from chalicelib.scim.errors import BadRequest, InvalidCount, InvalidCursor, InvalidValue
+from chalicelib.scim.errors import InvalidCount, InvalidCursor, InvalidValue
 from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.projection import Projection, project
 from chalicelib.scim.schema import ResourceType

@@ -20,18 +20,16 @@ from chalicelib.auth.authenticate import ConnectionPrincipal, authenticate_conne
 from chalicelib.directory import deletes, groups, users
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.groups import GroupChange
-from chalicelib.scim import messages, patch, patch_operations, validation
-from chalicelib.scim.catalog import GROUP
-from chalicelib.scim.errors import (
+from chalicelib.errors import (
     Forbidden,
-    InvalidCursor,
-    InvalidSyntax,
     MethodNotAllowed,
     NotFound,
     NotImplemented_,
-    TooMany,
     UnsupportedMediaType,
 )
+from chalicelib.scim import messages, patch, patch_operations, validation
+from chalicelib.scim.catalog import GROUP
+from chalicelib.scim.errors import InvalidCursor, InvalidSyntax, TooMany
 from chalicelib.scim.patch import MemberChange
 from chalicelib.scim.preconditions import entity_tags
 from chalicelib.scim.projection import Projection, project

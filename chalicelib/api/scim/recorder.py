@@ -15,14 +15,8 @@ from chalicelib.api.edge import Request, Response
 from chalicelib.api.services import Services
 from chalicelib.auth.authenticate import ConnectionPrincipal
 from chalicelib.directory.context import ConnectionContext
+from chalicelib.errors import ApiError, Forbidden, InternalError, TooManyRequests, Unauthorized
 from chalicelib.observability import logger
-from chalicelib.scim.errors import (
-    ApiError,
-    Forbidden,
-    InternalError,
-    TooManyRequests,
-    Unauthorized,
-)
 from chalicelib.scim.masking import ADDRESS, HIDDEN, masked_detail, masked_query
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.counters import Counters

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from chalicelib.api.edge import Request, Response
 from chalicelib.auth.authenticate import ConnectionPrincipal
 from chalicelib.directory.context import ConnectionContext
+from chalicelib.errors import ApiError, NotFound
 from chalicelib.scim.catalog import GROUP
-from chalicelib.scim.errors import ApiError, NotFound
 from chalicelib.scim.messages import error_body
 from chalicelib.scim.preconditions import Precondition, entity_tags
 from chalicelib.scim.projection import Projection

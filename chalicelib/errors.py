@@ -1,0 +1,221 @@
+"""What a client is told when a request cannot be served: an HTTP status and a text.
+
+A leaf: it imports nothing of ours. Raised where the fact is known; one place per API turns an
+error into a body, a SCIM Error (RFC 7644 section 3.12) or a problem document (RFC 9457). Errors
+that carry a scimType derive from these and stand in `scim.errors`.
+
+    ApiError
+    +-- BadRequest              400
+    |   +-- InvalidFields       400, names each field of an admin request's body
+    +-- Unauthorized            401
+    +-- Forbidden               403
+    +-- NotFound                404
+    +-- MethodNotAllowed        405, with Allow
+    +-- Conflict                409, with what stands in the way
+    +-- PreconditionFailed      412
+    +-- PayloadTooLarge         413
+    +-- UnsupportedMediaType    415
+    +-- TooManyRequests         429, with Retry-After
+    +-- InternalError           500
+    +-- NotImplemented_         501
+    +-- Busy                    503, with Retry-After: contended or throttled, the client may repeat
+    +-- Unavailable             503, with Retry-After: something we depend on cannot be read
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+class ApiError(Exception):
+    """The root: a refusal with its status, scimType and text."""
+
+    status: ClassVar[int] = 500
+    scim_type: ClassVar[str | None] = None
+    default: ClassVar[str] = "The service met an unexpected condition."
+
+    def __init__(self, detail: str | None = None) -> None:
+        """Take the text for the client; it never repeats secrets or whole input values."""
+        self.detail = detail or self.default
+        super().__init__(self.detail)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """HTTP headers that belong to this refusal."""
+        return {}
+
+
+class BadRequest(ApiError):
+    """The request is at fault; repeating it unchanged will fail again."""
+
+    status = 400
+    default = "The request cannot be understood."
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field of a body: `workspaces[0].id` names one inside."""
+
+    field: str
+    message: str
+
+
+class InvalidFields(BadRequest):
+    """Fields of the body are missing, unknown or wrong."""
+
+    def __init__(self, *faults: FieldError) -> None:
+        """Take the faults in the order of the fields."""
+        self.faults = faults
+        super().__init__("; ".join(f"{fault.field}: {fault.message}" for fault in faults))
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """Each field with its message."""
+        return {"errors": [{"field": f.field, "message": f.message} for f in self.faults]}
+
+
+class _Rejected(ApiError):
+    """A request that is not let in; `reason` is for the connection's health, never answered."""
+
+    def __init__(self, detail: str | None = None, *, reason: str | None = None) -> None:
+        """Take the text for the client, and the reason in a word for the admin."""
+        self.reason = reason
+        super().__init__(detail)
+
+
+class Unauthorized(_Rejected):
+    """One text for everything unknown, so that nothing can be learnt from it."""
+
+    status = 401
+    default = (
+        "The bearer token is not accepted: it may be mistyped, expired, revoked or of another "
+        "connection. Make a new token for this connection in the SaaS's SCIM settings."
+    )
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """RFC 9110 section 11.6.1 wants the scheme named."""
+        return {"WWW-Authenticate": 'Bearer realm="passerelle"'}
+
+
+class Forbidden(_Rejected):
+    """The token is right, but the connection may not be used now; says why."""
+
+    status = 403
+    default = "This connection may not be used."
+
+
+class NotFound(ApiError):
+    """No such resource, or no such path."""
+
+    status = 404
+    default = "There is no such resource."
+
+
+class MethodNotAllowed(ApiError):
+    """The path exists, the method does not."""
+
+    status = 405
+    default = "This method is not offered here."
+
+    def __init__(self, *allowed: str) -> None:
+        """Take the methods that the path does offer."""
+        self.allowed = allowed
+        super().__init__(f"This method is not offered here; offered: {', '.join(allowed)}.")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """RFC 9110 section 15.5.6: a 405 names what is allowed."""
+        return {"Allow": ", ".join(self.allowed)}
+
+
+class Conflict(ApiError):
+    """The request is right, but something that is there already stands against it."""
+
+    status = 409
+
+    def __init__(self, detail: str, **members: Any) -> None:
+        """Take the text, and what else helps: the id of what is there."""
+        self.members: Mapping[str, Any] = members
+        super().__init__(detail)
+
+
+class PreconditionFailed(ApiError):
+    """If-Match names a version that is not the present one (RFC 7644 section 3.14)."""
+
+    status = 412
+    default = "The resource has changed since the version that If-Match names; read it again."
+
+
+class PayloadTooLarge(ApiError):
+    """The request holds more than one request may; names the limit."""
+
+    status = 413
+    default = "The request is larger than this service takes."
+
+
+class UnsupportedMediaType(ApiError):
+    """The body is neither application/scim+json nor application/json, or it is compressed."""
+
+    status = 415
+    default = "Send the body as application/scim+json or application/json, uncompressed."
+
+
+class TooManyRequests(_Rejected):
+    """This connection calls more often than its plan allows (RFC 6585 section 4)."""
+
+    status = 429
+
+    def __init__(self, seconds: int) -> None:
+        """Take after how many whole seconds a request is served again."""
+        self.seconds = max(1, seconds)
+        super().__init__(
+            "This connection makes more requests than its plan allows; "
+            f"repeat the request after {self.seconds} s.",
+            reason="rate",
+        )
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Whole seconds: clients do not read fractions."""
+        return {"Retry-After": str(self.seconds)}
+
+
+class InternalError(ApiError):
+    """A fault of ours: nothing about it is told but where to find it in the logs."""
+
+    status = 500
+
+
+class NotImplemented_(ApiError):  # noqa: N801 - the RFC's word is a Python builtin
+    """The protocol knows the operation, this service does not offer it; says why."""
+
+    status = 501
+    default = "This operation is not offered."
+
+
+class _RetryLater(ApiError):
+    """A condition that passes by itself."""
+
+    status = 503
+    retry_after: ClassVar[int] = 2
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Whole seconds: clients do not read fractions."""
+        return {"Retry-After": str(self.retry_after)}
+
+
+class Busy(_RetryLater):
+    """Still contended or throttled at the deadline; the change may be made for all that."""
+
+    default = "The directory is busy. Repeat the request; read first if it creates something."
+
+
+class Unavailable(_RetryLater):
+    """Something that this service depends on cannot be read at the moment."""
+
+    retry_after = 5
+    default = "The service cannot check the request at the moment. Repeat it."
