@@ -50,14 +50,14 @@ class ConnectionContext(ConnectionScope):
         """Tell the moment, as resources carry it."""
         return timestamp(self.clock.now())
 
-    def note(
+    def change_item(
         self, change: Change, before: Document | None = None, after: Document | None = None
     ) -> Put:
         """Make the change row that goes into the same transaction as the change.
 
         The documents around the change go into the request's trace, not into the row.
         """
-        self.trace.change(change, before, after)
+        self.trace.add_change(change, before, after)
         at: datetime = self.clock.now()
         entropy = self.clock.random.getrandbits(80)
         return change.put(

@@ -105,7 +105,7 @@ def _group_removal(
         Delete(keys.group_name(group.document["displayName"]), equals("gid", group.id)),
         *(Delete(key) for key in group_index_keys(keys, group.id, group.document)),
         Update(keys.counter("G", group.id), add={"n": -1}),
-        context.note(Change("team", group.id), before=group.document),
+        context.change_item(Change("team", group.id), before=group.document),
         Put(context.keys.operation(operation.id), {"kind": "group delete", "target": group.id}),
         *([Delete(context.keys.operation(running.id))] if running else []),
     ]
@@ -142,7 +142,7 @@ def delete_user(
             raise NotFound
         if precondition and rows.user.operation is None:
             precondition.require(user_version(rows.user))
-        context.trace.meet(rows.group_ids)
+        context.trace.add_ids(rows.group_ids)
         if rows.user.operation is None and _fits(context, rows):
             if _removed(context, rows):
                 return
@@ -226,7 +226,7 @@ def _user_removal(
         Delete(keys.user_name(user.document["userName"]), equals("uid", user.id)),
         *(Delete(key) for key in sorted(index_keys(keys, user.id, user.document))),
         Update(keys.counter("U", user.id), add={"n": -1}),
-        context.note(Change("user", user.id), before=user.document),
+        context.change_item(Change("user", user.id), before=user.document),
         Delete(keys.local(user.id)),
         *([Delete(context.keys.operation(user.operation.id))] if user.operation else []),
         *_releases(context, user.id, rows.group_ids, gone),

@@ -158,7 +158,7 @@ def _creation(context: ConnectionContext, group: Group, delta: Delta) -> list[Ac
         Put(keys.group_name(group.document["displayName"]), {"gid": group.id}, NEW),
         *(Put(key) for key in group_index_keys(keys, group.id, group.document)),
         Update(keys.counter("G", group.id), add={"n": 1}),
-        context.note(change, after=group.document),
+        context.change_item(change, after=group.document),
     ]
 
 
@@ -307,7 +307,7 @@ class _Attempt:
         if delta or edited:
             change = self._change(delta, edited.get("v"))
             documents = (self.before.document, self.document) if self.before and edited else ()
-            own.append(context.note(change, *documents))
+            own.append(context.change_item(change, *documents))
         return own
 
     def _change(self, delta: Delta, version: int | None) -> Change:

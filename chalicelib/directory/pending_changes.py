@@ -207,7 +207,7 @@ class _Hold:
         context.items.commit(
             [
                 _hold_action(context, gid, self._operation, after, part.growth),
-                context.note(change),
+                context.change_item(change),
                 *members.actions(context, gid, part),
             ]
         )

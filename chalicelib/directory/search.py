@@ -48,7 +48,7 @@ FEWEST_ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a client asks for; `wide`: with groups or members.
+    """What a client asks for; `with_memberships`: with groups or members.
 
     A page begins at the 1-based `start`, or, by cursor, behind the id `after` ("": at the
     beginning). `together`: the filter is one over users and groups.
@@ -57,9 +57,9 @@ class Query:
     filter: Filter | None
     start: int
     count: int
-    wide: bool = True
+    with_memberships: bool = True
     after: str | None = None
-    together: bool = False
+    all_types: bool = False
 
     def window(self, ids: Sequence[str]) -> slice:
         """Tell which part of a whole result, by its sorted ids, is asked for."""
@@ -68,18 +68,18 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """The resources asked for, how many there are in all, and whether others follow them."""
+class SearchResult:
+    """The resources of one page, how many match in all, and whether more follow."""
 
     resources: Sequence[Resource]
     total: int
-    more: bool
+    has_more: bool
 
 
 # --- users ------------------------------------------------------------------------------------
 
 
-def users(context: ConnectionContext, query: Query) -> Page:
+def users(context: ConnectionContext, query: Query) -> SearchResult:
     """List users in the order of their ids.
 
     Raises:
@@ -88,7 +88,7 @@ def users(context: ConnectionContext, query: Query) -> Page:
     """
     if query.filter is None:
         return _page_of_users(context, query)
-    holds = compile_filter(query.filter, context.user_type, (GROUP,) if query.together else ())
+    holds = compile_filter(query.filter, context.user_type, (GROUP,) if query.all_types else ())
     with_groups = any(
         use.place.startswith("groups.") for use in uses(query.filter, context.user_type)
     )
@@ -98,22 +98,22 @@ def users(context: ConnectionContext, query: Query) -> Page:
     hits = [row for row, resource in zip(rows, seen, strict=True) if holds(resource)]
     hits.sort(key=lambda row: row.user.id)
     window = query.window([row.user.id for row in hits])
-    page = _represented_users(context, hits[window], with_groups=query.wide)
-    return Page(page, len(hits), more=window.stop < len(hits))
+    page = _represented_users(context, hits[window], with_groups=query.with_memberships)
+    return SearchResult(page, len(hits), has_more=window.stop < len(hits))
 
 
-def _page_of_users(context: ConnectionContext, query: Query) -> Page:
+def _page_of_users(context: ConnectionContext, query: Query) -> SearchResult:
     place = _place(context, "U", query)
     if query.count == 0 or place.low == LAST:
-        return Page((), place.total, more=False)
+        return SearchResult((), place.total, has_more=False)
     # One row more than is asked for: a user is complete when the next one begins.
     items = context.items.query(
         Range(context.keys.users, place.low, LAST),
         page=min(place.skip + query.count, place.total) + 1,
     )
     rows = list(islice(users_of(items), place.skip, place.skip + query.count + place.ahead))
-    page = _represented_users(context, rows[: query.count], with_groups=query.wide)
-    return Page(page, place.total, more=len(rows) > query.count)
+    page = _represented_users(context, rows[: query.count], with_groups=query.with_memberships)
+    return SearchResult(page, place.total, has_more=len(rows) > query.count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class _Candidate:
     members: frozenset[str] = frozenset()
 
 
-def groups(context: ConnectionContext, query: Query) -> Page:
+def groups(context: ConnectionContext, query: Query) -> SearchResult:
     """List teams in the order of their ids.
 
     A page with members holds as many teams as have 5,000 members together, at least one.
@@ -216,8 +216,8 @@ def groups(context: ConnectionContext, query: Query) -> Page:
         hits = _matching_groups(context, query.filter, query)
         window = query.window([group.id for group in hits])
         rows, total, more = hits[window], len(hits), window.stop < len(hits)
-    page = _represented_groups(context, rows, with_members=query.wide)
-    return Page(page, total, more=more or len(page) < len(rows))
+    page = _represented_groups(context, rows, with_members=query.with_memberships)
+    return SearchResult(page, total, has_more=more or len(page) < len(rows))
 
 
 def _page_of_groups(context: ConnectionContext, query: Query) -> tuple[list[Group], int, bool]:
@@ -276,7 +276,7 @@ def _collect(
 
 
 def _matching_groups(context: ConnectionContext, node: Filter, query: Query) -> list[Group]:
-    holds = compile_filter(node, GROUP, (context.user_type,) if query.together else ())
+    holds = compile_filter(node, GROUP, (context.user_type,) if query.all_types else ())
     named = _named_members(node)
     known = _keys(query, GROUP, context.user_type)
     candidates = [] if known is None else list(_group_candidates(context, known, named))
@@ -384,7 +384,7 @@ def _keys(query: Query, kind: ResourceType, other: ResourceType) -> Mapping[str,
     Without that, `userName eq "a"` over users and groups would read every group for nothing.
     """
     known = equalities(query.filter, kind) if query.filter else {}
-    if query.filter and query.together:
+    if query.filter and query.all_types:
         foreign = equalities(query.filter, other).keys() - known.keys() - {UNKNOWN}
         return None if foreign else known
     return known

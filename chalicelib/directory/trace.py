@@ -32,20 +32,20 @@ class Trace:
     added: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
 
-    def meet(self, ids: Iterable[str]) -> None:
+    def add_ids(self, ids: Iterable[str]) -> None:
         """Note whom a request has read or moved, up to a hundred."""
         for each in ids:
             if len(self.ids) == MOST_IDS:
                 return
             self.ids[each] = None
 
-    def change(self, change: Change, before: Document | None, after: Document | None) -> None:
+    def add_change(self, change: Change, before: Document | None, after: Document | None) -> None:
         """Note a change with the documents around it; None: it says nothing of them."""
         self.before.setdefault(change.id, _chosen(before, change.attributes))
         self.after[change.id] = _chosen(after, change.attributes) or self.after.get(change.id)
         self.added.update(change.added)
         self.removed.update(change.removed)
-        self.meet([*change.added, *change.removed])
+        self.add_ids([*change.added, *change.removed])
 
     @property
     def target(self) -> str | None:

@@ -59,7 +59,7 @@ def _creation(context: ConnectionContext, user: User) -> list[Action]:
         Put(keys.user_name(user.document["userName"]), {"uid": user.id}, NEW),
         *(Put(key) for key in sorted(index_keys(keys, user.id, user.document))),
         Update(keys.counter("U", user.id), add={"n": 1}),
-        context.note(
+        context.change_item(
             Change("user", user.id, user.version, sorted(user.document)), after=user.document
         ),
     ]
@@ -163,7 +163,7 @@ def _changes(context: ConnectionContext, before: User, after: User) -> list[Acti
         *moved_indexes(
             index_keys(keys, after.id, before.document), index_keys(keys, after.id, after.document)
         ),
-        context.note(
+        context.change_item(
             Change("user", after.id, after.version, differing(before.document, after.document)),
             before.document,
             after.document,

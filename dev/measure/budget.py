@@ -311,7 +311,7 @@ BUDGET: Sequence[Line] = (
     ),
     Line(
         "list 10 teams",
-        partial(do.list_groups, wide=False),
+        partial(do.list_groups, with_memberships=False),
         {QUERY: 2},
         2,
         0,
@@ -320,7 +320,7 @@ BUDGET: Sequence[Line] = (
     ),
     Line(
         "list 10 teams of 100 with members",
-        partial(do.list_groups, wide=True),
+        partial(do.list_groups, with_memberships=True),
         {QUERY: 3},
         24,
         0,

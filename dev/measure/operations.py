@@ -258,9 +258,9 @@ def _found(scene: Scene, place: str, value: str) -> Act:
 
 
 def _one(
-    find: Callable[[ConnectionContext, search.Query], search.Page], scene: Scene, text: str
+    find: Callable[[ConnectionContext, search.Query], search.SearchResult], scene: Scene, text: str
 ) -> None:
-    page = find(scene.measured, search.Query(parse_filter(text), 1, 100, wide=False))
+    page = find(scene.measured, search.Query(parse_filter(text), 1, 100, with_memberships=False))
     assert page.total == 1, text  # noqa: S101 - a look-up that finds nobody measures nothing
 
 
@@ -320,7 +320,7 @@ def list_users(scene: Scene, start: int, count: int) -> Act:
 
 def filter_without_key(scene: Scene) -> Act:
     """Find users by what has no key: all are read."""
-    wanted = search.Query(parse_filter('title sw "Ana"'), 1, 100, wide=False)
+    wanted = search.Query(parse_filter('title sw "Ana"'), 1, 100, with_memberships=False)
     return lambda: search.users(scene.measured, wanted)
 
 
@@ -352,7 +352,7 @@ def find_group_by_name(scene: Scene) -> Act:
 def find_groups_of(scene: Scene, teams: int) -> Act:
     """Find the teams that a user is in."""
     uid = scene.user_in(teams)
-    wanted = search.Query(parse_filter(f'members.value eq "{uid}"'), 1, 100, wide=False)
+    wanted = search.Query(parse_filter(f'members.value eq "{uid}"'), 1, 100, with_memberships=False)
     return lambda: search.groups(scene.measured, wanted)
 
 
@@ -425,6 +425,8 @@ def delete_group(scene: Scene, members: int) -> Act:
     return lambda: deletes.delete_group(scene.measured, gid)
 
 
-def list_groups(scene: Scene, *, wide: bool) -> Act:
+def list_groups(scene: Scene, *, with_memberships: bool) -> Act:
     """Read a page of teams, with their members or without."""
-    return lambda: search.groups(scene.measured, search.Query(None, 1, 100, wide=wide))
+    return lambda: search.groups(
+        scene.measured, search.Query(None, 1, 100, with_memberships=with_memberships)
+    )

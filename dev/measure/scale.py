@@ -82,17 +82,17 @@ def _find_user(place: Place, attribute: str) -> Act:
         "emails.value": f"{place.people.uids[0]}@example.com"
     }
     wanted = search.Query(
-        parse_filter(f'{attribute} eq "{document[attribute]}"'), 1, PAGE, wide=False
+        parse_filter(f'{attribute} eq "{document[attribute]}"'), 1, PAGE, with_memberships=False
     )
     return lambda context: _one(search.users(context, wanted))
 
 
 def _find_group(text: str) -> Act:
-    wanted = search.Query(parse_filter(text), 1, PAGE, wide=False)
+    wanted = search.Query(parse_filter(text), 1, PAGE, with_memberships=False)
     return lambda context: _one(search.groups(context, wanted))
 
 
-def _one(page: search.Page) -> None:
+def _one(page: search.SearchResult) -> None:
     assert page.total == 1  # noqa: S101 - a look-up that finds nobody measures nothing
 
 

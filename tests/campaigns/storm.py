@@ -182,9 +182,9 @@ def get_user(principal: AdminPrincipal) -> None:
 def find_user(principal: AdminPrincipal) -> None:
     """Look a user up by name."""
     name = principal.random.choice(NAMES + NEW_NAMES)
-    wanted = search.Query(parse_filter(f'userName eq "{name}"'), 1, 10, wide=False)
+    wanted = search.Query(parse_filter(f'userName eq "{name}"'), 1, 10, with_memberships=False)
     times, answer = principal.timed(lambda context: search.users(context, wanted))
-    if isinstance(answer, search.Page):
+    if isinstance(answer, search.SearchResult):
         found = [each["id"] for each in answer.resources]
         principal.log.named.append(Named(name, found[0] if found else None, times))
 

@@ -123,7 +123,7 @@ def test_a_search_over_both_kinds_finds_what_a_look_at_all_finds(context, people
     @some
     @given(combined(TERMS + GROUP_TERMS))
     def holds(text):
-        query = search.Query(parse_filter(text), 1, 100, together=True)
+        query = search.Query(parse_filter(text), 1, 100, all_types=True)
 
         assert ids(search.users(context, query)) == by_hand(everybody, text, USER, (GROUP,))
         assert ids(search.groups(context, query)) == by_hand(teams, text, GROUP, (USER,))
@@ -145,7 +145,7 @@ def by_cursor(context, query) -> Iterator[str]:
     while more:
         page = search.users(context, replace(query, after=after))
         yield from ids(page)
-        more = page.more
+        more = page.has_more
         after = ids(page)[-1] if more else ""
 
 
@@ -154,8 +154,8 @@ def test_a_walk_by_index_and_one_by_cursor_meet_the_same_users(context, people):
 
     @some
     @given(st.none() | combined(TERMS), st.integers(1, 8), st.booleans())
-    def holds(text, count, wide):
-        query = search.Query(parse_filter(text) if text else None, 1, count, wide)
+    def holds(text, count, with_memberships):
+        query = search.Query(parse_filter(text) if text else None, 1, count, with_memberships)
         walked = list(by_index(context, query))
 
         assert list(by_cursor(context, query)) == walked

@@ -106,10 +106,10 @@ def test_groups_of_users_are_not_read_where_nobody_asked(context):
     uids = some_users(context, 2)
     some_groups(context, 2, uids)
 
-    page = find_users(context, wide=False)
+    page = find_users(context, with_memberships=False)
 
     assert not any("groups" in user for user in page.resources)
-    assert "batch_get_item" not in reads(context, lambda it: find_users(it, wide=False))
+    assert "batch_get_item" not in reads(context, lambda it: find_users(it, with_memberships=False))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -129,11 +129,11 @@ def test_members_are_not_read_where_nobody_asked(context):
     """Entra ID lists teams with excludedAttributes=members."""
     gid = a_group(context, uids=some_users(context, 2))
 
-    page = find_groups(context, wide=False)
+    page = find_groups(context, with_memberships=False)
 
     assert ids(page) == [gid]
     assert "members" not in page.resources[0]
-    assert reads(context, lambda it: find_groups(it, wide=False)) == ["query"] * 2
+    assert reads(context, lambda it: find_groups(it, with_memberships=False)) == ["query"] * 2
 
 
 def test_a_team_being_cleared_between_two_others_is_passed_over(context):
@@ -160,7 +160,7 @@ def test_a_team_that_no_answer_holds_is_refused_in_a_list_too(context):
     for text in (None, 'displayName eq "Tour"'):
         with pytest.raises(TooMany, match="excludedAttributes=members"):
             find_groups(verbose, text)
-        assert find_groups(verbose, text, wide=False).total == 1
+        assert find_groups(verbose, text, with_memberships=False).total == 1
 
 
 def test_of_teams_between_those_that_were_found_few_members_are_read(context):
@@ -252,7 +252,7 @@ KEYED = {
 @pytest.mark.parametrize(("text", "expected"), KEYED.items(), ids=KEYED)
 def test_a_filter_with_a_key_reads_by_it(context, people, text, expected):
     """However many users there are."""
-    made = reads(context, lambda it: find_users(it, text.format(**people), wide=False))
+    made = reads(context, lambda it: find_users(it, text.format(**people), with_memberships=False))
 
     assert made == expected
 
@@ -273,7 +273,7 @@ def test_users_are_found_by_the_team_they_are_in(context):
     gid = a_group(context, "Tour", uids[:2])
 
     assert ids(find_users(context, f'groups.value eq "{gid}"')) == uids[:2]
-    assert ids(find_users(context, 'groups.display eq "tour"', wide=False)) == uids[:2]
+    assert ids(find_users(context, 'groups.display eq "tour"', with_memberships=False)) == uids[:2]
     assert ids(find_users(context, "not (groups pr)")) == uids[2:]
 
 
@@ -402,7 +402,10 @@ KEYED_GROUPS = {
 @pytest.mark.parametrize(("text", "expected"), KEYED_GROUPS.items(), ids=KEYED_GROUPS)
 def test_a_filter_of_teams_with_a_key_reads_by_it(context, teams, text, expected):
     """Entra ID's check of a membership is one call."""
-    assert reads(context, lambda it: find_groups(it, text.format(**teams), wide=False)) == expected
+    assert (
+        reads(context, lambda it: find_groups(it, text.format(**teams), with_memberships=False))
+        == expected
+    )
 
 
 def test_what_is_found_is_shown_whole(context, teams):

@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.directory import groups, search, users
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.groups import GroupChange
-from chalicelib.directory.search import Page
+from chalicelib.directory.search import SearchResult
 from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.patch import MemberChange
 from chalicelib.scim.preconditions import Precondition, entity_tags
@@ -153,10 +153,10 @@ def find_users(
     start: int = 1,
     count: int = 100,
     *,
-    wide: bool = True,
-) -> Page:
+    with_memberships: bool = True,
+) -> SearchResult:
     """List users."""
-    return search.users(context, _query(text, start, count, wide=wide))
+    return search.users(context, _query(text, start, count, with_memberships=with_memberships))
 
 
 def find_groups(
@@ -165,17 +165,17 @@ def find_groups(
     start: int = 1,
     count: int = 100,
     *,
-    wide: bool = True,
-) -> Page:
+    with_memberships: bool = True,
+) -> SearchResult:
     """List teams."""
-    return search.groups(context, _query(text, start, count, wide=wide))
+    return search.groups(context, _query(text, start, count, with_memberships=with_memberships))
 
 
-def _query(text: str | None, start: int, count: int, *, wide: bool) -> search.Query:
-    return search.Query(parse_filter(text) if text else None, start, count, wide)
+def _query(text: str | None, start: int, count: int, *, with_memberships: bool) -> search.Query:
+    return search.Query(parse_filter(text) if text else None, start, count, with_memberships)
 
 
-def ids(page: Page) -> list[str]:
+def ids(page: SearchResult) -> list[str]:
     """Give the ids on a page."""
     return [resource["id"] for resource in page.resources]
 

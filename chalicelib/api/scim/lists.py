@@ -28,18 +28,20 @@ class Listing:
 
     resource_type: Callable[[ScimRequest], ResourceType]
     joined: str
-    find: Callable[[ConnectionContext, search.Query], search.Page]
+    find: Callable[[ConnectionContext, search.Query], search.SearchResult]
 
     def page(self, request: ScimRequest, asked: Parameters, query: search.Query) -> Found:
         """Find a page and project its resources, as far as one answer holds them."""
         resource_type = self.resource_type(request)
         projection = projection_of(asked, resource_type)
-        page = self.find(request.context, replace(query, wide=projection.wants(self.joined)))
-        request.context.trace.meet(each["id"] for each in page.resources)
+        page = self.find(
+            request.context, replace(query, with_memberships=projection.wants(self.joined))
+        )
+        request.context.trace.add_ids(each["id"] for each in page.resources)
         sent = messages.fitting(
             [project(each, resource_type, projection) for each in page.resources]
         )
-        return Found(sent, page.total, more=page.more or len(sent) < len(page.resources))
+        return Found(sent, page.total, more=page.has_more or len(sent) < len(page.resources))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def listed_together(request: ScimRequest, asked: Parameters) -> Response:
     """
     if "cursor" in asked:
         raise InvalidCursor("cursor: a search over all resources is paged by startIndex.")
-    query = replace(_query(asked), together=True)
+    query = replace(_query(asked), all_types=True)
     found, total, left = list[Document](), 0, query.count
     for listing in (USERS, GROUPS):
         part = replace(query, start=max(1, query.start - total), count=left)

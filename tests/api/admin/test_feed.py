@@ -146,7 +146,7 @@ def another(services, context):
 def noted(services, context, uid):
     """Write a change of a user."""
     scope = directory.a_tenant(services.table, context.connection)
-    scope.items.commit([scope.note(Change("user", uid))])
+    scope.items.commit([scope.change_item(Change("user", uid))])
 
 
 def page_of(operator, context, query):
