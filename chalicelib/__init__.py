@@ -1,10 +1,24 @@
 """Passerelle: the SCIM 2.0 side of a SaaS, on AWS Lambda and one DynamoDB table.
 
-The packages are the stations of a request; imports and calls go one way only:
+Each line names a package or module and what it imports; every arrow leads down the list:
 
-    app -> api -> auth | directory | organisations -> storage
+    app -> sweeper, api, auth, storage, observability, settings
+    sweeper -> api, organisations, directory, storage, observability, errors
+    api -> organisations, directory, auth, scim, storage, observability, settings, errors
+    organisations -> auth, scim, storage, settings, errors
+    directory -> scim, storage, observability, errors
+    auth -> storage, settings, errors
+    storage -> errors
+    scim -> errors
+    observability -> nothing
+    settings -> nothing
+    errors -> nothing
 
-`scim` holds the protocol as pure functions: it imports none of the others, and all call it.
+`app` makes the AWS clients and registers the routes; `sweeper` is the function that runs on a
+schedule. `api` turns HTTP requests into calls of the packages below it, and results into
+responses. `organisations` holds what the SaaS and its admins manage, `directory` the users and
+groups that SCIM provisions, `auth` the credentials. `storage` is the only package that speaks to
+DynamoDB. `scim` is the protocol as pure functions.
 """
 
 VERSION = "0.1.0"

@@ -1,151 +1,203 @@
-"""The rules of the house that no linter knows: who may import whom, and what nothing is called."""
+"""The rules that no linter knows: who may import whom, and which file names may occur twice."""
 
 from __future__ import annotations
 
 import ast
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
-import pytest
 from packaging.requirements import Requirement
 
-from chalicelib import VERSION
+import chalicelib
 
 ROOT = Path(__file__).parent.parent
 LIBRARY = ROOT / "chalicelib"
 SHIPPED = [ROOT / "app.py", *sorted(LIBRARY.rglob("*.py"))]
+DEV = sorted((ROOT / "dev").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-OWN = [*SHIPPED, *sorted((ROOT / "dev").rglob("*.py")), *TESTS]
 
-# app -> api -> auth | directory | organisations -> storage, and scim, which
-# imports none of them. Settings and observability are read by all but the pure core.
-MAY_IMPORT = {
-    "scim": set(),
-    "storage": {"scim"},
-    "auth": {"scim", "storage"},
-    "directory": {"scim", "storage"},
-    "organisations": {"scim", "storage", "auth"},
-    "api": {"scim", "storage", "auth", "directory", "organisations"},
-    # The event source beside the routes.
-    "sweeper.py": {"scim", "storage", "directory", "organisations", "api"},
-}
-COMMON = {"settings", "observability", "errors"}
-
-# What a pure function has no use for: the world outside its arguments.
+# The world outside a function's arguments: a pure function uses none of it.
 WORLD = {
     *("boto3", "botocore", "chalice", "aws_lambda_powertools", "logging", "os", "sys"),
     *("time", "random", "secrets", "uuid", "socket", "threading", "subprocess", "requests"),
 }
 CLOCKS = re.compile(r"\b(?:datetime|date)\.(?:now|utcnow|today)\(")
+PATCHES = re.compile(r"\b(?:mocker|monkeypatch\b)[,).]")
+
+# Names that several packages have, because each holds that package's part of one concept.
+TWINS = {
+    "errors": "plain HTTP errors for every package; SCIM errors in scim",
+    "extensions": "applied by directory, managed by organisations, served by api/admin",
+    "feed": "read by organisations, served by api/admin",
+    "groups": "kept by directory, listed by organisations, served by api/scim and api/admin",
+    "local_users": "stored by storage, managed by organisations",
+    "log": "read by organisations, served by api/admin",
+    "organisations": "kept by organisations, served by api/admin",
+    "connections": "kept by organisations, served by api/admin",
+    "assignments": "kept by organisations, served by api/admin",
+    "audit": "kept by organisations, served by api/admin",
+    "requests": "one class for SCIM requests, one for those of the admin API",
+    "resources": "SCIM resources in directory, AWS resources in dev/run",
+    "routes": "one table for SCIM, one for the admin API",
+    "self_test": "run by organisations, served by api/admin",
+    "sessions": "kept by auth, served by api/admin",
+    "settings": "of the deployment at the top, of an organisation in the packages",
+    "sign_in": "decided by organisations, served by api/admin",
+    "tokens": "made by auth, managed by organisations, served by api/admin",
+    "users": "kept by directory, listed by organisations, served by api/scim and api/admin",
+    "test_faults": "faults of AWS met by the directory, and by one unit",
+    "test_musts": "what the RFCs demand, and the page that lists it",
+    "conftest": "pytest's own name",
+    "__init__": "Python's own name",
+}
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Give the full name of every module that a file imports, also inside its functions."""
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """Return the full name of every module that a file imports, also inside its functions."""
+    return frozenset(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports by dots; the full name shows the direction"
-            assert node.module
-            yield node.module
+            yield "." if node.level else str(node.module)
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def top_levels(path: Path) -> set[str]:
-    """Give the first segment of every import."""
+    """Return the first segment of every import."""
     return {name.partition(".")[0] for name in imports(path)}
 
 
-def packages_used(path: Path) -> set[str]:
-    """Give the packages and modules of ours that a file imports: `storage`, `settings` ..."""
-    ours = {entry.stem for entry in LIBRARY.iterdir()}
-    found = {name.split(".")[1] for name in imports(path) if name.startswith("chalicelib.")}
-    return found & ours
-
-
 def name_of(path: Path) -> str:
-    """Name a file for the list of cases."""
+    """Name a file for the list of offenders."""
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", [p for p in SHIPPED if p.parent != ROOT], ids=name_of)
-def test_imports_follow_the_arrow(path):
-    """Nothing inner names what is outside of it."""
-    package = path.relative_to(LIBRARY).parts[0]
-    common = {"errors"} if package == "scim" else COMMON
-
-    assert packages_used(path) <= {package} | MAY_IMPORT.get(package, set()) | common
+def module_of(path: Path) -> str:
+    """Name a file as Python imports it."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def test_every_package_has_its_place_in_the_arrow():
-    """A new package is drawn into the map before it is used."""
-    found = {path.parent.name for path in LIBRARY.glob("*/__init__.py")}
-
-    assert found == {name for name in MAY_IMPORT if not name.endswith(".py")}
-
-
-@pytest.mark.parametrize("path", sorted((LIBRARY / "scim").rglob("*.py")), ids=name_of)
-def test_the_core_is_pure(path):
-    """chalicelib/scim knows no AWS, Chalice, environment, clock, random or log (house rule 3)."""
-    assert not top_levels(path) & WORLD
-    assert not CLOCKS.search(path.read_text(encoding="utf-8"))
+def station(module: str) -> str:
+    """Name the line of the map that a module belongs to."""
+    first, _, rest = module.partition(".")
+    return rest.partition(".")[0] if first == "chalicelib" else first
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=name_of)
-def test_chalice_is_known_at_the_edge_only(path):
-    """No event and no Chalice object travels inwards (house rule 12)."""
-    if LIBRARY / "api" not in path.parents and path not in {
-        ROOT / "app.py",
-        LIBRARY / "sweeper.py",
-    }:
-        assert "chalice" not in top_levels(path)
+def module_graph() -> dict[str, set[str]]:
+    """Return what each module of app, chalicelib and dev imports of these."""
+    files = {module_of(path): path for path in (*SHIPPED, *DEV)}
+    return {name: (imports(path) & files.keys()) - {name} for name, path in files.items()}
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=name_of)
-def test_aws_is_known_to_the_adapters_only(path):
-    """Foreign exceptions die at the adapter (house rule 8); app.py makes the clients."""
-    adapters = {ROOT / "app.py", LIBRARY / "auth" / "secrets.py"}
-    if path.parent != LIBRARY / "storage" and path not in adapters:
-        assert not top_levels(path) & {"boto3", "botocore", "mypy_boto3_dynamodb"}
+def drawn_map() -> dict[str, set[str]]:
+    """Read the map in the docstring of chalicelib, from the top down."""
+    lines = re.findall(r"^    (\w+) -> (.+)$", chalicelib.__doc__ or "", re.MULTILINE)
+    return {name: set(below.split(", ")) - {"nothing"} for name, below in lines}
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=name_of)
-def test_what_is_shipped_does_not_need_what_is_not(path):
-    """Chalice packs app.py and chalicelib/ only: an import of dev/ fails on AWS alone."""
-    assert not top_levels(path) & {"dev", "tests"}
+def test_the_map_of_the_packages_shows_every_import_and_no_other():
+    """The docstring of chalicelib is where an engineer starts to read."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for module, used in module_graph().items():
+        if station(module) not in {"", "dev"}:
+            found[station(module)] |= {*map(station, used)} - {station(module), ""}
+
+    assert dict(found) == drawn_map()
 
 
-@pytest.mark.parametrize("path", OWN, ids=name_of)
-def test_no_name_says_that_the_concept_is_not_understood(path):
-    """RFC words for things, verbs for functions."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    names = [node.name for node in ast.walk(tree) if isinstance(node, kinds)]
+def test_every_arrow_of_the_map_leads_down():
+    """What a lower package imports of a higher one would make a cycle sooner or later."""
+    order = list(drawn_map())
+    up = [
+        f"{name} -> {other}"
+        for position, name in enumerate(order)
+        for other in drawn_map()[name] - {*order[position + 1 :]}
+    ]
 
-    # AWS Secrets Manager has its own name.
-    vague = re.compile(
-        "(?<!secrets)(?<!secrets_)manager|helper|processor|utils?$|^util", re.IGNORECASE
-    )
-    assert not [name for name in [*names, path.stem] if vague.search(name)]
+    assert up == []
+    assert order[0] == "app"
+    assert not drawn_map()["scim"] - {"errors"}, "the core imports no other package"
 
 
-@pytest.mark.parametrize("path", TESTS, ids=name_of)
-def test_tests_use_real_parts(path):
+def test_no_two_modules_import_each_other():
+    """Neither between packages nor within one, directly or through others."""
+    cycle: list[str] = []
+    try:
+        TopologicalSorter(module_graph()).prepare()
+    except CycleError as error:
+        cycle = list(error.args[1])
+
+    assert cycle == []
+
+
+def test_imports_name_the_whole_path():
+    """`from . import x` hides the direction of an import."""
+    assert [name_of(path) for path in SHIPPED if "." in imports(path)] == []
+
+
+def test_the_core_is_pure():
+    """`chalicelib/scim` knows no AWS, Chalice, environment, clock, random numbers or log."""
+    core = [path for path in SHIPPED if LIBRARY / "scim" in path.parents]
+    outside = {name_of(path): top_levels(path) & WORLD for path in core}
+    clocks = [name_of(path) for path in core if CLOCKS.search(path.read_text(encoding="utf-8"))]
+
+    assert {name: used for name, used in outside.items() if used} == {}
+    assert clocks == []
+
+
+def test_only_the_edges_know_chalice_and_aws():
+    """No event, Chalice object or exception of boto3 travels inwards."""
+    entrances = {ROOT / "app.py", LIBRARY / "sweeper.py"}
+    clients = {ROOT / "app.py", LIBRARY / "auth" / "secrets.py"}
+    aws = {"boto3", "botocore", "mypy_boto3_dynamodb"}
+    inner = [path for path in SHIPPED if LIBRARY / "api" not in path.parents]
+    not_storage = [path for path in SHIPPED if LIBRARY / "storage" not in path.parents]
+
+    chalice = [p for p in inner if p not in entrances and "chalice" in top_levels(p)]
+    adapters = [p for p in not_storage if p not in clients and top_levels(p) & aws]
+    assert [*map(name_of, chalice)] == []
+    assert [*map(name_of, adapters)] == []
+
+
+def test_what_is_shipped_needs_nothing_that_is_not():
+    """Chalice packs app.py and chalicelib/ only: an import of dev/ would fail on AWS alone."""
+    assert [name_of(p) for p in SHIPPED if top_levels(p) & {"dev", "tests"}] == []
+
+
+def test_tests_use_real_parts():
     """A fault is an argument, never a patch."""
-    text = path.read_text(encoding="utf-8")
+    mocks = [p for p in TESTS if any(name.startswith("unittest") for name in imports(p))]
+    patches = [p for p in TESTS if PATCHES.search(p.read_text(encoding="utf-8"))]
 
-    assert not {name for name in imports(path) if name.startswith("unittest")}
-    assert not re.search(r"\bmonkeypatch[,).]|\bmocker[,).]", text)
+    assert [*map(name_of, mocks)] == []
+    assert [*map(name_of, patches)] == []
 
 
-def pinned(name: str) -> dict[str, str]:
-    """Read a requirements file: distribution -> version."""
+def test_no_two_files_have_one_name_but_those_that_share_a_concept():
+    """A test file may have two namesakes where the modules that it tests have."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in (*SHIPPED, *DEV, *TESTS):
+        if path.stem not in TWINS and path.stem.removeprefix("test_") not in TWINS:
+            places[path.stem].append(name_of(path))
+
+    assert [names for names in places.values() if len(names) > 1] == []
+
+
+def pinned(name: str) -> set[str]:
+    """Read the distributions that a requirements file pins."""
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    pins = [line.partition("==") for line in lines if "==" in line]
-    return {name: version for name, _, version in pins}
+    return {line.partition("==")[0] for line in lines if "==" in line}
 
 
 def needed_by(distribution: str) -> set[str]:
@@ -169,20 +221,23 @@ def test_what_is_packed_is_what_is_imported():
     used = {name for path in SHIPPED for name in top_levels(path)} & set(distributions) - given
     needed = {distributions[name][0].lower().replace("_", "-") for name in used}
 
-    assert set().union(*map(needed_by, needed)) == set(pinned("requirements.txt"))
+    assert set().union(*map(needed_by, needed)) == pinned("requirements.txt")
+
+
+def test_everything_is_pinned():
+    """Two installations of one commit are alike."""
+    loose = [
+        f"{name}: {line}"
+        for name in ("requirements.txt", "requirements-dev.txt")
+        for line in (ROOT / name).read_text(encoding="utf-8").splitlines()
+        if line and line[0] not in "#-" and "==" not in line
+    ]
+
+    assert loose == []
 
 
 def test_the_version_is_one():
-    """`GET /health` and the changelog's readers speak of the same release as the package."""
+    """`GET /health` and the changelog speak of the same release as the package."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-    assert project["version"] == VERSION
-
-
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
-def test_everything_is_pinned(name):
-    """Two installations of one commit are alike."""
-    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-
-    loose = [line for line in lines if line and line[0] not in "#-" and "==" not in line]
-    assert not loose
+    assert project["version"] == chalicelib.VERSION
