@@ -17,6 +17,7 @@ from chalicelib.auth import sessions, tokens
 from chalicelib.auth.secrets import Gone, Secrets
 from chalicelib.errors import Forbidden, Unauthorized, Unavailable
 from chalicelib.settings import Plan
+from chalicelib.storage.connection_settings import ConnectionSettings
 from chalicelib.storage.keys import ConnectionKeys, Key, OrganisationKeys, organisation_of
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import (
@@ -72,10 +73,8 @@ class ConnectionPrincipal:
     workspace: str
     default_role: str
     identity_provider: str
-    group_patch_answer: str
+    settings: ConnectionSettings
     plan: Plan
-    unknown_attributes: str = "lenient"
-    put_without_members: str = "keep"
     schemas_version: int = 0
     run: str | None = None
 
@@ -295,9 +294,7 @@ def _principal(claim: _Claim, plans: Mapping[str, Plan]) -> ConnectionPrincipal:
         workspace=connection.workspace,
         default_role=connection.default_role,
         identity_provider=connection.identity_provider,
-        group_patch_answer=connection.group_patch_answer,
-        unknown_attributes=connection.unknown_attributes,
-        put_without_members=connection.put_without_members,
+        settings=connection.effective_settings,
         schemas_version=connection.schemas_version,
         plan=plans[claim.organisation.plan],
         run=claim.token.id if claim.claimed.kind == TEST else None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -18,9 +18,12 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    create_model,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+
+from chalicelib.storage.connection_settings import PRESETS, SETTINGS, VALUES
 
 # An organisation and all that comes with it are one transaction of at most 100 rows: its own
 # row, the list's, the reference's, the Idempotency-Key's, the audit's, and two a domain.
@@ -45,7 +48,11 @@ RFC_3339 = re.compile(
 # In a PATCH: not sent, so not changed. Only fields that are in `model_fields_set` are read.
 ABSENT: Any = None
 
-IdentityProvider = Literal["entra", "okta", "google", "other"]
+# The type checker cannot read the table of presets; pydantic can.
+if TYPE_CHECKING:
+    IdentityProvider = str
+else:
+    IdentityProvider = Literal[tuple(PRESETS)]
 
 
 def _domain(text: str) -> str:
@@ -154,12 +161,18 @@ class OrganisationChanges(Body):
     sso: Sso | None = None
 
 
-class ConnectionSettings(Body):
-    """How a connection behaves; null is the default of its identity provider."""
-
-    group_patch_answer: Literal["auto", "204"] | None = None
-    unknown_attributes: Literal["lenient", "strict"] | None = None
-    put_without_members: Literal["keep", "clear"] | None = None
+if TYPE_CHECKING:
+    ChosenSettings = Body
+else:
+    ChosenSettings = create_model(
+        "ChosenSettings",
+        __base__=Body,
+        __doc__="How a connection behaves; null restores the preset of its identity provider.",
+        **{
+            name: (VALUES[name] | None, Field(default=None, description=setting.text))
+            for name, setting in SETTINGS.items()
+        },
+    )
 
 
 class NewConnection(Body):
@@ -169,7 +182,7 @@ class NewConnection(Body):
     workspace: LocalId
     default_role: LocalId
     identity_provider: IdentityProvider
-    settings: ConnectionSettings = ConnectionSettings()
+    settings: ChosenSettings = ChosenSettings()
 
 
 class ConnectionChanges(Body):
@@ -180,7 +193,7 @@ class ConnectionChanges(Body):
     default_role: LocalId = ABSENT
     identity_provider: IdentityProvider = ABSENT
     state: Literal["active", "paused"] = ABSENT
-    settings: ConnectionSettings = ABSENT
+    settings: ChosenSettings = ABSENT
 
 
 class NewToken(Body):

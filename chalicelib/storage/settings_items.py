@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 from chalicelib.storage.clock import timestamp
+from chalicelib.storage.connection_settings import ConnectionSettings, effective_settings
 from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import Condition, Item, Update
 from chalicelib.storage.keys import ORGANISATION_ID_LENGTH, Key, organisation_of
@@ -23,11 +24,6 @@ BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 CONNECTION_SUFFIX_LENGTH = 6
 ORGANISATION_ID = re.compile(rf"[a-z2-7]{{{ORGANISATION_ID_LENGTH}}}")
 CONNECTION_ID = re.compile(rf"[a-z2-7]{{{ORGANISATION_ID_LENGTH + CONNECTION_SUFFIX_LENGTH}}}")
-
-# How PATCH of a team answers where the connection does not say: Entra ID documents 204, the
-# others get the whole team.
-GROUP_PATCH_ANSWERS: Mapping[str, str] = {"entra": "204"}
-GROUP_PATCH_ANSWER = "auto"
 
 # A connection in another state (ended, being deleted) is unknown to its identity provider.
 SERVED_STATES = frozenset({"active", "paused"})
@@ -155,20 +151,9 @@ class Connection:
         return organisation_of(self.id)
 
     @property
-    def group_patch_answer(self) -> str:
-        """How PATCH of a team answers: as set, else as its identity provider expects."""
-        default = GROUP_PATCH_ANSWERS.get(self.identity_provider, GROUP_PATCH_ANSWER)
-        return self.settings.get("group_patch_answer", default)
-
-    @property
-    def unknown_attributes(self) -> str:
-        """What becomes of attributes that the schemas do not know: ignored, unless `strict`."""
-        return self.settings.get("unknown_attributes", "lenient")
-
-    @property
-    def put_without_members(self) -> str:
-        """Whether PUT of a team that names no members keeps them or clears them."""
-        return self.settings.get("put_without_members", "keep")
+    def effective_settings(self) -> ConnectionSettings:
+        """The settings in force: as set, else as its identity provider's preset has them."""
+        return effective_settings(self.identity_provider, self.settings)
 
     def row(self) -> Item:
         """Write its attributes but the count of tokens, which has writers of its own."""

@@ -86,7 +86,7 @@ def test_a_token_says_which_connection_calls(services, context):
     assert (principal.id, principal.organisation) == (context.connection, context.organisation)
     assert (principal.token_id, principal.token_name) == (context.token_id, "first")
     assert (principal.workspace, principal.default_role) == ("main", "reader")
-    assert (principal.identity_provider, principal.group_patch_answer) == ("entra", "204")
+    assert (principal.identity_provider, principal.settings.group_patch_answer) == ("entra", "204")
 
 
 def test_authentication_is_one_read(fresh, table, context):

@@ -80,14 +80,16 @@ ANSWERS = [
 @pytest.mark.parametrize(("given", "expected"), ANSWERS)
 def test_patch_of_a_team_answers_as_set_or_as_the_provider_expects(admin, given, expected):
     """Entra documents 204; the others may have the whole team."""
-    assert create(admin, **given).group_patch_answer == expected
+    assert create(admin, **given).effective_settings.group_patch_answer == expected
 
 
 def test_a_default_follows_the_identity_provider(admin):
     """Only what was set is kept."""
     made = create(admin, identity_provider="entra")
 
-    assert change(admin, made, identity_provider="okta").group_patch_answer == "auto"
+    changed = change(admin, made, identity_provider="okta")
+
+    assert changed.effective_settings.group_patch_answer == "auto"
 
 
 FAULTS = [

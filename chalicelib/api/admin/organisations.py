@@ -43,7 +43,6 @@ from chalicelib.organisations import health as connection_health
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.inputs import (
     ConnectionChanges,
-    ConnectionSettings,
     NewConnection,
     NewOrganisation,
     NewToken,
@@ -250,7 +249,7 @@ def _described(request: AdminRequest, connection: Connection) -> Document:
         "workspace": connection.workspace,
         "default_role": connection.default_role,
         "identity_provider": connection.identity_provider,
-        "settings": {name: getattr(connection, name) for name in ConnectionSettings.model_fields},
+        "settings": asdict(connection.effective_settings),
         "created": connection.created,
         "last_modified": connection.modified,
     }

@@ -11,6 +11,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from chalicelib.organisations.inputs import IdentityProvider
+from chalicelib.storage.connection_settings import ConnectionSettings
 
 T = TypeVar("T")
 
@@ -148,14 +149,6 @@ class AuditEntry(TypedDict):
 # --- connections ------------------------------------------------------------------------------
 
 
-class Settings(TypedDict):
-    """How a connection behaves: as set, else as its identity provider expects."""
-
-    group_patch_answer: Literal["auto", "204"]
-    unknown_attributes: Literal["lenient", "strict"]
-    put_without_members: Literal["keep", "clear"]
-
-
 class Refusal(TypedDict):
     """Calls that were not let in, in seven days: why, and what to do about it."""
 
@@ -191,7 +184,7 @@ class Connection(TypedDict):
     workspace: str
     default_role: str
     identity_provider: IdentityProvider
-    settings: Settings
+    settings: ConnectionSettings
     created: Moment
     last_modified: Moment
     health: NotRequired[ConnectionHealth]

@@ -224,7 +224,7 @@ def replace_group(request: ScimRequest) -> Response:
     """
     projection = request.projection(GROUP)
     document, members = _group(request)
-    if members is None and request.principal.put_without_members == "clear":
+    if members is None and request.principal.settings.put_without_members == "clear":
         members = frozenset()
     wanted = GroupChange(lambda _: document, MemberChange(members), request.precondition)
     groups.change(request.context, request.id, wanted)
@@ -259,7 +259,7 @@ def _patched_group(request: ScimRequest, projection: Projection) -> Response:
     """
     if request.http.query.get("attributes"):
         return _changed_group(request, projection)
-    if request.principal.group_patch_answer == "auto":
+    if request.principal.settings.group_patch_answer == "auto":
         found = groups.get_if_small(request.context, request.id, MOST_MEMBERS_ANSWERED)
         if found is not None:
             return _resource(found, GROUP, projection)
@@ -388,7 +388,7 @@ def _checked(request: ScimRequest, body: Document, resource_type: ResourceType) 
     Raises:
         InvalidSyntax: the connection is strict, and the body has what they do not know.
     """
-    if request.principal.unknown_attributes == STRICT:
+    if request.principal.settings.unknown_attributes == STRICT:
         _refuse(validation.unknown(body, resource_type), resource_type)
     return validation.check(body, resource_type)
 
@@ -398,7 +398,7 @@ def _operations(
 ) -> tuple[patch_operations.Operation, ...]:
     """Read the operations of a PATCH as its schemas have them; as `_checked`."""
     raw = messages.parse_patch(body)
-    if request.principal.unknown_attributes == STRICT:
+    if request.principal.settings.unknown_attributes == STRICT:
         _refuse(patch_operations.unknown(raw, resource_type), resource_type)
     return patch_operations.normalise(raw, resource_type)
 
