@@ -51,7 +51,7 @@ def build(services: Services) -> Chalice:
     application.api.binary_types = []
     application.register_middleware(ConvertToMiddleware(logger.inject_lambda_context))
     application.register_middleware(rewrite_chalice_errors, "http")
-    application.register_blueprint(routes.routes(services))
+    application.register_blueprint(routes.blueprint(services))
     application.register_blueprint(organisations.routes(services))
     application.register_blueprint(settings.routes(services))
     application.register_blueprint(extensions.routes(services))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from chalicelib.api.admin.sessions import NewConsoleLink
 from chalicelib.api.admin.users import AccountOfUser, Identity
-from chalicelib.api.scim import protocol
+from chalicelib.api.scim import scim_request
 from chalicelib.directory import context, search
 from chalicelib.organisations import tokens
 from chalicelib.organisations.inputs import Body, NewConnection, NewOrganisation, NewToken
@@ -147,8 +147,8 @@ def test_a_body_of_each_resource_is_shown():
 
 LIMITS = {
     "resources in one page": (messages.MAX_RESULTS, messages.DEFAULT_RESULTS),
-    "body of a user's request": (protocol.MOST_USER_BYTES,),
-    "body of a team's request": (protocol.MOST_GROUP_BYTES,),
+    "body of a user's request": (scim_request.MAX_USER_BYTES,),
+    "body of a team's request": (scim_request.MAX_GROUP_BYTES,),
     "answer": (messages.MAX_ANSWER_BYTES,),
     "nesting of a body": (messages.MAX_DEPTH,),
     "operations in a PATCH": (messages.MAX_OPERATIONS,),

@@ -1,4 +1,4 @@
-"""Chalice's own refusals in our form: what it answers before, or instead of, calling a view."""
+"""Chalice's own errors in our form: its responses before, or instead of, calling a view."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chalice.app import Request, Response
 
 from chalicelib.api import edge
 from chalicelib.api.admin.problems import problem
-from chalicelib.api.scim.requests import scim_error
+from chalicelib.api.scim.scim_response import scim_error
 from chalicelib.errors import (
     ApiError,
     BadRequest,
@@ -27,14 +27,15 @@ ERRORS: Mapping[int, Callable[[Response], ApiError]] = {
 def rewrite_chalice_errors(
     request: Request, get_response: Callable[[Request], Response]
 ) -> Response:
-    """Answer Chalice's refusals as SCIM Errors on SCIM routes, as problem+json on the others.
+    """Write Chalice's errors as SCIM Errors on SCIM routes, as problem+json on the others.
 
-    They are told by their body, `{"Code": ..., "Message": ...}`; our answers are text.
+    Their body is an object, `{"Code": ..., "Message": ...}`; that of our responses is text.
     """
     response = get_response(request)
     if not isinstance(response.body, dict):
         return response
     known = ERRORS.get(response.status_code)
     error = known(response) if known else InternalError()
-    body: edge.ErrorBody = scim_error if request.path.startswith("/scim/") else problem
-    return edge.write(body(error, str(request.context.get("requestId", ""))))
+    is_scim = request.path.startswith("/scim/")
+    error_response: edge.ErrorResponse = scim_error if is_scim else problem
+    return edge.write(error_response(error, str(request.context.get("requestId", ""))))

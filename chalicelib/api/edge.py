@@ -1,21 +1,23 @@
 """The edge: API Gateway's event in, our Request; our Response out, as Chalice sends it.
 
-Nothing further in sees an event or a Chalice object. What reads the event also writes the
-answer, and one place turns an error into a body: SCIM's for SCIM routes, problem+json for the
-others.
+Nothing further in sees an event or a Chalice object. One function registers every route, so that
+each request is read, responded to, recorded and written in the same way; one function per API
+makes a response of an error: SCIM's for SCIM routes, problem+json for the others.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from chalice.app import Blueprint
 from chalice.app import Request as ChaliceRequest
 from chalice.app import Response as ChaliceResponse
 
+from chalicelib.api.services import Services
 from chalicelib.errors import ApiError, InternalError
 from chalicelib.observability import logger, record
 
@@ -24,7 +26,7 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 
 # Chalice compares without case and without charset; a request without the header counts as
-# JSON. Anything else is answered 415 before a view is called.
+# JSON. With anything else it returns 415 before it calls a view.
 ACCEPTED = [SCIM, JSON]
 
 
@@ -47,14 +49,14 @@ class Request:
     body: bytes = b""
 
     def header(self, name: str) -> str | None:
-        """Give the one value of a header; None where it is absent or repeated."""
+        """Return the one value of a header; None where it is absent or repeated."""
         values = self.headers.get(name.lower(), ())
         return values[0] if len(values) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer: with a JSON document, with text that is none, or without a body."""
+    """One HTTP response: with a JSON document, with other text, or without a body."""
 
     status: int
     document: Mapping[str, Any] | None = None
@@ -63,36 +65,87 @@ class Response:
     text: str | None = None
 
 
-# What a path of ours may begin with, behind the stage or a base path.
+# What our paths begin with, after the stage or the base path of a custom domain.
 ROOTS = ("/scim/v2/", "/admin/", "/openapi.json")
 
-Answer = Callable[[Request], Response]
-ErrorBody = Callable[[ApiError, str], Response]
+# Responds to a request, or raises an ApiError.
+Respond = Callable[[Request], Response]
+# Makes the response of an error, given the request id.
+ErrorResponse = Callable[[ApiError, str], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A path, its methods, and what responds to them."""
+
+    path: str
+    methods: Sequence[str]
+    respond: Respond
+
+
+def register(
+    blueprint: Blueprint, services: Services, endpoint: Endpoint, error_response: ErrorResponse
+) -> None:
+    """Register an endpoint with Chalice."""
+    now = services.table.clock.monotonic
+
+    def view(**_: str) -> ChaliceResponse:
+        started = now()
+        request = read(blueprint.current_request, services.settings.base_url)
+        response = respond(endpoint.respond, error_response, request)
+        record(
+            request.method,
+            endpoint.path,
+            response.status,
+            int((now() - started) * 1000),
+            request_id=request.request_id,
+        )
+        return write(response)
+
+    view.__name__ = "_".join((*endpoint.methods, endpoint.path))
+    route = blueprint.route(endpoint.path, methods=list(endpoint.methods), content_types=ACCEPTED)
+    route(view)
+
+
+def respond(handler: Respond, error_response: ErrorResponse, request: Request) -> Response:
+    """Respond to a request; what the handler raises becomes an error response.
+
+    Of a fault of ours a client learns nothing but the request id, to find it by in the logs.
+    """
+    try:
+        return handler(request)
+    except ApiError as error:
+        return error_response(error, request.request_id)
+    except Exception:  # noqa: BLE001 - the one place that responds to the unforeseen
+        logger.exception("unforeseen fault", extra={"request_id": request.request_id})
+        fault = InternalError(
+            f"The service met an unexpected condition; request id {request.request_id}."
+        )
+        return error_response(fault, request.request_id)
 
 
 def read(request: ChaliceRequest, public_url: str) -> Request:
-    """Read Chalice's request."""
+    """Read Chalice's request; `public_url` is "" where it is derived from the event."""
     event = request.to_original_event()
     context = event["requestContext"]
-    many = event.get("multiValueHeaders") or {}
-    queried = event.get("multiValueQueryStringParameters") or {}
+    headers = event.get("multiValueHeaders") or {}
+    query = event.get("multiValueQueryStringParameters") or {}
     return Request(
         method=request.method,
         base_url=public_url or derived_url(context),
         request_id=context.get("requestId", ""),
         route=context.get("resourcePath", ""),
         path=dict(request.uri_params or {}),
-        query={name: values[0] for name, values in queried.items() if values},
-        headers={name.lower(): tuple(values) for name, values in many.items()},
+        query={name: values[0] for name, values in query.items() if values},
+        headers={name.lower(): tuple(values) for name, values in headers.items()},
         body=_body(event),
     )
 
 
 def derived_url(context: Mapping[str, Any]) -> str:
-    """Tell the public URL from API Gateway's own account of the request, never from a header.
+    """Derive the public URL from API Gateway's context of the request, never from a header.
 
-    `path` there holds the stage, or the base path of a custom domain, before our first
-    segment.
+    `path` there begins with the stage, or with the base path of a custom domain.
     """
     path = str(context.get("path", ""))
     starts = [at for root in ROOTS if (at := path.find(root)) >= 0]
@@ -105,7 +158,7 @@ def _body(event: Mapping[str, Any]) -> bytes:
 
 
 def write(response: Response) -> ChaliceResponse:
-    """Write an answer for Chalice."""
+    """Write a response for Chalice."""
     headers: dict[str, str | list[str]] = dict(response.headers)
     body = response.text
     if response.document is not None:
@@ -114,33 +167,3 @@ def write(response: Response) -> ChaliceResponse:
         return ChaliceResponse("", headers=headers, status_code=response.status)
     headers["Content-Type"] = response.media_type
     return ChaliceResponse(body, headers=headers, status_code=response.status)
-
-
-def answered(answer: Answer, error_body: ErrorBody, request: Request) -> Response:
-    """Answer, whatever happens: what `answer` raises becomes an error answer.
-
-    A client learns nothing of a fault of ours but the request id to find it by.
-    """
-    try:
-        return answer(request)
-    except ApiError as error:
-        return error_body(error, request.request_id)
-    except Exception:  # noqa: BLE001 - the one place that answers for the unforeseen
-        logger.exception("unforeseen fault", extra={"request_id": request.request_id})
-        fault = InternalError(
-            f"The service met an unexpected condition; request id {request.request_id}."
-        )
-        return error_body(fault, request.request_id)
-
-
-def guarded(route: str, answer: Answer, error_body: ErrorBody, now: Callable[[], float]) -> Answer:
-    """Answer, whatever happens, and record how it went."""
-
-    def guarded_answer(request: Request) -> Response:
-        began = now()
-        response = answered(answer, error_body, request)
-        milliseconds = int((now() - began) * 1000)
-        record(request.method, route, response.status, milliseconds, request_id=request.request_id)
-        return response
-
-    return guarded_answer

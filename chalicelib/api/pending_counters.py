@@ -1,9 +1,9 @@
-"""What this process has counted of each connection's calls and not yet written.
+"""What this process has counted of each connection's requests and not written yet.
 
-A write for each call would double what an idle call costs, and 1,000 calls with a wrong token
-would be 1,000 writes. So the first call of a kind in a minute is written at once, and then
-whenever their number has doubled: an admin sees a refusal at once, and a flood costs a handful
-of writes. What is waiting when the process ends is lost, at most half of a minute's calls.
+A write for each request would double what an idle request costs, and 1,000 requests with a wrong
+token would be 1,000 writes. So the first request of a minute with some outcome is written at once,
+and then whenever their number has doubled: an admin sees a rejection at once, and a flood costs a
+few writes. What is pending when the process ends is lost, at most half of a minute's requests.
 """
 
 from __future__ import annotations
@@ -16,52 +16,56 @@ from threading import Lock
 
 from chalicelib.storage.counters import Counters
 
-# Connections that have not called for longest are forgotten.
-MOST_CONNECTIONS = 10_000
+# Beyond that, the connection that has made no request for longest is forgotten.
+MAX_CONNECTIONS = 10_000
 
 
 @dataclass(slots=True)
-class _Waiting:
-    """What waits for one connection, and how often each kind of call came in this minute."""
+class _Pending:
+    """One connection: what is not written yet, and how often each key came in this minute."""
 
     counters: Counters = field(default_factory=Counters)
     minute: str = ""
     seen: Counter[str] = field(default_factory=Counter)
 
-    def see(self, kind: str, minute: str) -> bool:
-        """Count a kind of call; tells whether it is time to write."""
+    def see(self, key: str, minute: str) -> bool:
+        """Count a key in this minute; return whether the counters are to be written now."""
         if minute != self.minute:
             self.minute, self.seen = minute, Counter()
-        self.seen[kind] += 1
-        return self.seen[kind].bit_count() == 1
+        self.seen[key] += 1
+        # 1, 2, 4, 8 ...: numbers with one bit.
+        return self.seen[key].bit_count() == 1
 
 
 @dataclass(frozen=True, slots=True)
 class PendingCounters:
-    """The tallies of one process, by connection."""
+    """The counters of one process that are not written yet, by connection."""
 
-    _waiting: OrderedDict[str, _Waiting] = field(default_factory=OrderedDict)
+    _pending: OrderedDict[str, _Pending] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
     def count(
-        self, connection: str, kind: str, now: datetime, note: Callable[[Counters], None]
+        self, connection: str, key: str, now: datetime, count: Callable[[Counters], None]
     ) -> Counters | None:
-        """Count a call by `note`; gives what is to be written now, None while it may wait."""
-        with self._lock:
-            waiting = self._waiting.pop(connection, None) or _Waiting()
-            self._waiting[connection] = waiting
-            note(waiting.counters)
-            due = waiting.see(kind, f"{now:%Y-%m-%dT%H:%M}")
-            if len(self._waiting) > MOST_CONNECTIONS:
-                self._waiting.popitem(last=False)
-            if not due:
-                return None
-            written, waiting.counters = waiting.counters, Counters()
-            return written
+        """Count a request by `count`; return what is to be written now, None while it may wait.
 
-    def waiting(self, connection: str) -> Counters:
-        """Give what waits for a connection: to be read beside what is written."""
+        `key` is its outcome, or the reason of its rejection.
+        """
         with self._lock:
-            waiting = self._waiting.get(connection) or _Waiting()
-            counters = waiting.counters
+            pending = self._pending.pop(connection, None) or _Pending()
+            self._pending[connection] = pending
+            count(pending.counters)
+            write_now = pending.see(key, f"{now:%Y-%m-%dT%H:%M}")
+            if len(self._pending) > MAX_CONNECTIONS:
+                self._pending.popitem(last=False)
+            if not write_now:
+                return None
+            counters, pending.counters = pending.counters, Counters()
+            return counters
+
+    def of(self, connection: str) -> Counters:
+        """Return a copy of what is pending for a connection, to be added to what is written."""
+        with self._lock:
+            pending = self._pending.get(connection) or _Pending()
+            counters = pending.counters
             return Counters(counters.counts.copy(), dict(counters.marks))

@@ -33,13 +33,13 @@ class Counters:
     counts: Counter[str] = field(default_factory=Counter)
     marks: dict[str, str] = field(default_factory=dict)
 
-    def admit(self, outcome: str, token_id: str, at: str) -> None:
-        """Count a call that was let in."""
+    def count_accepted(self, outcome: str, token_id: str, at: str) -> None:
+        """Count a request that was authenticated."""
         self.counts[COUNT + outcome] += 1
         self.marks |= {LAST: at, USED + token_id: at}
 
-    def refuse(self, reason: str, agent: str, at: str) -> None:
-        """Count a call that was not."""
+    def count_rejected(self, reason: str, agent: str, at: str) -> None:
+        """Count a request that was rejected."""
         self.counts[COUNT + reason] += 1
         self.marks |= {AT + reason: at, AGENT + reason: agent}
 

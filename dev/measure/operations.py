@@ -14,7 +14,8 @@ from itertools import cycle
 from typing import Any, cast
 
 from chalicelib.api.edge import Request, Response
-from chalicelib.api.scim.recorder import ROOT, Recorder
+from chalicelib.api.scim.recorder import Recorder
+from chalicelib.api.scim.scim_request import ROOT
 from chalicelib.api.services import Services
 from chalicelib.auth.authenticate import ConnectionPrincipal, authenticate_connection
 from chalicelib.auth.secrets import Secrets
@@ -193,8 +194,8 @@ def tell(scene: Scene) -> Act:
     settings = Settings.model_validate({"TABLE_NAME": table.name, "STAGE": "memory"})
     services = Services(table, _secrets(), settings)
     request = Request("PATCH", "", "1", route=f"{ROOT}/Users/{{id}}", path={"id": uid})
-    recorder = Recorder.of(services, scene.measured.items, scene.set.keys, request)
-    return lambda: recorder.answer(told, connection, lambda: Response(204))
+    recorder = Recorder.start(services, scene.measured.items, scene.set.keys, request)
+    return lambda: recorder.log(told, connection, Response(204))
 
 
 def _secrets() -> Secrets:

@@ -182,7 +182,7 @@ def get_connection(request: AdminRequest) -> Response:
 
 
 def _health(request: AdminRequest, admin: AdminContext) -> Document:
-    waiting = request.services.pending_counters.waiting(request.connection)
+    waiting = request.services.pending_counters.of(request.connection)
     fares = connection_health.read(admin, request.connection, waiting)
     return {
         "last_call": fares.last_call,
@@ -274,7 +274,7 @@ def list_tokens(request: AdminRequest) -> Response:
     """GET .../connections/{connection}/tokens, with the last use of each in 30 days."""
     admin = request.admin_context()
     found = tokens.listed(admin, request.connection)
-    waiting = request.services.pending_counters.waiting(request.connection)
+    waiting = request.services.pending_counters.of(request.connection)
     uses = connection_health.read(admin, request.connection, waiting).last_uses
     return requests.items([_token(request, row, uses.get(row.id)) for row in found])
 

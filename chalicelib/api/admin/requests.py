@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import Any
 
 from chalice.app import Blueprint
-from chalice.app import Response as ChaliceResponse
 
 from chalicelib.api import edge
 from chalicelib.api.admin import cookies
@@ -147,18 +146,9 @@ def routes(services: Services, table: Iterable[Route], name: str) -> Blueprint:
 
 
 def _register(blueprint: Blueprint, services: Services, route: Route) -> None:
-    answer = _for_anyone if route.who is Who.ANYONE else _for_admins
-    guarded = edge.guarded(
-        route.path, partial(answer, services, route), problem, services.table.clock.monotonic
-    )
-    public_url = services.settings.base_url
-
-    def view(**_: str) -> ChaliceResponse:
-        return edge.write(guarded(edge.read(blueprint.current_request, public_url)))
-
-    view.__name__ = f"{route.method}_{route.path}"
-    register = blueprint.route(route.path, methods=[route.method], content_types=edge.ACCEPTED)
-    register(view)
+    respond = _for_anyone if route.who is Who.ANYONE else _for_admins
+    endpoint = edge.Endpoint(route.path, (route.method,), partial(respond, services, route))
+    edge.register(blueprint, services, endpoint, problem)
 
 
 def _for_anyone(services: Services, route: Route, request: Request) -> Response:

@@ -7,7 +7,7 @@ below the edge, on a shadow of the connection. The dialogues are data beside thi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -21,9 +21,10 @@ from chalicelib.api.admin import dialogue_player, requests
 from chalicelib.api.admin.dialogue_player import Answer, Played, Request, Send, Step
 from chalicelib.api.admin.requests import CONNECTION, AdminRequest, Route, Who
 from chalicelib.api.edge import Response
-from chalicelib.api.scim import protocol
-from chalicelib.api.scim.requests import scim_error
-from chalicelib.api.scim.routes import ROOT
+from chalicelib.api.scim.handler import respond
+from chalicelib.api.scim.routes import ROUTES as SCIM_ROUTES
+from chalicelib.api.scim.scim_request import ROOT
+from chalicelib.api.scim.scim_response import scim_error
 from chalicelib.api.services import Services
 from chalicelib.errors import NotFound
 from chalicelib.organisations import connections, self_test, self_test_checks
@@ -80,7 +81,7 @@ def run_self_test(request: AdminRequest) -> Response:
     admin = request.admin_context()
     connection = connections.get(admin, request.connection)
     request.services.buckets.take(f"{connection.id} self-test", PACE)
-    waiting = request.services.pending_counters.waiting(connection.id)
+    waiting = request.services.pending_counters.of(connection.id)
     facts = self_test_checks.read(admin, connection, request.services.settings.plans, waiting)
     results = [*_looked_at(facts), *_tried(request, admin, facts)]
     failed = any(result.outcome == FAILED for result in results)
@@ -161,11 +162,8 @@ def _sender(request: AdminRequest, run: Run, deadline: Deadline) -> Send:
             headers={"authorization": (f"Bearer {run.text}",)},
             body=asked.body,
         )
-        offer = protocol.RESOURCES[template]
-        answer: Callable[[edge.Request], Response] = partial(
-            protocol.answer, request.services, offer, deadline=deadline
-        )
-        response = edge.answered(answer, scim_error, sent)
+        handler = partial(respond, request.services, SCIM_ROUTES[template], deadline=deadline)
+        response = edge.respond(handler, scim_error, sent)
         # As text and back: what the wire would carry, and no object of ours.
         return Answer(
             response.status, response.media_type, json.loads(json.dumps(response.document))
@@ -175,7 +173,7 @@ def _sender(request: AdminRequest, run: Run, deadline: Deadline) -> Send:
 
 
 def _matched(path: str) -> tuple[str, Mapping[str, str]]:
-    """Find the path of protocol.RESOURCES that a dialogue's path is one of."""
+    """Find the path of the SCIM routes that a dialogue's path is one of."""
     root, _, named = path.strip("/").partition("/")
     return (f"/{root}/{{id}}", {"id": named}) if named else (f"/{root}", {})
 

@@ -1,7 +1,7 @@
-"""Bulk: many operations in one request. RFC 7644 section 3.7.
+"""POST /Bulk: many operations in one request. RFC 7644 section 3.7.
 
-Each is atomic by itself, and is answered as if it had come alone. A `bulkId` stands for the id
-of what another operation creates, wherever that one stands in the request.
+Each operation is atomic by itself, and responded to as if it had come alone. A `bulkId` stands
+for the id of what another operation creates, wherever in the request that operation is.
 """
 
 from __future__ import annotations
@@ -11,81 +11,62 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chalicelib.api.edge import Response, answered
-from chalicelib.api.scim.protocol import RESOURCES, read_body
-from chalicelib.api.scim.requests import Offer, ScimRequest, scim_error
+from chalicelib.api import edge
+from chalicelib.api.edge import Response
+from chalicelib.api.scim.scim_request import Methods, ScimRequest
+from chalicelib.api.scim.scim_response import scim_error
 from chalicelib.errors import MethodNotAllowed
 from chalicelib.scim import messages
 from chalicelib.scim.errors import BulkConflict, InvalidPath, InvalidSyntax, InvalidValue
 from chalicelib.scim.messages import BulkOperation
 
 REFERENCE = "bulkId:"
-# What a bulk request may address: the resources, not the lists and not discovery.
-OFFERS: Mapping[str, Offer] = {
-    "/Users": {"POST": RESOURCES["/Users"]["POST"]},
-    "/Groups": {"POST": RESOURCES["/Groups"]["POST"]},
-}
-OFFERS_BY_ID: Mapping[str, Offer] = {
-    root: {
-        method: handler
-        for method, handler in RESOURCES[f"{root}/{{id}}"].items()
-        if method != "GET"
-    }
-    for root in OFFERS
-}
+MAX_NAME_CHARACTERS = 64
 FIRST_ERROR = 400
 
+# The paths and methods of bulk operations: resources, no lists and no discovery.
+OFFERED: Mapping[str, tuple[str, ...]] = {
+    "/Users": ("POST",),
+    "/Users/{id}": ("PUT", "PATCH", "DELETE"),
+    "/Groups": ("POST",),
+    "/Groups/{id}": ("PUT", "PATCH", "DELETE"),
+}
 
-def bulk(request: ScimRequest) -> Response:
-    """POST /Bulk (section 3.7).
+
+def bulk(routes: Mapping[str, Methods], request: ScimRequest) -> Response:
+    """POST /Bulk (section 3.7), each operation by the handler that `routes` has for it.
 
     Raises:
         PayloadTooLarge: more operations or bytes than ServiceProviderConfig says.
         InvalidSyntax: not a bulk request.
-        UnsupportedMediaType: it is compressed.
+        UnsupportedMediaType: the body is compressed.
     """
-    body = read_body(request, messages.MAX_BULK_BYTES)
-    operations, most_errors = messages.parse_bulk(body)
-    run = _Run(request, operations)
-    run.work(most_errors)
-    return Response(200, messages.bulk_response(run.answers()))
+    body = request.body(messages.MAX_BULK_BYTES)
+    operations, max_errors = messages.parse_bulk(body)
+    run = _Run(routes, request, operations)
+    for at in _order(operations):
+        if max_errors is not None and run.errors >= max_errors:
+            break
+        run.execute(at)
+    return Response(200, messages.bulk_response([run.results[at] for at in sorted(run.results)]))
 
 
 @dataclass(slots=True)
 class _Run:
-    """One bulk request at work: which operations are answered, and what their ids have become."""
+    """The state of a bulk request: results so far by position, and the ids of bulkIds."""
 
+    routes: Mapping[str, Methods]
     request: ScimRequest
     operations: Sequence[BulkOperation]
     ids: dict[str, str] = field(default_factory=dict)
-    answered: dict[int, dict[str, Any]] = field(default_factory=dict)
+    results: dict[int, dict[str, Any]] = field(default_factory=dict)
     errors: int = 0
 
-    def work(self, most_errors: int | None) -> None:
-        """Answer the operations, those first on which others wait; stop at too many errors."""
-        for place in self._order():
-            if most_errors is not None and self.errors >= most_errors:
-                return
-            self._answer(place)
-
-    def _order(self) -> Iterator[int]:
-        """Yield operations whose references are answered, as long as there are any, then the rest.
-
-        What is left over refers to itself in a circle.
-        """
-        makers = {op.bulk_id: at for at, op in enumerate(self.operations) if op.bulk_id}
-        needs = [{makers[name] for name in _named(op) & makers.keys()} for op in self.operations]
-        waiting = dict.fromkeys(range(len(needs)))
-        while waiting:
-            ready = [at for at in waiting if not needs[at] & waiting.keys()] or list(waiting)
-            yield from ready
-            for at in ready:
-                del waiting[at]
-
-    def _answer(self, place: int) -> None:
-        operation = self.operations[place]
-        response = answered(
-            lambda _: _one(self.request, _resolved(operation, self.ids)),
+    def execute(self, at: int) -> None:
+        """Execute one operation and add its result."""
+        operation = self.operations[at]
+        response = edge.respond(
+            lambda _: _execute(self.routes, self.request, _resolve(operation, self.ids)),
             scim_error,
             self.request.http,
         )
@@ -93,22 +74,43 @@ class _Run:
             self.errors += 1
         elif operation.bulk_id and response.document:
             self.ids[operation.bulk_id] = response.document["id"]
-        self.answered[place] = _told(operation, response, self.request)
-
-    def answers(self) -> list[dict[str, Any]]:
-        """Give the answers in the order of the request."""
-        return [self.answered[place] for place in sorted(self.answered)]
+        self.results[at] = _result(operation, response, self.request)
 
 
-def _one(request: ScimRequest, operation: BulkOperation) -> Response:
+def _order(operations: Sequence[BulkOperation]) -> Iterator[int]:
+    """Yield positions so that an operation comes after those whose bulkIds it refers to.
+
+    Operations that refer to one another in a circle come last.
+    """
+    creators = {op.bulk_id: at for at, op in enumerate(operations) if op.bulk_id}
+    needs = [{creators[name] for name in _references(op) & creators.keys()} for op in operations]
+    waiting = dict.fromkeys(range(len(needs)))
+    while waiting:
+        ready = [at for at in waiting if not needs[at] & waiting.keys()] or list(waiting)
+        yield from ready
+        for at in ready:
+            del waiting[at]
+
+
+def _execute(
+    routes: Mapping[str, Methods], request: ScimRequest, operation: BulkOperation
+) -> Response:
+    """Run the handler of an operation whose bulkIds are resolved.
+
+    Raises:
+        InvalidPath, MethodNotAllowed, InvalidSyntax: it is not an operation on a resource.
+        ApiError: what the handler raises.
+    """
     root, _, resource_id = operation.path.strip("/").partition("/")
-    offer = (OFFERS_BY_ID if resource_id else OFFERS).get(f"/{root}")
-    if offer is None:
-        raise InvalidPath("path: /Users, /Groups, or one of theirs such as /Users/<id>, is due.")
-    if operation.method not in offer:
-        raise MethodNotAllowed(*offer)
+    path = f"/{root}/{{id}}" if resource_id else f"/{root}"
+    if path not in OFFERED:
+        message = "path: expected /Users, /Groups or a resource below them, such as /Users/<id>."
+        raise InvalidPath(message)
+    if operation.method not in OFFERED[path]:
+        raise MethodNotAllowed(*OFFERED[path])
     if operation.method != "DELETE" and not isinstance(operation.data, dict):
-        raise InvalidSyntax("data: an object is due, what the operation would have as its body.")
+        message = "data: expected an object, what the operation would have as its body."
+        raise InvalidSyntax(message)
     http = replace(
         request.http,
         method=operation.method,
@@ -117,18 +119,18 @@ def _one(request: ScimRequest, operation: BulkOperation) -> Response:
         headers={"if-match": (operation.version,)} if operation.version else {},
         body=json.dumps(operation.data).encode(),
     )
-    return offer[operation.method](replace(request, http=http))
+    return routes[path][operation.method](replace(request, http=http))
 
 
-def _named(operation: BulkOperation) -> frozenset[str]:
-    """Tell which bulkIds an operation refers to, in its path and in its data."""
-    found = [part for part in operation.path.split("/") if part.startswith(REFERENCE)]
-    return frozenset(text.removeprefix(REFERENCE) for text in [*found, *_texts(operation.data)])
+def _references(operation: BulkOperation) -> frozenset[str]:
+    """Return the bulkIds that an operation refers to, in its path and in its data."""
+    texts = [*operation.path.split("/"), *_texts(operation.data)]
+    return frozenset(t.removeprefix(REFERENCE) for t in texts if t.startswith(REFERENCE))
 
 
 def _texts(value: Any) -> Iterator[str]:
     match value:
-        case str() if value.startswith(REFERENCE):
+        case str():
             yield value
         case dict():
             for each in value.values():
@@ -138,29 +140,27 @@ def _texts(value: Any) -> Iterator[str]:
                 yield from _texts(each)
 
 
-def _resolved(operation: BulkOperation, ids: Mapping[str, str]) -> BulkOperation:
-    """Put ids in the place of bulkIds.
+def _resolve(operation: BulkOperation, ids: Mapping[str, str]) -> BulkOperation:
+    """Replace the bulkIds of an operation by ids.
 
     Raises:
-        BulkConflict: one stands in a circle, or for what could not be created.
+        InvalidValue: a POST without a bulkId.
+        BulkConflict: a bulkId in a circle, or of what could not be created.
     """
     if operation.method == "POST" and not operation.bulk_id:
-        raise InvalidValue("bulkId: a POST in a bulk request has one (RFC 7644 section 3.7).")
-    for name in sorted(_named(operation)):
+        message = "bulkId: a POST in a bulk request needs one (RFC 7644 section 3.7)."
+        raise InvalidValue(message)
+    for name in sorted(_references(operation)):
         if name not in ids:
-            raise BulkConflict(name[:64])
-    parts = [_id(part, ids) for part in operation.path.split("/")]
-    return replace(operation, path="/".join(parts), data=_replaced(operation.data, ids))
-
-
-def _id(text: str, ids: Mapping[str, str]) -> str:
-    return ids[text.removeprefix(REFERENCE)] if text.startswith(REFERENCE) else text
+            raise BulkConflict(name[:MAX_NAME_CHARACTERS])
+    path = "/".join(_replaced(part, ids) for part in operation.path.split("/"))
+    return replace(operation, path=path, data=_replaced(operation.data, ids))
 
 
 def _replaced(value: Any, ids: Mapping[str, str]) -> Any:
     match value:
         case str():
-            return _id(value, ids)
+            return ids[value.removeprefix(REFERENCE)] if value.startswith(REFERENCE) else value
         case dict():
             return {key: _replaced(each, ids) for key, each in value.items()}
         case list():
@@ -168,12 +168,12 @@ def _replaced(value: Any, ids: Mapping[str, str]) -> Any:
     return value
 
 
-def _told(operation: BulkOperation, response: Response, request: ScimRequest) -> dict[str, Any]:
-    """Write one operation's answer: its location and version, or its error."""
+def _result(operation: BulkOperation, response: Response, request: ScimRequest) -> dict[str, Any]:
+    """Write the result of one operation: its location and version, or its error."""
     failed = response.status >= FIRST_ERROR
-    own = f"{request.context.base_url}/{operation.path.strip('/')}"
-    location = response.headers.get("Location", own)
-    told = {
+    sent_location = f"{request.context.base_url}/{operation.path.strip('/')}"
+    location = response.headers.get("Location", sent_location)
+    result = {
         "method": operation.method,
         "bulkId": operation.bulk_id,
         "location": None if failed and operation.method == "POST" else location,
@@ -181,4 +181,4 @@ def _told(operation: BulkOperation, response: Response, request: ScimRequest) ->
         "status": str(response.status),
         "response": response.document if failed else None,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in result.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Lists of users, of groups, and of both: RFC 7644 sections 3.4.2 and 3.4.3, RFC 9865."""
+"""Lists of users, of groups, and of both. RFC 7644 sections 3.4.2 and 3.4.3, RFC 9865."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.api.edge import Response
-from chalicelib.api.scim.requests import ScimRequest
+from chalicelib.api.scim.scim_request import MAX_USER_BYTES, ScimRequest
 from chalicelib.directory import search
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import BadRequest
@@ -15,37 +15,28 @@ from chalicelib.scim import cursors, messages
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import InvalidCount, InvalidCursor, InvalidValue
 from chalicelib.scim.filters import parse_filter
+from chalicelib.scim.messages import Document
 from chalicelib.scim.projection import Projection, project
 from chalicelib.scim.schema import ResourceType
 
+# The parameters of a list: of the query, or of the body of a POST to `.search`.
 Parameters = Mapping[str, str]
-Document = messages.Document
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list of one kind: its attribute that costs reads of its own, and what finds the page."""
+    """What differs between the lists of users and of groups.
+
+    `joined` is the attribute that costs reads of its own, so it is read only where it is sent.
+    """
 
     resource_type: Callable[[ScimRequest], ResourceType]
     joined: str
     find: Callable[[ConnectionContext, search.Query], search.SearchResult]
 
-    def page(self, request: ScimRequest, asked: Parameters, query: search.Query) -> Found:
-        """Find a page and project its resources, as far as one answer holds them."""
-        resource_type = self.resource_type(request)
-        projection = projection_of(asked, resource_type)
-        page = self.find(
-            request.context, replace(query, with_memberships=projection.wants(self.joined))
-        )
-        request.context.trace.add_ids(each["id"] for each in page.resources)
-        sent = messages.fitting(
-            [project(each, resource_type, projection) for each in page.resources]
-        )
-        return Found(sent, page.total, more=page.has_more or len(sent) < len(page.resources))
-
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ListPage:
     """The documents of a page, how many there are in all, and whether others follow them."""
 
     documents: Sequence[Document]
@@ -57,76 +48,93 @@ USERS = Listing(lambda request: request.user_type, "groups", search.users)
 GROUPS = Listing(lambda _: GROUP, "members", search.groups)
 
 
-def listed(request: ScimRequest, listing: Listing, asked: Parameters) -> Response:
-    """Answer a page: by index, or, where `cursor` is asked for, by cursor (RFC 9865)."""
-    mark = f"{listing.resource_type(request).name} {asked.get('filter', '')}"
-    query = _query(asked)
-    if "cursor" not in asked:
-        found = listing.page(request, asked, query)
-        return Response(200, messages.list_response(found.documents, found.total, query.start))
-    after = cursors.read(asked["cursor"], mark)
-    found = listing.page(request, asked, replace(query, after=after))
-    document = messages.list_response(found.documents, found.total, None)
-    if found.documents and found.more:
-        document["nextCursor"] = cursors.write(found.documents[-1]["id"], mark)
+def list_resources(request: ScimRequest, listing: Listing, parameters: Parameters) -> Response:
+    """Return a page: by index, or, where `cursor` is sent, by cursor (RFC 9865)."""
+    # A cursor continues one list only: the same resource type and filter.
+    list_name = f"{listing.resource_type(request).name} {parameters.get('filter', '')}"
+    query = _query(parameters)
+    if "cursor" not in parameters:
+        page = _find(request, listing, parameters, query)
+        return Response(200, messages.list_response(page.documents, page.total, query.start))
+    after = cursors.read(parameters["cursor"], list_name)
+    page = _find(request, listing, parameters, replace(query, after=after))
+    document = messages.list_response(page.documents, page.total, None)
+    if page.documents and page.more:
+        document["nextCursor"] = cursors.write(page.documents[-1]["id"], list_name)
     return Response(200, document)
 
 
-def listed_together(request: ScimRequest, asked: Parameters) -> Response:
-    """Answer a page of all resources, users before groups, by index (section 3.4.3).
+def search_all(request: ScimRequest) -> Response:
+    """POST /.search: a page of all resources, users before groups, by index (section 3.4.3).
 
-    What a kind does not have is absent from it: `userName pr` finds no group (section 3.4.2.1).
+    An attribute that a resource type does not have is absent from it: `userName pr` finds no group
+    (section 3.4.2.1).
 
     Raises:
-        InvalidFilter: it asks about what neither kind has.
-        InvalidCursor: pages of both kinds go by index only.
+        InvalidFilter: an attribute of the filter is in no resource type.
+        InvalidCursor: pages of several resource types go by index only.
     """
-    if "cursor" in asked:
-        raise InvalidCursor("cursor: a search over all resources is paged by startIndex.")
-    query = replace(_query(asked), all_types=True)
-    found, total, left = list[Document](), 0, query.count
+    parameters = messages.parse_search(request.body(MAX_USER_BYTES))
+    if "cursor" in parameters:
+        message = "cursor: a search over all resources supports `startIndex` only."
+        raise InvalidCursor(message)
+    query = replace(_query(parameters), all_types=True)
+    documents, total, left = list[Document](), 0, query.count
     for listing in (USERS, GROUPS):
         part = replace(query, start=max(1, query.start - total), count=left)
-        page = listing.page(request, asked, part)
-        found += page.documents
+        page = _find(request, listing, parameters, part)
+        documents += page.documents
         total += page.total
         left = 0 if page.more else left - len(page.documents)
-    return Response(200, messages.list_response(messages.fitting(found), total, query.start))
+    return Response(200, messages.list_response(messages.fitting(documents), total, query.start))
 
 
-def projection_of(asked: Parameters, resource_type: ResourceType) -> Projection:
-    """Read which attributes are asked for."""
-    return Projection.parse(asked.get("attributes"), asked.get("excludedAttributes"), resource_type)
-
-
-def _query(asked: Parameters) -> search.Query:
-    return search.Query(
-        filter=parse_filter(asked["filter"]) if "filter" in asked else None,
-        start=max(1, _whole_number(asked, "startIndex", 1)),
-        count=count_of(asked),
-    )
-
-
-def count_of(asked: Parameters) -> int:
-    """How many resources a page is to have: below 0 counts as 0, above our limit as that.
+def read_count(parameters: Parameters) -> int:
+    """Read how many resources a page may have: below 0 counts as 0, above our limit as that.
 
     Raises:
-        InvalidCount: it is no whole number.
+        InvalidCount: it is not a whole number.
     """
-    wanted = _whole_number(asked, "count", messages.DEFAULT_RESULTS, InvalidCount)
-    return min(max(0, wanted), messages.MAX_RESULTS)
+    count = _whole_number(parameters, "count", messages.DEFAULT_RESULTS, InvalidCount)
+    return min(max(0, count), messages.MAX_RESULTS)
+
+
+def _find(
+    request: ScimRequest, listing: Listing, parameters: Parameters, query: search.Query
+) -> ListPage:
+    """Find a page and project its resources, as many as fit in one response."""
+    resource_type = listing.resource_type(request)
+    projection = Projection.parse(
+        parameters.get("attributes"), parameters.get("excludedAttributes"), resource_type
+    )
+    query = replace(query, with_memberships=projection.wants(listing.joined))
+    page = listing.find(request.context, query)
+    request.context.trace.add_ids(each["id"] for each in page.resources)
+    documents = messages.fitting(
+        [project(each, resource_type, projection) for each in page.resources]
+    )
+    more = page.has_more or len(documents) < len(page.resources)
+    return ListPage(documents, page.total, more)
+
+
+def _query(parameters: Parameters) -> search.Query:
+    return search.Query(
+        filter=parse_filter(parameters["filter"]) if "filter" in parameters else None,
+        start=max(1, _whole_number(parameters, "startIndex", 1)),
+        count=read_count(parameters),
+    )
 
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
 
 
 def _whole_number(
-    query: Mapping[str, str], name: str, absent: int, fault: type[BadRequest] = InvalidValue
+    parameters: Parameters, name: str, default: int, error: type[BadRequest] = InvalidValue
 ) -> int:
-    text = query.get(name, "").strip()
+    text = parameters.get(name, "").strip()
     if not text:
-        return absent
+        return default
     if not _WHOLE_NUMBER.fullmatch(text):
-        message = f"{name}: a whole number is due."
-        raise fault(message)
+        message = f"{name}: expected a whole number."
+        raise error(message)
     return int(text)

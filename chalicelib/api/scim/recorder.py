@@ -1,7 +1,7 @@
-"""What a connection's admin will see of a request: a row of the log, a number of the health.
+"""What a connection's admin sees of each SCIM request: a log entry, and counters for its health.
 
-One place around all SCIM requests. Both writes are made after the operation, once, in what is
-left of its time; the answer never depends on them.
+Both are written after the handler, once, in what is left of the request's time; a fault here
+never changes the response.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chalicelib.api.edge import Request, Response
+from chalicelib.api.scim.scim_request import ROOT
 from chalicelib.api.services import Services
 from chalicelib.auth.authenticate import ConnectionPrincipal
 from chalicelib.directory.context import ConnectionContext
@@ -24,144 +25,122 @@ from chalicelib.storage.keys import ConnectionKeys, is_id
 from chalicelib.storage.log_entries import LogEntry
 from chalicelib.storage.table import Namespace
 
-ROOT = "/scim/v2/{connection}"
-
-# A call of DynamoDB that hangs takes so many seconds until the client gives up. One that begins
-# later could keep the answer until API Gateway no longer waits for it.
+# The longest that a call to DynamoDB takes until the client gives up, in seconds. A call that
+# begins later could delay the response until API Gateway no longer waits for it.
 LONGEST_CALL = 4.0
 
-MOST_PATH = 1_000
-MOST_DETAIL = 500
+MAX_PATH = 1_000
+MAX_DETAIL = 500
 
-# Of a user agent only what its products are named with: no address, no token, no markup.
-MOST_AGENT = 100
+# A user agent is cut to the names and versions of its products: no address, token or markup.
+MAX_USER_AGENT = 100
 TOKEN = re.compile(r"psl_\w+")
 UNUSUAL = re.compile(r"[^A-Za-z0-9 ./;:()_+,-]")
+
+Rejection = Unauthorized | Forbidden | TooManyRequests
 
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """One request on a connection, from its beginning on."""
+    """Records one request of a connection; `at` and `started` are the time it came."""
 
     services: Services
     items: Namespace
     keys: ConnectionKeys
     request: Request
     at: datetime
-    began: float
+    started: float
 
     @classmethod
-    def of(
-        cls, services: Services, rows: Namespace, keys: ConnectionKeys, request: Request
+    def start(
+        cls, services: Services, items: Namespace, keys: ConnectionKeys, request: Request
     ) -> Recorder:
-        """Begin with a request that is not authenticated yet."""
+        """Start with a request that is not authenticated yet."""
         clock = services.table.clock
-        return cls(services, rows, keys, request, clock.now(), clock.monotonic())
+        return cls(services, items, keys, request, clock.now(), clock.monotonic())
 
-    def admission(self, admit: Callable[[], ConnectionPrincipal]) -> ConnectionPrincipal:
-        """Let a request in, or count why it is not.
+    def count_rejected(self, rejection: Rejection) -> None:
+        """Count a request that was not authenticated; without a reason there is no connection."""
+        reason = rejection.reason
+        if reason is not None:
+            user_agent = clean_user_agent(self.request.header("user-agent") or "")
+            at = timestamp(self.at)
+            self._count(reason, lambda counters: counters.count_rejected(reason, user_agent, at))
 
-        Raises:
-            ScimError: whatever `admit` raises.
-        """
-        try:
-            return admit()
-        except (Unauthorized, Forbidden, TooManyRequests) as refusal:
-            if refusal.reason is not None:
-                self._refuse(refusal.reason)
-            raise
-
-    def answer(
+    def log(
         self,
         context: ConnectionContext,
-        connection: ConnectionPrincipal,
-        answer: Callable[[], Response],
-    ) -> Response:
-        """Answer a request that was let in, and log how it ended.
-
-        Raises:
-            ScimError: whatever `answer` raises.
-        """
-        try:
-            response = answer()
-        except ApiError as error:
-            self._log(context, connection, error.status, error)
-            raise
-        except Exception:
-            self._log(context, connection, InternalError.status)
-            raise
-        self._log(context, connection, response.status)
-        return response
-
-    def _log(
-        self,
-        context: ConnectionContext,
-        connection: ConnectionPrincipal,
-        status: int,
-        error: ApiError | None = None,
+        principal: ConnectionPrincipal,
+        result: Response | Exception,
     ) -> None:
-        try:
-            call = self._call(context, connection, status, error)
-            kept = timedelta(days=connection.plan.log_days)
-            entropy = context.clock.random.getrandbits(80)
-            self.items.try_once(call.put(self.keys, self.at, entropy, kept), LONGEST_CALL)
-            self._count(
-                call.outcome,
-                lambda counters: counters.admit(call.outcome, connection.token_id, call.at),
-            )
-        except Exception:  # noqa: BLE001 - a fault in telling never becomes one of the call
-            logger.exception("call not logged", extra={"request_id": self.request.request_id})
+        """Log and count an authenticated request with its response, or the error that it raised.
 
-    def _call(
+        The requests of a self-test are not the identity provider's: nothing is recorded of them.
+        """
+        if principal.run:
+            return
+        try:
+            entry = self._entry(context, principal, result)
+            kept = timedelta(days=principal.plan.log_days)
+            entropy = context.clock.random.getrandbits(80)
+            self.items.try_once(entry.put(self.keys, self.at, entropy, kept), LONGEST_CALL)
+            self._count(
+                entry.outcome,
+                lambda counters: counters.count_accepted(
+                    entry.outcome, principal.token_id, entry.at
+                ),
+            )
+        except Exception:  # noqa: BLE001 - a fault in recording never becomes one of the request
+            logger.exception("request not logged", extra={"request_id": self.request.request_id})
+
+    def _entry(
         self,
         context: ConnectionContext,
-        connection: ConnectionPrincipal,
-        status: int,
-        error: ApiError | None,
+        principal: ConnectionPrincipal,
+        result: Response | Exception,
     ) -> LogEntry:
+        error = result if isinstance(result, ApiError) else None
         before, after = context.trace.difference
         return LogEntry(
             at=timestamp(self.at),
             method=self.request.method,
             path=self._path(),
-            status=status,
+            status=_status(result),
             scim_type=error.scim_type if error else None,
-            detail=masked_detail(error.detail)[:MOST_DETAIL] if error else None,
-            token=connection.token_name,
+            detail=masked_detail(error.detail)[:MAX_DETAIL] if error else None,
+            token=principal.token_name,
             target=self._target(context, created=error is None),
             ids=list(context.trace.ids),
-            duration_ms=int((context.clock.monotonic() - self.began) * 1000),
+            duration_ms=int((context.clock.monotonic() - self.started) * 1000),
             before=before,
             after=after,
         )
 
     def _target(self, context: ConnectionContext, *, created: bool) -> str | None:
-        """Name the resource: the path's, else the one that came into being."""
-        named = self.request.path.get("id", "")
-        if is_id(named):
-            return named
+        """Return the id of the resource: the one in the path, else the one that was created."""
+        resource_id = self.request.path.get("id", "")
+        if is_id(resource_id):
+            return resource_id
         return context.trace.target if created else None
 
     def _path(self) -> str:
-        """Write the path below the connection's URL: no client's text but ids stands in it."""
-        named = self.request.path.get("id", "")
-        path = self.request.route.removeprefix(ROOT).replace(
-            "{id}", named if is_id(named) else HIDDEN
-        )
-        return f"{path}{masked_query(self.request.query)}"[:MOST_PATH]
+        """Write the path below the connection's URL; of what the client sent it has ids only."""
+        resource_id = self.request.path.get("id", "")
+        shown = resource_id if is_id(resource_id) else HIDDEN
+        path = self.request.route.removeprefix(ROOT).replace("{id}", shown)
+        return f"{path}{masked_query(self.request.query)}"[:MAX_PATH]
 
-    def _refuse(self, reason: str) -> None:
-        agent = clean_agent(self.request.header("user-agent") or "")
-        self._count(reason, lambda counters: counters.refuse(reason, agent, timestamp(self.at)))
-
-    def _count(self, resource_type: str, note: Callable[[Counters], None]) -> None:
-        due = self.services.pending_counters.count(
-            self.keys.connection, resource_type, self.at, note
-        )
-        if due is not None:
-            self.items.try_once(due.update(self.keys, self.at), LONGEST_CALL)
+    def _count(self, key: str, count: Callable[[Counters], None]) -> None:
+        pending = self.services.pending_counters
+        counters = pending.count(self.keys.connection, key, self.at, count)
+        if counters is not None:
+            self.items.try_once(counters.update(self.keys, self.at), LONGEST_CALL)
 
 
-def clean_agent(text: str) -> str:
+def _status(result: Response | Exception) -> int:
+    return result.status if isinstance(result, Response | ApiError) else InternalError.status
+
+
+def clean_user_agent(text: str) -> str:
     """Cut a user agent to what identifies the program."""
-    return UNUSUAL.sub("", TOKEN.sub("", ADDRESS.sub("", text)))[:MOST_AGENT].strip()
+    return UNUSUAL.sub("", TOKEN.sub("", ADDRESS.sub("", text)))[:MAX_USER_AGENT].strip()

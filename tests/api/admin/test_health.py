@@ -8,7 +8,7 @@ import pytest
 
 from app import build
 from chalicelib.api.pending_counters import PendingCounters
-from chalicelib.api.scim.recorder import clean_agent
+from chalicelib.api.scim.recorder import clean_user_agent
 from chalicelib.auth.tokens import checksum
 from chalicelib.settings import Plan, Rate
 from tests.support.builders import Between, a_session, a_tenant, http
@@ -267,7 +267,7 @@ def test_calls_of_nobody_write_nothing(services, context):
 )
 def test_a_user_agent_is_cut_to_what_names_a_program(sent, kept):
     """It is text of a stranger, which an admin's browser will show."""
-    assert clean_agent(sent) == kept
+    assert clean_user_agent(sent) == kept
 
 
 def test_an_admin_sees_the_health_of_his_own_connection(services, app, root, context):

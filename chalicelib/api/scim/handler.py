@@ -1,0 +1,88 @@
+"""How a SCIM request is responded to: authenticate, limit the rate, run the handler, record.
+
+Knows nothing of Chalice. RFC 7644 section 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chalicelib.api.edge import Request, Response
+from chalicelib.api.scim.recorder import Recorder
+from chalicelib.api.scim.scim_request import Handler, Methods, ScimRequest
+from chalicelib.api.services import Services
+from chalicelib.auth.authenticate import ConnectionPrincipal, authenticate_connection
+from chalicelib.directory.context import ConnectionContext
+from chalicelib.errors import Forbidden, MethodNotAllowed, TooManyRequests, Unauthorized
+from chalicelib.storage.keys import ConnectionKeys
+from chalicelib.storage.retries import Deadline
+from chalicelib.storage.table import Namespace
+
+
+def respond(
+    services: Services, methods: Methods, request: Request, deadline: Deadline | None = None
+) -> Response:
+    """Respond to one SCIM request with the handler of its method.
+
+    `deadline` is that of the request that this one is a part of (a self-test); without it, it has
+    its own.
+
+    Raises:
+        ApiError: the request is rejected or fails; `edge.respond` makes a response of it.
+    """
+    keys = ConnectionKeys(request.path["connection"])
+    items = services.table.namespace(keys.grants(), deadline or services.deadline())
+    recorder = Recorder.start(services, items, keys, request)
+    try:
+        principal = _authenticate(services, items, keys, request)
+    except (Unauthorized, Forbidden, TooManyRequests) as rejection:
+        recorder.count_rejected(rejection)
+        raise
+    context = _context(services, items, principal, request)
+    try:
+        handler = _handler(methods, request.method)
+        response = handler(ScimRequest(request, context, principal))
+    except Exception as error:
+        recorder.log(context, principal, error)
+        raise
+    recorder.log(context, principal, response)
+    return response
+
+
+def _authenticate(
+    services: Services, items: Namespace, keys: ConnectionKeys, request: Request
+) -> ConnectionPrincipal:
+    """Authenticate the token, and take one request of the connection's rate."""
+    principal = authenticate_connection(
+        items,
+        services.secrets,
+        services.settings.plans,
+        keys.connection,
+        request.headers.get("authorization", ()),
+        services.table.clock.now(),
+    )
+    if principal.plan.rate is not None:
+        services.buckets.take(principal.keys.connection, principal.plan.rate)
+    return principal
+
+
+def _handler(methods: Methods, method: str) -> Handler:
+    if method not in methods:
+        raise MethodNotAllowed(*methods)
+    return methods[method]
+
+
+def _context(
+    services: Services, items: Namespace, principal: ConnectionPrincipal, request: Request
+) -> ConnectionContext:
+    user_type = services.user_types.of(items, principal.id, principal.schemas_version)
+    return ConnectionContext(
+        items=replace(items, grants=principal.keys.grants()),
+        keys=principal.keys,
+        base_url=f"{request.base_url}/scim/v2/{principal.id}",
+        default_role=principal.default_role,
+        token_id=principal.token_id,
+        request_id=request.request_id,
+        most_members=principal.plan.max_members_a_request,
+        user_type=user_type,
+    )

@@ -1,0 +1,127 @@
+"""One authenticated SCIM request, as its handler sees it, and its body. RFC 7644 section 3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from chalicelib.api.edge import Request, Response
+from chalicelib.auth.authenticate import ConnectionPrincipal
+from chalicelib.directory.context import ConnectionContext
+from chalicelib.errors import NotFound, UnsupportedMediaType
+from chalicelib.scim import messages, patch_operations, validation
+from chalicelib.scim.catalog import GROUP
+from chalicelib.scim.errors import InvalidSyntax
+from chalicelib.scim.messages import Document
+from chalicelib.scim.preconditions import Precondition, entity_tags
+from chalicelib.scim.projection import Projection
+from chalicelib.scim.schema import ResourceType
+from chalicelib.storage.keys import is_id
+
+ROOT = "/scim/v2/{connection}"
+
+MAX_USER_BYTES = 1_000_000
+# A group may come with all of its members.
+MAX_GROUP_BYTES = 5_500_000
+
+# The value of the setting `unknown_attributes` that rejects them, and how many names of what the
+# client sent the error repeats, up to which length.
+STRICT = "strict"
+MAX_NAMES = 5
+MAX_NAME_CHARACTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ScimRequest:
+    """An authenticated request, with the part of the directory that it may read and change."""
+
+    http: Request
+    context: ConnectionContext
+    principal: ConnectionPrincipal
+
+    @property
+    def id(self) -> str:
+        """The id of the resource in the path.
+
+        Raises:
+            NotFound: it does not have the form of an id, so there is nothing to read.
+        """
+        resource_id = self.http.path.get("id", "")
+        if not is_id(resource_id):
+            raise NotFound
+        return resource_id
+
+    @property
+    def user_type(self) -> ResourceType:
+        """The resource type User of this connection, with its own extensions."""
+        return self.context.user_type
+
+    @property
+    def resource_types(self) -> tuple[ResourceType, ...]:
+        """The resource types of this connection."""
+        return self.user_type, GROUP
+
+    @property
+    def precondition(self) -> Precondition | None:
+        """The If-Match header; None where there is none."""
+        return entity_tags(self.http.headers.get("if-match", ()))
+
+    def projection(self, resource_type: ResourceType) -> Projection:
+        """Read which attributes the response is to have: `attributes`, `excludedAttributes`."""
+        query = self.http.query
+        return Projection.parse(
+            query.get("attributes"), query.get("excludedAttributes"), resource_type
+        )
+
+    def body(self, max_bytes: int) -> Document:
+        """Read the JSON object of the request's body.
+
+        Raises:
+            UnsupportedMediaType: it is compressed.
+            PayloadTooLarge, InvalidSyntax, InvalidValue: as `messages.parse_json`.
+        """
+        # RFC 9110 section 8.4: `identity` says that nothing was done to the body.
+        if self.http.header("content-encoding") not in {None, "identity"}:
+            raise UnsupportedMediaType
+        return messages.parse_json(self.http.body, max_bytes)
+
+    def resource(self, body: Document, resource_type: ResourceType) -> Document:
+        """Validate the resource of a POST or PUT against its schemas.
+
+        Raises:
+            InvalidSyntax: the connection is strict, and the schemas do not know all attributes.
+            InvalidValue: as `validation.check`.
+        """
+        if self.principal.settings.unknown_attributes == STRICT:
+            _reject_unknown(validation.unknown(body, resource_type), resource_type)
+        return validation.check(body, resource_type)
+
+    def operations(
+        self, body: Document, resource_type: ResourceType
+    ) -> tuple[patch_operations.Operation, ...]:
+        """Validate the operations of a PATCH against the schemas of its resource.
+
+        Raises:
+            InvalidSyntax: the connection is strict, and the schemas do not know all attributes.
+            InvalidPath, InvalidValue: as `patch_operations.normalise`.
+        """
+        raw = messages.parse_patch(body)
+        if self.principal.settings.unknown_attributes == STRICT:
+            _reject_unknown(patch_operations.unknown(raw, resource_type), resource_type)
+        return patch_operations.normalise(raw, resource_type)
+
+
+def _reject_unknown(unknown: Iterator[str], resource_type: ResourceType) -> None:
+    names = [name[:MAX_NAME_CHARACTERS] for name in islice(unknown, MAX_NAMES)]
+    if names:
+        message = (
+            f"{', '.join(names)}: not in the schemas of {resource_type.name}, and this connection "
+            "is strict. Leave it out, or set the connection's `unknown_attributes` to `lenient`."
+        )
+        raise InvalidSyntax(message)
+
+
+Handler = Callable[[ScimRequest], Response]
+# The methods of one path, each with its handler.
+Methods = Mapping[str, Handler]
