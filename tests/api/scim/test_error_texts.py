@@ -133,15 +133,15 @@ def test_a_bad_bulk_request_is_told_with_the_place_and_what_is_due(scim, body, s
 OPERATIONS = [
     (
         {"method": "POST", "path": "/Users", "data": {"userName": "ada"}},
-        "bulkId: a POST in a bulk request has one (RFC 7644 section 3.7).",
+        "bulkId: a POST in a bulk request needs one (RFC 7644 section 3.7).",
     ),
     (
         {"method": "POST", "path": "/Users", "bulkId": "a"},
-        "data: an object is due, what the operation would have as its body.",
+        "data: expected an object, what the operation would have as its body.",
     ),
     (
         {"method": "POST", "path": "/People", "bulkId": "a", "data": {}},
-        "path: /Users, /Groups, or one of theirs such as /Users/<id>, is due.",
+        "path: expected /Users, /Groups or a resource below them, such as /Users/<id>.",
     ),
     (
         {"method": "PUT", "path": "/Users", "data": {"userName": "ada"}},

@@ -81,7 +81,7 @@ def test_a_count_that_is_no_number_is_refused(scim, path):
     answer = scim("GET", path)
 
     assert (answer.status, answer.body["scimType"]) == (400, "invalidCount")
-    assert answer.body["detail"] == "count: a whole number is due."
+    assert answer.body["detail"] == "count: expected a whole number."
 
 
 @pytest.mark.parametrize("count", [0, -3])
