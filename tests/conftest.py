@@ -35,7 +35,7 @@ from chalicelib.settings import Settings  # noqa: E402
 from chalicelib.storage.table import Table  # noqa: E402
 from dev.measure.scene import QuickTransactions  # noqa: E402
 from dev.run import dynamodb_local, resources  # noqa: E402
-from tests.support.builders import Hands, Http, http  # noqa: E402
+from tests.support.builders import ApiClient, ManualClock, api_client  # noqa: E402
 
 OPERATOR_KEY = mint("op", Random(1)).text  # noqa: S311 - nobody's key
 
@@ -131,25 +131,25 @@ def execution_environment() -> Iterator[None]:
 
 
 @pytest.fixture
-def hands() -> Hands:
-    """Hold the hands of the service's clock."""
-    return Hands()
+def manual_clock() -> ManualClock:
+    """Make the clock of the services, which a test sets forward."""
+    return ManualClock()
 
 
 @pytest.fixture
-def services(dynamodb: Any, secretsmanager: Any, hands: Hands) -> Services:
+def services(dynamodb: Any, secretsmanager: Any, manual_clock: ManualClock) -> Services:
     """Make what deployment makes, and the services on it."""
     resources.make("test", dynamodb, secretsmanager, lambda: OPERATOR_KEY)
     settings = Settings.from_environment(ENVIRONMENT)
     quick: Any = QuickTransactions(dynamodb)
     return Services(
-        table=Table(quick, settings.table_name, hands.clock()),
+        table=Table(quick, settings.table_name, manual_clock.clock()),
         secrets=Secrets(secretsmanager, settings.secrets_prefix),
         settings=settings,
     )
 
 
 @pytest.fixture
-def operator(services: Services) -> Http:
+def operator(services: Services) -> ApiClient:
     """Call the app with the operator key."""
-    return http(build(services), OPERATOR_KEY)
+    return api_client(build(services), OPERATOR_KEY)

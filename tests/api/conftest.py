@@ -8,7 +8,7 @@ import pytest
 
 from app import build
 from chalicelib.api.services import Services
-from tests.support.builders import ConnectionContext, Scim, a_tenant, scim_of
+from tests.support.builders import Customer, ScimClient, a_customer, scim_client
 from tests.support.invariants import assert_sound
 
 
@@ -20,12 +20,12 @@ def services(services: Services) -> Iterator[Services]:
 
 
 @pytest.fixture
-def context(services: Services) -> ConnectionContext:
+def context(services: Services) -> Customer:
     """Make an empty connection of a provider that wants changed groups back."""
-    return a_tenant(services, identity_provider="other")
+    return a_customer(services, identity_provider="other")
 
 
 @pytest.fixture
-def scim(services: Services, context: ConnectionContext) -> Scim:
+def scim(services: Services, context: Customer) -> ScimClient:
     """Call SCIM routes with the connection's token; paths begin behind its URL."""
-    return scim_of(build(services), context.connection, context.token)
+    return scim_client(build(services), context.connection, context.token)

@@ -29,7 +29,7 @@ import pytest
 from app import build
 from chalicelib.settings import Plan
 from tests.conftest import OPERATOR_KEY
-from tests.support.builders import Answer, Http, connection_body, http, organisation_body
+from tests.support.builders import Answer, ApiClient, api_client, connection_body, organisation_body
 
 Call = Callable[..., Answer]
 EMAIL = "ada@acme.example.com"
@@ -45,8 +45,8 @@ SSO = {"provider": "entra", "redirect_url": "https://sso.example.com/start", "fo
 class Customer:
     """An organisation whose admin has connected his identity provider."""
 
-    operator: Http
-    admin: Http
+    operator: ApiClient
+    admin: ApiClient
     organisation: str
     connection: str
     scim_url: str
@@ -55,7 +55,7 @@ class Customer:
     def scim(self, method: str, path: str, body: object = None) -> Answer:
         """Call as the identity provider, with the URL and the token that the admin pasted."""
         root = self.scim_url.removeprefix("https://id.example.com")
-        return self.operator.bearing(self.token)(method, root + path, body)
+        return self.operator.with_credential(self.token)(method, root + path, body)
 
     def provision(self, **attributes: object) -> str:
         """Provision a user; gives the path at which the SaaS reads him."""
@@ -67,20 +67,22 @@ class Customer:
         return self.operator("POST", "/sign-in", {"email": email}).body
 
 
-def an_organisation(operator: Http, **changes: object) -> str:
+def an_organisation(operator: ApiClient, **changes: object) -> str:
     """Let the SaaS open an account for a customer; gives its path."""
     body = organisation_body(domains=["acme.example.com"], **changes)
     return f"/admin/organisations/{operator('POST', '/admin/organisations', body).body['id']}"
 
 
-def admin_of(operator: Http, organisation: str) -> Http:
+def admin_of(operator: ApiClient, organisation: str) -> ApiClient:
     """Let the organisation's admin in by a console link, as the SaaS does."""
     url = operator("POST", f"{organisation}/console-links", {"name": "Ada"}).body["url"]
     link = {"link": url.partition("#")[2]}
-    return operator.bearing(operator.bearing("")("POST", "/admin/sessions", link).body["token"])
+    return operator.with_credential(
+        operator.with_credential("")("POST", "/admin/sessions", link).body["token"]
+    )
 
 
-def connected(operator: Http, **changes: object) -> Customer:
+def connected(operator: ApiClient, **changes: object) -> Customer:
     """Let an admin save a connection and make a token for it."""
     organisation = an_organisation(operator)
     admin = admin_of(operator, organisation)
@@ -203,7 +205,7 @@ def test_m8_an_organisation_has_one_connection_unless_its_plan_has_more(customer
     larger = replace(services, settings=services.settings.model_copy(update={"plans": plans}))
 
     refused = customer.admin("POST", path, connection_body())
-    taken = http(build(larger), OPERATOR_KEY)("POST", path, connection_body())
+    taken = api_client(build(larger), OPERATOR_KEY)("POST", path, connection_body())
 
     assert (refused.status, taken.status) == (409, 201)
 

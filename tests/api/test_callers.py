@@ -11,7 +11,14 @@ from app import build
 from chalicelib.api.admin.requests import Who
 from chalicelib.api.services import Services
 from tests.conftest import OPERATOR_KEY
-from tests.support.builders import ConnectionContext, Hands, Http, a_session, a_tenant, http
+from tests.support.builders import (
+    ApiClient,
+    Customer,
+    ManualClock,
+    a_customer,
+    a_session,
+    api_client,
+)
 from tests.support.routes import DECLARED, Call, calls_of
 
 # What nobody is answered who may do what he does.
@@ -21,23 +28,23 @@ REFUSED = {401, 403, 500, 503}
 class World(NamedTuple):
     """An organisation with a connection, another one, and their credentials by caller."""
 
-    own: ConnectionContext
+    own: Customer
     callers: Mapping[str, str]
 
 
-def ended(services: Services, context: ConnectionContext) -> str:
+def ended(services: Services, context: Customer) -> str:
     """Let an admin in, and end his session."""
     token = a_session(services, context.organisation)
-    http(build(services), token)("DELETE", "/admin/sessions/current")
+    api_client(build(services), token)("DELETE", "/admin/sessions/current")
     return token
 
 
 @pytest.fixture
-def world(services: Services, hands: Hands) -> World:
+def world(services: Services, manual_clock: ManualClock) -> World:
     """Make all of them."""
-    own, other = a_tenant(services), a_tenant(services)
+    own, other = a_customer(services), a_customer(services)
     expired = a_session(services, own.organisation)
-    hands.move(hours=8)
+    manual_clock.advance(hours=8)
     return World(
         own,
         {
@@ -55,7 +62,7 @@ def world(services: Services, hands: Hands) -> World:
     )
 
 
-def target(call: Call, own: ConnectionContext) -> str:
+def target(call: Call, own: Customer) -> str:
     """Put ids into a path: the organisation's, its connection's, and others that are not there."""
     ids = {
         "organisation": own.organisation,
@@ -130,7 +137,7 @@ def wrong(call: Call, status: int, allowed: set[int]) -> bool:
 @pytest.mark.parametrize("principal", EXPECTED)
 def test_every_route_answers_every_caller_as_it_should(services, world, principal):
     """Looked at before the body: a stranger learns nothing of what is wrong with it."""
-    send = http(build(services), world.callers[principal])
+    send = api_client(build(services), world.callers[principal])
 
     found: dict[str, Any] = {}
     for call in calls_of(services):
@@ -147,7 +154,7 @@ def test_every_route_answers_every_caller_as_it_should(services, world, principa
 @pytest.mark.parametrize("credential", ["", "letmein", OPERATOR_KEY])
 def test_what_is_open_is_open_for_everybody(services: Services, credential: str):
     """The health, the document, and the exchange of a link, which is a credential itself."""
-    send: Http = http(build(services), credential)
+    send: ApiClient = api_client(build(services), credential)
     opened = [call for call in calls_of(services) if call.who is Who.ANYONE]
 
     answers = {call.path: send(call.method, call.path, b"{broken").status for call in opened}

@@ -21,7 +21,7 @@ from chalicelib.observability import logger
 from chalicelib.settings import Plan
 from dev.measure.scene import QuickQueries
 from tests.conftest import OPERATOR_KEY
-from tests.support.builders import Answer, http
+from tests.support.builders import Answer, api_client
 from tests.support.every_request import Request, Side, a_side, fresh, requests_of
 from tests.support.invariants import read_all
 from tests.support.routes import calls_of
@@ -86,12 +86,12 @@ def world(services):
 
 def sent(services, canary: Side) -> Iterator[tuple[Request, Answer]]:
     """Send every request with what the canary has; each also with a path that is none."""
-    send = http(build(services))
+    send = api_client(build(services))
     for number, request in enumerate(requests_of(calls_of(services))):
         target, body = request.filled({**canary.values, **fresh(number)})
         principal = canary.token if request.call.is_scim else OPERATOR_KEY
-        yield request, send.bearing(principal)(request.call.method, target, body)
-        send.bearing(f"{principal}x")(request.call.method, f"{target}?q={EMAIL}", body)
+        yield request, send.with_credential(principal)(request.call.method, target, body)
+        send.with_credential(f"{principal}x")(request.call.method, f"{target}?q={EMAIL}", body)
 
 
 def credentials(canary: Side) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from app import build
 from dev.run.gateway import Sent
-from tests.support.builders import http
+from tests.support.builders import api_client
 
 ID = "0" * 32
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -156,7 +156,7 @@ def test_a_path_has_one_spelling(scim, path, status):
 @pytest.mark.parametrize(("path", "_status"), SPELLINGS)
 def test_no_spelling_gets_past_the_token(services, context, path, _status):
     """The same answers to a caller with a token and without one would be an open door."""
-    answer = http(build(services))("GET", f"/scim/v2/{context.connection}{path}")
+    answer = api_client(build(services))("GET", f"/scim/v2/{context.connection}{path}")
 
     assert answer.status in {401, 404}
     assert "Resources" not in answer.body
@@ -184,7 +184,7 @@ def headers_of(token: str) -> dict[str, list[tuple[str, str]]]:
 @pytest.mark.parametrize("way", headers_of(""))
 def test_one_header_of_one_form_opens(services, context, way):
     """What two programs may read differently is read by nobody."""
-    gateway = http(build(services)).gateway
+    gateway = api_client(build(services)).gateway
     path, sent = f"/scim/v2/{context.connection}/Users", tuple(headers_of(context.token)[way])
 
     assert gateway.answer(Sent("GET", path, "", sent, b"")).status == 401
@@ -192,7 +192,7 @@ def test_one_header_of_one_form_opens(services, context, way):
 
 def test_the_scheme_may_be_written_in_any_case(services, context):
     """RFC 9110 section 11.1."""
-    gateway = http(build(services)).gateway
+    gateway = api_client(build(services)).gateway
     path, sent = (
         f"/scim/v2/{context.connection}/Users",
         (("Authorization", f"bEARER {context.token}"),),
@@ -205,4 +205,4 @@ def test_a_token_in_the_address_opens_nothing(services, context):
     """Addresses stand in logs."""
     path = f"/scim/v2/{context.connection}/Users?access_token={context.token}"
 
-    assert http(build(services))("GET", path).status == 401
+    assert api_client(build(services))("GET", path).status == 401

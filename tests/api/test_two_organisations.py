@@ -16,7 +16,7 @@ from chalicelib.api.services import Services
 from chalicelib.settings import Plan
 from dev.measure.scene import QuickQueries
 from tests.conftest import OPERATOR_KEY
-from tests.support.builders import Answer, Http, http
+from tests.support.builders import Answer, ApiClient, api_client
 from tests.support.every_request import CURSORS, Request, Side, Values, a_side, fresh, requests_of
 from tests.support.invariants import read_all
 from tests.support.routes import calls_of
@@ -49,7 +49,7 @@ class World(NamedTuple):
     """Both organisations, and who calls."""
 
     services: Services
-    send: Http
+    send: ApiClient
     own: Side
     other: Side
     sent: list[str]
@@ -58,7 +58,7 @@ class World(NamedTuple):
         """Send a request with these values in its places."""
         target, body = request.filled(values)
         self.sent.extend(told for told in self.other.told if told in f"{target}{body!r}")
-        return self.send.bearing(credential)(request.call.method, target, body)
+        return self.send.with_credential(credential)(request.call.method, target, body)
 
     def principal(self, request: Request) -> str:
         """Give the credential by which this request is served."""
@@ -79,7 +79,7 @@ class World(NamedTuple):
 
 
 @pytest.fixture
-def world(services, hands):
+def world(services, manual_clock):
     """Make the two, on a plan that lets them have several connections."""
     plans = {"enterprise": Plan(scim=True, max_connections=900, rate=None)}
     quick: Any = QuickQueries(services.table.client)
@@ -89,8 +89,8 @@ def world(services, hands):
         table=replace(services.table, client=quick),
     )
     own, other = a_side(services, "okapi"), a_side(services, "zebra")
-    hands.move(seconds=1)
-    return World(services, http(build(services)), own, other, [])
+    manual_clock.advance(seconds=1)
+    return World(services, api_client(build(services)), own, other, [])
 
 
 # --- what must hold ---------------------------------------------------------------------------
@@ -178,13 +178,13 @@ def drawn(random: Random, world: World, number: int) -> Values:
     return values | fresh(number)
 
 
-def test_random_requests_show_and_change_nothing_of_the_other(world, hands, record_property):
+def test_random_requests_show_and_change_nothing_of_the_other(world, manual_clock, record_property):
     """With a session or a token of one organisation, and ids of both in all places."""
     random = Random(2027)  # noqa: S311 - a run must be able to be repeated
     requests = [each for each in requests_of(calls_of(world.services)) if may_be_drawn(each)]
     before, leaks, served = world.others_rows(), {}, 0
     for number in range(RANDOM_REQUESTS):
-        hands.move(seconds=1)
+        manual_clock.advance(seconds=1)
         request, values = random.choice(requests), drawn(random, world, number)
         kind = request.call.is_scim if random.random() < 0.9 else not request.call.is_scim
         answer = world.answer(request, values, world.own.token if kind else world.own.session)

@@ -18,13 +18,21 @@ from chalicelib.organisations.inputs import ConnectionChanges, OrganisationChang
 from chalicelib.settings import Plan
 from chalicelib.storage.expressions import Delete, Update
 from tests.conftest import OPERATOR_KEY
-from tests.support.builders import Between, a_session, a_tenant, fail, first, refused, scim_rows
+from tests.support.builders import (
+    Between,
+    a_customer,
+    a_session,
+    fail,
+    first,
+    refused,
+    scim_namespace,
+)
 
 
 @pytest.fixture
 def context(services):
     """Make a connection with a token."""
-    return a_tenant(services)
+    return a_customer(services)
 
 
 @pytest.fixture
@@ -44,7 +52,7 @@ def fresh(services, table, secretsmanager):
 def authenticate(services, connection, token, plans=None):
     """Authenticate as a request of this moment with this bearer token."""
     return authenticate_connection(
-        scim_rows(services, connection),
+        scim_namespace(services, connection),
         services.secrets,
         plans or services.settings.plans,
         connection,
@@ -147,7 +155,7 @@ def test_the_operator_key_opens_no_connection_by_its_id(services, context):
 
 def test_a_token_of_another_connection_is_unknown(services, context):
     """Both of one organisation or not: a token opens the connection that it was made for."""
-    other = a_tenant(services)
+    other = a_customer(services)
 
     with pytest.raises(Unauthorized):
         authenticate(services, other.connection, context.token)
@@ -164,12 +172,12 @@ def test_a_revoked_token_is_unknown_at_the_next_request(services, context):
     assert refusal.value.detail == Unauthorized.default
 
 
-def test_a_token_ends_at_its_moment(services, context, hands):
+def test_a_token_ends_at_its_moment(services, context, manual_clock):
     """One clock judges, without leeway."""
-    hands.move(days=365, seconds=-1)
+    manual_clock.advance(days=365, seconds=-1)
     authenticate(services, context.connection, context.token)
 
-    hands.move(seconds=1)
+    manual_clock.advance(seconds=1)
 
     with pytest.raises(Unauthorized):
         authenticate(services, context.connection, context.token)

@@ -67,9 +67,9 @@ def test_of_two_who_hold_a_link_one_gets_a_session(services, dynamodb, link):
 
 
 @pytest.mark.parametrize(("minutes", "opens"), [(9, True), (10, False), (60 * 24, False)])
-def test_a_link_ends_after_ten_minutes(services, hands, link, minutes, opens):
+def test_a_link_ends_after_ten_minutes(services, manual_clock, link, minutes, opens):
     """Whatever of it DynamoDB has not deleted yet."""
-    hands.move(minutes=minutes)
+    manual_clock.advance(minutes=minutes)
 
     if opens:
         assert exchange(services, link).text
@@ -79,10 +79,10 @@ def test_a_link_ends_after_ten_minutes(services, hands, link, minutes, opens):
 
 
 @pytest.mark.parametrize(("minutes", "lives"), [(8 * 60 - 1, True), (8 * 60, False)])
-def test_a_session_ends_after_eight_hours(services, hands, link, minutes, lives):
+def test_a_session_ends_after_eight_hours(services, manual_clock, link, minutes, lives):
     """A working day; then the admin comes from the SaaS again."""
     text = exchange(services, link).text
-    hands.move(minutes=minutes)
+    manual_clock.advance(minutes=minutes)
 
     assert (find(services, text) is not None) == lives
 

@@ -31,9 +31,9 @@ def secrets(between):
 
 
 @pytest.fixture
-def deadline(hands):
+def deadline(manual_clock):
     """Set a deadline as a request has."""
-    return Deadline.after(25, hands.clock())
+    return Deadline.after(25, manual_clock.clock())
 
 
 def test_a_digest_is_read_once_and_known_for_good(secrets, between, deadline):

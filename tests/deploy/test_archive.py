@@ -49,7 +49,7 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form in which API Gateway hands over a request, and the base URL that follows from it."""
+    """A form in which API Gateway passes a request, and the base URL that follows."""
 
     domain: str
     prefix: str

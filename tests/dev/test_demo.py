@@ -13,7 +13,7 @@ from dev.run.serve import CannotRun, Options
 
 
 def test_settings_that_are_not_given_have_their_defaults():
-    """`make` hands an empty variable on where none is set."""
+    """`make` passes on an empty variable where none is set."""
     options = Options.read({"PORT": "", "LOCAL_DIR": "", "FRESH": "", "PUBLIC_URL": ""})
 
     assert options == Options(

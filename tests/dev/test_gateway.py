@@ -92,7 +92,7 @@ def test_each_request_has_an_id_of_its_own_that_the_caller_sees(gateway):
 
 @pytest.mark.parametrize("sent", ["a%20b", "a%2Fb", "%C3%A9", "a+b", "%2e%2e", "a;b=c"])
 def test_ids_stay_percent_encoded(gateway, sent):
-    """API Gateway hands path parameters on as they came; decoding is the app's, once."""
+    """API Gateway passes path parameters on as they came; the app decodes them, once."""
     assert event_of(gateway, "GET", f"/things/{sent}")["pathParameters"] == {"id": sent}
 
 

@@ -10,7 +10,7 @@ from chalicelib.api.services import Services
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.storage.table import Table
 from dev.measure import reference
-from tests.support.builders import SEEDS, Hands
+from tests.support.builders import SEEDS, ManualClock
 from tests.support.directory import a_tenant
 from tests.support.invariants import assert_sound
 
@@ -23,10 +23,10 @@ def on_moto(request: pytest.FixtureRequest) -> Table:
 
 
 @pytest.fixture
-def on_reference(request: pytest.FixtureRequest, hands: Hands) -> Iterator[Table]:
+def on_reference(request: pytest.FixtureRequest, manual_clock: ManualClock) -> Iterator[Table]:
     """Reach a table on Amazon DynamoDB Local, which refuses what AWS refuses."""
     client = reference.client(request.getfixturevalue("local"))
-    with reference.table(client, hands.clock(next(SEEDS))) as table:
+    with reference.table(client, manual_clock.clock(next(SEEDS))) as table:
         yield table
 
 

@@ -398,7 +398,7 @@ def test_a_group_is_gone_for_readers_before_its_rows_are(context):
     deletes.delete_group(by(context, Asking(context.items.table.client)), gid)
 
 
-def test_a_group_delete_that_runs_out_of_time_is_answered(context, hands):
+def test_a_group_delete_that_runs_out_of_time_is_answered(context, manual_clock):
     """The team is gone, so 204 is true; the sweeper finds what is left by its row."""
     uids = some_users(context, 3)
     gid = a_group(context, "Tour", uids)

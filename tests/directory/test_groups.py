@@ -153,10 +153,10 @@ def test_the_external_id_moves_with_the_document(context):
     assert find_groups(context, 'externalId eq "2"').total == 2
 
 
-def test_members_change_the_second_half_of_the_version(context, hands):
+def test_members_change_the_second_half_of_the_version(context, manual_clock):
     """ETag W/"<document>.<members>", lastModified with both."""
     uid, gid = a_user(context), a_group(context)
-    hands.move(seconds=5)
+    manual_clock.advance(seconds=5)
 
     change(context, gid, add=[uid])
 

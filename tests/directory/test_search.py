@@ -427,7 +427,7 @@ def test_members_are_compared_by_eq_only(context, text):
         find_groups(context, text)
 
 
-# --- locks that change hands ------------------------------------------------------------------
+# --- uniqueness items that change hands ---------------------------------------------------------
 
 
 def test_a_lock_whose_owner_was_renamed_is_read_again(context):

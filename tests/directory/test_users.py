@@ -121,10 +121,10 @@ def test_a_failed_create_leaves_nothing(context):
 # --- changes ----------------------------------------------------------------------------------
 
 
-def test_a_change_raises_the_version_and_the_time(context, hands):
+def test_a_change_raises_the_version_and_the_time(context, manual_clock):
     """RFC 7644 section 3.14: a client tells by the version that it is another state."""
     uid = a_user(context)
-    hands.move(seconds=5)
+    manual_clock.advance(seconds=5)
 
     changed = edit(context, uid, title="Countess")
 
@@ -134,11 +134,11 @@ def test_a_change_raises_the_version_and_the_time(context, hands):
     assert users.get(context, uid) == changed
 
 
-def test_a_change_of_nothing_keeps_everything(context, hands):
+def test_a_change_of_nothing_keeps_everything(context, manual_clock):
     """Identity providers send the same every 40 minutes: no write, no version, no change row."""
     uid = a_user(context)
     before = read_all(context.items.table)
-    hands.move(seconds=5)
+    manual_clock.advance(seconds=5)
 
     unchanged = edit(context, uid, userName="ada@example.com")
 

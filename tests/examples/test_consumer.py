@@ -13,7 +13,7 @@ import pytest
 from app import build
 from dev.measure.scene import QuickQueries
 from examples.consumer import Consumer
-from tests.support.builders import a_tenant, http
+from tests.support.builders import a_customer, api_client
 
 DOMAIN, ELSEWHERE = "acme.example", "mail.example"
 
@@ -135,18 +135,18 @@ def drawn(seed):
 
 
 @pytest.fixture
-def world(services, operator, hands):
+def world(services, operator, manual_clock):
     """300 accounts, 200 provisioned users: 120 match, 5 are protected, 5 of a foreign domain."""
     quick: Any = QuickQueries(services.table.client)
     services = replace(services, table=replace(services.table, client=quick))
-    operator = http(build(services), operator.credential)
-    context = a_tenant(services)
+    operator = api_client(build(services), operator.credential)
+    context = a_customer(services)
     root = f"/admin/organisations/{context.organisation}"
     operator("PUT", f"{root}/domains/{DOMAIN}")
-    client = http(build(services), context.token)
+    client = api_client(build(services), context.token)
 
     def send(method, path, body=None):
-        hands.move(seconds=1)
+        manual_clock.advance(seconds=1)
         return client(method, f"/scim/v2/{context.connection}{path}", body)
 
     world = World(sqlite3.connect(":memory:"), operator, root, Provider(send, drawn(7)), drawn(11))
@@ -182,7 +182,7 @@ def counters(world):
     return {action: decided.count(action) for action in sorted(set(decided))}
 
 
-def test_a_saas_with_users_adopts_the_service(world, hands):
+def test_a_saas_with_users_adopts_the_service(world, manual_clock):
     """Report, link, then an hour of the provider's life, with crashes: the tables are equal."""
     before = world.accounts.execute("SELECT * FROM accounts").fetchall()
     assert counters(world) == {"create": 70, "hold": 10, "link": 120}
@@ -191,9 +191,9 @@ def test_a_saas_with_users_adopts_the_service(world, hands):
     assert world.step()
     assert counters(world) == {"hold": 10}
 
-    lived = [world.step() for _ in minutes(60, hands, world)]
+    lived = [world.step() for _ in minutes(60, manual_clock, world)]
     decide(world)
-    hands.move(minutes=2)
+    manual_clock.advance(minutes=2)
     assert world.step()
 
     assert {True, False} == set(lived)
@@ -202,13 +202,13 @@ def test_a_saas_with_users_adopts_the_service(world, hands):
     assert untouched(world) == 170
 
 
-def minutes(count, hands, world):
+def minutes(count, manual_clock, world):
     """Let a minute pass before each turn, in which the provider does three things.
 
     In every third the consumer is killed on its way.
     """
     for number in range(count):
-        hands.move(minutes=1)
+        manual_clock.advance(minutes=1)
         world.acts = 3
         world.life = math.inf if number % 3 else world.random.randrange(12)
         yield number
@@ -243,10 +243,10 @@ def untouched(world):
 )
 def test_whom_the_rule_does_not_fit_is_held(services, operator, accounts, reason):
     """Nothing is taken over by an address alone: a person decides."""
-    context = a_tenant(services)
+    context = a_customer(services)
     root = f"/admin/organisations/{context.organisation}"
     operator("PUT", f"{root}/domains/{DOMAIN}")
-    http(build(services), context.token)(
+    api_client(build(services), context.token)(
         "POST", f"/scim/v2/{context.connection}/Users", {"userName": f"ann@{DOMAIN}"}
     )
     database = sqlite3.connect(":memory:")

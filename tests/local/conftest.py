@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.storage.table import Table
 from dev.measure import reference
-from tests.support.builders import SEEDS, Hands
+from tests.support.builders import SEEDS, ManualClock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,7 +24,7 @@ def reach(local: str) -> DynamoDBClient:
 
 
 @pytest.fixture
-def table(reach: DynamoDBClient, hands: Hands) -> Iterator[Table]:
+def table(reach: DynamoDBClient, manual_clock: ManualClock) -> Iterator[Table]:
     """Keep a table for one test, with a clock that moves only while somebody waits."""
-    with reference.table(reach, hands.clock(next(SEEDS))) as made:
+    with reference.table(reach, manual_clock.clock(next(SEEDS))) as made:
         yield made

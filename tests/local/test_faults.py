@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.storage.table import Table
-from tests.support.builders import Hands
+from tests.support.builders import ManualClock
 from tests.support.faults import CRASHES, PASSING, Crash, Fault, Request, Send
 from tests.support.invariants import unsound
 from tests.support.pictures import names_in, picture, said
@@ -45,9 +45,9 @@ def trial(name: str) -> Trial:
 
 
 @pytest.fixture
-def stage(table: Table, hands: Hands, trial: Trial) -> Stage:
+def stage(table: Table, manual_clock: ManualClock, trial: Trial) -> Stage:
     """Set its scene."""
-    return set_up(trial.scene, table, hands)
+    return set_up(trial.scene, table, manual_clock)
 
 
 @pytest.mark.parametrize("name", TRIALS)

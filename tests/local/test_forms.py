@@ -13,7 +13,7 @@ from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
 from chalicelib.settings import Settings
 from dev.measure.population import populate
-from tests.support.builders import Answer, Http, a_tenant, http
+from tests.support.builders import Answer, ApiClient, a_customer, api_client
 from tests.support.invariants import assert_sound
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -101,7 +101,7 @@ class Place:
     """A connection on the reference engine with users, some of whom are in the team."""
 
     services: Services
-    scim: Http
+    scim: ApiClient
     root: str
     uids: Uids
     team: str
@@ -130,9 +130,9 @@ def place(table, secretsmanager) -> Callable[[int, int], Place]:
     def make(users: int, there: int) -> Place:
         settings = Settings.from_environment()
         services = Services(table, Secrets(secretsmanager, settings.secrets_prefix), settings)
-        context = a_tenant(services, identity_provider="other")
+        context = a_customer(services, identity_provider="other")
         there_is = populate(table, users, joined=there, connection=context.connection)
-        scim = http(build(services), context.token)
+        scim = api_client(build(services), context.token)
         root = f"/scim/v2/{context.connection}"
         return Place(services, scim, root, there_is.uids, there_is.team)
 

@@ -16,7 +16,7 @@ from app import build
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
 from chalicelib.settings import Plan, Settings
-from tests.support.builders import a_tenant, http
+from tests.support.builders import a_customer, api_client
 
 ID = "0" * 32
 
@@ -27,8 +27,8 @@ def scim(table, secretsmanager):
     plans = {"enterprise": Plan(scim=True, rate=None)}
     settings = Settings.from_environment().model_copy(update={"plans": plans})
     services = Services(table, Secrets(secretsmanager, settings.secrets_prefix), settings)
-    context = a_tenant(services, identity_provider="other")
-    client = http(build(services), context.token)
+    context = a_customer(services, identity_provider="other")
+    client = api_client(build(services), context.token)
 
     def call(method, path, body=None, headers=None):
         return client(method, f"/scim/v2/{context.connection}{path}", body, headers)

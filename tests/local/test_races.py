@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.errors import ApiError, Busy
 from chalicelib.storage.table import Table
-from tests.support.builders import Hands
+from tests.support.builders import ManualClock
 from tests.support.faults import Request, Send
 from tests.support.invariants import unsound
 from tests.support.pictures import picture
@@ -37,9 +37,9 @@ def race(name: str) -> Race:
 
 
 @pytest.fixture
-def stage(table: Table, hands: Hands, race: Race) -> Stage:
+def stage(table: Table, manual_clock: ManualClock, race: Race) -> Stage:
     """Set its scene."""
-    return set_up(race.scene, table, hands)
+    return set_up(race.scene, table, manual_clock)
 
 
 def met(stage: Stage, outer: Act, inner: Act, index: int) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.inputs import ConnectionChanges, NewToken
 from chalicelib.settings import Settings
 from chalicelib.storage.table import Table
-from tests.support.builders import ConnectionContext, a_tenant, an_administration
+from tests.support.builders import Customer, a_customer, an_admin_context
 from tests.support.trial_runs import At
 
 TOKEN = NewToken(name="one more")
@@ -38,13 +38,13 @@ class Desk:
     """A connection, administered from several places."""
 
     services: Services
-    context: ConnectionContext
+    context: Customer
 
     def admin(self, client: Any = None) -> AdminContext:
         """Bind the organisation for another administrator, by a client of his own."""
         table = self.services.table
         theirs = replace(self.services, table=replace(table, client=client or table.client))
-        return an_administration(theirs, self.context.organisation)
+        return an_admin_context(theirs, self.context.organisation)
 
     def create(self, admin: AdminContext) -> str:
         """Create a token; done, or the name of the refusal."""
@@ -79,7 +79,7 @@ class Desk:
 @pytest.fixture
 def desk(services: Services) -> Desk:
     """Make a connection with one token."""
-    return Desk(services, a_tenant(services))
+    return Desk(services, a_customer(services))
 
 
 def calls_of(desk: Desk, act: Callable[..., str]) -> int:

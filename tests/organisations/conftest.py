@@ -6,17 +6,17 @@ import pytest
 
 from chalicelib.api.services import Services
 from chalicelib.directory import context as directory
-from tests.support.builders import ConnectionContext, a_tenant
+from tests.support.builders import Customer, a_customer
 from tests.support.directory import a_tenant as scope
 
 
 @pytest.fixture
-def context(services: Services) -> ConnectionContext:
+def context(services: Services) -> Customer:
     """Make an organisation and a connection of it."""
-    return a_tenant(services)
+    return a_customer(services)
 
 
 @pytest.fixture
-def scim(services: Services, context: ConnectionContext) -> directory.ConnectionContext:
+def scim(services: Services, context: Customer) -> directory.ConnectionContext:
     """Bind the connection as its identity provider's requests are bound."""
     return scope(services.table, context.connection)

@@ -15,7 +15,7 @@ from chalicelib.storage.expressions import Delete, Put, Update
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.local_users import Assignment
 from chalicelib.storage.table import OutsideNamespace
-from tests.support.builders import Between, an_administration, first, scim_rows
+from tests.support.builders import Between, an_admin_context, first, scim_namespace
 from tests.support.directory import NOBODY, a_user
 from tests.support.invariants import read_all
 
@@ -52,7 +52,7 @@ def meanwhile(services, admin, action):
     """Administer through a client before whose next transaction something else happens."""
     client = Between(services.table.client, {"transact_write_items": [first(action)]})
     table = replace(services.table, client=client)
-    return an_administration(replace(services, table=table), admin.keys.organisation)
+    return an_admin_context(replace(services, table=table), admin.keys.organisation)
 
 
 def notes(services, kind):
@@ -278,9 +278,9 @@ def test_a_linked_account_is_told_in_the_feed(services, admin, uid):
     assert [row["id"] for row in notes(services, "account")] == [uid, uid]
 
 
-def test_the_audit_says_who_changed_whose_roles(admin, uid, hands):
+def test_the_audit_says_who_changed_whose_roles(admin, uid, manual_clock):
     """With the values before and after, the granted role among them."""
-    hands.move(seconds=1)
+    manual_clock.advance(seconds=1)
     assignments.assign(admin, uid, Assignment("editor", "lab"))
 
     entry = audit.listed(admin, None, 1).items[0]
@@ -298,13 +298,13 @@ SAID_AGAIN = [
 
 
 @pytest.mark.parametrize("change", SAID_AGAIN)
-def test_what_is_so_already_writes_nothing(services, admin, uid, hands, change):
+def test_what_is_so_already_writes_nothing(services, admin, uid, manual_clock, change):
     """A repeated request is no second change."""
     assignments.replace_all(admin, uid, [Assignment("editor")])
     accounts.link(admin, uid, "4711")
     accounts.password_was_set(admin, uid)
     before = read_all(services.table)
-    hands.move(seconds=1)
+    manual_clock.advance(seconds=1)
 
     change(admin, uid)
 
@@ -316,7 +316,7 @@ def test_what_is_so_already_writes_nothing(services, admin, uid, hands, change):
 
 def test_provisioning_can_neither_read_nor_write_what_the_organisation_says(services, context, uid):
     """The namespace of a SCIM request refuses; nothing is sent."""
-    rows = scim_rows(services, context.connection)
+    rows = scim_namespace(services, context.connection)
     key = ConnectionKeys(context.connection).local(uid)
     tries = [
         lambda: rows.get(key),
@@ -332,7 +332,7 @@ def test_provisioning_can_neither_read_nor_write_what_the_organisation_says(serv
 
 def test_of_another_organisation_nothing_can_be_deleted_either(services, context, uid):
     """The one verb that provisioning has is for its own organisation's rows."""
-    rows = scim_rows(services, context.connection)
+    rows = scim_namespace(services, context.connection)
 
     with pytest.raises(OutsideNamespace):
         rows.commit([Delete(ConnectionKeys("b" * 16).local(uid))])

@@ -11,15 +11,15 @@ from chalicelib.errors import BadRequest
 from chalicelib.organisations import audit, connections, disconnect, organisations, tokens
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.inputs import ConnectionChanges, OrganisationChanges, Rotation
-from tests.support.builders import NOON, a_tenant, an_administration
+from tests.support.builders import NOON, a_customer, an_admin_context
 from tests.support.invariants import read_all
 
 
 @pytest.fixture
-def context(services, hands):
+def context(services, manual_clock):
     """Make an organisation, a connection and a token; a second later, so that it is clear when."""
-    made = a_tenant(services)
-    hands.move(seconds=1)
+    made = a_customer(services)
+    manual_clock.advance(seconds=1)
     return made
 
 
@@ -44,9 +44,9 @@ def test_what_is_made_is_noted_with_what_it_was_given(context):
     assert set(noted["token.created"].after) == {"connection", "name", "hint", "expires_at"}
 
 
-def test_a_change_is_noted_by_what_has_changed(services, context, hands):
+def test_a_change_is_noted_by_what_has_changed(services, context, manual_clock):
     """Before and after, and no field that stayed; each under its moment and its author."""
-    hands.move(seconds=4)
+    manual_clock.advance(seconds=4)
     by_ada = replace(context, admin=replace(context.admin, by="Ada"))
 
     rename(services, by_ada, "B")
@@ -170,14 +170,14 @@ def test_a_cursor_of_nobodys_making_is_refused(context, cursor):
 
 def test_the_audit_of_another_organisation_is_apart(services, context):
     """By a key that cannot be another's."""
-    other = a_tenant(services)
+    other = a_customer(services)
 
     assert {each.id for each in entries(other)}.isdisjoint({each.id for each in entries(context)})
 
 
 def test_a_note_is_kept_for_400_days(services, context):
     """Longer than a year, so that last year's audit can be answered."""
-    admin = an_administration(services, context.organisation)
+    admin = an_admin_context(services, context.organisation)
 
     put = audit.noted(admin, Edit("x", "1"))
 

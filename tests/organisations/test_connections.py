@@ -15,8 +15,8 @@ from chalicelib.storage.expressions import Update
 from chalicelib.storage.settings_items import CONNECTION_ID
 from tests.support.builders import (
     Between,
-    a_tenant,
-    an_administration,
+    a_customer,
+    an_admin_context,
     an_organisation,
     connection_body,
     first,
@@ -62,7 +62,7 @@ def test_the_id_alone_yields_every_key(admin):
 
 def test_the_list_shows_connections_without_their_tokens(services):
     """Both stand in one range."""
-    context = a_tenant(services)
+    context = a_customer(services)
 
     assert [each.id for each in connections.listed(context.admin)] == [context.connection]
 
@@ -150,7 +150,7 @@ def overtaken(services, admin, action):
     client = Between(services.table.client)
     client.faults["transact_write_items"] = [first(action)]
     raced = replace(services, table=replace(services.table, client=client))
-    return an_administration(raced, admin.keys.organisation)
+    return an_admin_context(raced, admin.keys.organisation)
 
 
 def test_two_creations_at_once_do_not_pass_the_limit(services, admin):
@@ -181,10 +181,10 @@ def test_a_change_of_what_it_refers_to_raises_the_organisations_version(admin, r
     assert organisations.read_row(admin).version == 3
 
 
-def test_a_change_is_read_back(admin, hands):
+def test_a_change_is_read_back(admin, manual_clock):
     """Every field that PATCH takes."""
     made = create(admin)
-    hands.move(seconds=1)
+    manual_clock.advance(seconds=1)
 
     given = {
         "name": "Okta",
@@ -211,7 +211,7 @@ def test_a_setting_can_be_given_back(admin):
 
 def test_a_change_keeps_the_count_of_tokens(services):
     """It has writers of its own, who must not lose against a new name."""
-    context = a_tenant(services)
+    context = a_customer(services)
     before = connections.get(context.admin, context.connection)
 
     change(context.admin, before, name="B")

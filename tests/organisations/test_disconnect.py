@@ -16,12 +16,12 @@ from chalicelib.scim.preconditions import entity_tags
 from chalicelib.storage.keys import ConnectionKeys
 from tests.support.builders import (
     Between,
-    an_administration,
+    an_admin_context,
     connection_body,
     fail,
     first,
     refused,
-    scim_rows,
+    scim_namespace,
 )
 from tests.support.directory import a_group, a_user
 from tests.support.invariants import read_all
@@ -34,9 +34,9 @@ def secrets(services):
 
 
 @pytest.fixture
-def settled(context, hands):
+def settled(context, manual_clock):
     """Let a minute pass: the secret of its token can no longer be in the making."""
-    hands.move(minutes=1)
+    manual_clock.advance(minutes=1)
     rows = context.admin.items
     deadline = replace(rows.deadline, at=rows.deadline.clock.monotonic() + 25)
     return replace(context, admin=replace(context.admin, items=replace(rows, deadline=deadline)))
@@ -108,7 +108,7 @@ def test_the_identity_provider_is_refused_at_its_next_request(services, settled,
 
     with pytest.raises(Unauthorized):
         authenticate_connection(
-            scim_rows(services, settled.connection),
+            scim_namespace(services, settled.connection),
             secrets,
             services.settings.plans,
             settled.connection,
@@ -178,7 +178,7 @@ def test_an_ending_that_was_cut_off_is_finished_by_the_next(services, settled, s
     client.faults["batch_write_item"] = [fail(KeyboardInterrupt())]
     cut = replace(services, table=replace(services.table, client=client))
     with pytest.raises(KeyboardInterrupt):
-        end(replace(settled, admin=an_administration(cut, settled.organisation)), secrets)
+        end(replace(settled, admin=an_admin_context(cut, settled.organisation)), secrets)
     assert len(tokens.listed(settled.admin, settled.connection)) == 1
 
     end(settled, secrets)
@@ -206,7 +206,7 @@ def overtaken(services, context, action):
     client = Between(services.table.client)
     client.faults["transact_write_items"] = [first(action)]
     raced = replace(services, table=replace(services.table, client=client))
-    return replace(context, admin=an_administration(raced, context.organisation))
+    return replace(context, admin=an_admin_context(raced, context.organisation))
 
 
 def test_a_token_that_comes_first_ends_too(services, context, secrets, secretsmanager):

@@ -12,8 +12,8 @@ from chalicelib.organisations.inputs import NewConnection, NewOrganisation, NewT
 from chalicelib.storage.expressions import Delete
 from tests.support.builders import (
     Between,
-    a_tenant,
-    an_administration,
+    a_customer,
+    an_admin_context,
     an_organisation,
     connection_body,
     fail,
@@ -49,9 +49,9 @@ def create_token(services, admin):
 
 
 CREATIONS = [
-    (an_administration, create_organisation),
+    (an_admin_context, create_organisation),
     (an_organisation, create_connection),
-    (lambda services: a_tenant(services).admin, create_token),
+    (lambda services: a_customer(services).admin, create_token),
 ]
 
 
@@ -60,19 +60,19 @@ def test_of_the_same_post_twice_at_once_one_creates(services, prepared, create):
     """The other is told to come again, and then finds what was created: nothing is made twice."""
     admin = prepared(services)
     client = Between(services.table.client)
-    overtaking = an_administration(services, admin.keys.organisation)
+    overtaking = an_admin_context(services, admin.keys.organisation)
     client.faults["transact_write_items"] = [first(lambda: create(services, overtaking))]
     raced = replace(services, table=replace(services.table, client=client))
 
     with pytest.raises(Busy):
-        create(services, an_administration(raced, admin.keys.organisation))
+        create(services, an_admin_context(raced, admin.keys.organisation))
     owner = "operator" if create is create_organisation else admin.keys.organisation
     assert idempotency.recall(admin.items, attempt(owner))
 
 
 def test_a_token_that_was_taken_back_uses_no_key_up(services):
     """The 503 is followed by the same POST, which must be able to succeed."""
-    context = a_tenant(services)
+    context = a_customer(services)
     tried = attempt(context.organisation)
     broken = Between(services.secrets._client)
     broken.faults["create_secret"] = [fail(refused("LimitExceededException"))]
@@ -87,7 +87,7 @@ def test_a_token_that_was_taken_back_uses_no_key_up(services):
 
 def test_a_replay_names_the_token_also_where_its_row_is_gone(services):
     """409 with the id; there is no hint any more."""
-    context = a_tenant(services)
+    context = a_customer(services)
     context.admin.items.commit(
         [Delete(context.admin.keys.token(context.connection, context.token_id))]
     )
@@ -98,24 +98,24 @@ def test_a_replay_names_the_token_also_where_its_row_is_gone(services):
     assert conflict.members == {"id": context.token_id, "hint": None}
 
 
-def test_an_expired_key_that_somebody_else_renews_stays_his(services, hands):
+def test_an_expired_key_that_somebody_else_renews_stays_his(services, manual_clock):
     """Its row is deleted as it was read, never as it is by now."""
-    admin = an_administration(services)
+    admin = an_admin_context(services)
     tried = attempt("operator")
     assert tried
     admin.items.commit([tried.note("old", admin.now())])
-    hands.move(hours=24)
+    manual_clock.advance(hours=24)
     client = Between(services.table.client)
     client.faults["transact_write_items"] = [first(lambda: renew(services, tried))]
     raced = replace(services, table=replace(services.table, client=client))
 
-    idempotency.recall(an_administration(raced).items, tried)
+    idempotency.recall(an_admin_context(raced).items, tried)
 
-    assert idempotency.recall(an_administration(services).items, tried) == "new"
+    assert idempotency.recall(an_admin_context(services).items, tried) == "new"
 
 
 def renew(services, tried):
     """Take an expired key for something new."""
-    admin = an_administration(services)
+    admin = an_admin_context(services)
     assert idempotency.recall(admin.items, tried) is None
     admin.items.commit([tried.note("new", admin.now())])

@@ -14,7 +14,7 @@ from chalicelib.organisations.paging import START, position
 from chalicelib.organisations.users import MOST_SEARCHED, Wanted
 from chalicelib.storage.expressions import Put, Update
 from chalicelib.storage.settings_items import Connection
-from tests.support.builders import Between, an_administration
+from tests.support.builders import Between, an_admin_context
 from tests.support.directory import NOBODY, a_group, a_user, some_users
 from tests.support.directory import a_tenant as scope
 
@@ -173,7 +173,7 @@ LISTS = [
 def test_an_organisation_that_is_not_there_has_no_empty_lists(services, read):
     """404, not "nobody"."""
     with pytest.raises(NotFound):
-        read(an_administration(services))
+        read(an_admin_context(services))
 
 
 @pytest.mark.parametrize("named", [NOBODY, "", "short", "A" * 32, f"{'1' * 32}#{'2' * 32}"])
@@ -269,7 +269,7 @@ def test_a_search_by_address_does_not_read_all_users(services, admin, scim):
     some_users(scim, 3)
     client = Between(services.table.client)
     table = replace(services.table, client=client)
-    noted = an_administration(replace(services, table=table), admin.keys.organisation)
+    noted = an_admin_context(replace(services, table=table), admin.keys.organisation)
 
     find(noted, "user1@example.com")
 

@@ -26,7 +26,7 @@ from chalicelib.scim.preconditions import entity_tags
 from chalicelib.storage.keys import operator_grants, reference, verified_domain
 from tests.support.builders import (
     Between,
-    an_administration,
+    an_admin_context,
     an_organisation,
     first,
     organisation_body,
@@ -35,7 +35,7 @@ from tests.support.builders import (
 
 def create(services, organisation=None, **changes):
     """Create an organisation, of this id where one is given."""
-    admin = an_administration(services, organisation)
+    admin = an_admin_context(services, organisation)
     body = NewOrganisation.model_validate(organisation_body(**changes))
     return organisations.create(admin, body, services.settings.plans, None)
 
@@ -58,7 +58,7 @@ def test_what_is_created_is_read_back(services):
     """The answer to the POST is what a GET gives."""
     made = create(services, reference="acme-1", sso=SSO, domains=["acme.example", "a.example"])
 
-    read = organisations.get(an_administration(services, made.organisation.id))
+    read = organisations.get(an_admin_context(services, made.organisation.id))
 
     assert read == made
     assert read.organisation.sso == SSO
@@ -67,7 +67,7 @@ def test_what_is_created_is_read_back(services):
 
 
 def test_a_role_may_be_a_default_role_unless_it_is_protected_or_says_no(services):
-    """Provisioning hands out default roles, so a protected one never is."""
+    """Provisioning assigns default roles, so a protected one never is."""
     roles = {role.id: role.may_be_default for role in create(services).roles}
 
     assert roles == {"reader": True, "editor": True, "auditor": False, "admin": False}
@@ -92,7 +92,7 @@ def test_a_reference_names_one_organisation(services):
 
     with pytest.raises(Conflict, match="reference"):
         create(services, organisation="bbbbbbbbbb", reference="acme-1", domains=["b.example"])
-    admin = an_administration(services, "bbbbbbbbbb")
+    admin = an_admin_context(services, "bbbbbbbbbb")
     assert admin.items.get(verified_domain("b.example")) is None
     with pytest.raises(NotFound):
         organisations.get(admin)
@@ -170,12 +170,12 @@ def test_a_change_is_seen_in_the_list_and_by_a_get(services):
     assert changed.organisation.version == 2
 
 
-def test_what_a_change_does_not_name_stays(services, hands):
+def test_what_a_change_does_not_name_stays(services, manual_clock):
     """PATCH of one field."""
     before = create(services, reference="acme-1", sso=SSO)
-    hands.move(minutes=1)
+    manual_clock.advance(minutes=1)
 
-    after = change(services, an_administration(services, before.organisation.id), name="B")
+    after = change(services, an_admin_context(services, before.organisation.id), name="B")
 
     expected = replace(
         before.organisation, name="B", version=2, modified="2027-01-31T12:01:00.000Z"
@@ -187,7 +187,7 @@ def test_reference_and_sso_can_be_taken_away(services):
     """By null; the reference is free for another one then."""
     before = create(services, reference="acme-1", sso=SSO).organisation
 
-    after = change(services, an_administration(services, before.id), reference=None, sso=None)
+    after = change(services, an_admin_context(services, before.id), reference=None, sso=None)
 
     assert (after.organisation.reference, after.organisation.sso) == (None, None)
     create(services, reference="acme-1")
@@ -196,7 +196,7 @@ def test_reference_and_sso_can_be_taken_away(services):
 def test_a_changed_reference_frees_the_old_one(services):
     """And holds the new one."""
     before = create(services, reference="acme-1").organisation
-    admin = an_administration(services, before.id)
+    admin = an_admin_context(services, before.id)
 
     change(services, admin, reference="acme-2")
 
@@ -221,7 +221,7 @@ def test_a_reference_of_another_is_refused_in_a_change(services):
 def test_the_same_reference_in_another_composition_is_the_same(services):
     """One key, so one row of the transaction: e and an accent, or the letter with the accent."""
     before = create(services, reference="caf\u00e9").organisation
-    admin = an_administration(services, before.id)
+    admin = an_admin_context(services, before.id)
 
     after = change(services, admin, reference="cafe\u0301")
 
@@ -261,7 +261,7 @@ def raced(services):
     act = first(lambda: change(services, admin, state="suspended"))
     overtaking.faults["transact_write_items"] = [act]
     raced = replace(services, table=replace(services.table, client=overtaking))
-    return an_administration(raced, admin.keys.organisation)
+    return an_admin_context(raced, admin.keys.organisation)
 
 
 def test_of_two_changes_at_once_none_is_lost(services, raced):
@@ -281,4 +281,4 @@ def test_if_match_sees_a_change_that_came_between(services, raced):
 def test_an_unknown_organisation_is_not_found(services, act):
     """404 for the operator."""
     with pytest.raises(NotFound):
-        act(an_administration(services))
+        act(an_admin_context(services))

@@ -20,14 +20,14 @@ from chalicelib.sweeper import sweep_due
 from tests.support.builders import (
     NOON,
     Between,
-    ConnectionContext,
-    Hands,
-    a_tenant,
-    an_administration,
+    Customer,
+    ManualClock,
+    a_customer,
+    an_admin_context,
     an_organisation,
     fail,
     refused,
-    scim_rows,
+    scim_namespace,
 )
 from tests.support.directory import a_group, a_user, change
 from tests.support.directory import a_tenant as scope
@@ -42,8 +42,8 @@ class World:
     """A tenant that is about to go, one that stays, and the moment before."""
 
     services: Services
-    hands: Hands
-    going: ConnectionContext
+    manual_clock: ManualClock
+    going: Customer
     staying: Mapping[Key, Item]
     secrets: Any
 
@@ -71,7 +71,7 @@ class World:
         return replace(self.services, table=replace(self.services.table, client=client))
 
 
-def notes(context: ConnectionContext, uid: str) -> Iterator[Put]:
+def notes(context: Customer, uid: str) -> Iterator[Put]:
     """Write a row of every kind that requests leave beside users and teams."""
     keys, own = ConnectionKeys(context.connection), context.admin.keys
     shadow = keys.shadow(RUN)
@@ -88,9 +88,9 @@ def notes(context: ConnectionContext, uid: str) -> Iterator[Put]:
     yield Put(Key(f"I#{context.organisation}", "key"), {"id": "x"})
 
 
-def a_full_tenant(services: Services) -> ConnectionContext:
+def a_full_tenant(services: Services) -> Customer:
     """Make a tenant that has a row of every kind."""
-    context = a_tenant(services)
+    context = a_customer(services)
     scim = scope(services.table, context.connection)
     uids = [a_user(scim, name) for name in ("ada", "bob", "cleo")]
     gids = [a_group(scim, name, uids, externalId=name) for name in ("Tour", "Choir")]
@@ -105,14 +105,14 @@ def a_full_tenant(services: Services) -> ConnectionContext:
 
 
 @pytest.fixture
-def world(services: Services, hands: Hands, secretsmanager: Any) -> World:
+def world(services: Services, manual_clock: ManualClock, secretsmanager: Any) -> World:
     """Make an organisation that stays, and another one that shall go."""
-    staying = a_tenant(services)
+    staying = a_customer(services)
     scim = scope(services.table, staying.connection)
     a_group(scim, "Tour", [a_user(scim)])
     settings.put_domain(staying.admin, "staying.example")
     before = read_all(services.table)
-    return World(services, hands, a_full_tenant(services), before, secretsmanager)
+    return World(services, manual_clock, a_full_tenant(services), before, secretsmanager)
 
 
 def delete_organisation(world: World) -> None:
@@ -141,7 +141,7 @@ def only_the_last_change_is_left(world: World) -> bool:
 def test_of_an_organisation_its_last_change_is_left(world: World) -> None:
     """Zero rows, zero secrets, and the other organisation as it was."""
     delete_organisation(world)
-    world.hands.move(seconds=61)
+    world.manual_clock.advance(seconds=61)
 
     sweep(world)
 
@@ -154,7 +154,7 @@ def test_nothing_goes_within_a_minute(world: World) -> None:
     """A request that was let in before the deletion may be at work for half of that."""
     delete_organisation(world)
     before = world.rows()
-    world.hands.move(seconds=59)
+    world.manual_clock.advance(seconds=59)
 
     sweep(world)
 
@@ -164,7 +164,7 @@ def test_nothing_goes_within_a_minute(world: World) -> None:
 def test_reference_and_domain_are_free_afterwards(world: World) -> None:
     """Another organisation may have them."""
     delete_organisation(world)
-    world.hands.move(seconds=61)
+    world.manual_clock.advance(seconds=61)
     sweep(world)
 
     an_organisation(world.services, reference="going", domains=["going.example"])
@@ -173,7 +173,7 @@ def test_reference_and_domain_are_free_afterwards(world: World) -> None:
 def test_of_a_connection_nothing_is_left_but_what_is_told_of_it(world: World) -> None:
     """The audit holds the count at its end, the feed that it has changed; settings stay."""
     delete_connection(world)
-    world.hands.move(seconds=61)
+    world.manual_clock.advance(seconds=61)
     sweep(world)
 
     context, admin = world.going, renewed(world)
@@ -195,7 +195,7 @@ def test_of_a_connection_nothing_is_left_but_what_is_told_of_it(world: World) ->
 def test_the_feed_says_that_a_connection_is_gone(world: World) -> None:
     """So that the SaaS reads its users again, and finds none."""
     delete_connection(world)
-    world.hands.move(seconds=61)
+    world.manual_clock.advance(seconds=61)
     sweep(world)
 
     rows = world.rows()
@@ -205,7 +205,7 @@ def test_the_feed_says_that_a_connection_is_gone(world: World) -> None:
 
 def renewed(world: World) -> AdminContext:
     """Bind the organisation for a request of this moment."""
-    return an_administration(world.services, world.going.organisation)
+    return an_admin_context(world.services, world.going.organisation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +213,13 @@ class Slow:
     """A client each of whose calls takes a second."""
 
     client: Any
-    hands: Hands
+    manual_clock: ManualClock
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Give the client's method, taking its time."""
 
         def call(**request: Any) -> Any:
-            self.hands.move(seconds=1)
+            self.manual_clock.advance(seconds=1)
             return getattr(self.client, name)(**request)
 
         return call
@@ -277,7 +277,7 @@ def test_a_crash_anywhere_is_made_good_by_the_next_sweep(
 ) -> None:
     """What is still there says what is still to be done."""
     begin(world)
-    world.hands.move(seconds=61)
+    world.manual_clock.advance(seconds=61)
     moment = Moment.of(world)
     for number in writes_of_a_purge(world):
         moment.again()
@@ -294,7 +294,7 @@ def test_a_crash_anywhere_is_made_good_by_the_next_sweep(
 def test_two_sweepers_at_once_do_no_harm(world: World, begin: Callable[[World], None]) -> None:
     """Whatever the first is about to write, the second has done it all; it is told once."""
     begin(world)
-    world.hands.move(seconds=61)
+    world.manual_clock.advance(seconds=61)
     moment = Moment.of(world)
 
     def other(_: Request, send: Send) -> Any:
@@ -324,8 +324,8 @@ def test_a_purge_goes_on_where_its_time_was_over(
 ) -> None:
     """A large organisation takes more than one run of the sweeper."""
     begin(world)
-    world.hands.move(seconds=61)
-    slow = Slow(world.services.table.client, world.hands)
+    world.manual_clock.advance(seconds=61)
+    slow = Slow(world.services.table.client, world.manual_clock)
 
     runs = 0
     while not is_through(world) and runs < 10:
@@ -345,7 +345,7 @@ def test_a_secret_that_cannot_be_removed_keeps_the_purge_open(
     lost.faults["delete_secret"] = [fail(refused("AccessDeniedException"))] * 100
     locked = Secrets(lost, world.services.settings.secrets_prefix)
     begin(replace(world, services=replace(world.services, secrets=locked)))
-    world.hands.move(seconds=61)
+    world.manual_clock.advance(seconds=61)
 
     sweep_due(replace(world.services, secrets=locked))
     kept = world.kept()
@@ -363,7 +363,7 @@ def test_secrets_that_cannot_be_removed_hold_up_no_directory(world: World, fault
     keys = ConnectionKeys(world.going.connection)
     stuck = [keys.operation(keys.operation_id("2027-01-30", str(n))) for n in range(120)]
     declared = keys.operation(keys.operation_id("2027-01-31", "team"))
-    rows = scim_rows(world.services, world.going.connection)
+    rows = scim_namespace(world.services, world.going.connection)
     for part in (stuck[:60], stuck[60:]):
         rows.commit([Put(key, {"kind": "secret", "target": "T" * 12}) for key in part])
     rows.commit([Put(declared, {"kind": "group delete", "target": "0" * 32})])
@@ -380,7 +380,7 @@ def test_a_purge_of_what_stands_is_dropped(world: World) -> None:
     before = world.left()
     context.admin.items.commit([purge.declared(context.admin, context.connection)])
     context.admin.items.commit([purge.declared(context.admin, context.organisation)])
-    world.hands.move(seconds=61)
+    world.manual_clock.advance(seconds=61)
 
     sweep(world)
 
@@ -391,7 +391,7 @@ def test_a_run_of_a_self_test_is_cleared_by_its_own_declaration(world: World) ->
     """Whoever ran it is gone; the connection stands."""
     context = world.going
     users = {key for key in world.left() if key.pk == ConnectionKeys(context.connection).users}
-    world.hands.move(minutes=6)
+    world.manual_clock.advance(minutes=6)
 
     sweep(world)
 

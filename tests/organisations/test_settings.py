@@ -15,8 +15,8 @@ from chalicelib.storage.keys import verified_domain
 from chalicelib.storage.settings_items import Role, Workspace, new_connection_id
 from tests.support.builders import (
     Between,
-    a_tenant,
-    an_administration,
+    a_customer,
+    an_admin_context,
     an_organisation,
     connection_body,
     first,
@@ -38,7 +38,7 @@ def overtaken(services, admin, action):
     client = Between(services.table.client)
     client.faults["transact_write_items"] = [first(action)]
     raced = replace(services, table=replace(services.table, client=client))
-    return an_administration(raced, admin.keys.organisation)
+    return an_admin_context(raced, admin.keys.organisation)
 
 
 def a_connection(services, admin, **changes):
@@ -205,7 +205,7 @@ def test_every_change_is_noted_in_the_audit(admin, change):
 
 def test_a_role_that_comes_or_goes_concerns_all_users(services):
     """Who has it effectively is no row of theirs, so the feed says: read them again."""
-    context = a_tenant(services)
+    context = a_customer(services)
     before = set(read_all(services.table))
 
     settings.put_role(context.admin, OWNER)

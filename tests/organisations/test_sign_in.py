@@ -10,7 +10,7 @@ from chalicelib.organisations import accounts, settings, sign_in
 from chalicelib.organisations.sign_in import FIRST_PASSWORD, INACTIVE, Next
 from chalicelib.storage.expressions import Put, Update
 from chalicelib.storage.settings_items import Connection
-from tests.support.builders import Between, a_tenant
+from tests.support.builders import Between, a_customer
 from tests.support.directory import a_tenant as scope
 from tests.support.directory import a_user, edit
 
@@ -23,7 +23,7 @@ SSO = Next("sso", redirect_url=REDIRECT)
 @pytest.fixture
 def context(services):
     """Make an organisation that has verified its domain."""
-    made = a_tenant(services)
+    made = a_customer(services)
     settings.put_domain(made.admin, DOMAIN)
     return made
 
@@ -150,10 +150,10 @@ def test_active_comes_before_inactive(services, context, scim):
     assert ask(services, "ada@example.com") == PASSWORD
 
 
-def test_of_several_the_oldest_decides(services, context, scim, hands):
+def test_of_several_the_oldest_decides(services, context, scim, manual_clock):
     """Who comes later with the same address takes nothing over."""
     accounts.password_was_set(context.admin, a_user(scim))
-    hands.move(seconds=1)
+    manual_clock.advance(seconds=1)
     a_user(another_connection(services, context))
 
     assert ask(services, "ada@example.com") == PASSWORD
@@ -161,7 +161,7 @@ def test_of_several_the_oldest_decides(services, context, scim, hands):
 
 def test_another_organisations_domain_leads_to_nobody_here(services, scim, context):
     """An address in a foreign domain is looked up where the domain is, and only there."""
-    settings.put_domain(a_tenant(services).admin, "rival.example")
+    settings.put_domain(a_customer(services).admin, "rival.example")
     accounts.password_was_set(context.admin, a_user(scim, emails=[{"value": "boss@rival.example"}]))
 
     assert ask(services, "boss@rival.example") == FIRST_PASSWORD

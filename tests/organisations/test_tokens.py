@@ -13,13 +13,13 @@ from chalicelib.organisations import connections, tokens
 from chalicelib.organisations.inputs import NewToken, Rotation
 from tests.support.builders import (
     Between,
-    a_tenant,
-    an_administration,
+    a_customer,
+    an_admin_context,
     fail,
     first,
     lose,
     refused,
-    scim_rows,
+    scim_namespace,
 )
 
 TIMES_OUT = refused("ThrottlingException")
@@ -28,7 +28,7 @@ TIMES_OUT = refused("ThrottlingException")
 @pytest.fixture
 def context(services):
     """Make a connection with one token."""
-    return a_tenant(services)
+    return a_customer(services)
 
 
 @pytest.fixture
@@ -44,9 +44,9 @@ def secrets(services, between):
 
 
 @pytest.fixture
-def settled(context, hands):
+def settled(context, manual_clock):
     """Let a minute pass: the secret of its token can no longer be in the making."""
-    hands.move(minutes=1)
+    manual_clock.advance(minutes=1)
     return replace(context, admin=renewed(context))
 
 
@@ -84,7 +84,7 @@ def opens(services, context, text):
     """Tell whether a token authenticates."""
     try:
         authenticate_connection(
-            scim_rows(services, context.connection),
+            scim_namespace(services, context.connection),
             services.secrets,
             services.settings.plans,
             context.connection,
@@ -155,12 +155,12 @@ def test_five_tokens_live_at_most(context, secrets):
         create(context, secrets)
 
 
-def test_tokens_that_have_ended_do_not_count(context, secrets, hands):
+def test_tokens_that_have_ended_do_not_count(context, secrets, manual_clock):
     """Neither the revoked nor the expired."""
     revoke(context, secrets, context.token_id)
     for _ in range(5):
         create(context, secrets, expires_at="2027-02-01T00:00:00Z")
-    hands.move(days=1)
+    manual_clock.advance(days=1)
 
     for _ in range(5):
         create(replace(context, admin=renewed(context)), secrets)
@@ -178,7 +178,7 @@ def overtaken(services, context, action):
     client = Between(services.table.client)
     client.faults["transact_write_items"] = [first(action)]
     raced = replace(services, table=replace(services.table, client=client))
-    return replace(context, admin=an_administration(raced, context.organisation))
+    return replace(context, admin=an_admin_context(raced, context.organisation))
 
 
 def test_two_creations_at_once_do_not_pass_the_limit(services, context, secrets):
@@ -239,12 +239,12 @@ def test_a_revoke_stands_where_secrets_manager_does_not_answer(services, settled
 
 
 def test_a_later_revoke_removes_what_an_earlier_one_left(
-    context, between, secrets, secretsmanager, hands
+    context, between, secrets, secretsmanager, manual_clock
 ):
     """Whoever repeats the DELETE finishes it."""
     between.faults["delete_secret"] = [fail(refused("AccessDeniedException"))]
     revoke(context, secrets, context.token_id)
-    hands.move(seconds=1)
+    manual_clock.advance(seconds=1)
 
     revoke(context, secrets, context.token_id)
 
@@ -311,11 +311,11 @@ def test_a_crash_after_the_declaration_leaves_it_declared(context, between, secr
     assert {target for _, target in declared(context)} == found
 
 
-def test_tokens_are_listed_the_oldest_first(context, secrets, hands):
+def test_tokens_are_listed_the_oldest_first(context, secrets, manual_clock):
     """With what has ended."""
-    hands.move(seconds=1)
+    manual_clock.advance(seconds=1)
     second = create(context, secrets).row
-    hands.move(seconds=1)
+    manual_clock.advance(seconds=1)
     revoke(context, secrets, context.token_id)
 
     listed = tokens.listed(context.admin, context.connection)
@@ -338,7 +338,7 @@ def test_an_unknown_token_is_not_found(context, secrets, token_id):
 
 def test_a_token_of_another_connection_is_not_found(services, context, secrets):
     """Nor is a token made for a connection of another organisation."""
-    other = a_tenant(services)
+    other = a_customer(services)
 
     with pytest.raises(NotFound):
         revoke(context, secrets, other.token_id)
@@ -368,10 +368,10 @@ def test_a_rotation_gives_a_token_and_lets_the_old_one_rest(services, context, s
     assert row(context, context.token_id).expires == "2027-01-31T15:00:00.000Z"
 
 
-def test_a_rotated_token_ends_with_its_overlap(services, context, secrets, hands):
+def test_a_rotated_token_ends_with_its_overlap(services, context, secrets, manual_clock):
     """And its secret a minute later, as declared; the old declaration is gone."""
     made = rotate(context, secrets, context.token_id, overlap_hours=24)
-    hands.move(hours=24)
+    manual_clock.advance(hours=24)
 
     assert not opens(services, replace(context, admin=renewed(context)), context.token)
     assert declared(context) == {
@@ -424,7 +424,7 @@ def test_a_revoke_that_comes_between_stands(services, context, secrets):
         first(lambda: revoke(context, secrets, context.token_id)),
     ]
     raced = replace(services, table=replace(services.table, client=client))
-    racing = replace(context, admin=an_administration(raced, context.organisation))
+    racing = replace(context, admin=an_admin_context(raced, context.organisation))
 
     rotate(racing, secrets, context.token_id, overlap_hours=1)
 
@@ -439,7 +439,7 @@ def test_of_two_rotations_at_once_the_shorter_overlap_counts(services, context, 
         first(lambda: rotate(context, secrets, context.token_id, overlap_hours=24)),
     ]
     raced = replace(services, table=replace(services.table, client=client))
-    racing = replace(context, admin=an_administration(raced, context.organisation))
+    racing = replace(context, admin=an_admin_context(raced, context.organisation))
 
     rotate(racing, secrets, context.token_id, overlap_hours=1)
 

@@ -27,19 +27,19 @@ from tests.support import described
 
 NOON = datetime(2027, 1, 31, 12, tzinfo=UTC)
 
-# Amazon DynamoDB Local remembers request tokens for ten minutes: whoever writes there has ids and
-# tokens of his own, `hands.clock(next(SEEDS))`.
+# Amazon DynamoDB Local remembers request tokens for ten minutes: each test there has ids and
+# tokens of its own, `manual_clock.clock(next(SEEDS))`.
 SEEDS = count(1_000)
 
 
 @dataclass(slots=True)
-class Hands:
-    """The hands of a clock: waiting moves them, and so may a test. Nobody really waits."""
+class ManualClock:
+    """A clock that moves only while somebody waits or a test advances it; nobody really waits."""
 
     passed: float = 0.0
 
-    def move(self, **units: float) -> None:
-        """Let time go by: `move(hours=24)`."""
+    def advance(self, **units: float) -> None:
+        """Let time go by: `advance(hours=24)`."""
         self.passed += timedelta(**units).total_seconds()
 
     def _wait(self, seconds: float) -> None:
@@ -130,7 +130,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Http:
+class ApiClient:
     """Calls the app as API Gateway would, with a credential."""
 
     gateway: Gateway
@@ -158,9 +158,9 @@ class Http:
         described.require(method, path, answer)
         return answer
 
-    def bearing(self, credential: str) -> Http:
+    def with_credential(self, credential: str) -> ApiClient:
         """Call with another credential; "" sends none."""
-        return Http(self.gateway, credential)
+        return ApiClient(self.gateway, credential)
 
 
 def _bytes(body: Any) -> bytes:
@@ -175,16 +175,16 @@ def _read(body: bytes, headers: Mapping[str, str]) -> Any:
     return json.loads(body) if body else None
 
 
-def http(app: Chalice, credential: str = "") -> Http:
+def api_client(app: Chalice, credential: str = "") -> ApiClient:
     """Put a gateway before an app."""
-    return Http(Gateway(app, "test", "id.example.com"), credential)
+    return ApiClient(Gateway(app, "test", "id.example.com"), credential)
 
 
 @dataclass(frozen=True, slots=True)
-class Scim:
+class ScimClient:
     """Calls the SCIM routes of a connection; paths begin behind its URL."""
 
-    client: Http
+    client: ApiClient
     root: str
 
     def __call__(
@@ -193,9 +193,9 @@ class Scim:
         """Send one request."""
         return self.client(method, f"{self.root}{path}", body, headers)
 
-    def bearing(self, credential: str) -> Scim:
+    def with_credential(self, credential: str) -> ScimClient:
         """Call with another credential; "" sends none."""
-        return Scim(self.client.bearing(credential), self.root)
+        return ScimClient(self.client.with_credential(credential), self.root)
 
     def followed(self, location: str) -> Answer:
         """Read what an address that was answered leads to."""
@@ -207,16 +207,16 @@ class Scim:
         return created
 
 
-def scim_of(app: Chalice, connection: str, token: str) -> Scim:
+def scim_client(app: Chalice, connection: str, token: str) -> ScimClient:
     """Put a gateway before an app, for the routes of one connection."""
-    return Scim(http(app, token), f"/scim/v2/{connection}")
+    return ScimClient(api_client(app, token), f"/scim/v2/{connection}")
 
 
-def a_second_apart(scim: Scim, hands: Hands) -> Callable[..., Answer]:
+def a_second_apart(scim: ScimClient, manual_clock: ManualClock) -> Callable[..., Answer]:
     """Let a second go by before each request, so that it is clear which came first."""
 
     def call(*request: Any, **more: Any) -> Answer:
-        hands.move(seconds=1)
+        manual_clock.advance(seconds=1)
         return scim(*request, **more)
 
     return call
@@ -257,7 +257,7 @@ def connection_body(**changes: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionContext:
+class Customer:
     """A connection with one live token, and what administers it."""
 
     admin: AdminContext
@@ -271,7 +271,7 @@ class ConnectionContext:
         return self.admin.keys.organisation
 
 
-def an_administration(services: Services, organisation: str | None = None) -> AdminContext:
+def an_admin_context(services: Services, organisation: str | None = None) -> AdminContext:
     """Bind an organisation for the operator, a new one unless it is named."""
     organisation = organisation or new_organisation_id(services.table.clock.random)
     keys = OrganisationKeys(organisation)
@@ -281,19 +281,19 @@ def an_administration(services: Services, organisation: str | None = None) -> Ad
 
 def an_organisation(services: Services, **changes: Any) -> AdminContext:
     """Create an organisation."""
-    admin = an_administration(services)
+    admin = an_admin_context(services)
     body = NewOrganisation.model_validate(organisation_body(**changes))
     organisations.create(admin, body, services.settings.plans, None)
     return admin
 
 
-def a_tenant(services: Services, **changes: Any) -> ConnectionContext:
+def a_customer(services: Services, **changes: Any) -> Customer:
     """Create an organisation, a connection and a token of it."""
     admin = an_organisation(services)
     asked = NewConnection.model_validate(connection_body(**changes))
     connection = connections.create(admin, asked, services.settings.plans, None).id
     made = tokens.create(admin, services.secrets, connection, NewToken(name="first"), None)
-    return ConnectionContext(admin, connection, made.text, made.row.id)
+    return Customer(admin, connection, made.text, made.row.id)
 
 
 def a_session(services: Services, organisation: str, name: str = "Ada") -> str:
@@ -303,6 +303,6 @@ def a_session(services: Services, organisation: str, name: str = "Ada") -> str:
     return sessions.exchange(services.table, link, deadline).text
 
 
-def scim_rows(services: Services, connection: str) -> Namespace:
+def scim_namespace(services: Services, connection: str) -> Namespace:
     """Bind what a SCIM request of a connection may touch."""
     return services.table.namespace(ConnectionKeys(connection).grants(), services.deadline())

@@ -16,7 +16,13 @@ from app import build
 from chalicelib.api.admin.requests import ORGANISATION, Who
 from chalicelib.api.services import Services
 from tests.conftest import OPERATOR_KEY
-from tests.support.builders import Http, a_session, connection_body, http, organisation_body
+from tests.support.builders import (
+    ApiClient,
+    a_session,
+    api_client,
+    connection_body,
+    organisation_body,
+)
 from tests.support.routes import Call
 
 Values = Mapping[str, str]
@@ -214,7 +220,7 @@ def _short(call: Call, target: str) -> str:
 
 def a_side(services: Services, word: str) -> Side:
     """Make an organisation that has one or two of everything."""
-    operator = http(build(services), OPERATOR_KEY)
+    operator = api_client(build(services), OPERATOR_KEY)
     body = organisation_body(
         name=f"{word}-corp",
         reference=f"{word}-reference",
@@ -234,7 +240,7 @@ def a_side(services: Services, word: str) -> Side:
     schema = {"id": urn, "name": f"{word}-schema", "attributes": [{"name": "size"}]}
     operator("PUT", f"{below}/schemas/{urn}", schema)
     scim = f"/scim/v2/{connection}"
-    found, colleagues = _provisioned(operator.bearing(token["token"]), scim, word)
+    found, colleagues = _provisioned(operator.with_credential(token["token"]), scim, word)
     operator("PUT", f"{root}/users/{found['user']}/account", {"id": f"{word}-account"})
     operator("PUT", f"{root}/users/{found['user']}/roles/{word}-editor")
     values = {
@@ -255,7 +261,7 @@ def a_side(services: Services, word: str) -> Side:
     return Side(word, values, token["token"], session, tuple(colleagues))
 
 
-def _provisioned(scim: Http, root: str, word: str) -> tuple[dict[str, str], list[str]]:
+def _provisioned(scim: ApiClient, root: str, word: str) -> tuple[dict[str, str], list[str]]:
     """Provision three users and a team; gives what stands for one, and the others' ids."""
     email, name = f"{word}-ada@{word}.example.com", f"{word}-lovelace"
     ada = {
@@ -281,7 +287,7 @@ def _provisioned(scim: Http, root: str, word: str) -> tuple[dict[str, str], list
     return found, uids[1:]
 
 
-def _cursors(operator: Http, root: str, below: str) -> dict[str, str]:
+def _cursors(operator: ApiClient, root: str, below: str) -> dict[str, str]:
     lists = {
         "users_cursor": f"{root}/users?limit=1",
         "audit_cursor": f"{root}/audit?limit=1",

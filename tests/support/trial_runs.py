@@ -12,7 +12,7 @@ from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import Key
 from chalicelib.storage.table import Table
 from dev.measure import reference
-from tests.support.builders import SEEDS, Hands
+from tests.support.builders import SEEDS, ManualClock
 from tests.support.directory import a_tenant
 from tests.support.faults import Crash, Fault, Request, Send
 from tests.support.invariants import read_all
@@ -73,14 +73,14 @@ class Stage:
     """A scene on its table: the rows to begin with, their names, and the rows at this moment."""
 
     table: Table
-    hands: Hands
+    manual_clock: ManualClock
     before: Mapping[Key, Item]
     names: Names
     rows: Mapping[Key, Item]
 
     def context(self, client: Any) -> ConnectionContext:
         """Bind a request of a process of its own."""
-        clock = self.hands.clock(next(SEEDS))
+        clock = self.manual_clock.clock(next(SEEDS))
         return a_tenant(replace(self.table, client=client, clock=clock))
 
     def try_once(self, act: Act, client: Any) -> Any:
@@ -105,17 +105,17 @@ class Stage:
             answer = self.try_once(act, self.table.client)
             if answer != Busy.__name__:
                 return answer
-            self.hands.move(seconds=5)
+            self.manual_clock.advance(seconds=5)
         raise AssertionError("told to come later again and again")
 
     def sweep(self) -> None:
         """Let the sweeper come by."""
-        reference.sweep(replace(self.table, clock=self.hands.clock(next(SEEDS))))
+        reference.sweep(replace(self.table, clock=self.manual_clock.clock(next(SEEDS))))
         self.rows = read_all(self.table)
 
 
-def set_up(scene: Scene, table: Table, hands: Hands) -> Stage:
+def set_up(scene: Scene, table: Table, manual_clock: ManualClock) -> Stage:
     """Set a scene."""
     scene(a_tenant(table))
     rows = read_all(table)
-    return Stage(table, hands, rows, names_in(rows), rows)
+    return Stage(table, manual_clock, rows, names_in(rows), rows)

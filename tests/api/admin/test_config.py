@@ -16,7 +16,7 @@ from chalicelib.api.admin.organisations import ROUTES
 from chalicelib.api.admin.requests import Who
 from chalicelib.settings import Settings
 from tests.conftest import ENVIRONMENT, OPERATOR_KEY
-from tests.support.builders import Between, connection_body, http, organisation_body
+from tests.support.builders import Between, api_client, connection_body, organisation_body
 
 ORGANISATIONS = "/admin/organisations"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -48,7 +48,7 @@ def token(operator, connection):
 
 def test_health_is_open_and_tells_the_version(operator):
     """For a load balancer, which has no key."""
-    answer = operator.bearing("")("GET", "/health")
+    answer = operator.with_credential("")("GET", "/health")
 
     assert (answer.status, answer.body) == (200, {"ok": True, "version": VERSION})
 
@@ -73,7 +73,7 @@ def spelled(path):
 @pytest.mark.parametrize("credential", ["", "letmein", OPERATOR_KEY[:-1] + "_"])
 def test_every_route_wants_the_operator_key(operator, method, path, credential):
     """Looked at before the body, so a stranger learns nothing of it."""
-    answer = operator.bearing(credential)(method, spelled(path), b"{broken")
+    answer = operator.with_credential(credential)(method, spelled(path), b"{broken")
 
     assert answer.status == 401
     assert answer.headers["content-type"] == "application/problem+json"
@@ -84,7 +84,7 @@ def test_every_route_wants_the_operator_key(operator, method, path, credential):
 @pytest.mark.parametrize(("method", "path"), CLOSED)
 def test_a_connections_token_opens_no_admin_route(operator, token, method, path):
     """A token of one kind never opens another kind's entrance."""
-    assert operator.bearing(token["token"])(method, spelled(path)).status == 401
+    assert operator.with_credential(token["token"])(method, spelled(path)).status == 401
 
 
 def test_the_operator_key_opens_no_scim_route(operator, connection):
@@ -124,7 +124,7 @@ def test_what_cannot_be_an_organisation_never_becomes_a_key(services, organisati
     table = Between(services.table.client)
     counted = replace(services, table=replace(services.table, client=table))
 
-    http(build(counted), OPERATOR_KEY)("GET", f"{ORGANISATIONS}/{organisation}")
+    api_client(build(counted), OPERATOR_KEY)("GET", f"{ORGANISATIONS}/{organisation}")
 
     assert table.calls == []
 
@@ -284,7 +284,7 @@ def test_a_connection_without_a_plan_for_it_is_403(operator, organisation):
 def scim(operator, connection, token):
     """Call the connection as its identity provider, and give status and text."""
     path = f"/scim/v2/{connection.rpartition('/')[2]}/ServiceProviderConfig"
-    answer = operator.bearing(token["token"])("GET", path)
+    answer = operator.with_credential(token["token"])("GET", path)
     return answer.status, answer.body.get("detail", "")
 
 
@@ -348,9 +348,9 @@ def test_a_revoked_token_is_401_at_the_next_request(operator, connection, token)
     assert listed["state"] == "revoked"
 
 
-def test_an_expired_token_is_401_and_listed_as_expired(operator, connection, token, hands):
+def test_an_expired_token_is_401_and_listed_as_expired(operator, connection, token, manual_clock):
     """Nobody has to do anything for it."""
-    hands.move(days=366)
+    manual_clock.advance(days=366)
 
     assert scim(operator, connection, token)[0] == 401
     [listed] = operator("GET", f"{connection}/tokens").body["items"]
@@ -456,7 +456,7 @@ def test_a_key_is_for_one_route(services):
     """The same content elsewhere is another request."""
     plans = {"enterprise": {"scim": True, "max_connections": 2}}
     settings = Settings.from_environment({**ENVIRONMENT, "PLANS": json.dumps(plans)})
-    operator = http(build(replace(services, settings=settings)), OPERATOR_KEY)
+    operator = api_client(build(replace(services, settings=settings)), OPERATOR_KEY)
     organisation = operator("POST", ORGANISATIONS, organisation_body()).body["id"]
     path = f"{ORGANISATIONS}/{organisation}/connections"
 
@@ -466,12 +466,12 @@ def test_a_key_is_for_one_route(services):
     assert [answer.status for answer in answers] == [201, 400]
 
 
-def test_a_key_is_forgotten_after_a_day(operator, hands):
+def test_a_key_is_forgotten_after_a_day(operator, manual_clock):
     """Also where DynamoDB has not deleted its row yet, as it does late."""
     once = operator("POST", ORGANISATIONS, organisation_body(), KEYED)
-    hands.move(hours=23)
+    manual_clock.advance(hours=23)
     within = operator("POST", ORGANISATIONS, organisation_body(), KEYED)
-    hands.move(hours=1)
+    manual_clock.advance(hours=1)
 
     after = operator("POST", ORGANISATIONS, organisation_body(), KEYED)
 
@@ -668,7 +668,7 @@ def test_a_fault_of_ours_shows_no_internals(services):
     """500 with the request id to find it by."""
     lost = replace(services, table=replace(services.table, name="nowhere"))
 
-    answer = http(build(lost), OPERATOR_KEY)("GET", ORGANISATIONS)
+    answer = api_client(build(lost), OPERATOR_KEY)("GET", ORGANISATIONS)
 
     assert answer.status == 500
     assert answer.body["request_id"] in answer.body["detail"]

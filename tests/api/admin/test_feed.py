@@ -16,18 +16,18 @@ from tests.support import directory
 from tests.support.builders import (
     NOON,
     Between,
+    a_customer,
     a_second_apart,
     a_session,
-    a_tenant,
+    api_client,
     connection_body,
-    http,
 )
 
 
 @pytest.fixture
-def scim(scim, hands):
+def scim(scim, manual_clock):
     """Call SCIM routes a second apart."""
-    return a_second_apart(scim, hands)
+    return a_second_apart(scim, manual_clock)
 
 
 @pytest.fixture
@@ -63,13 +63,13 @@ def brief(items):
     return [(each["kind"], each["id"], each["attributes"]) for each in items]
 
 
-def test_every_kind_of_change_is_told_oldest_first(scim, changes, operator, context, hands):
+def test_every_kind_of_change_is_told_oldest_first(scim, changes, operator, context, manual_clock):
     """Ids and names of attributes; values are read where they are, with a right to."""
     ann = a_user(scim, "ann")
     team = scim("POST", "/Groups", {"displayName": "team"}).body["id"]
     patch(scim, f"/Groups/{team}", op="add", path="members", value=[{"value": ann}])
     patch(scim, f"/Users/{ann}", op="replace", path="active", value=False)
-    hands.move(seconds=1)
+    manual_clock.advance(seconds=1)
     users = f"/admin/organisations/{context.organisation}/users/{ann}"
     operator("PUT", f"{users}/roles/editor")
     operator("PUT", f"{users}/account", {"id": "7"})
@@ -116,13 +116,13 @@ def test_replaying_the_feed_gives_the_present_memberships(scim, changes):
     assert present == {each["value"] for each in found}
 
 
-def test_connections_are_merged_in_the_order_of_time(services, operator, hands):
+def test_connections_are_merged_in_the_order_of_time(services, operator, manual_clock):
     """An organisation's consumer follows one feed, however many connections it has."""
     plans = {"enterprise": Plan(scim=True, max_connections=3)}
     settings = services.settings.model_copy(update={"plans": plans})
     tenants = several(replace(services, settings=settings))
     for number in range(9):
-        hands.move(seconds=1)
+        manual_clock.advance(seconds=1)
         noted(services, tenants[number % 3], f"{number:032x}")
 
     items, _ = follow(lambda query="": page_of(operator, tenants[0], query), limit=2)
@@ -132,7 +132,7 @@ def test_connections_are_merged_in_the_order_of_time(services, operator, hands):
 
 def several(services):
     """Make an organisation with three connections."""
-    one = a_tenant(services)
+    one = a_customer(services)
     return [one, another(services, one), another(services, one)]
 
 
@@ -166,12 +166,12 @@ def test_the_feed_goes_on_from_now(scim, changes):
     assert bob in [each["id"] for each in items]
 
 
-def test_the_last_minute_comes_again(scim, changes, hands):
+def test_the_last_minute_comes_again(scim, changes, manual_clock):
     """A row may be committed behind one that has been read: the cursor stays a minute behind."""
     ann = a_user(scim, "ann")
     _, cursor = follow(changes)
     again, cursor = follow(changes, cursor)
-    hands.move(seconds=90)
+    manual_clock.advance(seconds=90)
     _, cursor = follow(changes, cursor)
     later, _ = follow(changes, cursor)
 
@@ -179,20 +179,22 @@ def test_the_last_minute_comes_again(scim, changes, hands):
     assert later == []
 
 
-def test_a_change_that_is_committed_late_is_not_missed(services, context, operator, hands, scim):
+def test_a_change_that_is_committed_late_is_not_missed(
+    services, context, operator, manual_clock, scim
+):
     """Its ULID was made when it was first sent; others have been read past it meanwhile."""
     between = Between(services.table.client)
     cursor = [page_of(operator, context, "after=now").body["next"]]
 
     def overtaken(call):
-        hands.move(seconds=20)
+        manual_clock.advance(seconds=20)
         a_user(scim, "early")
         cursor[0] = follow(lambda query="": page_of(operator, context, query), cursor[0])[1]
         return call()
 
     between.faults = {"transact_write_items": [overtaken]}
     slowly = replace(services, table=replace(services.table, client=between))
-    slow = http(build(slowly), context.token)
+    slow = api_client(build(slowly), context.token)
     late = slow("POST", f"/scim/v2/{context.connection}/Users", {"userName": "late"}).body["id"]
     items, _ = follow(lambda query="": page_of(operator, context, query), cursor[0])
 
@@ -211,12 +213,12 @@ def test_a_leaver_is_told_at_once(scim, changes):
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
-def test_pages_join_without_a_gap(scim, changes, hands, limit):
+def test_pages_join_without_a_gap(scim, changes, manual_clock, limit):
     """Whatever the size of a page, and over days."""
     uids = []
     for number in range(7):
         uids.append(a_user(scim, f"u{number}"))
-        hands.move(hours=9)
+        manual_clock.advance(hours=9)
 
     items, _ = follow(changes, limit=limit)
 
@@ -230,10 +232,10 @@ def test_the_feed_says_since_when_it_is_unbroken(changes):
     assert changes().body["unbroken_since"] == since
 
 
-def test_a_cursor_from_before_is_refused(changes, hands, scim):
+def test_a_cursor_from_before_is_refused(changes, manual_clock, scim):
     """A consumer that was away for too long must read everything again, and is told so."""
     _, cursor = follow(changes)
-    hands.move(days=91)
+    manual_clock.advance(days=91)
     answer = changes(f"after={cursor}")
 
     assert answer.status == 400
@@ -241,17 +243,19 @@ def test_a_cursor_from_before_is_refused(changes, hands, scim):
 
 
 @pytest.mark.parametrize("query", ["after=now", "limit=1"])
-def test_a_cursor_from_before_a_restore_is_refused(services, scim, context, operator, hands, query):
+def test_a_cursor_from_before_a_restore_is_refused(
+    services, scim, context, operator, manual_clock, query
+):
     """The restored table lacks changes that a consumer has seen; also one in the midst of a pass.
 
     Its cursor lies close to what it has read last, less than the minute that others lie behind.
     """
     a_user(scim, "ann")
     cursor = page_of(operator, context, query).body["next"]
-    hands.move(seconds=10)
-    since = NOON + timedelta(seconds=hands.passed)
+    manual_clock.advance(seconds=10)
+    since = NOON + timedelta(seconds=manual_clock.passed)
     restored = services.settings.model_copy(update={"feed_unbroken_since": since})
-    client = http(build(replace(services, settings=restored)), operator.credential)
+    client = api_client(build(replace(services, settings=restored)), operator.credential)
 
     assert page_of(client, context, f"after={cursor}").status == 400
     assert page_of(client, context, "after=now").status == 200
@@ -268,6 +272,6 @@ def test_a_cursor_that_was_not_given_is_refused(changes, after):
 
 def test_the_feed_is_the_operators(services, context):
     """An organisation's admin sees his users, not the SaaS's feed."""
-    admin = http(build(services), a_session(services, context.organisation))
+    admin = api_client(build(services), a_session(services, context.organisation))
 
     assert page_of(admin, context, "").status == 403

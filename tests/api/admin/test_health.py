@@ -11,14 +11,14 @@ from chalicelib.api.pending_counters import PendingCounters
 from chalicelib.api.scim.recorder import clean_user_agent
 from chalicelib.auth.tokens import checksum
 from chalicelib.settings import Plan, Rate
-from tests.support.builders import Between, a_session, a_tenant, http
+from tests.support.builders import Between, a_customer, a_session, api_client
 from tests.support.invariants import read_all
 
 
 @pytest.fixture
 def context(services):
     """A connection."""
-    return a_tenant(services)
+    return a_customer(services)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def call(app, context):
 
     def call(credential, path="/Users", **headers):
         target = f"/scim/v2/{context.connection}{path}"
-        return http(app, credential)("GET", target, headers=headers)
+        return api_client(app, credential)("GET", target, headers=headers)
 
     return call
 
@@ -122,14 +122,14 @@ def test_a_call_that_is_refused_is_told_by_its_reason(
 
 def test_a_token_of_another_connection_is_told_as_foreign(services, operator, root, call):
     """The likeliest mistake of an admin with two connections."""
-    call(a_tenant(services).token)
+    call(a_customer(services).token)
 
     assert health(operator, root)["refusals"][0]["reason"] == "foreign"
 
 
-def test_an_expired_token_is_told(operator, root, call, context, hands):
+def test_an_expired_token_is_told(operator, root, call, context, manual_clock):
     """A year later the provider still calls, and the admin sees why nothing comes."""
-    hands.move(days=366)
+    manual_clock.advance(days=366)
     call(context.token)
 
     assert health(operator, root)["refusals"][0]["reason"] == "expired"
@@ -141,7 +141,8 @@ def test_too_many_calls_are_told(services, operator, root, context):
     settings = services.settings.model_copy(update={"plans": plans})
     app = build(replace(services, settings=settings))
     answers = [
-        http(app, context.token)("GET", f"/scim/v2/{context.connection}/Users") for _ in range(3)
+        api_client(app, context.token)("GET", f"/scim/v2/{context.connection}/Users")
+        for _ in range(3)
     ]
 
     (told,) = health(operator, root)["refusals"]
@@ -171,10 +172,10 @@ def test_the_one_text_names_what_it_may_be_and_where_to_make_a_new_token(call):
     assert len(detail) <= 200
 
 
-def test_calls_and_errors_of_a_day_are_counted(operator, root, call, context, hands):
+def test_calls_and_errors_of_a_day_are_counted(operator, root, call, context, manual_clock):
     """A provider that calls and fails is another story than one that does not call."""
     call(context.token)
-    hands.move(hours=30)
+    manual_clock.advance(hours=30)
     for path in ("/Users", "/Users", "/Users/x"):
         call(context.token, path)
 
@@ -186,7 +187,7 @@ def test_calls_and_errors_of_a_day_are_counted(operator, root, call, context, ha
 
 def test_users_and_teams_are_counted(operator, root, app, context):
     """Exactly: by the counters that the directory keeps."""
-    client = http(app, context.token)
+    client = api_client(app, context.token)
     for name in ("ann", "bob"):
         client("POST", f"/scim/v2/{context.connection}/Users", {"userName": name})
     client("POST", f"/scim/v2/{context.connection}/Groups", {"displayName": "team"})
@@ -208,12 +209,12 @@ def test_a_connection_that_nobody_called_is_healthy(operator, root):
     }
 
 
-def test_a_token_tells_its_last_use(operator, root, call, context, hands):
+def test_a_token_tells_its_last_use(operator, root, call, context, manual_clock):
     """An admin revokes what nobody uses any more."""
     operator("POST", f"{root}/tokens", {"name": "second"})
-    hands.move(hours=2)
+    manual_clock.advance(hours=2)
     call(context.token)
-    hands.move(days=3)
+    manual_clock.advance(days=3)
 
     listed = operator("GET", f"{root}/tokens").body["items"]
 
@@ -224,18 +225,20 @@ def test_a_token_tells_its_last_use(operator, root, call, context, hands):
 def test_another_process_sees_what_was_written(services, operator, root, context):
     """What a container counts is in the table at once: the first of a kind, then each doubling."""
     for _ in range(5):
-        http(build(replace(services, pending_counters=PendingCounters())), "x")(
+        api_client(build(replace(services, pending_counters=PendingCounters())), "x")(
             "GET", f"/scim/v2/{context.connection}/Users"
         )
 
     assert health(operator, root)["refusals"][0]["count"] == 5
 
 
-def test_a_thousand_calls_with_a_wrong_token_cost_a_handful_of_writes(services, context, hands):
+def test_a_thousand_calls_with_a_wrong_token_cost_a_handful_of_writes(
+    services, context, manual_clock
+):
     """Garbage must be cheap: ten writes a minute, one each time that its number has doubled."""
     between = Between(services.table.client)
     counted = replace(services, table=replace(services.table, client=between))
-    client = http(build(counted), context.token[:-1] + "x")
+    client = api_client(build(counted), context.token[:-1] + "x")
     for _ in range(1_000):
         client("GET", f"/scim/v2/{context.connection}/Users")
 
@@ -248,7 +251,7 @@ def test_a_thousand_calls_with_a_wrong_token_cost_a_handful_of_writes(services, 
 def test_calls_of_nobody_write_nothing(services, context):
     """A stranger cannot fill the table with connections that he makes up."""
     rows = read_all(services.table)
-    client = http(build(services), context.token)
+    client = api_client(build(services), context.token)
     for connection in ("a" * 16, context.organisation + "aaaaaa", "x", context.connection.upper()):
         assert client("GET", f"/scim/v2/{connection}/Users").status == 401
 
@@ -272,6 +275,6 @@ def test_a_user_agent_is_cut_to_what_names_a_program(sent, kept):
 
 def test_an_admin_sees_the_health_of_his_own_connection(services, app, root, context):
     """With his session, as the console does."""
-    admin = http(app, a_session(services, context.organisation))
+    admin = api_client(app, a_session(services, context.organisation))
 
     assert admin("GET", root).body["health"]["refusals"] == []

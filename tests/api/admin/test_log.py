@@ -13,16 +13,24 @@ import pytest
 from app import build
 from chalicelib.settings import Plan
 from tests.conftest import OPERATOR_KEY
-from tests.support.builders import Between, a_second_apart, a_session, a_tenant, fail, http, refused
+from tests.support.builders import (
+    Between,
+    a_customer,
+    a_second_apart,
+    a_session,
+    api_client,
+    fail,
+    refused,
+)
 from tests.support.invariants import read_all
 
 CANARY = "canary.tweet@example.com"
 
 
 @pytest.fixture
-def scim(scim, hands):
+def scim(scim, manual_clock):
     """Call SCIM routes a second apart."""
-    return a_second_apart(scim, hands)
+    return a_second_apart(scim, manual_clock)
 
 
 @pytest.fixture
@@ -176,12 +184,12 @@ def test_at_most_a_hundred_ids_are_kept(scim, log):
         ("to=1969-12-31T00:00:00Z", []),
     ],
 )
-def test_calls_are_found_by_outcome_and_time(scim, log, hands, query, statuses):
+def test_calls_are_found_by_outcome_and_time(scim, log, manual_clock, query, statuses):
     """Created at noon, not found at one, found the next day."""
     uid = a_user(scim)
-    hands.move(hours=1)
+    manual_clock.advance(hours=1)
     scim("GET", f"/Users/{'0' * 32}")
-    hands.move(hours=12)
+    manual_clock.advance(hours=12)
     scim("GET", f"/Users/{uid}")
 
     assert [call["status"] for call in items(log, query)] == statuses
@@ -194,7 +202,7 @@ def test_a_span_that_ends_before_it_begins_is_empty(services, context):
     root = f"/admin/organisations/{context.organisation}/connections/{context.connection}/log"
 
     for query in ("from=2027-01-31T11:00:00Z&to=2027-01-31T10:00:00Z", "from=2027-01-31T23:00:00Z"):
-        answer = http(app, OPERATOR_KEY)("GET", f"{root}?{query}")
+        answer = api_client(app, OPERATOR_KEY)("GET", f"{root}?{query}")
         assert (answer.status, answer.body["items"], answer.body["next"]) == (200, [], None)
 
     assert "query" not in between.calls
@@ -220,11 +228,11 @@ def test_a_bad_parameter_is_refused_by_name(log, query, field):
     assert answer.body["detail"].startswith(f"{field}:")
 
 
-def test_pages_follow_each_other_over_days(scim, log, hands):
+def test_pages_follow_each_other_over_days(scim, log, manual_clock):
     """All of it, each call once, the newest first, though more come meanwhile."""
     for _ in range(7):
         scim("GET", "/Users")
-        hands.move(hours=9)
+        manual_clock.advance(hours=9)
     seen: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
@@ -237,10 +245,12 @@ def test_pages_follow_each_other_over_days(scim, log, hands):
     assert seen == sorted(seen, reverse=True)
 
 
-def test_a_search_goes_on_where_it_found_nothing_in_a_month_of_days(scim, log, hands, services):
+def test_a_search_goes_on_where_it_found_nothing_in_a_month_of_days(
+    scim, log, manual_clock, services
+):
     """A page reads a bounded number of days; its cursor says that there are more."""
     a_user(scim)
-    hands.move(days=60)
+    manual_clock.advance(days=60)
     first = log().body
     second = log(f"cursor={first['next']}").body
 
@@ -286,7 +296,7 @@ def test_nothing_that_was_sent_can_be_read_in_the_table_but_where_it_belongs(
         scim("GET", path, headers=agent)
     scim("PATCH", f"/Users/{uid}", {"Operations": [{"op": CANARY, "path": f"{CANARY}["}]})
     scim("POST", "/Users", {"userName": CANARY})
-    http(build(services), context.token[:-1] + "x")(
+    api_client(build(services), context.token[:-1] + "x")(
         "GET", f"/scim/v2/{context.connection}/Users", headers=agent
     )
 
@@ -303,7 +313,7 @@ def test_a_log_that_cannot_be_written_does_not_fail_the_call(services, context, 
     between.faults = {"put_item": [throttled], "update_item": [throttled]}
     failing = replace(services, table=replace(services.table, client=between))
 
-    answer = http(build(failing), context.token)(
+    answer = api_client(build(failing), context.token)(
         "POST", f"/scim/v2/{context.connection}/Users", {"userName": "ann"}
     )
 
@@ -316,7 +326,7 @@ def test_a_fault_of_ours_is_told_as_failed(services, context, log):
     between = Between(services.table.client, {"transact_write_items": [fail(ValueError("secret"))]})
     failing = replace(services, table=replace(services.table, client=between))
 
-    http(build(failing), context.token)(
+    api_client(build(failing), context.token)(
         "POST", f"/scim/v2/{context.connection}/Users", {"userName": "ann"}
     )
 
@@ -324,29 +334,31 @@ def test_a_fault_of_ours_is_told_as_failed(services, context, log):
     assert (call["status"], call["outcome"], call["detail"]) == (500, "failed", None)
 
 
-def test_at_its_deadline_a_call_is_answered_rather_than_logged(services, context, log, hands):
+def test_at_its_deadline_a_call_is_answered_rather_than_logged(
+    services, context, log, manual_clock
+):
     """API Gateway waits 29 s: a write that hangs would take the answer with it."""
     between = Between(services.table.client)
 
     def late(call):
-        hands.move(seconds=21)
+        manual_clock.advance(seconds=21)
         return call()
 
     between.faults = {"transact_write_items": [late]}
     slow = replace(services, table=replace(services.table, client=between))
-    http(build(slow), context.token)(
+    api_client(build(slow), context.token)(
         "POST", f"/scim/v2/{context.connection}/Users", {"userName": "ann"}
     )
 
     assert "put_item" not in between.calls
 
 
-def test_a_call_is_kept_for_as_long_as_the_plan_says(services, context, scim, hands):
+def test_a_call_is_kept_for_as_long_as_the_plan_says(services, context, scim, manual_clock):
     """30 days, where it does not say."""
     plans = {"enterprise": Plan(scim=True, log_days=7)}
     shorter = replace(services, settings=services.settings.model_copy(update={"plans": plans}))
     scim("GET", "/Users")
-    http(build(shorter), context.token)("GET", f"/scim/v2/{context.connection}/Groups")
+    api_client(build(shorter), context.token)("GET", f"/scim/v2/{context.connection}/Groups")
 
     now = services.table.clock.now().timestamp()
     rows = [row for key, row in read_all(services.table).items() if "#L#" in key.pk]
@@ -357,9 +369,9 @@ def test_a_call_is_kept_for_as_long_as_the_plan_says(services, context, scim, ha
 
 def test_an_admin_reads_the_log_of_his_own_connections_only(services, context):
     """Another organisation's is not there for him."""
-    other = a_tenant(services)
+    other = a_customer(services)
     session = a_session(services, context.organisation)
-    client = http(build(services), session)
+    client = api_client(build(services), session)
 
     def status(of):
         path = f"/admin/organisations/{of.organisation}/connections/{of.connection}/log"

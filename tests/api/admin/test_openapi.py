@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.api.admin.openapi import TABLES, document
 from tests.support import described
-from tests.support.builders import Answer, Http, connection_body, organisation_body
+from tests.support.builders import Answer, ApiClient, connection_body, organisation_body
 
 OPERATIONS = [(path, method) for path, found in document()["paths"].items() for method in found]
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -21,7 +21,7 @@ SCHEMA = {
 
 def test_the_document_is_there_for_anyone(operator):
     """Names and shapes are no secret; the address is this deployment's."""
-    answer = operator.bearing("")("GET", "/openapi.json")
+    answer = operator.with_credential("")("GET", "/openapi.json")
 
     assert answer.status == 200
     assert answer.body["openapi"] == "3.1.0"
@@ -65,7 +65,7 @@ def test_every_reference_leads_somewhere_and_every_shape_is_used():
 class Noting:
     """Calls the app, and notes which routes have done what they are for."""
 
-    http: Http
+    http: ApiClient
     seen: set[tuple[str, str]]
 
     def __call__(self, method: str, target: str, body: Any = None) -> Answer:
@@ -75,12 +75,12 @@ class Noting:
         self.seen.add((method, described.template_of(target.partition("?")[0])))
         return answer
 
-    def bearing(self, credential: str) -> Noting:
+    def with_credential(self, credential: str) -> Noting:
         """Call with another credential."""
-        return Noting(self.http.bearing(credential), self.seen)
+        return Noting(self.http.with_credential(credential), self.seen)
 
 
-def life(send: Noting, scim: Http) -> None:
+def life(send: Noting, scim: ApiClient) -> None:
     """Call every route once, so that it does what it is for."""
     at = "/admin/organisations"
     own = f"{at}/{send('POST', at, organisation_body(reference='acme')).body['id']}"
@@ -88,7 +88,7 @@ def life(send: Noting, scim: Http) -> None:
     made = send("POST", f"{own}/connections", connection_body()).body
     path = f"{own}/connections/{made['id']}"
     token = _connection(send, path)
-    _people(send, own, scim.bearing(token), f"/scim/v2/{made['id']}")
+    _people(send, own, scim.with_credential(token), f"/scim/v2/{made['id']}")
     for target in (f"{path}/log", path, f"{own}/connections", f"{own}/audit", f"{own}/changes"):
         send("GET", target)
     send("POST", f"{path}/test")
@@ -106,8 +106,8 @@ def _settings(send: Noting, own: str) -> None:
     for target in ("workspaces/shed", "roles/guest", "domains/acme.example.com"):
         send("DELETE", f"{own}/{target}")
     link = send("POST", f"{own}/console-links", {"name": "Ada"}).body["url"].partition("#")[2]
-    session = send.bearing("")("POST", "/admin/sessions", {"link": link}).body["token"]
-    send.bearing(session)("DELETE", "/admin/sessions/current")
+    session = send.with_credential("")("POST", "/admin/sessions", {"link": link}).body["token"]
+    send.with_credential(session)("DELETE", "/admin/sessions/current")
 
 
 def _connection(send: Noting, path: str) -> str:
@@ -124,7 +124,7 @@ def _connection(send: Noting, path: str) -> str:
     return text
 
 
-def _people(send: Noting, own: str, scim: Http, scim_path: str) -> None:
+def _people(send: Noting, own: str, scim: ApiClient, scim_path: str) -> None:
     email = {"value": "ada@example.com", "type": "work"}
     user = scim(
         "POST",

@@ -26,7 +26,7 @@ from chalicelib.api.services import Services
 from dev.run.gateway import Gateway, Sent
 from tests.conftest import OPERATOR_KEY
 from tests.support import described
-from tests.support.builders import ConnectionContext, a_tenant, http
+from tests.support.builders import Customer, a_customer, api_client
 
 ADDRESS = "https://id.example.com"
 SCHEMA = schemathesis.openapi.from_dict({**document(), "servers": [{"url": ADDRESS}]})
@@ -66,9 +66,9 @@ def answered(gateway: Gateway, request: requests.PreparedRequest) -> Response:
 Names = Mapping[str, str]
 
 
-def names_of(services: Services, context: ConnectionContext) -> Names:
+def names_of(services: Services, context: Customer) -> Names:
     """Make a user and a team, and name all that a path or a body can name."""
-    scim = http(build(services), context.token)
+    scim = api_client(build(services), context.token)
     root = f"/scim/v2/{context.connection}"
     return {
         "organisation": context.organisation,
@@ -95,7 +95,7 @@ def test_what_the_document_lets_a_client_send_is_answered_as_it_says(services, l
     """Well-formed and malformed: no fault, and no status, type or body that it does not name."""
     operation = OPERATIONS[label]
     gateway = Gateway(build(services), "test", "id.example.com")
-    names = names_of(services, a_tenant(services))
+    names = names_of(services, a_customer(services))
     cases = [operation.as_strategy(generation_mode=mode) for mode in GenerationMode]
 
     @settings(

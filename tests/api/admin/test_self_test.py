@@ -16,7 +16,7 @@ from chalicelib.storage.expressions import Delete
 from chalicelib.storage.table import OutsideNamespace
 from chalicelib.sweeper import sweep_due
 from tests.conftest import OPERATOR_KEY
-from tests.support.builders import Between, a_tenant, an_administration, fail, http, refused
+from tests.support.builders import Between, a_customer, an_admin_context, api_client, fail, refused
 
 PROVIDERS = ["entra", "okta", "google", "other"]
 SSO = {"provider": "entra", "redirect_url": "https://sso.example.com/start", "forced": True}
@@ -25,7 +25,7 @@ SSO = {"provider": "entra", "redirect_url": "https://sso.example.com/start", "fo
 @pytest.fixture
 def context(services):
     """Make a connection with a token."""
-    return a_tenant(services)
+    return a_customer(services)
 
 
 def path_of(context):
@@ -53,7 +53,7 @@ def step(body, name):
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_every_providers_dialogue_passes(operator, services, provider):
     """The requests that the provider sends, on a connection with its settings."""
-    body = run(operator, a_tenant(services, identity_provider=provider))
+    body = run(operator, a_customer(services, identity_provider=provider))
 
     assert [each for each in body["steps"] if each["outcome"] != "passed"] == []
     assert body["outcome"] == "passed"
@@ -72,7 +72,7 @@ def test_every_step_says_what_it_is_good_for(provider):
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_nothing_is_left_of_a_run(operator, services, dynamodb, secretsmanager, provider):
     """Not a row, not a secret; so it shows in no list, count, feed, log or health."""
-    context = a_tenant(services, identity_provider=provider)
+    context = a_customer(services, identity_provider=provider)
     before = rows(dynamodb, services)
 
     run(operator, context)
@@ -84,7 +84,7 @@ def test_nothing_is_left_of_a_run(operator, services, dynamodb, secretsmanager, 
 
 def test_a_run_does_not_count_against_the_connection(operator, services):
     """Five tokens may live, and a run needs none of them; no bucket of the provider is emptied."""
-    context = a_tenant(services)
+    context = a_customer(services)
     for number in range(4):
         operator("POST", f"{path_of(context)}/tokens", {"name": f"{number}"})
 
@@ -153,7 +153,7 @@ def test_every_obstacle_is_named_with_its_fix(operator, context, happens, name, 
 )
 def test_a_setting_that_refuses_a_providers_requests_is_found(operator, services, provider, name):
     """Entra ID and Google send legacy schemas, which a strict connection does not take."""
-    strict = a_tenant(
+    strict = a_customer(
         services, identity_provider=provider, settings={"unknown_attributes": "strict"}
     )
 
@@ -171,7 +171,7 @@ def test_a_step_that_fails_says_what_came_and_what_to_do(services, dynamodb, con
     between.faults["transact_write_items"] = denied
     other = replace(services, table=replace(services.table, client=between))
 
-    body = run(http(build(other), OPERATOR_KEY), context)
+    body = run(api_client(build(other), OPERATOR_KEY), context)
 
     assert body["outcome"] == "failed"
     failed = step(body, "Create a user")
@@ -194,7 +194,7 @@ def test_a_run_without_a_secret_leaves_nothing(services, dynamodb, secretsmanage
     other = replace(services, secrets=Secrets(client, services.settings.secrets_prefix))
     before = rows(dynamodb, services)
 
-    answer = http(build(other), OPERATOR_KEY)("POST", f"{path_of(context)}/test")
+    answer = api_client(build(other), OPERATOR_KEY)("POST", f"{path_of(context)}/test")
 
     assert answer.status == 503
     assert rows(dynamodb, services) == before
@@ -211,40 +211,40 @@ def begun(services, context):
 
 def users(operator, context, token):
     """List the users that a token opens."""
-    return operator.bearing(token)("GET", f"/scim/v2/{context.connection}/Users")
+    return operator.with_credential(token)("GET", f"/scim/v2/{context.connection}/Users")
 
 
 def test_a_runs_token_opens_its_shadow_alone(operator, context, begun):
     """What it makes is not there for the provider, and the other way round."""
     body = {"userName": "ada@example.com"}
     path = f"/scim/v2/{context.connection}/Users"
-    operator.bearing(begun.text)("POST", path, body)
+    operator.with_credential(begun.text)("POST", path, body)
 
     assert users(operator, context, begun.text).body["totalResults"] == 1
     assert users(operator, context, context.token).body["totalResults"] == 0
-    assert operator.bearing(context.token)("POST", path, body).status == 201
+    assert operator.with_credential(context.token)("POST", path, body).status == 201
 
 
 def test_a_runs_token_opens_no_other_connection(operator, services, begun):
     """It belongs to the connection that is tested."""
-    assert users(operator, a_tenant(services), begun.text).status == 401
+    assert users(operator, a_customer(services), begun.text).status == 401
 
 
-def test_a_runs_token_ends_after_five_minutes(operator, context, hands, begun):
+def test_a_runs_token_ends_after_five_minutes(operator, context, manual_clock, begun):
     """Longer than any run takes."""
-    hands.move(minutes=4, seconds=59)
+    manual_clock.advance(minutes=4, seconds=59)
     assert users(operator, context, begun.text).status == 200
 
-    hands.move(seconds=1)
+    manual_clock.advance(seconds=1)
     assert users(operator, context, begun.text).status == 401
 
 
-def test_what_a_crash_leaves_of_a_run_is_swept(operator, services, hands, context, begun):
+def test_what_a_crash_leaves_of_a_run_is_swept(operator, services, manual_clock, context, begun):
     """Rows after five minutes, the secret a minute later; the provider's users stay."""
     path = f"/scim/v2/{context.connection}/Users"
     for token in (begun.text, context.token):
-        operator.bearing(token)("POST", path, {"userName": "ada@example.com"})
-    hands.move(minutes=7)
+        operator.with_credential(token)("POST", path, {"userName": "ada@example.com"})
+    manual_clock.advance(minutes=7)
 
     sweep_due(services)
 
@@ -268,27 +268,27 @@ def test_sso_that_is_not_forced_is_advice(operator, context):
     assert run(operator, context)["advice"] == []
 
 
-def test_a_silent_provider_is_advice(operator, context, hands):
+def test_a_silent_provider_is_advice(operator, context, manual_clock):
     """It calls every 40 minutes or so; after three hours it has stopped."""
     operator("PATCH", path_of(context).partition("/connections")[0], {"sso": SSO})
     users(operator, context, context.token)
-    hands.move(hours=2, minutes=59)
+    manual_clock.advance(hours=2, minutes=59)
     assert run(operator, context)["advice"] == []
 
-    hands.move(minutes=1)
+    manual_clock.advance(minutes=1)
     assert "has not called since 2027-01-31T12:00" in run(operator, context)["advice"][0]
 
 
-def test_a_provider_that_has_never_called_is_advice(operator, context, hands):
+def test_a_provider_that_has_never_called_is_advice(operator, context, manual_clock):
     """Somebody has stopped half way."""
-    hands.move(hours=4)
+    manual_clock.advance(hours=4)
 
     assert [each for each in run(operator, context)["advice"] if "has not called yet" in each]
 
 
-def test_a_token_that_ends_soon_is_advice(operator, context, hands):
+def test_a_token_that_ends_soon_is_advice(operator, context, manual_clock):
     """Entra ID stops for good after a month of refusals that nobody reads."""
-    hands.move(days=340)
+    manual_clock.advance(days=340)
 
     advice = run(operator, context)["advice"]
 
@@ -300,7 +300,7 @@ def test_a_token_that_ends_soon_is_advice(operator, context, hands):
 
 def test_an_unknown_connection_is_not_found(operator, services, context):
     """Also one of another organisation."""
-    other = a_tenant(services)
+    other = a_customer(services)
     path = f"/admin/organisations/{context.organisation}/connections/{other.connection}/test"
 
     assert operator("POST", path).status == 404
@@ -308,7 +308,7 @@ def test_an_unknown_connection_is_not_found(operator, services, context):
 
 def test_tests_are_not_run_without_end(services, context):
     """Each makes a secret and hundreds of writes; here no time passes between them."""
-    operator = http(build(replace(services, buckets=Buckets(lambda: 0.0))), OPERATOR_KEY)
+    operator = api_client(build(replace(services, buckets=Buckets(lambda: 0.0))), OPERATOR_KEY)
 
     answers = [operator("POST", f"{path_of(context)}/test") for _ in range(7)]
 
@@ -319,4 +319,4 @@ def test_tests_are_not_run_without_end(services, context):
 def test_nobody_begins_a_run_on_another_organisation(services, context):
     """The guard of the table stands behind the route's own look."""
     with pytest.raises(OutsideNamespace):
-        self_test.begin(an_administration(services), services.secrets, context.connection)
+        self_test.begin(an_admin_context(services), services.secrets, context.connection)

@@ -30,19 +30,19 @@ def link(operator, organisation):
 @pytest.fixture
 def opened(operator, link):
     """Exchange the link, and give the answer."""
-    return operator.bearing("")("POST", "/admin/sessions", {"link": link})
+    return operator.with_credential("")("POST", "/admin/sessions", {"link": link})
 
 
 @pytest.fixture
 def admin(operator, opened):
     """Call the app with the session's token."""
-    return operator.bearing(opened.body["token"])
+    return operator.with_credential(opened.body["token"])
 
 
 @pytest.fixture
 def browser(operator, opened):
     """Call the app as a browser does that holds the cookie."""
-    nobody = operator.bearing("")
+    nobody = operator.with_credential("")
     cookie = {"Cookie": opened.headers["set-cookie"].partition(";")[0]}
 
     def send(method, target, body=None, headers=None):
@@ -78,11 +78,11 @@ def test_a_session_comes_for_a_link_as_token_and_cookie(opened, organisation):
 
 
 @pytest.mark.parametrize("hours", [0, 1])
-def test_a_used_or_old_link_says_what_to_do(operator, link, hands, opened, hours):
+def test_a_used_or_old_link_says_what_to_do(operator, link, manual_clock, opened, hours):
     """The text is for the admin who has opened it twice."""
-    hands.move(hours=hours)
+    manual_clock.advance(hours=hours)
 
-    answer = operator.bearing("")("POST", "/admin/sessions", {"link": link})
+    answer = operator.with_credential("")("POST", "/admin/sessions", {"link": link})
 
     assert answer.status == 401
     assert "Open the SCIM settings from the SaaS again" in answer.body["detail"]
@@ -147,14 +147,16 @@ def test_only_one_cookie_of_the_exact_name_counts(operator, opened, organisation
     pair = opened.headers["set-cookie"].partition(";")[0]
     headers = {"Cookie": cookies.format(pair, opened.body["token"])}
 
-    assert operator.bearing("")("GET", f"{PATH}/{organisation}", None, headers).status == 401
+    assert (
+        operator.with_credential("")("GET", f"{PATH}/{organisation}", None, headers).status == 401
+    )
 
 
 def test_a_cookie_stands_among_others(operator, opened, organisation):
     """The SaaS may set its own for the same host."""
     pair = opened.headers["set-cookie"].partition(";")[0]
 
-    answer = operator.bearing("")(
+    answer = operator.with_credential("")(
         "GET", f"{PATH}/{organisation}", None, {"Cookie": f"theme=dark; {pair}"}
     )
 
@@ -194,7 +196,9 @@ def test_the_operator_key_is_no_cookie(operator, organisation):
     """A browser sends cookies by itself; the key of the whole deployment stays out of it."""
     headers = {"Cookie": f"{COOKIE}={OPERATOR_KEY}"}
 
-    assert operator.bearing("")("GET", f"{PATH}/{organisation}", None, headers).status == 401
+    assert (
+        operator.with_credential("")("GET", f"{PATH}/{organisation}", None, headers).status == 401
+    )
 
 
 @pytest.mark.parametrize("name", ["operator", " Operator", "SWEEPER"])

@@ -12,7 +12,7 @@ from app import build
 from chalicelib.organisations import settings
 from dev.run.gateway import Sent
 from tests.conftest import OPERATOR_KEY
-from tests.support.builders import Between, a_session, a_tenant, http
+from tests.support.builders import Between, a_customer, a_session, api_client
 
 EMAIL = "ada@example.com"
 ADA = {
@@ -26,14 +26,14 @@ ADA = {
 @pytest.fixture
 def context(services):
     """Make an organisation with a verified domain and a connection."""
-    made = a_tenant(services, identity_provider="other")
+    made = a_customer(services, identity_provider="other")
     settings.put_domain(made.admin, "example.com")
     return made
 
 
 def provider(services, context):
     """Call SCIM routes with the connection's token; paths begin behind its URL."""
-    client = http(build(services), context.token)
+    client = api_client(build(services), context.token)
     return lambda method, path, body=None: client(
         method, f"/scim/v2/{context.connection}{path}", body
     )
@@ -152,7 +152,7 @@ def test_lists_are_read_page_by_page(operator, scim, organisation):
 
 
 def test_a_page_of_large_users_ends_early(operator, scim, organisation):
-    """Lambda hands on 6 MB; above it the SaaS would get a 502 at the same page for ever."""
+    """Lambda passes on 6 MB; above it the SaaS would get a 502 at the same page for ever."""
     large = {"displayName": "d" * 100_000}
     uids = [scim("POST", "/Users", {"userName": f"u{n}", **large}).body["id"] for n in range(60)]
     team = {"displayName": "All", "members": [{"value": uid} for uid in uids]}
@@ -191,7 +191,7 @@ def test_a_parameter_that_cannot_be_is_refused_by_its_name(operator, organisatio
 
 def test_the_organisations_own_admin_gives_and_withdraws_roles(services, operator, context, user):
     """Here, or in another workspace than the connection's."""
-    admin = operator.bearing(a_session(services, context.organisation))
+    admin = operator.with_credential(a_session(services, context.organisation))
 
     given = admin("PUT", f"{user}/roles/editor?workspace=lab")
     withdrawn = admin("DELETE", f"{user}/roles/reader")
@@ -363,7 +363,7 @@ def test_of_all_that_provisioning_does_only_a_users_delete_touches_a_local_row(
 
 def test_only_the_operator_says_which_account_a_user_is(services, operator, context, user):
     """An organisation's admin could otherwise take over anybody's account."""
-    admin = operator.bearing(a_session(services, context.organisation))
+    admin = operator.with_credential(a_session(services, context.organisation))
 
     assert admin("PUT", f"{user}/account", {"id": "boss"}).status == 403
     assert operator("PUT", f"{user}/account", {"id": "7"}).body["account"] == "7"
@@ -458,7 +458,7 @@ def test_an_unknown_address_cannot_be_told_from_a_user_without_password(services
         client.calls.clear()
         sent = json.dumps({"email": email}).encode()
         headers = (("Authorization", f"Bearer {OPERATOR_KEY}"),)
-        answer = http(app).gateway.answer(Sent("POST", "/sign-in", "", headers, sent))
+        answer = api_client(app).gateway.answer(Sent("POST", "/sign-in", "", headers, sent))
         told.append((answer.status, answer.body, tuple(client.calls)))
 
     assert told[0] == told[1]

@@ -16,7 +16,7 @@ from chalicelib.scim.messages import MAX_BULK_OPERATIONS
 from dev.play.suites import Client
 from dev.run.gateway import Gateway
 from dev.run.listener import HOST, listening
-from tests.support.builders import a_tenant
+from tests.support.builders import a_customer
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def search(**parameters: Any) -> Any:
 @pytest.fixture
 def typed(services: Services) -> Iterator[Typed]:
     """Serve an empty connection to a client that has read what it announces."""
-    context = a_tenant(services, identity_provider="other")
+    context = a_customer(services, identity_provider="other")
     with listening(Gateway(build(services), "test", HOST), 0) as port:
         client = Client(f"http://{HOST}:{port}/scim/v2/{context.connection}", context.token)
         client.discover()

@@ -10,7 +10,7 @@ import pytest
 
 from app import build
 from chalicelib.api.services import Services
-from tests.support.builders import ConnectionContext, Http, a_tenant, http
+from tests.support.builders import ApiClient, Customer, a_customer, api_client
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "conformance.md"
 PLAYED = re.compile(r"^\| [^|]+\| `([A-Z]+) (\S+)` \| (\d{3}) \|$", re.MULTILINE)
@@ -18,15 +18,15 @@ ROWS = PLAYED.findall(DOCUMENT.read_text(encoding="utf-8"))
 
 
 @pytest.fixture
-def context(services: Services) -> ConnectionContext:
+def context(services: Services) -> Customer:
     """Make an empty connection."""
-    return a_tenant(services)
+    return a_customer(services)
 
 
 @pytest.fixture
-def client(services: Services, context: ConnectionContext) -> Http:
+def client(services: Services, context: Customer) -> ApiClient:
     """Call the app with its token."""
-    return http(build(services), context.token)
+    return api_client(build(services), context.token)
 
 
 def test_the_table_is_found():
@@ -36,7 +36,7 @@ def test_the_table_is_found():
 
 @pytest.mark.parametrize(("method", "target", "status"), ROWS)
 def test_what_is_not_offered_answers_as_the_document_says(
-    client: Http, context: ConnectionContext, method: str, target: str, status: str
+    client: ApiClient, context: Customer, method: str, target: str, status: str
 ):
     """A client that tries must be told, and in SCIM's form."""
     answer = client(
@@ -47,7 +47,7 @@ def test_what_is_not_offered_answers_as_the_document_says(
     assert answer.headers["content-type"] == "application/scim+json"
 
 
-def test_a_compressed_body_is_refused_by_its_name(client: Http, context: ConnectionContext):
+def test_a_compressed_body_is_refused_by_its_name(client: ApiClient, context: Customer):
     """415 tells the client what to change; that it is no UTF-8 would not."""
     body = gzip.compress(b'{"userName": "a"}')
 

@@ -13,7 +13,7 @@ from chalicelib.api.services import Services
 from dev.play.corpus import CORPUS, PLAYED
 from dev.play.corpus_files import load, play
 from dev.run.gateway import Gateway, Sent
-from tests.support.builders import a_tenant
+from tests.support.builders import a_customer
 
 DIALOGUES = {
     f"{folder}/{name}": (provider, dialogue)
@@ -122,7 +122,7 @@ def calling(services: Services) -> Callable[[str], Send]:
     """Make what calls an empty connection of a provider."""
 
     def calling(provider: str) -> Send:
-        context = a_tenant(services, identity_provider=provider)
+        context = a_customer(services, identity_provider=provider)
         gateway = Gateway(build(services), "test", "id.example.com")
 
         def send(request: Request) -> Answer:

@@ -78,7 +78,7 @@ def test_discovery_is_not_filtered(scim, path):
 @pytest.mark.parametrize("token", ["", "wrong"])
 def test_whoever_is_not_known_is_told_how_to_be(scim, token):
     """RFC 7644 section 2, RFC 9110 section 11.6.1."""
-    answer = scim.bearing(token)("GET", "/Users")
+    answer = scim.with_credential(token)("GET", "/Users")
 
     assert answer.status == 401
     assert answer.headers["www-authenticate"].startswith("Bearer ")
@@ -86,7 +86,7 @@ def test_whoever_is_not_known_is_told_how_to_be(scim, token):
 
 def test_a_token_in_an_address_opens_nothing(scim):
     """RFC 7644 section 7.5.2: addresses stand in logs."""
-    answer = scim.bearing("")("GET", f"/Users?access_token={scim.client.credential}")
+    answer = scim.with_credential("")("GET", f"/Users?access_token={scim.client.credential}")
 
     assert answer.status == 401
 

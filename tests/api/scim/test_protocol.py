@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app import build
-from tests.support.builders import Between, a_tenant, fail, http, scim_of
+from tests.support.builders import Between, a_customer, api_client, fail, scim_client
 
 SCIM = "/scim/v2"
 
@@ -58,7 +58,9 @@ def test_a_change_of_a_team_that_no_answer_holds_is_no_refusal(
     body = {"displayName": "Choir"}
     sent = {"Operations": [operation | {"value": body}]} if operation else body
 
-    answer = scim_of(app, context.connection, context.token)(method, f"/Groups/{gid}{query}", sent)
+    answer = scim_client(app, context.connection, context.token)(
+        method, f"/Groups/{gid}{query}", sent
+    )
 
     assert answer.status == 204
     assert scim("GET", f"/Groups/{gid}").body["displayName"] == "Choir"
@@ -100,9 +102,9 @@ def test_a_cursor_serves_the_connection_that_asks(scim, services):
     for number in range(3):
         scim.a_user(f"u{number}")
     cursor = scim("GET", "/Users?count=1&cursor=").body["nextCursor"]
-    other = a_tenant(services)
+    other = a_customer(services)
 
-    client = http(build(services), other.token)
+    client = api_client(build(services), other.token)
     found = client("GET", f"{SCIM}/{other.connection}/Users?count=1&cursor={cursor}").body
 
     assert found["Resources"] == []
@@ -151,8 +153,8 @@ def test_a_resource_says_where_it_is(scim):
 
 def test_whoever_asks_for_attributes_of_a_patched_team_gets_them(services):
     """RFC 7644 section 3.5.2: 204 is no answer then, whatever the connection's setting."""
-    context = a_tenant(services, identity_provider="entra")
-    client, root = http(build(services), context.token), f"{SCIM}/{context.connection}/Groups"
+    context = a_customer(services, identity_provider="entra")
+    client, root = api_client(build(services), context.token), f"{SCIM}/{context.connection}/Groups"
     gid = client("POST", root, {"displayName": "G"}).body["id"]
     patch = {"Operations": [{"op": "replace", "path": "displayName", "value": "H"}]}
 
@@ -225,7 +227,7 @@ def test_a_fault_in_one_bulk_operation_leaves_the_others_their_answers(services,
         for name in "abc"
     ]
 
-    scim = scim_of(build(faulty), context.connection, context.token)
+    scim = scim_client(build(faulty), context.connection, context.token)
     answer = scim("POST", "/Bulk", {"Operations": made})
 
     assert [each["status"] for each in answer.body["Operations"]] == ["201", "500", "201"]
@@ -364,11 +366,11 @@ def test_a_schema_that_is_taken_away_is_unknown_again(scim, admin):
     assert admin("GET", f"/schemas/{URN}").status == 404
 
 
-def test_the_audit_says_what_was_changed_of_a_schema(operator, context, admin, hands):
+def test_the_audit_says_what_was_changed_of_a_schema(operator, context, admin, manual_clock):
     """Attribute by attribute, and of which connection."""
     other = {**SHOES, "attributes": [{"name": "size", "type": "string"}]}
     for method, body in [("PUT", SHOES), ("PUT", other), ("DELETE", None)]:
-        hands.move(seconds=1)
+        manual_clock.advance(seconds=1)
         admin(method, f"/schemas/{URN}", body)
 
     found = operator("GET", f"/admin/organisations/{context.organisation}/audit").body["items"]

@@ -14,7 +14,7 @@ from chalicelib.api.services import Services
 from dev.play import suites
 from dev.run.gateway import Gateway
 from dev.run.listener import HOST, listening
-from tests.support.builders import a_tenant
+from tests.support.builders import a_customer
 
 CONFORMANCE = (Path(__file__).parents[3] / "docs" / "conformance.md").read_text(encoding="utf-8")
 
@@ -29,7 +29,7 @@ def published(suite: suites.Suite) -> dict[str, int]:
 @pytest.fixture
 def connection(services: Services) -> Iterator[tuple[str, str]]:
     """Serve an empty connection; gives its address and token."""
-    context = a_tenant(services, identity_provider="other")
+    context = a_customer(services, identity_provider="other")
     gateway = Gateway(build(services), "test", HOST)
     with listening(gateway, 0) as port:
         yield f"http://{HOST}:{port}/scim/v2/{context.connection}", context.token
