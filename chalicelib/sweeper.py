@@ -25,8 +25,8 @@ from chalicelib.storage.keys import (
     ConnectionKeys,
     Grant,
     OrganisationKeys,
-    due,
     organisation_of,
+    pending_changes_due,
 )
 from chalicelib.storage.retries import Deadline
 
@@ -60,7 +60,9 @@ def sweep_due(services: Services) -> int:
     deadline = services.deadline()
     rows = services.table.namespace((Grant("O#", READ),), deadline)
     now = timestamp(services.table.clock.now())
-    found = list(islice(rows.query(due(now), page=MOST_OPERATIONS), MOST_OPERATIONS))
+    found = list(
+        islice(rows.query(pending_changes_due(now), page=MOST_OPERATIONS), MOST_OPERATIONS)
+    )
     for item in sorted(found, key=_turn):
         if not deadline.passed():
             _try(services, item, deadline)
@@ -69,19 +71,19 @@ def sweep_due(services: Services) -> int:
 
 def _turn(item: Item) -> int:
     """Tell when an operation has its turn; the oldest of a kind comes first."""
-    return (item["kind"] in FINISH) + _is_long(item)
+    return (item["change_type"] in FINISH) + _is_long(item)
 
 
 def _is_long(item: Item) -> bool:
-    return bool(item["kind"] == purge.KIND)
+    return bool(item["change_type"] == purge.CHANGE_TYPE)
 
 
 def _try(services: Services, item: Item, deadline: Deadline) -> None:
     """Finish one operation; a purge takes what is left of the run, any other a share of it."""
     clock = services.table.clock
     share = replace(deadline, at=min(deadline.at, clock.monotonic() + MOST_SECONDS))
-    named = {"kind": item["kind"], "operation": item["SK"]}
-    finish = FINISH.get(item["kind"], _finish_change)
+    named = {"change_type": item["change_type"], "change": item["SK"]}
+    finish = FINISH.get(item["change_type"], _finish_change)
     try:
         finish(services, item, deadline if _is_long(item) else share)
     except (Busy, Unavailable):
@@ -94,7 +96,7 @@ def _remove_secret(services: Services, item: Item, deadline: Deadline) -> None:
     keys = ConnectionKeys(_owner(item))
     rows = services.table.namespace(keys.grants(), deadline)
     services.secrets.delete(keys.connection, item["target"], deadline)
-    rows.commit([Delete(keys.operation(item["SK"]))])
+    rows.commit([Delete(keys.pending_change(item["SK"]))])
 
 
 def _purge(services: Services, item: Item, deadline: Deadline) -> None:
@@ -115,7 +117,7 @@ def _finish_change(services: Services, item: Item, deadline: Deadline) -> None:
         token_id=SWEEPER,
         request_id=item["SK"],
     )
-    recovery.finish(context, item["kind"], item["SK"], item["target"])
+    recovery.finish(context, item["change_type"], item["SK"], item["target"])
 
 
 def _owner(item: Item) -> str:
@@ -125,5 +127,5 @@ def _owner(item: Item) -> str:
 
 FINISH: Mapping[str, Callable[[Services, Item, Deadline], None]] = {
     "secret": _remove_secret,
-    purge.KIND: _purge,
+    purge.CHANGE_TYPE: _purge,
 }

@@ -12,7 +12,7 @@ from chalicelib.directory.trace import Trace
 from chalicelib.scim.catalog import USER
 from chalicelib.scim.schema import ResourceType
 from chalicelib.storage.clock import Clock, timestamp
-from chalicelib.storage.directory_items import Change, Document, Operation
+from chalicelib.storage.directory_items import Change, Document, Lease
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.lookups import ConnectionScope
 from chalicelib.storage.retries import Deadline
@@ -69,11 +69,11 @@ class ConnectionContext(ConnectionScope):
         deadline = Deadline.after(seconds, self.clock)
         return replace(self, items=replace(self.items, deadline=deadline))
 
-    def new_operation(self) -> Operation:
+    def new_lease(self) -> Lease:
         """Name an operation of many steps, held from now on."""
-        until = self.held_until()
-        return Operation(self.keys.operation_id(until, self.clock.new_id()), until)
+        until = self.lease_expires_at()
+        return Lease(self.keys.pending_change_id(until, self.clock.new_id()), until)
 
-    def held_until(self) -> str:
+    def lease_expires_at(self) -> str:
         """Tell until when an operation is left to whoever works on it now."""
         return timestamp(self.clock.now() + HELD_FOR)

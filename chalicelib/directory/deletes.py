@@ -1,7 +1,7 @@
 """Deletes of any size: what does not fit one transaction is declared first.
 
 A team is gone for every reader with its row; its memberships are cleared away behind it. A user
-with more teams than one transaction takes is marked (`op`), released from them, and then
+with more teams than one transaction takes is marked (`lease`), released from them, and then
 deleted as usual. An operation row says what is under way: what a crash leaves is finished by
 the next caller who meets it.
 """
@@ -20,10 +20,10 @@ from chalicelib.scim.preconditions import Precondition
 from chalicelib.storage.directory_items import (
     Change,
     Group,
-    Operation,
+    Lease,
     group_index_keys,
-    held_by,
     index_keys,
+    leased_for,
 )
 from chalicelib.storage.expressions import (
     EXISTS,
@@ -63,18 +63,18 @@ def delete_group(
         PreconditionFailed: If-Match names another version.
         Busy: still contended at the deadline, and the team is still there.
     """
-    operation, running = _remove_group(context, gid, precondition)
+    lease, running = _remove_group(context, gid, precondition)
     try:
         if running:
-            drop_ids(context, running.id)
-        clear_group(context, gid, operation)
+            drop_ids(context, running.change_id)
+        clear_group(context, gid, lease)
     except Busy:
         return
 
 
 def _remove_group(
     context: ConnectionContext, gid: str, precondition: Precondition | None
-) -> tuple[Operation, Operation | None]:
+) -> tuple[Lease, Lease | None]:
     """Remove the team; the operation that clears up, and the one that held the team till now."""
     for _ in context.items.deadline.attempts():
         group = read_group(context, gid)
@@ -82,36 +82,39 @@ def _remove_group(
             raise NotFound
         if precondition:
             precondition.require(group_version(group))
-        operation = context.new_operation()
+        lease = context.new_lease()
         try:
             context.items.commit(
-                _group_removal(context, group, operation, exactly=precondition is not None)
+                _group_removal(context, group, lease, exactly=precondition is not None)
             )
         except TransactionCanceled:
             continue
-        return operation, group.operation
+        return lease, group.lease
     raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
 
 
 def _group_removal(
-    context: ConnectionContext, group: Group, operation: Operation, *, exactly: bool
+    context: ConnectionContext, group: Group, lease: Lease, *, exactly: bool
 ) -> list[Action]:
     keys = context.keys
-    as_read = equals("v", group.version) & held_by(group.operation)
+    as_read = equals("v", group.version) & leased_for(group.lease)
     members_too = equals("m", group.memberships) if exactly else Condition()
-    running = group.operation
+    running = group.lease
     return [
         Delete(keys.group(group.id), as_read & members_too),
         Delete(keys.group_name(group.document["displayName"]), equals("gid", group.id)),
         *(Delete(key) for key in group_index_keys(keys, group.id, group.document)),
         Update(keys.counter("G", group.id), add={"n": -1}),
         context.change_item(Change("team", group.id), before=group.document),
-        Put(context.keys.operation(operation.id), {"kind": "group delete", "target": group.id}),
-        *([Delete(context.keys.operation(running.id))] if running else []),
+        Put(
+            context.keys.pending_change(lease.change_id),
+            {"change_type": "group delete", "target": group.id},
+        ),
+        *([Delete(context.keys.pending_change(running.change_id))] if running else []),
     ]
 
 
-def clear_group(context: ConnectionContext, gid: str, operation: Operation) -> None:
+def clear_group(context: ConnectionContext, gid: str, lease: Lease) -> None:
     """Delete the membership rows of a team that is gone, then the operation's row.
 
     The reverse rows of a page go first: while a member row is there, a repetition finds it.
@@ -120,7 +123,7 @@ def clear_group(context: ConnectionContext, gid: str, operation: Operation) -> N
     while page := list(islice(members, MOST_BATCH_WRITES)):
         context.items.batch_delete(context.keys.reverse(uid, gid) for uid in page)
         context.items.batch_delete(context.keys.member(gid, uid) for uid in page)
-    context.items.commit([Delete(context.keys.operation(operation.id))])
+    context.items.commit([Delete(context.keys.pending_change(lease.change_id))])
 
 
 def delete_user(
@@ -140,20 +143,20 @@ def delete_user(
         rows = read_user(context, uid)
         if rows is None:
             raise NotFound
-        if precondition and rows.user.operation is None:
+        if precondition and rows.user.lease is None:
             precondition.require(user_version(rows.user))
         context.trace.add_ids(rows.group_ids)
-        if rows.user.operation is None and _fits(context, rows):
+        if rows.user.lease is None and _fits(context, rows):
             if _removed(context, rows):
                 return
-        elif operation := rows.user.operation or _mark(context, rows):
+        elif lease := rows.user.lease or _mark(context, rows):
             # From here on he will be gone, whoever finishes it: no 404 for who declared it.
-            if not _advanced(context, rows, operation):
-                finish_user(context, uid, operation)
+            if not _advanced(context, rows, lease):
+                finish_user(context, uid, lease)
             return
 
 
-def finish_user(context: ConnectionContext, uid: str, operation: Operation) -> None:
+def finish_user(context: ConnectionContext, uid: str, lease: Lease) -> None:
     """Finish the delete of a user that another request, or a crash, has left.
 
     Raises:
@@ -161,23 +164,23 @@ def finish_user(context: ConnectionContext, uid: str, operation: Operation) -> N
     """
     for _ in context.items.deadline.attempts():
         rows = read_user(context, uid)
-        if rows is None or not _is_held(rows, operation) or _advanced(context, rows, operation):
+        if rows is None or not _is_held(rows, lease) or _advanced(context, rows, lease):
             return
 
 
-def _is_held(rows: UserWithGroups, operation: Operation) -> bool:
-    return rows.user.operation is not None and rows.user.operation.id == operation.id
+def _is_held(rows: UserWithGroups, lease: Lease) -> bool:
+    return rows.user.lease is not None and rows.user.lease.change_id == lease.change_id
 
 
 def _fits(context: ConnectionContext, rows: UserWithGroups) -> bool:
     return len(_user_removal(context, rows, gone=frozenset())) <= MOST_ACTIONS
 
 
-def _advanced(context: ConnectionContext, rows: UserWithGroups, operation: Operation) -> bool:
+def _advanced(context: ConnectionContext, rows: UserWithGroups, lease: Lease) -> bool:
     """Take a declared delete as far as one step goes; true when the user is gone."""
     if _fits(context, rows):
         return _removed(context, rows)
-    _release(context, rows, operation)
+    _release(context, rows, lease)
     return False
 
 
@@ -220,7 +223,7 @@ def _user_removal(
     context: ConnectionContext, rows: UserWithGroups, gone: frozenset[str]
 ) -> list[Action]:
     keys, user = context.keys, rows.user
-    as_read = equals("v", user.version) & equals("g", user.joins) & held_by(user.operation)
+    as_read = equals("v", user.version) & equals("g", user.joins) & leased_for(user.lease)
     return [
         Delete(keys.user(user.id), as_read),
         Delete(keys.user_name(user.document["userName"]), equals("uid", user.id)),
@@ -228,7 +231,7 @@ def _user_removal(
         Update(keys.counter("U", user.id), add={"n": -1}),
         context.change_item(Change("user", user.id), before=user.document),
         Delete(keys.local(user.id)),
-        *([Delete(context.keys.operation(user.operation.id))] if user.operation else []),
+        *([Delete(context.keys.pending_change(user.lease.change_id))] if user.lease else []),
         *_releases(context, user.id, rows.group_ids, gone),
     ]
 
@@ -247,33 +250,33 @@ def _releases(
             )
 
 
-def _mark(context: ConnectionContext, rows: UserWithGroups) -> Operation | None:
+def _mark(context: ConnectionContext, rows: UserWithGroups) -> Lease | None:
     """Declare the delete; None where another writer came first."""
-    operation = context.new_operation()
-    as_read = equals("v", rows.user.version) & equals("g", rows.user.joins) & absent("op")
+    lease = context.new_lease()
+    as_read = equals("v", rows.user.version) & equals("g", rows.user.joins) & absent("lease")
     try:
         context.items.commit(
             [
                 Update(
                     context.keys.user(rows.user.id),
-                    set={"op": operation.attribute()},
+                    set={"lease": lease.attribute()},
                     condition=as_read,
                 ),
                 Put(
-                    context.keys.operation(operation.id),
-                    {"kind": "user delete", "target": rows.user.id},
+                    context.keys.pending_change(lease.change_id),
+                    {"change_type": "user delete", "target": rows.user.id},
                 ),
             ]
         )
     except TransactionCanceled:
         return None
-    return operation
+    return lease
 
 
-def _release(context: ConnectionContext, rows: UserWithGroups, operation: Operation) -> None:
-    """Take the user out of as many teams as one transaction holds, beside the check of `op`."""
+def _release(context: ConnectionContext, rows: UserWithGroups, lease: Lease) -> None:
+    """Take the user out of as many teams as one transaction holds, beside the check of `lease`."""
     gids = rows.group_ids[:MOST_RELEASES]
-    mine = Check(context.keys.user(rows.user.id), held_by(operation))
+    mine = Check(context.keys.user(rows.user.id), leased_for(lease))
     gone: frozenset[str] = frozenset()
     for _ in context.items.deadline.attempts():
         try:

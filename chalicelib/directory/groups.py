@@ -31,7 +31,7 @@ from chalicelib.storage.directory_items import (
     Delta,
     Document,
     Group,
-    Operation,
+    Lease,
     canonical,
     group_index_keys,
     group_of,
@@ -143,7 +143,7 @@ def _created(context: ConnectionContext, group: Group, delta: Delta) -> Resource
         context,
         group.id,
         delta,
-        lambda operation: _creation(context, replace(group, operation=operation), Delta()),
+        lambda lease: _creation(context, replace(group, lease=lease), Delta()),
     )
     return get(context, group.id)
 
@@ -282,18 +282,18 @@ class _Attempt:
             context.items.commit([*own, *memberships.actions(context, self.gid, self.delta)])
             return
         pending_changes.declare(
-            context, self.gid, self.delta, lambda operation: self._own(context, Delta(), operation)
+            context, self.gid, self.delta, lambda lease: self._own(context, Delta(), lease)
         )
 
     def _own(
-        self, context: ConnectionContext, delta: Delta, operation: Operation | None = None
+        self, context: ConnectionContext, delta: Delta, lease: Lease | None = None
     ) -> list[Action]:
         """Make the actions beside the members': the team, what its document moves, the change.
 
         A declared target notes its members step by step.
         """
         edited = _edited(self.before, self.document)
-        held = {"op": operation.attribute()} if operation else {}
+        held = {"lease": lease.attribute()} if lease else {}
         own: list[Action] = [
             Update(
                 context.keys.group(self.gid),
@@ -365,8 +365,8 @@ def _planned(
 
 def _read(context: ConnectionContext, gid: str, wanted: GroupChange) -> Group:
     group = read_group(context, gid)
-    if group is not None and group.operation is not None:
-        pending_changes.join(context, gid, group.operation)
+    if group is not None and group.lease is not None:
+        pending_changes.join(context, gid, group.lease)
         group = read_group(context, gid)
     if group is None:
         raise NotFound
@@ -384,8 +384,8 @@ def _wait(context: ConnectionContext, row: Item | None) -> None:
     if row is None:
         raise NotFound
     group = group_of(row)
-    if group.operation is not None:
-        pending_changes.join(context, group.id, group.operation)
+    if group.lease is not None:
+        pending_changes.join(context, group.id, group.lease)
 
 
 def _permitted(context: ConnectionContext, members: MemberChange) -> MemberChange:
@@ -417,7 +417,7 @@ def _delta(context: ConnectionContext, gid: str, members: MemberChange) -> Delta
 
 def _condition(before: Group | None, wanted: GroupChange, *, document_changes: bool) -> Condition:
     """Condition no more than the request depends on, so that strangers do not collide."""
-    condition = EXISTS & absent("op")
+    condition = EXISTS & absent("lease")
     if before and (document_changes or wanted.precondition):
         condition &= equals("v", before.version)
     if before and (wanted.members.replace is not None or wanted.precondition):

@@ -26,7 +26,7 @@ def actions(context: ConnectionContext, gid: str, delta: Delta) -> Iterator[Acti
     """Make the actions of a change of members: 3 an add, 2 a removal."""
     keys = context.keys
     for uid in sorted(delta.add):
-        yield Update(keys.user(uid), add={"g": 1}, condition=EXISTS & absent("op"))
+        yield Update(keys.user(uid), add={"g": 1}, condition=EXISTS & absent("lease"))
         yield Put(keys.member(gid, uid), condition=NEW)
         yield Put(keys.reverse(uid, gid), {"since": context.now()}, NEW)
     for uid in sorted(delta.remove):
@@ -48,7 +48,7 @@ def require_users(context: ConnectionContext, uids: frozenset[str]) -> None:
     found = context.items.batch_get(context.keys.user(uid) for uid in sorted(uids))
     for uid in sorted(uids):
         row = found.get(context.keys.user(uid))
-        if row is None or "op" in row:
+        if row is None or "lease" in row:
             _refuse(context, uid, row)
 
 
@@ -83,8 +83,8 @@ def settled(
 
 def _refuse(context: ConnectionContext, uid: str, row: Item | None) -> None:
     """Raise for somebody who is not there; a delete of him that is under way is finished."""
-    if row is not None and (operation := user_of(row).operation) is not None:
-        deletes.finish_user(context, uid, operation)
+    if row is not None and (lease := user_of(row).lease) is not None:
+        deletes.finish_user(context, uid, lease)
     raise unknown(uid)
 
 

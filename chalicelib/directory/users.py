@@ -115,8 +115,8 @@ def change(
 def _standing(context: ConnectionContext, uid: str) -> UserWithGroups:
     """Read a user who is not being deleted; a delete that is under way is finished first."""
     rows = read_user(context, uid)
-    if rows is not None and rows.user.operation is not None:
-        deletes.finish_user(context, uid, rows.user.operation)
+    if rows is not None and rows.user.lease is not None:
+        deletes.finish_user(context, uid, rows.user.lease)
         rows = None
     if rows is None:
         raise NotFound
@@ -152,7 +152,7 @@ def _changes(context: ConnectionContext, before: User, after: User) -> list[Acti
         Update(
             keys.user(after.id),
             set={name: row[name] for name in ("v", "doc", "modified", "shape")},
-            condition=equals("v", before.version) & absent("op"),
+            condition=equals("v", before.version) & absent("lease"),
         ),
         *moved_lock(
             keys.user_name(before.document["userName"]),

@@ -74,7 +74,7 @@ def _read(admin: AdminContext, around: OrganisationSnapshot, uid: str) -> Subjec
     found = admin.items.batch_get([*owners, *locals_]) if owners else {}
     for key, connection in owners.items():
         user = user_of(found[key]) if key in found else None
-        if user is not None and user.operation is None:
+        if user is not None and user.lease is None:
             local = found.get(ConnectionKeys(connection.id).local(uid))
             return Subject(around, connection, user, local_user_of(uid, local))
     raise NotFound
@@ -96,7 +96,7 @@ def _writing(
 ) -> Iterator[Action]:
     keys, before, uid = ConnectionKeys(subject.connection.id), subject.local, subject.user.id
     yield written(keys.local(uid), before, replace(after, version=before.version + 1))
-    yield Check(keys.user(uid), EXISTS & absent("op"))
+    yield Check(keys.user(uid), EXISTS & absent("lease"))
     if description is None:
         return
     yield admin.note(Change(description.kind, uid, attributes=[description.attribute]))

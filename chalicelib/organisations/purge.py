@@ -26,7 +26,7 @@ from chalicelib.storage.keys import (
     RUN,
     ConnectionKeys,
     Key,
-    due,
+    pending_changes_due,
     reference,
     verified_domain,
 )
@@ -41,7 +41,7 @@ from chalicelib.storage.settings_items import (
 )
 from chalicelib.storage.transactions import TransactionCanceled
 
-KIND = "purge"
+CHANGE_TYPE = "purge"
 # Longer than any request: who was let in before the state changed has ended by then.
 WAITS = timedelta(seconds=60)
 # Operations are due within seconds of their beginning, a self-test's after five minutes; the
@@ -52,8 +52,8 @@ AHEAD = timedelta(minutes=10)
 def declared(admin: AdminContext, target: str) -> Put:
     """Declare, in the transaction that sets the state, that what is named shall be purged."""
     begins = timestamp(admin.now() + WAITS)
-    key = admin.keys.operation(begins, target, admin.clock.new_id())
-    return Put(key, {"kind": KIND, "target": target, "shape": SHAPE})
+    key = admin.keys.pending_change(begins, target, admin.clock.new_id())
+    return Put(key, {"change_type": CHANGE_TYPE, "target": target, "shape": SHAPE})
 
 
 def purge(admin: AdminContext, secrets: Secrets, operation: Item) -> Mapping[str, int]:
@@ -142,7 +142,7 @@ def _drop_tokens(admin: AdminContext, secrets: Secrets, connection_id: str) -> N
         if item["SK"].split("#")[2] == "T":
             token = token_from(item)
             secrets.delete(connection_id, token.id, admin.items.deadline)
-            keys.append(admin.keys.operation(token.secret_ends, connection_id, token.id))
+            keys.append(admin.keys.pending_change(token.secret_ends, connection_id, token.id))
         admin.items.batch_delete(keys)
 
 
@@ -152,9 +152,9 @@ def _drop_tokens(admin: AdminContext, secrets: Secrets, connection_id: str) -> N
 def _drop_operations(admin: AdminContext, secrets: Secrets, owner: str, spared: Key) -> None:
     """Drop what is under way, or will soon be due, for a connection or all of an organisation."""
     soon = timestamp(admin.now() + AHEAD)
-    for item in admin.items.query(due(soon)):
+    for item in admin.items.query(pending_changes_due(soon)):
         if item["SK"].split("#")[1].startswith(owner) and key_of(item) != spared:
-            DROPS.get(item["kind"], _drop_ids)(admin, secrets, item)
+            DROPS.get(item["change_type"], _drop_ids)(admin, secrets, item)
             admin.items.batch_delete([key_of(item)])
 
 
@@ -169,12 +169,14 @@ def _drop_run(admin: AdminContext, _: Secrets, item: Item) -> None:
 
 def _drop_ids(admin: AdminContext, _: Secrets, item: Item) -> None:
     keys = ConnectionKeys(item["SK"].split("#")[1])
-    purge_directory.delete_all(ConnectionScope(admin.items, keys), keys.operation_pages(item["SK"]))
+    purge_directory.delete_all(
+        ConnectionScope(admin.items, keys), keys.pending_change_pages(item["SK"])
+    )
 
 
 DROPS: Mapping[str, Callable[[AdminContext, Secrets, Item], None]] = {
     "secret": _drop_secret,
-    KIND: _drop_run,
+    CHANGE_TYPE: _drop_run,
 }
 
 

@@ -74,8 +74,8 @@ def _token(admin: AdminContext, credential: NewCredential) -> ConnectionToken:
 
 
 def _declarations(admin: AdminContext, run: Run) -> Iterator[Action]:
-    secret = {"kind": "secret", "target": run.token.id, "shape": SHAPE}
-    clearing = {"kind": purge.KIND, "target": run.shadow.connection, "shape": SHAPE}
+    secret = {"change_type": "secret", "target": run.token.id, "shape": SHAPE}
+    clearing = {"change_type": purge.CHANGE_TYPE, "target": run.shadow.connection, "shape": SHAPE}
     yield Check(admin.keys.connection(run.connection), EXISTS)
     yield Put(admin.keys.run(run.connection, run.token.id), run.token.row(), NEW)
     yield Put(_secret_key(admin, run), secret)
@@ -83,11 +83,11 @@ def _declarations(admin: AdminContext, run: Run) -> Iterator[Action]:
 
 
 def _secret_key(admin: AdminContext, run: Run) -> Key:
-    return admin.keys.operation(run.token.secret_ends, run.connection, run.token.id)
+    return admin.keys.pending_change(run.token.secret_ends, run.connection, run.token.id)
 
 
 def _purge_key(admin: AdminContext, run: Run) -> Key:
-    return admin.keys.operation(run.token.expires, run.shadow.connection, run.token.id)
+    return admin.keys.pending_change(run.token.expires, run.shadow.connection, run.token.id)
 
 
 def end(admin: AdminContext, secrets: Secrets, run: Run) -> None:

@@ -170,12 +170,17 @@ def _audited(row: ConnectionToken, connection_id: str) -> dict[str, str]:
 
 
 def _removal_key(admin: AdminContext, connection_id: str, row: ConnectionToken, due: str) -> Key:
-    return admin.keys.operation(due, connection_id, row.id)
+    return admin.keys.pending_change(due, connection_id, row.id)
 
 
 def _removal(admin: AdminContext, connection_id: str, row: ConnectionToken, due: str) -> Put:
     """Declare that the secret goes when `due`; the token's id makes the operation's."""
-    declared = {"kind": "secret", "target": row.id, "connection": connection_id, "shape": SHAPE}
+    declared = {
+        "change_type": "secret",
+        "target": row.id,
+        "connection": connection_id,
+        "shape": SHAPE,
+    }
     return Put(_removal_key(admin, connection_id, row, due), declared)
 
 

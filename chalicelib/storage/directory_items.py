@@ -29,28 +29,29 @@ def canonical(document: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """An operation of many steps that holds a row, as the row's `op` says it.
+class Lease:
+    """The right to work on a user or group for a time, as the item's attribute `lease`.
 
-    `id` is the sort key of the operation's own row; until `until` it is left to its holder.
+    `change_id` is the id of the pending change; until `expires_at` only the process that
+    acquired the lease works on it, afterwards another may acquire it.
     """
 
-    id: str
-    until: str
+    change_id: str
+    expires_at: str
 
     def attribute(self) -> Item:
-        """Write it as the attribute `op` of the row."""
-        return {"id": self.id, "until": self.until}
+        """Return the value of the item's attribute `lease`."""
+        return {"change_id": self.change_id, "expires_at": self.expires_at}
 
 
-def held_by(operation: Operation | None) -> Condition:
-    """The row is held by this operation, whoever works on it; or by none."""
-    return equals("op.id", operation.id) if operation else absent("op")
+def leased_for(lease: Lease | None) -> Condition:
+    """Require a lease for the same pending change, by any process; None: no lease."""
+    return equals("lease.change_id", lease.change_id) if lease else absent("lease")
 
 
-def held_as_read(operation: Operation) -> Condition:
-    """The row is held by this operation, and nobody has taken it over since it was read."""
-    return equals("op", operation.attribute())
+def lease_unchanged(lease: Lease) -> Condition:
+    """Require exactly this lease: not renewed, released or acquired since it was read."""
+    return equals("lease", lease.attribute())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class User:
     granted_role: str
     created: str
     modified: str
-    operation: Operation | None = None
+    lease: Lease | None = None
 
     def row(self) -> Item:
         """Write the attributes of a new user's row."""
@@ -79,7 +80,7 @@ class User:
             "granted_role": self.granted_role,
             "created": self.created,
             "modified": self.modified,
-            "op": self.operation and self.operation.attribute(),
+            "lease": self.lease and self.lease.attribute(),
             "shape": SHAPE,
         }
 
@@ -99,7 +100,7 @@ class Group:
     document: Document
     created: str
     modified: str
-    operation: Operation | None = None
+    lease: Lease | None = None
 
     def row(self) -> Item:
         """Write the attributes of a new team's row."""
@@ -110,7 +111,7 @@ class Group:
             "doc": canonical(self.document),
             "created": self.created,
             "modified": self.modified,
-            "op": self.operation and self.operation.attribute(),
+            "lease": self.lease and self.lease.attribute(),
             "shape": SHAPE,
         }
 
@@ -125,7 +126,7 @@ def user_of(item: Item) -> User:
         granted_role=item["granted_role"],
         created=item["created"],
         modified=item["modified"],
-        operation=_operation_of(item),
+        lease=_lease_of(item),
     )
 
 
@@ -139,13 +140,13 @@ def group_of(item: Item) -> Group:
         document=json.loads(item["doc"]),
         created=item["created"],
         modified=item["modified"],
-        operation=_operation_of(item),
+        lease=_lease_of(item),
     )
 
 
-def _operation_of(item: Item) -> Operation | None:
-    held = item.get("op")
-    return Operation(held["id"], held["until"]) if held else None
+def _lease_of(item: Item) -> Lease | None:
+    lease = item.get("lease")
+    return Lease(**lease) if lease else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,21 +217,21 @@ class ConnectionKeys:
         """Keys of a run of the self-test: a namespace of its own, which no reader looks into."""
         return ConnectionKeys(f"{self.connection}{RUN}{run}")
 
-    def operation_id(self, due: str, unique: str) -> str:
+    def pending_change_id(self, due: str, unique: str) -> str:
         """Name an operation of many steps: by when it is due, its connection, and chance."""
         return f"{due}#{self.connection}#{unique}"
 
-    def operation(self, operation_id: str) -> Key:
+    def pending_change(self, change_id: str) -> Key:
         """Key of an operation; it sorts by when it is due."""
-        return Key("O#", operation_id)
+        return Key("O#", change_id)
 
-    def operation_page(self, operation_id: str, page: int) -> Key:
+    def pending_change_page(self, change_id: str, page: int) -> Key:
         """Key of a row with ids that an operation works on."""
-        return Key(f"{self.prefix}#P#{operation_id.rpartition('#')[2]}", f"{page:03d}")
+        return Key(f"{self.prefix}#P#{change_id.rpartition('#')[2]}", f"{page:03d}")
 
-    def operation_pages(self, operation_id: str) -> Range:
+    def pending_change_pages(self, change_id: str) -> Range:
         """Range of all rows with ids that an operation works on."""
-        return Range(self.operation_page(operation_id, 0).pk, FIRST, LAST)
+        return Range(self.pending_change_page(change_id, 0).pk, FIRST, LAST)
 
     def local(self, uid: str) -> Key:
         """Key of what the organisation itself says about a user."""
@@ -367,10 +367,10 @@ class OrganisationKeys:
         """Key of the organisation's row in the list of all."""
         return Key("A#ORG", self.organisation)
 
-    def operation(self, due: str, owner: str, unique: str) -> Key:
+    def pending_change(self, due: str, owner: str, unique: str) -> Key:
         """Key of an operation on one of its connections, or on the organisation itself."""
         keys = ConnectionKeys(owner)
-        return keys.operation(keys.operation_id(due, unique))
+        return keys.pending_change(keys.pending_change_id(due, unique))
 
     def grants(self) -> tuple[Grant, ...]:
         """What administering this organisation may touch."""
@@ -415,9 +415,9 @@ def organisations(after: str = "") -> Range:
     return Range("A#ORG", after + FIRST, LAST)
 
 
-def due(until: str) -> Range:
+def pending_changes_due(at: str) -> Range:
     """Range of the operations that are due at a moment, of all organisations, oldest first."""
-    return Range("O#", FIRST, until)
+    return Range("O#", FIRST, at)
 
 
 def operator_grants() -> tuple[Grant, ...]:

@@ -162,7 +162,12 @@ def leave_secret(cloud: Cloud, connection: str, when: str) -> None:
     """Leave the secret of a token that was revoked."""
     name = {"SecretId": f"passerelle/dev/{connection}/token0000001"}
     cloud.client("secretsmanager").create_secret(Name=name["SecretId"], SecretString="0" * 64)
-    row = {"PK": "O#", "SK": f"{when}#{connection}#1", "kind": "secret", "target": "token0000001"}
+    row = {
+        "PK": "O#",
+        "SK": f"{when}#{connection}#1",
+        "change_type": "secret",
+        "target": "token0000001",
+    }
     item = {key: {"S": value} for key, value in row.items()}
     cloud.client("dynamodb").put_item(TableName="passerelle-dev", Item=item)
 
@@ -173,7 +178,7 @@ def due(cloud: Cloud, connection: str) -> list[str]:
     table = Table(cloud.client("dynamodb"), "passerelle-dev", clock)
     rows = table.namespace((Grant("O#", READ),), Deadline.after(25, clock))
     found = rows.query(Range("O#", FIRST, timestamp(clock.now())))
-    return sorted(row["kind"] for row in found if f"#{connection}#" in row["SK"])
+    return sorted(row["change_type"] for row in found if f"#{connection}#" in row["SK"])
 
 
 SCHEDULED = {

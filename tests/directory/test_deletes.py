@@ -275,7 +275,7 @@ def marked(context):
     uid = a_user(context)
     some_groups(context, MANY_TEAMS, [uid])
     assert crashed(context, uid, 1, CRASHES["crash after"])
-    assert user_of(context.items.get(context.keys.user(uid))).operation is not None
+    assert user_of(context.items.get(context.keys.user(uid))).lease is not None
     return uid
 
 
@@ -416,9 +416,9 @@ def test_a_group_delete_that_runs_out_of_time_is_answered(context, manual_clock)
     finish(now, row.sk, operation)
 
 
-def finish(context, operation_id, row):
+def finish(context, change_id, row):
     """Finish an operation as the sweeper does."""
-    recovery.finish(context, row["kind"], operation_id, row["target"])
+    recovery.finish(context, row["change_type"], change_id, row["target"])
 
 
 @pytest.mark.parametrize("number", range(2, 8))

@@ -219,8 +219,8 @@ def test_nothing_is_left_of_a_user_who_went_meanwhile(services, admin, scim, uid
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_user_who_is_being_deleted_is_not_there_any_more(admin, scim, uid, change):
     """His delete may be a long one; nothing may be written behind it."""
-    mark = {"id": "due#connection#1", "until": "2027-01-31T12:00:30.000Z"}
-    scim.items.commit([Update(scim.keys.user(uid), set={"op": mark})])
+    lease = {"change_id": "due#connection#1", "expires_at": "2027-01-31T12:00:30.000Z"}
+    scim.items.commit([Update(scim.keys.user(uid), set={"lease": lease})])
 
     with pytest.raises(NotFound):
         change(admin, uid)

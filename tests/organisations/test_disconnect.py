@@ -62,7 +62,7 @@ def of_users(services, context):
 def declared(services):
     """List what is declared to be done later, as (kind, when)."""
     rows = read_all(services.table)
-    return {(rows[key]["kind"], key.sk.partition("#")[0]) for key in rows if key.pk == "O#"}
+    return {(rows[key]["change_type"], key.sk.partition("#")[0]) for key in rows if key.pk == "O#"}
 
 
 def kept(secretsmanager):

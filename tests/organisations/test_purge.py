@@ -75,16 +75,16 @@ def notes(context: Customer, uid: str) -> Iterator[Put]:
     """Write a row of every kind that requests leave beside users and teams."""
     keys, own = ConnectionKeys(context.connection), context.admin.keys
     shadow = keys.shadow(RUN)
-    large = keys.operation_id("2027-01-31T12:05:00.000Z", "large")
-    run_ends = shadow.operation_id("2027-01-31T12:05:00.000Z", RUN)
+    large = keys.pending_change_id("2027-01-31T12:05:00.000Z", "large")
+    run_ends = shadow.pending_change_id("2027-01-31T12:05:00.000Z", RUN)
     yield Put(keys.log_row("01CALL", NOON), {"method": "GET"})
     yield Put(keys.health("2027-01-31T12"), {"n_success": 1})
-    yield Put(keys.operation(large), {"kind": "members", "target": "0" * 32})
-    yield Put(keys.operation_page(large, 0), {"what": "add", "ids": b"0"})
+    yield Put(keys.pending_change(large), {"change_type": "members", "target": "0" * 32})
+    yield Put(keys.pending_change_page(large, 0), {"what": "add", "ids": b"0"})
     yield Put(keys.local(uid), {"v": 1, "roles": []})
     yield Put(own.schema(context.connection, "urn:example:T"), {"doc": "{}"})
     yield Put(own.run(context.connection, RUN), {"state": "live"})
-    yield Put(keys.operation(run_ends), {"kind": "purge", "target": shadow.connection})
+    yield Put(keys.pending_change(run_ends), {"change_type": "purge", "target": shadow.connection})
     yield Put(Key(f"I#{context.organisation}", "key"), {"id": "x"})
 
 
@@ -361,12 +361,12 @@ def test_secrets_that_cannot_be_removed_hold_up_no_directory(world: World, fault
     lost: Any = Between(world.secrets)
     lost.faults["delete_secret"] = [fail(refused(fault))] * 10_000
     keys = ConnectionKeys(world.going.connection)
-    stuck = [keys.operation(keys.operation_id("2027-01-30", str(n))) for n in range(120)]
-    declared = keys.operation(keys.operation_id("2027-01-31", "team"))
+    stuck = [keys.pending_change(keys.pending_change_id("2027-01-30", str(n))) for n in range(120)]
+    declared = keys.pending_change(keys.pending_change_id("2027-01-31", "team"))
     rows = scim_namespace(world.services, world.going.connection)
     for part in (stuck[:60], stuck[60:]):
-        rows.commit([Put(key, {"kind": "secret", "target": "T" * 12}) for key in part])
-    rows.commit([Put(declared, {"kind": "group delete", "target": "0" * 32})])
+        rows.commit([Put(key, {"change_type": "secret", "target": "T" * 12}) for key in part])
+    rows.commit([Put(declared, {"change_type": "group delete", "target": "0" * 32})])
 
     sweep_due(replace(world.services, secrets=Secrets(lost, "passerelle/test")))
 

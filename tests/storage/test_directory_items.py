@@ -13,7 +13,7 @@ from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import (
     Change,
     Group,
-    Operation,
+    Lease,
     User,
     canonical,
     group_index_keys,
@@ -28,7 +28,7 @@ KEYS = ConnectionKeys("abcdefghijklmnop")
 NOW = "2026-01-31T12:00:00.000Z"
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 UID = "a1" * 16
-HELD = Operation("2026-01-31T12:00:30.000Z#abcdefghijklmnop#1", "2026-01-31T12:00:30.000Z")
+HELD = Lease("2026-01-31T12:00:30.000Z#abcdefghijklmnop#1", "2026-01-31T12:00:30.000Z")
 
 USER = User(UID, 3, 2, {"userName": "Ada ☂"}, "reader", NOW, NOW)
 GROUP = Group(UID, 3, 2, 7, {"displayName": "Tour"}, NOW, NOW)
@@ -39,18 +39,18 @@ def stored(key, row):
     return from_wire(to_wire({"PK": key.pk, "SK": key.sk, **row}))
 
 
-@pytest.mark.parametrize("user", [USER, replace(USER, operation=HELD)], ids=["free", "held"])
+@pytest.mark.parametrize("user", [USER, replace(USER, lease=HELD)], ids=["free", "held"])
 def test_a_user_is_read_as_he_was_written(user):
     """The document is kept as the identity provider sent it, byte for byte."""
-    row = user.row() | ({"op": user.operation.attribute()} if user.operation else {})
+    row = user.row() | ({"lease": user.lease.attribute()} if user.lease else {})
 
     assert user_of(stored(KEYS.user(UID), row)) == user
 
 
-@pytest.mark.parametrize("group", [GROUP, replace(GROUP, operation=HELD)], ids=["free", "held"])
+@pytest.mark.parametrize("group", [GROUP, replace(GROUP, lease=HELD)], ids=["free", "held"])
 def test_a_group_is_read_as_it_was_written(group):
     """Its size and versions are counted in the row, not in the document."""
-    row = group.row() | ({"op": group.operation.attribute()} if group.operation else {})
+    row = group.row() | ({"lease": group.lease.attribute()} if group.lease else {})
 
     assert group_of(stored(KEYS.group(UID), row)) == group
 

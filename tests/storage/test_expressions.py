@@ -33,20 +33,20 @@ ALL_OLD = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 CONDITIONS = {
     "equals": (equals("v", 3), "#0 = :0", {"#0": "v"}, {":0": {"N": "3"}}),
     "below": (below("until", "b"), "#0 < :0", {"#0": "until"}, {":0": {"S": "b"}}),
-    "present": (present("op"), "attribute_exists(#0)", {"#0": "op"}, None),
-    "absent": (absent("op"), "attribute_not_exists(#0)", {"#0": "op"}, None),
+    "present": (present("lease"), "attribute_exists(#0)", {"#0": "lease"}, None),
+    "absent": (absent("lease"), "attribute_not_exists(#0)", {"#0": "lease"}, None),
     "exists": (EXISTS, "attribute_exists(#0)", {"#0": "PK"}, None),
     "new": (NEW, "attribute_not_exists(#0)", {"#0": "PK"}, None),
     "a path": (
-        equals("op.id", "x"),
+        equals("lease.change_id", "x"),
         "#0.#1 = :0",
-        {"#0": "op", "#1": "id"},
+        {"#0": "lease", "#1": "change_id"},
         {":0": {"S": "x"}},
     ),
     "both": (
-        equals("v", 1) & absent("op"),
+        equals("v", 1) & absent("lease"),
         "#0 = :0 AND attribute_not_exists(#1)",
-        {"#0": "v", "#1": "op"},
+        {"#0": "v", "#1": "lease"},
         {":0": {"N": "1"}},
     ),
     "the same name twice": (
@@ -56,10 +56,10 @@ CONDITIONS = {
         {":0": {"N": "1"}, ":1": {"N": "2"}},
     ),
     "a map": (
-        equals("op", {"id": "x"}),
+        equals("lease", {"change_id": "x"}),
         "#0 = :0",
-        {"#0": "op"},
-        {":0": {"M": {"id": {"S": "x"}}}},
+        {"#0": "lease"},
+        {":0": {"M": {"change_id": {"S": "x"}}}},
     ),
 }
 
@@ -108,14 +108,16 @@ ACTIONS = {
         },
     ),
     "update": (
-        Update(KEY, set={"doc": "x", "no": None}, add={"n": -1}, remove=("op",), condition=EXISTS),
+        Update(
+            KEY, set={"doc": "x", "no": None}, add={"n": -1}, remove=("lease",), condition=EXISTS
+        ),
         {
             "Update": {
                 "TableName": "t",
                 "Key": WIRE_KEY,
                 "UpdateExpression": "SET #0 = :0 ADD #1 :1 REMOVE #2",
                 "ConditionExpression": "attribute_exists(#3)",
-                "ExpressionAttributeNames": {"#0": "doc", "#1": "n", "#2": "op", "#3": "PK"},
+                "ExpressionAttributeNames": {"#0": "doc", "#1": "n", "#2": "lease", "#3": "PK"},
                 "ExpressionAttributeValues": {":0": {"S": "x"}, ":1": {"N": "-1"}},
                 **ALL_OLD,
             }

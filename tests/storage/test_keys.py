@@ -140,7 +140,7 @@ OWN_ROWS = {
     "lock": MINE.user_name("ada"),
     "counter": MINE.counter("U", UID),
     "change": MINE.change("01X", AT),
-    "operation": MINE.operation(MINE.operation_id("2026", "1")),
+    "pending change": MINE.pending_change(MINE.pending_change_id("2026", "1")),
 }
 
 
@@ -153,7 +153,7 @@ def foreign_rows(keys):
         keys.member(GID, UID),
         keys.user_name("ada"),
         keys.counter("U", UID),
-        keys.operation(keys.operation_id("2026", "1")),
+        keys.pending_change(keys.pending_change_id("2026", "1")),
         keys.local(UID),
         organisation.row,
         organisation.connection(keys.connection),
@@ -217,7 +217,7 @@ def test_a_connection_may_only_delete_what_the_organisation_noted_about_a_user()
     assert allowed(MINE.grants(), MINE.local(UID)) == {"delete"}
 
 
-def test_an_operation_belongs_to_whom_its_sort_key_names():
+def test_a_pending_change_belongs_to_the_connection_its_sort_key_names():
     """The partition of operations is shared; the name must be whole and in its place."""
     assert allowed(MINE.grants(), Key("O#", "2026#abcdefghijklmnopq#1")) == set()
     assert allowed(MINE.grants(), Key("O#", "2026#xabcdefghijklmnop#1")) == set()

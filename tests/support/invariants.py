@@ -98,7 +98,7 @@ def _directory(connection: str, rows: Rows) -> Directory:
         if key.pk.startswith(prefix):
             part = key.pk.removeprefix(prefix).split("#")[0]
             SORTED.get(part, _passed_over)(directory, key, item)
-        if key.pk == "O#" and f"#{connection}#" in key.sk and item["kind"] not in LATER:
+        if key.pk == "O#" and f"#{connection}#" in key.sk and item["change_type"] not in LATER:
             directory.operations.add(key.sk)
     return directory
 
@@ -149,8 +149,8 @@ def _nothing_is_under_way(directory: Directory) -> Iterator[str]:
     yield from (f"operation {each}" for each in directory.operations)
     rows: list[User | Group] = [*directory.users.values(), *directory.groups.values()]
     for row in rows:
-        if row.operation is not None:
-            yield f"{row.id} is held by {row.operation.id}"
+        if row.lease is not None:
+            yield f"{row.id} is held by {row.lease.change_id}"
 
 
 def _user_locks(directory: Directory) -> dict[Key, str]:

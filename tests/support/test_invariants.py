@@ -51,11 +51,13 @@ OPERATION = "2026#abcdefghijklmnop#1"
 BREAKS = {
     "an operation is left": (
         "I0",
-        lambda made: Put(made.keys.operation(OPERATION), {"kind": "group delete"}),
+        lambda made: Put(made.keys.pending_change(OPERATION), {"change_type": "group delete"}),
     ),
     "a user is held": (
         "I0",
-        lambda made: Update(made.keys.user(made.uid), set={"op": {"id": "x", "until": "y"}}),
+        lambda made: Update(
+            made.keys.user(made.uid), set={"lease": {"change_id": "x", "expires_at": "y"}}
+        ),
     ),
     "a lock is gone": ("I1", lambda made: Delete(made.keys.user_name("ada@example.com"))),
     "a lock is another's": (
