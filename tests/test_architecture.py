@@ -94,7 +94,7 @@ def station(module: str) -> str:
     return rest.partition(".")[0] if first == "chalicelib" else first
 
 
-def module_graph() -> dict[str, set[str]]:
+def module_graph() -> dict[str, frozenset[str]]:
     """Return what each module of app, chalicelib and dev imports of these."""
     files = {module_of(path): path for path in (*SHIPPED, *DEV)}
     return {name: (imports(path) & files.keys()) - {name} for name, path in files.items()}

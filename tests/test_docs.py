@@ -28,7 +28,8 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 VERB = re.compile(r"\bmake (?:--\w+ )*([a-z][a-z-]*)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-COMMAND = re.compile(r"^(?:[A-Z]+=)?(?:\$\()?(\w+)", re.MULTILINE)
+# The first word of a line, or of `NAME=$(...)`; `NAME=text` runs nothing.
+COMMAND = re.compile(r"^(?:[A-Z_]+=\$\()?(\w+)\b(?!=)", re.MULTILINE)
 FUNCTION = re.compile(r"^(\w+)\(\)", re.MULTILINE)
 POSTED = re.compile(
     r"((?:/organisations|\$ROOT)[^\s\"]*)[^']*(?:'Content-Type: [^']*'[^']*)?-d '([^']*)'"
@@ -148,8 +149,8 @@ def test_a_body_of_each_resource_is_shown():
 LIMITS = {
     "resources in one page": (messages.MAX_RESULTS, messages.DEFAULT_RESULTS),
     "body of a user's request": (scim_request.MAX_USER_BYTES,),
-    "body of a team's request": (scim_request.MAX_GROUP_BYTES,),
-    "answer": (messages.MAX_ANSWER_BYTES,),
+    "body of a group's request": (scim_request.MAX_GROUP_BYTES,),
+    "response": (messages.MAX_ANSWER_BYTES,),
     "nesting of a body": (messages.MAX_DEPTH,),
     "operations in a PATCH": (messages.MAX_OPERATIONS,),
     "operations in a bulk request": (messages.MAX_BULK_OPERATIONS,),
@@ -192,14 +193,14 @@ def test_every_row_of_the_dialect_is_told_and_played():
 
 def test_the_failures_that_are_meant_are_told():
     """In the words that `make suites` prints."""
-    told = {check.strip("`"): why for check, why in table("The failures are meant:")}
+    told = {check.strip("`"): why for check, why in table("The failures are intended:")}
 
     assert told == suites.KNOWN
 
 
 def test_each_deliberate_difference_to_the_oracle_is_told():
     """With its reason, in the words of `tests.campaigns.oracle`."""
-    told = table("## Where scim2-models answers otherwise")
+    told = table("## Where scim2-models differs")
 
     assert told == [[", ".join(sorted(each.kinds)), each.name, each.reason] for each in RULES]
 
