@@ -32,6 +32,7 @@ PATCHES = re.compile(r"\b(?:mocker|monkeypatch\b)[,).]")
 
 # Names that several packages have, because each holds that package's part of one concept.
 TWINS = {
+    "discovery": "documents made by scim, served by api/scim",
     "errors": "plain HTTP errors for every package; SCIM errors in scim",
     "extensions": "applied by directory, managed by organisations, served by api/admin",
     "feed": "read by organisations, served by api/admin",
@@ -97,7 +98,7 @@ def station(module: str) -> str:
 def module_graph() -> dict[str, frozenset[str]]:
     """Return what each module of app, chalicelib and dev imports of these."""
     files = {module_of(path): path for path in (*SHIPPED, *DEV)}
-    return {name: (imports(path) & files.keys()) - {name} for name, path in files.items()}
+    return {name: set(imports(path) & files.keys()) - {name} for name, path in files.items()}
 
 
 def drawn_map() -> dict[str, set[str]]:

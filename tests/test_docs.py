@@ -14,7 +14,7 @@ from chalicelib.api.scim import scim_request
 from chalicelib.directory import context, search
 from chalicelib.organisations import tokens
 from chalicelib.organisations.inputs import Body, NewConnection, NewOrganisation, NewToken
-from chalicelib.scim import filters, messages, validation
+from chalicelib.scim import filters, messages, strict_json, validation
 from dev.play import suites
 from dev.play.corpus_files import load
 from tests.campaigns.oracle import RULES
@@ -150,8 +150,8 @@ LIMITS = {
     "resources in one page": (messages.MAX_RESULTS, messages.DEFAULT_RESULTS),
     "body of a user's request": (scim_request.MAX_USER_BYTES,),
     "body of a group's request": (scim_request.MAX_GROUP_BYTES,),
-    "response": (messages.MAX_ANSWER_BYTES,),
-    "nesting of a body": (messages.MAX_DEPTH,),
+    "response": (messages.MAX_RESPONSE_BYTES,),
+    "nesting of a body": (strict_json.MAX_DEPTH,),
     "operations in a PATCH": (messages.MAX_OPERATIONS,),
     "operations in a bulk request": (messages.MAX_BULK_OPERATIONS,),
     "body of a bulk request": (messages.MAX_BULK_BYTES,),

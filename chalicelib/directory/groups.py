@@ -23,7 +23,7 @@ from chalicelib.directory.resources import (
 from chalicelib.directory.users import Edit, differing, moved_indexes, moved_lock
 from chalicelib.errors import NotFound, PayloadTooLarge
 from chalicelib.scim.errors import TooMany, Uniqueness
-from chalicelib.scim.patch import MemberChange
+from chalicelib.scim.member_changes import MemberChange
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.scim.schema import Resource
 from chalicelib.storage.directory_items import (

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import TooMany
-from chalicelib.scim.messages import MAX_ANSWER_BYTES
+from chalicelib.scim.messages import MAX_RESPONSE_BYTES
 from chalicelib.scim.schema import Resource, ResourceType
 from chalicelib.storage.directory_items import Document, Group, User
 from chalicelib.storage.keys import ID_LENGTH
@@ -61,7 +61,7 @@ def schemas_of(resource_type: ResourceType, document: Document) -> list[str]:
 
 def most_members(context: ConnectionContext) -> int:
     """Tell how many members one answer holds: about 37,000."""
-    return MAX_ANSWER_BYTES // (len(json.dumps(member(context, "0" * ID_LENGTH))) + 1)
+    return MAX_RESPONSE_BYTES // (len(json.dumps(member(context, "0" * ID_LENGTH))) + 1)
 
 
 def require_answerable(context: ConnectionContext, group: Group) -> None:

@@ -12,7 +12,7 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.paging import START, UNKNOWN_CURSOR, Page, Position, spans
 from chalicelib.organisations.snapshot import OrganisationSnapshot, view
 from chalicelib.organisations.users import MOST_SEARCHED, TOO_MANY, Found, Person
-from chalicelib.scim.matching import fold
+from chalicelib.scim.comparison import fold
 from chalicelib.storage.directory_items import Group, group_of, user_of
 from chalicelib.storage.keys import LAST, Range, is_id
 from chalicelib.storage.lookups import UserWithGroups, group_by_name, member_ids, read_group

@@ -16,7 +16,7 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.assignments import Effective, effective
 from chalicelib.organisations.paging import START, Page, Position, spans
 from chalicelib.organisations.snapshot import OrganisationSnapshot, view
-from chalicelib.scim.matching import fold
+from chalicelib.scim.comparison import fold
 from chalicelib.storage.directory_items import Document, Group, User
 from chalicelib.storage.keys import LAST, ConnectionKeys, Kind, Range, exact, is_id
 from chalicelib.storage.local_users import LocalUser, local_user_of

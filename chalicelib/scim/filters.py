@@ -171,19 +171,6 @@ def parse_path(text: str) -> Path:
     return path
 
 
-def parse_attribute(text: str) -> AttrPath:
-    """Read one name of `attributes` or `excludedAttributes` (RFC 7644 section 3.9).
-
-    A choice of elements is read and left out: Microsoft's collection asks for
-    `emails[type eq "work"]`, and what is returned is the attribute.
-
-    Raises:
-        InvalidPath: not of the grammar, with the place and what was expected there.
-    """
-    path = parse_path(text)
-    return replace(path.attr, sub=path.sub)
-
-
 # --- the grammar, one function a production ---------------------------------------------------
 
 

@@ -1,27 +1,22 @@
-"""The messages of SCIM that are no resources: RFC 7644 section 3, RFC 7643 sections 5 to 7.
+"""The envelopes of RFC 7644 section 3: PATCH, search and bulk requests, lists and errors.
 
-Reads bodies and PATCH envelopes, writes errors, lists and discovery documents. It refuses to know
-what an operation means (`dialects`, `patch`) and what HTTP makes of a message (`api`). The limits
-that discovery announces stand here, so that who enforces them imports what was promised.
+Reads the envelope of a request and writes that of a response. What an operation means is
+`patch_operations` and `patch`; HTTP is `api`. The limits that discovery announces stand here,
+beside the code that enforces them.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from chalicelib.errors import ApiError, PayloadTooLarge
-from chalicelib.scim import catalog
 from chalicelib.scim.errors import InvalidSyntax, InvalidValue
-from chalicelib.scim.schema import ResourceType, Schema
+from chalicelib.scim.strict_json import Document, json_type
 
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
 LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
@@ -29,24 +24,29 @@ PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 BULK_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 BULK_RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
-PROVIDER_URN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
-RESOURCE_TYPE_URN = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
 
 MAX_RESULTS = 1_000
 DEFAULT_RESULTS = 100
 MAX_OPERATIONS = 2_000
-MAX_DEPTH = 32
 MAX_BULK_OPERATIONS = 500
 MAX_BULK_BYTES = 1_000_000
-# Lambda answers with 6 MB at most; the rest is for the envelope that API Gateway's event adds.
-MAX_ANSWER_BYTES = 5_500_000
-
-Document = dict[str, Any]
-
-# What there is without a connection's own schemas.
-KINDS = tuple(catalog.RESOURCE_TYPES.values())
+# A Lambda function returns at most 6 MB; the rest is for the envelope that API Gateway reads.
+MAX_RESPONSE_BYTES = 5_500_000
 
 Op = Literal["add", "replace", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawOperation:
+    """One PATCH operation as the client wrote it, `op` in lower case and nothing else changed.
+
+    `has_value` tells a value of null, which clears the attribute, from no value.
+    """
+
+    op: Op
+    path: str | None
+    value: Any
+    has_value: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,264 +60,25 @@ class BulkOperation:
     version: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RawOperation:
-    """One PATCH operation as the client wrote it, `op` in lower case and nothing else changed.
-
-    `has_value` tells a value of null, which clears, from none.
-    """
-
-    op: Op
-    path: str | None
-    value: Any
-    has_value: bool
-
-
-# -- Reading
-
-
-def parse_json(body: bytes, limit: int) -> Document:
-    """Read the JSON object that a body is.
-
-    Raises:
-        PayloadTooLarge, InvalidSyntax, InvalidValue: as `parse_value`; or it is no object.
-    """
-    document = parse_value(body, limit)
-    if not isinstance(document, dict):
-        raise InvalidSyntax("The body is no JSON object.")
-    return document
-
-
-def parse_value(body: bytes, limit: int) -> Any:
-    """Read JSON strictly: RFC 8259, and what it leaves to the reader.
-
-    Raises:
-        PayloadTooLarge: more than `limit` bytes.
-        InvalidSyntax: no UTF-8, no JSON, nested deeper than 32, a key sent twice, a number that
-            no double or no 4,300 digits hold.
-        InvalidValue: U+0000 or half of a surrogate pair anywhere; no store and no log takes them.
-    """
-    if len(body) > limit:
-        raise PayloadTooLarge(f"The body has {len(body):,} bytes, at most {limit:,} are taken.")
-    text = _decode(body)
-    _see_depth(text)
-    _see_characters(text)
-    return _load(text)
+# -- Requests
 
 
 def parse_patch(body: Mapping[str, Any]) -> tuple[RawOperation, ...]:
     """Read the envelope of a PATCH: RFC 7644 section 3.5.2.
 
-    Keys and `op` may come in any case, keys that the RFC does not know are ignored, and `schemas`
-    may be missing.
+    Keys and `op` may be in any case, unknown keys are ignored, `schemas` may be missing.
 
     Raises:
         InvalidSyntax: no operation, an unknown `op`, another message's `schemas`.
-        PayloadTooLarge: more operations than `MAX_OPERATIONS`.
+        PayloadTooLarge: more than `MAX_OPERATIONS` operations.
     """
     message = _read_message(_PatchOp, body, PATCH_URN, "section 3.5.2")
     if not message.operations:
-        raise InvalidSyntax("Operations: at least one is due (RFC 7644 section 3.5.2).")
-    return tuple(_raw(operation) for operation in message.operations)
-
-
-# A string with its escapes, ended or not: each character is read once, so an attacker gains
-# nothing by quotes that never close.
-_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-_FILLING = re.compile(r"[^\[\]{}]+")
-_STEPS: Mapping[str, int] = {"[": 1, "{": 1, "]": -1, "}": -1}
-
-# An escape; a pair of surrogates is one. What the group holds cannot be kept.
-_HEX = "[0-9a-fA-F]"
-_ESCAPES = re.compile(
-    rf"\\(?:u[dD][89abAB]{_HEX}{{2}}\\u[dD][c-fC-F]{_HEX}{{2}}|(u0000|u[dD][89a-fA-F]{_HEX}{{2}})|.)",
-    re.DOTALL,
-)
-
-
-def _decode(body: bytes) -> str:
-    try:
-        # A byte order mark may stand before JSON and is to be ignored (RFC 8259 section 8.1).
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidSyntax(f"The body is no UTF-8, at byte {error.start}.") from None
-
-
-def _see_depth(text: str) -> None:
-    """Refuse deep nesting before the JSON reader recurses into it."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return
-    brackets = _FILLING.sub("", _STRINGS.sub("", text))
-    if max(accumulate(_STEPS[bracket] for bracket in brackets), default=0) > MAX_DEPTH:
-        raise InvalidSyntax(f"The body is nested deeper than {MAX_DEPTH} levels.")
-
-
-def _see_characters(text: str) -> None:
-    """Refuse what JSON can write and nothing can store: U+0000 and unpaired surrogates."""
-    if "\0" in text:
-        raise InvalidValue(f"U+0000 at character {text.index(chr(0))} of the body.")
-    if "\\u" not in text:
-        return
-    for escape in _ESCAPES.finditer(text):
-        if escape[1] is not None:
-            raise InvalidValue(
-                f"U+{escape[1][1:].upper()} at character {escape.start()} of the body: U+0000 and "
-                "half surrogate pairs cannot be kept."
-            )
-
-
-def _load(text: str) -> Any:
-    try:
-        return json.loads(
-            text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant
-        )
-    except json.JSONDecodeError as error:
-        raise InvalidSyntax(
-            f"The body is no JSON: {error.msg}, line {error.lineno} column {error.colno}."
-        ) from None
-    except ValueError:
-        raise InvalidSyntax("The body holds a number with too many digits.") from None
-
-
-def _unique(pairs: Sequence[tuple[str, Any]]) -> Document:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise InvalidSyntax("An object of the body has the same key twice (RFC 8259 section 4).")
-    return found
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise InvalidSyntax("The body holds a number that is too large for a double.")
-    return number
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise InvalidSyntax(f"The body is no JSON: {name} is no JSON number (RFC 8259 section 6).")
-
-
-def _fold_keys(message: Any) -> Any:
-    if not isinstance(message, Mapping):
-        return message
-    folded = {key.lower(): value for key, value in message.items()}
-    if len(folded) < len(message):
-        raise InvalidSyntax("A message has the same key twice, compared without case.")
-    return folded
-
-
-def _few(operations: Any) -> Any:
-    if isinstance(operations, list) and len(operations) > MAX_OPERATIONS:
-        raise PayloadTooLarge(
-            f"{len(operations):,} operations, at most {MAX_OPERATIONS:,} are taken at once."
-        )
-    return operations
-
-
-def _lower(word: Any) -> Any:
-    return word.lower() if isinstance(word, str) else word
-
-
-def _upper(word: Any) -> Any:
-    return word.upper() if isinstance(word, str) else word
-
-
-class _Message(BaseModel):
-    """What the messages of RFC 7644 share; unknown keys are ignored, keys come in any case."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    schemas: list[str] | None = None
-
-
-M = TypeVar("M", bound=_Message)
-
-
-def _read_message(model: type[M], body: Mapping[str, Any], urn: str, section: str) -> M:
-    try:
-        message = model.model_validate(_fold_keys(body))
-    except ValidationError as error:
-        raise _misread(error, section) from None
-    if message.schemas and urn.lower() not in (each.lower() for each in message.schemas):
-        raise InvalidSyntax(f"schemas: this is to be a message of {urn}.")
-    return message
-
-
-class _SearchRequest(_Message):
-    attributes: list[str] = []
-    excludedattributes: list[str] = []
-    filter: str | None = None
-    cursor: str | None = None
-    startindex: int | None = None
-    count: int | None = None
-
-
-def _digits(number: int | None) -> str | None:
-    return None if number is None else str(number)
-
-
-class _BulkOperation(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    method: Annotated[Literal["POST", "PUT", "PATCH", "DELETE"], BeforeValidator(_upper)]
-    path: str
-    bulkid: str | None = None
-    data: Any = None
-    version: str | None = None
-
-
-class _BulkRequest(_Message):
-    failonerrors: Annotated[int, Field(ge=1)] | None = None
-    operations: list[Annotated[_BulkOperation, BeforeValidator(_fold_keys)]] = []
-
-
-class _Operation(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    op: Annotated[Op, BeforeValidator(_lower)]
-    path: str | None = None
-    value: Any = None
-
-
-class _PatchOp(_Message):
-    operations: Annotated[
-        list[Annotated[_Operation, BeforeValidator(_fold_keys)]], BeforeValidator(_few)
-    ] = []
-
-
-def _raw(operation: _Operation) -> RawOperation:
-    has_value = "value" in operation.model_fields_set
-    return RawOperation(operation.op, operation.path or None, operation.value, has_value)
-
-
-def _misread(error: ValidationError, section: str) -> InvalidSyntax:
-    """Say where a message is wrong, in the RFC's spelling and without repeating its content."""
-    first = error.errors()[0]
-    where = "".join(
-        f"[{part}]" if isinstance(part, int) else f".{_SPELLED.get(part, part)}"
-        for part in first["loc"]
+        raise InvalidSyntax("Operations: expected at least one (RFC 7644 section 3.5.2).")
+    return tuple(
+        RawOperation(each.op, each.path or None, each.value, "value" in each.model_fields_set)
+        for each in message.operations
     )
-    due = _DUE.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
-    return InvalidSyntax(f"{where.removeprefix('.')}: {due} (RFC 7644 {section}).")
-
-
-# The keys of messages as the RFC spells them; the models have them in lower case.
-_SPELLED: Mapping[str, str] = {
-    each.lower(): each
-    for each in ("Operations", "bulkId", "failOnErrors", "excludedAttributes", "startIndex")
-}
-# What is due, by the name that the models' library has for what is wrong.
-_DUE: Mapping[str, str] = {
-    "missing": "missing",
-    "literal_error": "{expected} is due",
-    "list_type": "an array is due",
-    "model_type": "an object is due",
-    "string_type": "a string is due",
-    "int_type": "a whole number is due",
-    "int_parsing": "a whole number is due",
-    "int_from_float": "a whole number is due",
-    "greater_than_equal": "a whole number of at least {ge} is due",
-}
 
 
 def parse_search(body: Mapping[str, Any]) -> dict[str, str]:
@@ -332,10 +93,10 @@ def parse_search(body: Mapping[str, Any]) -> dict[str, str]:
         "excludedAttributes": ",".join(message.excludedattributes) or None,
         "filter": message.filter,
         "cursor": message.cursor,
-        "startIndex": _digits(message.startindex),
-        "count": _digits(message.count),
+        "startIndex": message.startindex,
+        "count": message.count,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: str(value) for name, value in found.items() if value is not None}
 
 
 def parse_bulk(body: Mapping[str, Any]) -> tuple[tuple[BulkOperation, ...], int | None]:
@@ -343,40 +104,165 @@ def parse_bulk(body: Mapping[str, Any]) -> tuple[tuple[BulkOperation, ...], int 
 
     Raises:
         InvalidSyntax: no operation, an unknown method, another message's `schemas`.
-        PayloadTooLarge: more operations than `MAX_BULK_OPERATIONS`.
-        InvalidValue: two operations that create bear the same `bulkId`.
+        PayloadTooLarge: more than `MAX_BULK_OPERATIONS` operations.
+        InvalidValue: two POST operations have the same `bulkId`.
     """
     message = _read_message(_BulkRequest, body, BULK_URN, "section 3.7")
     if not message.operations:
-        raise InvalidSyntax("Operations: at least one is due (RFC 7644 section 3.7).")
-    if len(message.operations) > MAX_BULK_OPERATIONS:
-        raise PayloadTooLarge(
-            f"{len(message.operations):,} operations, at most {MAX_BULK_OPERATIONS:,} are taken."
-        )
+        raise InvalidSyntax("Operations: expected at least one (RFC 7644 section 3.7).")
     operations = tuple(
         BulkOperation(op.method, op.path, op.bulkid, op.data, op.version)
         for op in message.operations
     )
-    _see_bulk_ids(operations)
+    _check_bulk_ids(operations)
     return operations, message.failonerrors
 
 
-def _see_bulk_ids(operations: Iterable[BulkOperation]) -> None:
-    """Refuse a `bulkId` that would stand for two resources."""
-    counts = Counter(op.bulk_id for op in operations if op.bulk_id and op.method == "POST")
-    twice = next((name for name, count in counts.items() if count > 1), None)
-    if twice is not None:
-        raise InvalidValue(
-            f'bulkId "{twice[:64]}": two operations bear it; each has its own (RFC 7644 section '
-            "3.7)."
-        )
+def _check_bulk_ids(operations: Iterable[BulkOperation]) -> None:
+    """Reject a `bulkId` that would stand for two resources."""
+    first_with: dict[str, int] = {}
+    for position, operation in enumerate(operations):
+        if operation.bulk_id and operation.method == "POST":
+            first = first_with.setdefault(operation.bulk_id, position)
+            if first != position:
+                raise InvalidValue(
+                    f"Operations[{position}].bulkId: the same as that of Operations[{first}]; "
+                    "each POST needs its own (RFC 7644 section 3.7)."
+                )
 
 
-# -- Writing
+# -- Models: keys in lower case, so that clients may write them in any
+
+
+def _fold_keys(message: Any) -> Any:
+    if not isinstance(message, Mapping):
+        return message
+    folded = {key.lower(): value for key, value in message.items()}
+    if len(folded) < len(message):
+        raise InvalidSyntax("A message has the same key twice, compared without case.")
+    return folded
+
+
+def _at_most(limit: int) -> BeforeValidator:
+    """Reject too many operations before each of them is read."""
+
+    def check(operations: Any) -> Any:
+        if isinstance(operations, list) and len(operations) > limit:
+            raise PayloadTooLarge(
+                f"Operations: a request may have at most {limit:,} operations; "
+                f"this one has {len(operations):,}."
+            )
+        return operations
+
+    return BeforeValidator(check)
+
+
+def _lower(word: Any) -> Any:
+    return word.lower() if isinstance(word, str) else word
+
+
+def _upper(word: Any) -> Any:
+    return word.upper() if isinstance(word, str) else word
+
+
+class _Message(BaseModel):
+    """What the messages of RFC 7644 share; unknown keys are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    schemas: list[str] | None = None
+
+
+class _Operation(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    op: Annotated[Op, BeforeValidator(_lower)]
+    path: str | None = None
+    value: Any = None
+
+
+class _PatchOp(_Message):
+    operations: Annotated[
+        list[Annotated[_Operation, BeforeValidator(_fold_keys)]], _at_most(MAX_OPERATIONS)
+    ] = []
+
+
+class _SearchRequest(_Message):
+    attributes: list[str] = []
+    excludedattributes: list[str] = []
+    filter: str | None = None
+    cursor: str | None = None
+    startindex: int | None = None
+    count: int | None = None
+
+
+class _BulkOperation(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    method: Annotated[Literal["POST", "PUT", "PATCH", "DELETE"], BeforeValidator(_upper)]
+    path: str
+    bulkid: str | None = None
+    data: Any = None
+    version: str | None = None
+
+
+class _BulkRequest(_Message):
+    failonerrors: Annotated[int, Field(ge=1)] | None = None
+    operations: Annotated[
+        list[Annotated[_BulkOperation, BeforeValidator(_fold_keys)]], _at_most(MAX_BULK_OPERATIONS)
+    ] = []
+
+
+M = TypeVar("M", bound=_Message)
+
+
+def _read_message(model: type[M], body: Mapping[str, Any], urn: str, section: str) -> M:
+    try:
+        message = model.model_validate(_fold_keys(body))
+    except ValidationError as error:
+        raise _invalid_message(error, section) from None
+    if message.schemas and urn.lower() not in (each.lower() for each in message.schemas):
+        raise InvalidSyntax(f"schemas: expected {urn} (RFC 7644 {section}).")
+    return message
+
+
+def _invalid_message(error: ValidationError, section: str) -> InvalidSyntax:
+    """Say where a message is wrong, in the RFC's spelling and without repeating its content."""
+    first = error.errors()[0]
+    where = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{_SPELLING.get(part, part)}"
+        for part in first["loc"]
+    ).removeprefix(".")
+    if first["type"] == "missing":
+        return InvalidSyntax(f"{where}: missing (RFC 7644 {section}).")
+    expected = _EXPECTED.get(first["type"], "another value").format(**first.get("ctx", {}))
+    got = json_type(first["input"])
+    return InvalidSyntax(f"{where}: expected {expected}, got {got} (RFC 7644 {section}).")
+
+
+# The keys of messages as the RFC spells them; the models have them in lower case.
+_SPELLING: Mapping[str, str] = {
+    each.lower(): each
+    for each in ("Operations", "bulkId", "failOnErrors", "excludedAttributes", "startIndex")
+}
+# What was expected, by pydantic's name for what is wrong.
+_EXPECTED: Mapping[str, str] = {
+    "literal_error": "{expected}",
+    "list_type": "an array",
+    "model_type": "an object",
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "greater_than_equal": "a whole number of at least {ge}",
+}
+
+
+# -- Responses
 
 
 def error_body(error: ApiError) -> Document:
-    """Write the body of a refusal: RFC 7644 section 3.12; `status` is a string there."""
+    """Return the body of an error: RFC 7644 section 3.12; `status` is a string there."""
     scim_type = {} if error.scim_type is None else {"scimType": error.scim_type}
     return {
         "schemas": [ERROR_URN],
@@ -387,112 +273,34 @@ def error_body(error: ApiError) -> Document:
 
 
 def list_response(resources: Sequence[Document], total: int, start_index: int | None) -> Document:
-    """Write a page of a list: RFC 7644 section 3.4.2; `Resources` is there even if empty.
+    """Return a page of a list: RFC 7644 section 3.4.2; `Resources` is there even if empty.
 
     A page by cursor has no `start_index` (RFC 9865 section 2.1).
     """
-    place = {} if start_index is None else {"startIndex": start_index}
+    index = {} if start_index is None else {"startIndex": start_index}
     return {
         "schemas": [LIST_URN],
         "totalResults": total,
-        **place,
+        **index,
         "itemsPerPage": len(resources),
         "Resources": list(resources),
     }
 
 
 def bulk_response(operations: Sequence[Document]) -> Document:
-    """Write the answer of a bulk request: RFC 7644 section 3.7."""
+    """Return the body of a bulk response: RFC 7644 section 3.7."""
     return {"schemas": [BULK_RESPONSE_URN], "Operations": list(operations)}
 
 
-def fitting(resources: Sequence[Document]) -> Sequence[Document]:
-    """Leave out from the end what one answer cannot hold; at least one stays.
+def fit_response(resources: Sequence[Document]) -> Sequence[Document]:
+    """Return as many of the first resources as one response can hold; at least one.
 
-    RFC 7644 section 3.4.2.4 lets a page be shorter than asked; itemsPerPage tells.
+    RFC 7644 section 3.4.2.4 allows a page shorter than requested; itemsPerPage tells.
     """
     total = 0
-    for place, resource in enumerate(resources):
-        total += _bytes_sent(resource)
-        if total > MAX_ANSWER_BYTES and place:
-            return resources[:place]
+    for position, resource in enumerate(resources):
+        # Lambda's response has the body as a string of ASCII JSON.
+        total += len(json.dumps(json.dumps(resource, ensure_ascii=False)))
+        if total > MAX_RESPONSE_BYTES and position:
+            return resources[:position]
     return resources
-
-
-def _bytes_sent(resource: Document) -> int:
-    """Tell what a resource takes of Lambda's answer, where the body is a string of ASCII JSON."""
-    return len(json.dumps(json.dumps(resource, ensure_ascii=False)))
-
-
-def service_provider_config(base_url: str) -> Document:
-    """Write what this service can do: RFC 7643 section 5, `pagination` of RFC 9865 section 4."""
-    return {
-        "schemas": [PROVIDER_URN],
-        "patch": {"supported": True},
-        "bulk": {
-            "supported": True,
-            "maxOperations": MAX_BULK_OPERATIONS,
-            "maxPayloadSize": MAX_BULK_BYTES,
-        },
-        "filter": {"supported": True, "maxResults": MAX_RESULTS},
-        "changePassword": {"supported": False},
-        "sort": {"supported": False},
-        "etag": {"supported": True},
-        "pagination": {
-            "cursor": True,
-            "index": True,
-            "defaultPaginationMethod": "index",
-            "defaultPageSize": DEFAULT_RESULTS,
-            "maxPageSize": MAX_RESULTS,
-        },
-        "authenticationSchemes": [
-            {
-                "type": "oauthbearertoken",
-                "name": "Bearer token",
-                "description": "The secret token of the connection, as a bearer token (RFC 6750).",
-                "specUri": "https://www.rfc-editor.org/info/rfc6750",
-                "primary": True,
-            }
-        ],
-        "meta": _meta("ServiceProviderConfig", f"{base_url}/ServiceProviderConfig"),
-    }
-
-
-def resource_types(base_url: str, resource_types: Iterable[ResourceType] = KINDS) -> list[Document]:
-    """Write the resource types, User first: RFC 7643 section 6; `id` is the name."""
-    return [_resource_type(resource_type, base_url) for resource_type in resource_types]
-
-
-def schemas(base_url: str, resource_types: Iterable[ResourceType] = KINDS) -> list[Document]:
-    """Write the schemas of the resource types and their extensions: RFC 7643 section 7."""
-    return [
-        _schema(schema, base_url)
-        for resource_type in resource_types
-        for schema in resource_type.schemas()
-    ]
-
-
-def _resource_type(resource_type: ResourceType, base_url: str) -> Document:
-    document: Document = {
-        "schemas": [RESOURCE_TYPE_URN],
-        "id": resource_type.name,
-        "name": resource_type.name,
-        "endpoint": resource_type.endpoint,
-        "description": resource_type.description,
-        "schema": resource_type.schema.id,
-    }
-    if resource_type.extensions:
-        document["schemaExtensions"] = [
-            {"schema": extension.id, "required": False} for extension in resource_type.extensions
-        ]
-    document["meta"] = _meta("ResourceType", f"{base_url}/ResourceTypes/{resource_type.name}")
-    return document
-
-
-def _schema(schema: Schema, base_url: str) -> Document:
-    meta = _meta("Schema", f"{base_url}/Schemas/{schema.id}")
-    return catalog.dump(schema) | {"meta": meta}
-
-
-def _meta(resource_type: str, location: str) -> Document:
-    return {"resourceType": resource_type, "location": location}

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from chalicelib.scim import validation
-from chalicelib.scim.errors import InvalidFilter, InvalidPath, InvalidValue, Mutability, NoTarget
-from chalicelib.scim.filters import AttrPath, Comparison, Filter, Or
-from chalicelib.scim.matching import Predicate, compile_choice, same, terms
+from chalicelib.scim.comparison import same
+from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget
+from chalicelib.scim.filters import Comparison, Filter
+from chalicelib.scim.matching import Predicate, compile_value_filter, terms
 from chalicelib.scim.patch_operations import Operation
 from chalicelib.scim.schema import Attribute, Resource, ResourceType
 from chalicelib.scim.validation import CLEARED, LABELS, check_element, check_value
@@ -46,46 +47,6 @@ def apply(
     validation.required(changed, resource_type)
     validation.limits(changed, resource_type)
     return changed
-
-
-@dataclass(frozen=True, slots=True)
-class MemberChange:
-    """The net effect of a request on the members of a group, as ids.
-
-    `replace` is the whole of them where the request says so, and `add` and `remove` are empty
-    then; otherwise `add` and `remove` have no id in common.
-    """
-
-    replace: frozenset[str] | None = None
-    add: frozenset[str] = frozenset()
-    remove: frozenset[str] = frozenset()
-
-    @property
-    def empty(self) -> bool:
-        """Nothing is asked of the members."""
-        return self.replace is None and not self.add and not self.remove
-
-
-def members(
-    operations: Sequence[Operation], resource_type: ResourceType
-) -> tuple[tuple[Operation, ...], MemberChange]:
-    """Part the operations into those on other attributes and the net change of the members.
-
-    The order counts: who is added and removed again is removed.
-
-    Raises:
-        InvalidValue: an element without an id, or a group as a member.
-        InvalidPath, InvalidFilter: members chosen by anything but their `value`.
-    """
-    own = resource_type.schema.find("members")
-    rest: list[Operation] = []
-    tally = _Tally()
-    for operation in operations:
-        if own is None or operation.path.attr != AttrPath(None, own.name):
-            rest.append(operation)
-        else:
-            _count(operation, tally)
-    return tuple(rest), tally.change()
 
 
 # --- one operation ----------------------------------------------------------------------------
@@ -127,7 +88,7 @@ def _applied(operation: Operation, resource: Resource, resource_type: ResourceTy
     extension, attribute = target.extension, target.attribute
     if attribute is None:
         return _put(resource, str(path.attr), CLEARED)
-    chosen = None if path.filter is None else compile_choice(path.filter, attribute)
+    chosen = None if path.filter is None else compile_value_filter(path.filter, attribute)
     change = _Change(operation, attribute, target.sub_attribute, chosen)
     if extension is None:
         return _changed(resource, change)
@@ -365,93 +326,3 @@ def _merged(old: Resource, said: _Said) -> Any:
     gone = cleared | {"$ref"} if changes else cleared
     new = {name: value for name, value in old.items() if name not in gone} | said.given
     return CLEARED if cleared and new.keys() <= LABELS else new
-
-
-# --- members ----------------------------------------------------------------------------------
-
-_BY_VALUE_ONLY: Final = "Members can be selected by value only"
-_BY_VALUE: Final = ("value", "eq")
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What the operations so far make of the members, whoever they were before."""
-
-    whole: set[str] | None = None
-    plus: set[str] = field(default_factory=set)
-    minus: set[str] = field(default_factory=set)
-
-    def add(self, ids: AbstractSet[str]) -> None:
-        """These are members from here on."""
-        if self.whole is not None:
-            self.whole |= ids
-        else:
-            self.plus |= ids
-            self.minus -= ids
-
-    def remove(self, ids: AbstractSet[str]) -> None:
-        """These are no members from here on."""
-        if self.whole is not None:
-            self.whole -= ids
-        else:
-            self.minus |= ids
-            self.plus -= ids
-
-    def replace(self, ids: AbstractSet[str]) -> None:
-        """These and no others are members from here on."""
-        self.whole, self.plus, self.minus = set(ids), set(), set()
-
-    def change(self) -> MemberChange:
-        """The net effect."""
-        whole = None if self.whole is None else frozenset(self.whole)
-        return MemberChange(whole, frozenset(self.plus), frozenset(self.minus))
-
-
-def _count(operation: Operation, tally: _Tally) -> None:
-    op, path, value = operation.op, operation.path, operation.value
-    if path.sub is not None or (path.filter is not None and op != "remove"):
-        raise InvalidPath(f'{_BY_VALUE_ONLY}, to be removed: members[value eq "<id>"].')
-    if path.filter is not None:
-        tally.remove(_selected(path.filter))
-    elif op == "remove" and value is None:
-        tally.replace(frozenset())
-    else:
-        _TALLIED[op](tally, member_ids(value))
-
-
-_TALLIED: Final[Mapping[str, Callable[[_Tally, AbstractSet[str]], None]]] = {
-    "add": _Tally.add,
-    "replace": _Tally.replace,
-    "remove": _Tally.remove,
-}
-
-
-def _selected(choice: Filter) -> AbstractSet[str]:
-    """The ids in `value eq "a"`, or in several of these joined by `or`."""
-    if isinstance(choice, Or):
-        return frozenset().union(*map(_selected, choice.terms))
-    if isinstance(choice, Comparison) and (str(choice.path).lower(), choice.op) == _BY_VALUE:
-        return member_ids(str(choice.value))
-    raise InvalidFilter(f'{_BY_VALUE_ONLY}: value eq "<id>", several joined by `or`.')
-
-
-def member_ids(value: Any) -> frozenset[str]:
-    """Read the ids in a value: an array or one element, each an object with a `value` or the id.
-
-    Raises:
-        InvalidValue: an element without an id, or a group as a member.
-    """
-    if value is None or value == "":
-        return frozenset()
-    elements = value if isinstance(value, list) else [value]
-    return frozenset(_id(element, f"members[{i}]") for i, element in enumerate(elements))
-
-
-def _id(element: Any, where: str) -> str:
-    parts = {key.lower(): part for key, part in element.items()} if _is_complex(element) else {}
-    if str(parts.get("type")).lower() == "group":
-        raise InvalidValue(f"{where}: nested groups are not offered; members are users.")
-    found = parts.get("value") if parts else element
-    if not isinstance(found, str) or not found:
-        raise InvalidValue(f"{where}: the id of a user is due, as text or in `value`.")
-    return found

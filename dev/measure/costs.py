@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from chalicelib.directory import groups, users
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.groups import GroupChange
-from chalicelib.scim.patch import MemberChange
+from chalicelib.scim.member_changes import MemberChange
 from dev.measure import budget, operations
 from dev.measure.meter import Cost, item_size
 from dev.measure.pages import Section

@@ -26,7 +26,7 @@ from chalicelib.directory.groups import GroupChange
 from chalicelib.directory.trace import Trace
 from chalicelib.scim.errors import Uniqueness
 from chalicelib.scim.filters import parse_filter
-from chalicelib.scim.patch import MemberChange
+from chalicelib.scim.member_changes import MemberChange
 from chalicelib.settings import PLANS, Settings
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import Document, Group, User

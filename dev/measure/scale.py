@@ -23,7 +23,7 @@ from chalicelib.directory import groups, search, users
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.groups import GroupChange
 from chalicelib.scim.filters import parse_filter
-from chalicelib.scim.patch import MemberChange
+from chalicelib.scim.member_changes import MemberChange
 from chalicelib.storage.table import Table
 from dev.measure import reference
 from dev.measure.meter import Cost, Meter

@@ -21,7 +21,7 @@ from random import Random
 from chalicelib.directory import deletes, groups
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.groups import GroupChange
-from chalicelib.scim.patch import MemberChange
+from chalicelib.scim.member_changes import MemberChange
 from chalicelib.storage.table import Table
 from dev.measure import reference
 from dev.measure.population import Population, populate

@@ -27,7 +27,7 @@ from chalicelib.directory.groups import GroupChange
 from chalicelib.errors import ApiError, Busy, NotFound, PreconditionFailed
 from chalicelib.scim.errors import InvalidValue, Uniqueness
 from chalicelib.scim.filters import parse_filter
-from chalicelib.scim.patch import MemberChange
+from chalicelib.scim.member_changes import MemberChange
 from chalicelib.scim.preconditions import entity_tags
 from chalicelib.storage.table import Table
 from dev.measure import reference

@@ -11,7 +11,7 @@ from chalicelib.directory import deletes, groups, recovery, users
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import Busy, NotFound, PreconditionFailed
 from chalicelib.scim.errors import InvalidValue
-from chalicelib.scim.patch import MemberChange
+from chalicelib.scim.member_changes import MemberChange
 from chalicelib.storage.directory_items import user_of
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import OrganisationKeys

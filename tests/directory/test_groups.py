@@ -10,7 +10,7 @@ from chalicelib.directory import groups
 from chalicelib.directory.groups import GroupChange
 from chalicelib.errors import NotFound, PayloadTooLarge, PreconditionFailed
 from chalicelib.scim.errors import InvalidValue, Uniqueness
-from chalicelib.scim.patch import MemberChange
+from chalicelib.scim.member_changes import MemberChange
 from tests.support.directory import (
     NOBODY,
     a_group,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from chalicelib.directory import deletes
 from chalicelib.directory.search import MOST_RESOURCES
 from chalicelib.errors import Busy
+from chalicelib.scim.comparison import fold
 from chalicelib.scim.errors import InvalidFilter, TooMany
-from chalicelib.scim.matching import fold
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import fold_name
 from tests.support.directory import (

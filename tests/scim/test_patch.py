@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.errors import ApiError, BadRequest
-from chalicelib.scim import patch
-from chalicelib.scim.catalog import GROUP, RESOURCE_TYPES, USER
+from chalicelib.scim import member_changes, patch
+from chalicelib.scim.catalog import RESOURCE_TYPES, USER
 from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability
-from chalicelib.scim.filters import AttrPath, parse_path
+from chalicelib.scim.filters import parse_path
+from chalicelib.scim.member_changes import MemberChange
 from chalicelib.scim.messages import parse_patch
-from chalicelib.scim.patch import MemberChange
 from chalicelib.scim.patch_operations import Operation, normalise
 from chalicelib.scim.schema import Attribute, ResourceType, Schema
 from chalicelib.scim.validation import MAX_VALUES
@@ -37,7 +37,7 @@ def those_with(key):
 def patched(kind, given, operations):
     """Do what the directory does with the body of a PATCH; answer the resource and its members."""
     body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}
-    rest, change = patch.members(normalise(parse_patch(body), kind), kind)
+    rest, change = member_changes.split_members(normalise(parse_patch(body), kind), kind)
     return patch.apply(rest, given, kind), change
 
 
@@ -164,52 +164,6 @@ def outcome(operations, user):
         return None
 
 
-# --- members ----------------------------------------------------------------------------------
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["add", "remove", "replace"]), st.sets(st.sampled_from("abcd"))),
-        max_size=6,
-    ),
-    st.frozensets(st.sampled_from("abcd")),
-)
-def test_the_net_change_is_what_one_after_another_would_have_done(steps, before):
-    """The members are never read: the change must be right for any group."""
-    expected = set(before)
-    for op, ids in steps:
-        expected = {"add": expected | ids, "remove": expected - ids, "replace": ids}[op]
-    operations = [Operation(op, parse_path("members"), sorted(ids)) for op, ids in steps]
-
-    _, change = patch.members(operations, GROUP)
-
-    whole = before if change.replace is None else change.replace
-    assert (whole | change.add) - change.remove == expected
-    assert not change.add & change.remove
-
-
-def test_a_request_on_other_attributes_asks_nothing_of_the_members():
-    """So a rename costs no reading of members."""
-    operations = (Operation("replace", parse_path("displayName"), "New"),)
-
-    rest, change = patch.members(operations, GROUP)
-
-    assert (rest, change.empty) == (operations, True)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        MemberChange(frozenset()),
-        MemberChange(add=frozenset("a")),
-        MemberChange(remove=frozenset("a")),
-    ],
-)
-def test_a_change_that_asks_anything_is_not_empty(change):
-    """To replace all by none is a change: it empties the group."""
-    assert not change.empty
-
-
 # --- limits and rules of the schema -----------------------------------------------------------
 
 
@@ -327,12 +281,3 @@ def test_an_operation_on_nothing_is_refused():
 
     with pytest.raises(InvalidPath, match="shoeSize"):
         patch.apply((operation,), {}, BADGE)
-
-
-def test_an_operation_has_a_canonical_path():
-    """The path that `members` recognises is the schema's spelling."""
-    (operation,) = normalise(
-        parse_patch({"Operations": [{"op": "ADD", "path": "MEMBERS", "value": []}]}), GROUP
-    )
-
-    assert operation.path.attr == AttrPath(None, "members")

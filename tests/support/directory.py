@@ -11,7 +11,7 @@ from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.groups import GroupChange
 from chalicelib.directory.search import SearchResult
 from chalicelib.scim.filters import parse_filter
-from chalicelib.scim.patch import MemberChange
+from chalicelib.scim.member_changes import MemberChange
 from chalicelib.scim.preconditions import Precondition, entity_tags
 from chalicelib.scim.schema import Resource
 from chalicelib.storage.expressions import Item

@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.directory import deletes, groups, users
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.groups import GroupChange
-from chalicelib.scim.patch import MemberChange
+from chalicelib.scim.member_changes import MemberChange
 from chalicelib.storage.expressions import to_wire
 from tests.support.directory import (
     a_document,

@@ -13,7 +13,7 @@ from chalicelib.api.edge import Response
 from chalicelib.api.services import Services
 from chalicelib.organisations import extensions
 from chalicelib.scim.catalog import dump
-from chalicelib.scim.messages import parse_json
+from chalicelib.scim.strict_json import parse_json
 
 SCHEMAS = f"{CONNECTION}/schemas"
 SCHEMA = f"{SCHEMAS}/{{urn}}"

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from chalicelib.api.edge import Request
 from chalicelib.errors import FieldError, InvalidFields
 from chalicelib.scim.errors import InvalidSyntax
-from chalicelib.scim.messages import parse_json, parse_value
+from chalicelib.scim.strict_json import parse_json, parse_value
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -25,7 +25,7 @@ from chalicelib.organisations.groups import Team
 from chalicelib.organisations.inputs import Body, LocalId, Name
 from chalicelib.organisations.paging import Page, Position, position
 from chalicelib.organisations.users import Person, Wanted
-from chalicelib.scim.messages import fitting
+from chalicelib.scim.messages import fit_response
 from chalicelib.storage.local_users import Assignment
 
 USERS = f"{ORGANISATION}/users"
@@ -128,7 +128,7 @@ def resolve(request: AdminRequest) -> Response:
 def _page(page: Page[Person], cursor: Callable[[Person], str]) -> Response:
     """Answer a page of users, which ends early where they are too large for one answer."""
     found = [_user(each) for each in page.items]
-    kept = fitting(found)
+    kept = fit_response(found)
     whole = len(kept) == len(found)
     return requests.items(kept, page.next_cursor if whole else cursor(page.items[len(kept) - 1]))
 

@@ -8,8 +8,8 @@ from urllib.parse import unquote
 from chalicelib.api.edge import Response
 from chalicelib.api.scim.scim_request import ScimRequest
 from chalicelib.errors import Forbidden, NotFound, NotImplemented_
-from chalicelib.scim import messages
-from chalicelib.scim.messages import Document
+from chalicelib.scim import discovery, messages
+from chalicelib.scim.strict_json import Document
 
 NO_FILTER = "filter: the discovery endpoints do not support it (RFC 7644 section 4). Leave it out."
 NO_ME = (
@@ -21,7 +21,7 @@ NO_ME = (
 def get_service_provider_config(request: ScimRequest) -> Response:
     """GET /ServiceProviderConfig (section 4)."""
     _reject_filter(request)
-    return Response(200, messages.service_provider_config(request.context.base_url))
+    return Response(200, discovery.service_provider_config(request.context.base_url))
 
 
 def list_resource_types(request: ScimRequest) -> Response:
@@ -54,11 +54,11 @@ def me(_: ScimRequest) -> Response:
 
 
 def _resource_types(request: ScimRequest) -> list[Document]:
-    return messages.resource_types(request.context.base_url, request.resource_types)
+    return discovery.resource_types(request.context.base_url, request.resource_types)
 
 
 def _schemas(request: ScimRequest) -> list[Document]:
-    return messages.schemas(request.context.base_url, request.resource_types)
+    return discovery.schemas(request.context.base_url, request.resource_types)
 
 
 def _list(request: ScimRequest, documents: Sequence[Document]) -> Response:

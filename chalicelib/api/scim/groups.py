@@ -8,13 +8,13 @@ from chalicelib.api.scim.scim_request import MAX_GROUP_BYTES, MAX_USER_BYTES, Sc
 from chalicelib.api.scim.scim_response import not_modified, resource_response
 from chalicelib.directory import deletes, groups
 from chalicelib.directory.groups import GroupChange
-from chalicelib.scim import messages, patch
+from chalicelib.scim import member_changes, messages, patch
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import InvalidCursor, TooMany
-from chalicelib.scim.messages import Document
-from chalicelib.scim.patch import MemberChange
+from chalicelib.scim.member_changes import MemberChange
 from chalicelib.scim.projection import Projection
 from chalicelib.scim.schema import Resource
+from chalicelib.scim.strict_json import Document
 from chalicelib.storage.keys import is_id
 
 # A PATCH returns the group up to this size where the connection's setting is `auto`.
@@ -69,7 +69,7 @@ def patch_group(request: ScimRequest) -> Response:
     """
     projection = request.projection(GROUP)
     sent = request.operations(request.body(MAX_GROUP_BYTES), GROUP)
-    operations, members = patch.members(sent, GROUP)
+    operations, members = member_changes.split_members(sent, GROUP)
     edit = (lambda present: patch.apply(operations, present, GROUP)) if operations else None
     groups.change(request.context, request.id, GroupChange(edit, members, request.precondition))
     if request.http.query.get("attributes"):
@@ -111,7 +111,7 @@ def _read_group(request: ScimRequest) -> tuple[Document, frozenset[str] | None]:
     targets = (GROUP.locate(key) for key in body)
     if not any(t and t.attribute and t.attribute.name == "members" for t in targets):
         return document, None
-    return document, patch.member_ids(members)
+    return document, member_changes.member_ids(members)
 
 
 def _get(request: ScimRequest, projection: Projection) -> Resource:

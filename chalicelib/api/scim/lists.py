@@ -15,9 +15,9 @@ from chalicelib.scim import cursors, messages
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import InvalidCount, InvalidCursor, InvalidValue
 from chalicelib.scim.filters import parse_filter
-from chalicelib.scim.messages import Document
 from chalicelib.scim.projection import Projection, project
 from chalicelib.scim.schema import ResourceType
+from chalicelib.scim.strict_json import Document
 
 # The parameters of a list: of the query, or of the body of a POST to `.search`.
 Parameters = Mapping[str, str]
@@ -86,7 +86,9 @@ def search_all(request: ScimRequest) -> Response:
         documents += page.documents
         total += page.total
         left = 0 if page.more else left - len(page.documents)
-    return Response(200, messages.list_response(messages.fitting(documents), total, query.start))
+    return Response(
+        200, messages.list_response(messages.fit_response(documents), total, query.start)
+    )
 
 
 def read_count(parameters: Parameters) -> int:
@@ -110,7 +112,7 @@ def _find(
     query = replace(query, with_memberships=projection.wants(listing.joined))
     page = listing.find(request.context, query)
     request.context.trace.add_ids(each["id"] for each in page.resources)
-    documents = messages.fitting(
+    documents = messages.fit_response(
         [project(each, resource_type, projection) for each in page.resources]
     )
     more = page.has_more or len(documents) < len(page.resources)

@@ -10,13 +10,13 @@ from chalicelib.api.edge import Request, Response
 from chalicelib.auth.authenticate import ConnectionPrincipal
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import NotFound, UnsupportedMediaType
-from chalicelib.scim import messages, patch_operations, validation
+from chalicelib.scim import messages, patch_operations, strict_json, validation
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import InvalidSyntax
-from chalicelib.scim.messages import Document
 from chalicelib.scim.preconditions import Precondition, entity_tags
 from chalicelib.scim.projection import Projection
 from chalicelib.scim.schema import ResourceType
+from chalicelib.scim.strict_json import Document
 from chalicelib.storage.keys import is_id
 
 ROOT = "/scim/v2/{connection}"
@@ -84,7 +84,7 @@ class ScimRequest:
         # RFC 9110 section 8.4: `identity` says that nothing was done to the body.
         if self.http.header("content-encoding") not in {None, "identity"}:
             raise UnsupportedMediaType
-        return messages.parse_json(self.http.body, max_bytes)
+        return strict_json.parse_json(self.http.body, max_bytes)
 
     def resource(self, body: Document, resource_type: ResourceType) -> Document:
         """Validate the resource of a POST or PUT against its schemas.

@@ -8,7 +8,7 @@ from chalicelib.api.scim.scim_request import MAX_USER_BYTES, ScimRequest
 from chalicelib.api.scim.scim_response import not_modified, resource_response
 from chalicelib.directory import deletes, users
 from chalicelib.scim import messages, patch, validation
-from chalicelib.scim.messages import Document
+from chalicelib.scim.strict_json import Document
 
 
 def list_users(request: ScimRequest) -> Response:

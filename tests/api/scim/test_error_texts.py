@@ -39,9 +39,9 @@ FILTERS = [
     ),
     (
         'name.firstName eq "Ada"',
-        "name.firstName is no attribute of a User; /Schemas lists them.",
+        "name.firstName: not an attribute of User; see /Schemas.",
     ),
-    ("active gt true", "active cannot be compared with gt; eq, ne can."),
+    ("active gt true", "active: expected one of eq, ne, got gt."),
 ]
 
 
@@ -57,7 +57,10 @@ PATCHES = [
     (
         {"op": "update", "path": "title", "value": "Guide"},
         "invalidSyntax",
-        "Operations[0].op: 'add', 'replace' or 'remove' is due (RFC 7644 section 3.5.2).",
+        (
+            "Operations[0].op: expected 'add', 'replace' or 'remove', got a string "
+            "(RFC 7644 section 3.5.2)."
+        ),
     ),
     (
         {"op": "replace", "path": "emails[0].value", "value": "ada@example.com"},
@@ -104,22 +107,28 @@ BULKS = [
     (
         {"Operations": [{"method": "GET", "path": "/Users"}]},
         (400, "invalidSyntax"),
-        "Operations[0].method: 'POST', 'PUT', 'PATCH' or 'DELETE' is due (RFC 7644 section 3.7).",
+        (
+            "Operations[0].method: expected 'POST', 'PUT', 'PATCH' or 'DELETE', got a string "
+            "(RFC 7644 section 3.7)."
+        ),
     ),
     (
         {"failOnErrors": 0, "Operations": [{"method": "DELETE", "path": f"/Users/{NOBODY}"}]},
         (400, "invalidSyntax"),
-        "failOnErrors: a whole number of at least 1 is due (RFC 7644 section 3.7).",
+        "failOnErrors: expected a whole number of at least 1, got a number (RFC 7644 section 3.7).",
     ),
     (
         {"Operations": [{"method": "POST", "path": "/Users", "bulkId": "a", "data": {}}] * 2},
         (400, "invalidValue"),
-        'bulkId "a": two operations bear it; each has its own (RFC 7644 section 3.7).',
+        (
+            "Operations[1].bulkId: the same as that of Operations[0]; each POST needs its own "
+            "(RFC 7644 section 3.7)."
+        ),
     ),
     (
         {"Operations": [{"method": "DELETE", "path": f"/Users/{NOBODY}"}] * 501},
         (413, None),
-        "501 operations, at most 500 are taken.",
+        "Operations: a request may have at most 500 operations; this one has 501.",
     ),
 ]
 

@@ -138,7 +138,7 @@ def test_a_search_from_the_root_asks_for_what_somebody_has(scim):
     answer = scim("POST", "/.search", {"filter": "shoeSize pr"})
 
     assert (answer.status, answer.body["scimType"]) == (400, "invalidFilter")
-    assert "shoeSize is no attribute of a User or a Group" in answer.body["detail"]
+    assert "shoeSize: not an attribute of User or Group" in answer.body["detail"]
 
 
 def test_a_resource_says_where_it_is(scim):
