@@ -98,7 +98,7 @@ def station(module: str) -> str:
 def module_graph() -> dict[str, frozenset[str]]:
     """Return what each module of app, chalicelib and dev imports of these."""
     files = {module_of(path): path for path in (*SHIPPED, *DEV)}
-    return {name: set(imports(path) & files.keys()) - {name} for name, path in files.items()}
+    return {name: (imports(path) & files.keys()) - {name} for name, path in files.items()}
 
 
 def drawn_map() -> dict[str, set[str]]:
