@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from chalicelib.organisations import local_users
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.organisations.local_users import ChangeDescription, Subject
+from chalicelib.organisations.local_users import ChangeDescription, UserForChange
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import Document
 from chalicelib.storage.local_users import LocalUser
@@ -22,7 +22,7 @@ def link(admin: AdminContext, uid: str, account: str | None) -> None:
     Raises:
         NotFound: no such user.
     """
-    local_users.change(admin, uid, lambda subject: replace(subject.local, account=account), TOLD)
+    local_users.change(admin, uid, lambda current: replace(current.local, account=account), TOLD)
 
 
 def password_was_set(admin: AdminContext, uid: str) -> None:
@@ -33,13 +33,13 @@ def password_was_set(admin: AdminContext, uid: str) -> None:
     """
     now = timestamp(admin.now())
 
-    def edit(subject: Subject) -> LocalUser:
-        return replace(subject.local, password_set_at=subject.local.password_set_at or now)
+    def edit(current: UserForChange) -> LocalUser:
+        return replace(current.local, password_set_at=current.local.password_set_at or now)
 
     local_users.change(admin, uid, edit, None)
 
 
-def _told(_: Subject, local: LocalUser) -> Document:
+def _told(_: UserForChange, local: LocalUser) -> Document:
     return {} if local.account is None else {"account": local.account}
 
 

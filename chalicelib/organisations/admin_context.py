@@ -33,7 +33,7 @@ class AdminContext:
         """Tell the moment."""
         return self.clock.now()
 
-    def note(self, change: Change) -> Put:
+    def change_item(self, change: Change) -> Put:
         """Make the change row that goes into the same transaction as the change."""
         entropy = self.clock.random.getrandbits(80)
         return change.put(

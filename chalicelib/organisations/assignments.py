@@ -13,7 +13,7 @@ from chalicelib.errors import FieldError, InvalidFields, NotFound
 from chalicelib.organisations import local_users
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.connections import NO_ROLE, NO_WORKSPACE
-from chalicelib.organisations.local_users import ChangeDescription, Subject
+from chalicelib.organisations.local_users import ChangeDescription, UserForChange
 from chalicelib.organisations.snapshot import OrganisationSnapshot
 from chalicelib.storage.directory_items import Document, User
 from chalicelib.storage.local_users import Assignment, LocalUser
@@ -27,7 +27,7 @@ TOO_MANY = f"a user has {MOST_ASSIGNMENTS} roles at most"
 
 
 @dataclass(frozen=True, slots=True)
-class Effective:
+class EffectiveRole:
     """A role that a user has, where, and by whose word: `default` or `local`."""
 
     role: str
@@ -35,9 +35,9 @@ class Effective:
     source: str
 
 
-def effective(
-    around: OrganisationSnapshot, connection: Connection, user: User, local: LocalUser
-) -> tuple[Effective, ...]:
+def effective_roles(
+    snapshot: OrganisationSnapshot, connection: Connection, user: User, local: LocalUser
+) -> tuple[EffectiveRole, ...]:
     """Tell the roles that a user has now, each once.
 
     One that names a role or a workspace that is no longer there gives nothing.
@@ -45,9 +45,9 @@ def effective(
     source = "default" if local.roles is None else "local"
     meant = dict.fromkeys(_places(connection, given(user, local)))
     return tuple(
-        Effective(role, workspace, source)
+        EffectiveRole(role, workspace, source)
         for role, workspace in meant
-        if role in around.roles and workspace in around.workspaces
+        if role in snapshot.roles and workspace in snapshot.workspaces
     )
 
 
@@ -70,15 +70,15 @@ def assign(admin: AdminContext, uid: str, assignment: Assignment) -> None:
         InvalidFields: no such workspace, or he has as many roles as one may have.
     """
 
-    def edit(subject: Subject) -> LocalUser:
-        if assignment.role not in subject.around.roles:
+    def edit(current: UserForChange) -> LocalUser:
+        if assignment.role not in current.snapshot.roles:
             raise NotFound(NO_SUCH_ROLE)
-        _require_there(subject.around, [assignment], place="")
-        present = given(subject.user, subject.local)
+        _require_there(current.snapshot, [assignment], place="")
+        present = given(current.user, current.local)
         roles = present if assignment in present else (*present, assignment)
         if len(roles) > MOST_ASSIGNMENTS:
             raise InvalidFields(FieldError("role", TOO_MANY))
-        return replace(subject.local, roles=roles)
+        return replace(current.local, roles=roles)
 
     local_users.change(admin, uid, edit, TOLD)
 
@@ -92,12 +92,12 @@ def withdraw(admin: AdminContext, uid: str, assignment: Assignment) -> None:
         NotFound: no such user.
     """
 
-    def edit(subject: Subject) -> LocalUser:
-        (meant,) = _places(subject.connection, [assignment])
-        present = given(subject.user, subject.local)
-        places = zip(present, _places(subject.connection, present), strict=True)
+    def edit(current: UserForChange) -> LocalUser:
+        (meant,) = _places(current.connection, [assignment])
+        present = given(current.user, current.local)
+        places = zip(present, _places(current.connection, present), strict=True)
         left = tuple(each for each, place in places if place != meant)
-        return subject.local if left == present else replace(subject.local, roles=left)
+        return current.local if left == present else replace(current.local, roles=left)
 
     local_users.change(admin, uid, edit, TOLD)
 
@@ -110,20 +110,22 @@ def replace_all(admin: AdminContext, uid: str, assignments: Sequence[Assignment]
         InvalidFields: names each role and workspace that is not there.
     """
 
-    def edit(subject: Subject) -> LocalUser:
-        _require_there(subject.around, assignments, place="roles[{at}].")
-        return replace(subject.local, roles=tuple(assignments))
+    def edit(current: UserForChange) -> LocalUser:
+        _require_there(current.snapshot, assignments, place="roles[{at}].")
+        return replace(current.local, roles=tuple(assignments))
 
     local_users.change(admin, uid, edit, TOLD)
 
 
-def _require_there(around: OrganisationSnapshot, wanted: Sequence[Assignment], place: str) -> None:
+def _require_there(
+    snapshot: OrganisationSnapshot, wanted: Sequence[Assignment], place: str
+) -> None:
     faults = [
         FieldError(place.format(at=at) + name, message)
         for at, each in enumerate(wanted)
         for name, value, there, message in (
-            ("role", each.role, around.roles, NO_ROLE),
-            ("workspace", each.workspace, around.workspaces, NO_WORKSPACE),
+            ("role", each.role, snapshot.roles, NO_ROLE),
+            ("workspace", each.workspace, snapshot.workspaces, NO_WORKSPACE),
         )
         if value is not None and value not in there
     ]
@@ -131,8 +133,8 @@ def _require_there(around: OrganisationSnapshot, wanted: Sequence[Assignment], p
         raise InvalidFields(*faults)
 
 
-def _told(subject: Subject, local: LocalUser) -> Document:
-    return {"roles": [each.item() for each in given(subject.user, local)]}
+def _told(current: UserForChange, local: LocalUser) -> Document:
+    return {"roles": [each.item() for each in given(current.user, local)]}
 
 
 TOLD = ChangeDescription("role", "roles", _told)

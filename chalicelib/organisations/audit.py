@@ -70,7 +70,7 @@ class Page:
     next_cursor: str | None
 
 
-def noted(admin: AdminContext, edit: Edit) -> Put:
+def entry_item(admin: AdminContext, edit: Edit) -> Put:
     """Make the note of a change, for the same transaction; values that stayed are left out."""
     now = admin.now()
     row = {
@@ -104,7 +104,7 @@ def masked(value: Any) -> Any:
     return value if mask is None else mask(value)
 
 
-def listed(admin: AdminContext, cursor: str | None, size: int) -> Page:
+def list_entries(admin: AdminContext, cursor: str | None, size: int) -> Page:
     """List the notes, the newest first, from behind the cursor on: one Query.
 
     Raises:

@@ -15,7 +15,7 @@ from chalicelib.errors import Busy, Conflict, FieldError, Forbidden, InvalidFiel
 from chalicelib.organisations import audit, idempotency, organisations
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
-from chalicelib.organisations.idempotency import Attempt
+from chalicelib.organisations.idempotency import IdempotencyKey
 from chalicelib.organisations.inputs import ConnectionChanges, NewConnection, present
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.settings import Plan
@@ -65,7 +65,7 @@ def create(
     admin: AdminContext,
     body: NewConnection,
     plans: Mapping[str, Plan],
-    tried: Attempt | None,
+    idempotency_key: IdempotencyKey | None,
 ) -> Connection:
     """Create a connection, active at once; it serves nobody until it has a token.
 
@@ -77,11 +77,11 @@ def create(
         Busy: the same request is being served at this moment.
     """
     for _ in admin.items.deadline.attempts():
-        organisation = organisations.standing(admin)
+        organisation = organisations.get_for_change(admin)
         _require_room(admin, organisation, plans)
         _require_referred(admin, body.workspace, body.default_role)
         connection = _new(admin, body)
-        if _created(admin, organisation, connection, tried):
+        if _created(admin, organisation, connection, idempotency_key):
             return connection
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
@@ -102,22 +102,25 @@ def _new(admin: AdminContext, body: NewConnection) -> Connection:
 
 
 def _created(
-    admin: AdminContext, organisation: Organisation, made: Connection, tried: Attempt | None
+    admin: AdminContext,
+    organisation: Organisation,
+    made: Connection,
+    idempotency_key: IdempotencyKey | None,
 ) -> bool:
     """Write the connection; False where something else in the organisation came first."""
     row = made.row() | {"tokens_version": made.tokens_version}
     actions: list[Action] = [
         Put(admin.keys.connection(made.id), row, NEW),
-        organisations.raised(admin, organisation),
-        admin.note(Change("connection", made.id, made.version)),
-        audit.noted(admin, Edit("connection", made.id, after=settings(made))),
+        organisations.version_bump(admin, organisation),
+        admin.change_item(Change("connection", made.id, made.version)),
+        audit.entry_item(admin, Edit("connection", made.id, after=settings(made))),
     ]
-    if tried:
-        actions.append(tried.note(made.id, admin.now()))
+    if idempotency_key:
+        actions.append(idempotency_key.created_item(made.id, admin.now()))
     try:
         admin.items.commit(actions)
     except TransactionCanceled as canceled:
-        if idempotency.overtaken(canceled, tried):
+        if idempotency.is_concurrent_replay(canceled, idempotency_key):
             raise Busy from canceled
         return False
     return True
@@ -135,7 +138,7 @@ def _require_room(
     plan = plans.get(organisation.plan, Plan(scim=False))
     if not plan.scim:
         raise Forbidden(WITHOUT_SCIM.format(plan=organisation.plan))
-    counted = [each for each in listed(admin) if each.state in SERVED_STATES]
+    counted = [each for each in list_connections(admin) if each.state in SERVED_STATES]
     if len(counted) >= plan.max_connections:
         raise Conflict(TOO_MANY.format(plan=organisation.plan, most=plan.max_connections))
 
@@ -173,14 +176,14 @@ def get(admin: AdminContext, connection_id: str) -> Connection:
     return connection_from(row)
 
 
-def standing(admin: AdminContext, connection_id: str) -> Connection:
+def get_for_change(admin: AdminContext, connection_id: str) -> Connection:
     """Read a connection in order to change something of it.
 
     Raises:
         NotFound: the organisation has none of this id.
         Conflict: it has ended, or it or the organisation is being deleted.
     """
-    organisations.standing(admin)
+    organisations.get_for_change(admin)
     return _unended(get(admin, connection_id))
 
 
@@ -190,7 +193,7 @@ def _unended(connection: Connection) -> Connection:
     return connection
 
 
-def listed(admin: AdminContext) -> tuple[Connection, ...]:
+def list_connections(admin: AdminContext) -> tuple[Connection, ...]:
     """List the connections: one Query, which passes their tokens too."""
     rows = admin.items.query(admin.keys.connections())
     return tuple(connection_from(row) for row in rows if row["SK"].count("#") == 1)
@@ -211,7 +214,7 @@ def change(
         PreconditionFailed: it is not at the version that the client means.
     """
     for _ in admin.items.deadline.attempts():
-        organisation = organisations.standing(admin)
+        organisation = organisations.get_for_change(admin)
         before = _unended(get(admin, connection_id))
         if precondition:
             precondition.require(version(before))
@@ -239,18 +242,20 @@ def _replacement(
 ) -> Iterator[Action]:
     key = admin.keys.connection(after.id)
     yield changed(key, after.row(), equals("version", before.version))
-    yield from noted(admin, before, after)
+    yield from change_records(admin, before, after)
     if any(getattr(before, name) != getattr(after, name) for name in REFERENCES):
-        yield organisations.raised(admin, organisation)
+        yield organisations.version_bump(admin, organisation)
 
 
-def noted(admin: AdminContext, before: Connection, after: Connection) -> tuple[Action, Action]:
+def change_records(
+    admin: AdminContext, before: Connection, after: Connection
+) -> tuple[Action, Action]:
     """Note a change of a connection: in the audit, and for the organisation's feed."""
     old, new = settings(before), settings(after)
     differing = tuple(name for name in sorted(new) if new[name] != old[name])
     return (
-        audit.noted(admin, Edit("connection", after.id, old, new)),
-        admin.note(Change("connection", after.id, after.version, differing)),
+        audit.entry_item(admin, Edit("connection", after.id, old, new)),
+        admin.change_item(Change("connection", after.id, after.version, differing)),
     )
 
 

@@ -78,7 +78,7 @@ def _endable(
 ) -> Connection:
     if users not in CHOICES:
         raise BadRequest(NO_CHOICE)
-    organisations.standing(admin)
+    organisations.get_for_change(admin)
     connection = connections.get(admin, connection_id)
     if precondition:
         precondition.require(connections.version(connection))
@@ -89,9 +89,9 @@ def _endable(
 
 def _revocations(admin: AdminContext, connection_id: str) -> Iterator[Revocation]:
     """Revoke what lives; the secrets of what has ended are removed at a time of their own."""
-    for row in tokens.rows(admin, connection_id):
+    for row in tokens.stored_tokens(admin, connection_id):
         if row.live(admin.now()):
-            yield tokens.revocation(admin, connection_id, row)
+            yield tokens.plan_revocation(admin, connection_id, row)
 
 
 def _next(admin: AdminContext, connection: Connection) -> Connection:
@@ -112,11 +112,11 @@ def _ended(
     row = after.row() | {"tokens_version": after.tokens_version}
     actions: list[Action] = [
         changed(admin.keys.connection(after.id), row, as_read),
-        *connections.noted(admin, before, after),
-        *(each for one in revocations for each in tokens.revoked(admin, one)),
+        *connections.change_records(admin, before, after),
+        *(each for one in revocations for each in tokens.revocation_actions(admin, one)),
     ]
     if after.state == DELETING:
-        actions.append(purge.declared(admin, after.id))
+        actions.append(purge.scheduled_purge(admin, after.id))
     try:
         admin.items.commit(actions)
     except TransactionCanceled:
@@ -129,9 +129,9 @@ def _tidy(
 ) -> None:
     """Remove what nobody can use any more; the purge does it for a connection that is deleted."""
     for each in revocations:
-        tokens.remove(admin, secrets, each)
+        tokens.delete_secret(admin, secrets, each)
     if ended.state != DELETING:
-        gone = [admin.keys.token(ended.id, row.id) for row in tokens.rows(admin, ended.id)]
+        gone = [admin.keys.token(ended.id, row.id) for row in tokens.stored_tokens(admin, ended.id)]
         admin.items.batch_delete(gone)
 
 

@@ -44,7 +44,7 @@ TOO_LONG = f"make a schema of more than {MOST_SCHEMA_CHARACTERS:,} characters"
 TOO_MANY = f"The connection has {MOST_SCHEMAS} schemas of its own, the most that it may have."
 
 
-def listed(admin: AdminContext, connection_id: str) -> tuple[Schema, ...]:
+def list_schemas(admin: AdminContext, connection_id: str) -> tuple[Schema, ...]:
     """List a connection's own schemas.
 
     Raises:
@@ -84,8 +84,8 @@ def put(admin: AdminContext, connection_id: str, urn: str, document: Mapping[str
     row = {"doc": text, "shape": SHAPE}
     for _ in admin.items.deadline.attempts():
         # In this order: a schema set after the first read fails the condition on the version.
-        version = connections.standing(admin, connection_id).schemas_version
-        found = listed(admin, connection_id)
+        version = connections.get_for_change(admin, connection_id).schemas_version
+        found = list_schemas(admin, connection_id)
         before = [each for each in found if _same(each.id, urn)]
         if len(found) - len(before) >= MOST_SCHEMAS:
             raise Conflict(TOO_MANY)
@@ -105,7 +105,7 @@ def delete(admin: AdminContext, connection_id: str, urn: str) -> None:
         Conflict: the connection has ended.
     """
     for _ in admin.items.deadline.attempts():
-        version = connections.standing(admin, connection_id).schemas_version
+        version = connections.get_for_change(admin, connection_id).schemas_version
         told = _told([get(admin, connection_id, urn)]) | {"connection": connection_id}
         gone = Delete(admin.keys.schema(connection_id, urn), EXISTS)
         if _written(admin, connection_id, version, gone, Edit("schema", urn, before=told)):
@@ -123,7 +123,9 @@ def _written(
     )
     change = Change("connection", connection_id, attributes=("schemas",))
     try:
-        admin.items.commit([action, raised, audit.noted(admin, edit), admin.note(change)])
+        admin.items.commit(
+            [action, raised, audit.entry_item(admin, edit), admin.change_item(change)]
+        )
     except TransactionCanceled:
         return False
     return True

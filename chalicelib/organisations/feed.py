@@ -18,8 +18,8 @@ from heapq import merge
 from itertools import islice
 
 from chalicelib.errors import BadRequest
-from chalicelib.organisations import snapshot
 from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.organisations.snapshot import read_snapshot
 from chalicelib.storage.directory_items import CHANGES_KEPT, ChangeKeys
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import CROCKFORD, FIRST, LAST, ConnectionKeys, Range, ulid, ulid_moment
@@ -76,11 +76,11 @@ def start(admin: AdminContext) -> Feed:
     Raises:
         NotFound: no such organisation.
     """
-    snapshot.read(admin)
+    read_snapshot(admin)
     return Feed((), Cursor(ulid(admin.now() - BEHIND, 0)), more=False)
 
 
-def cursor(text: str | None, since: datetime, now: datetime) -> Cursor:
+def parse_cursor(text: str | None, since: datetime, now: datetime) -> Cursor:
     """Read a cursor; none is the beginning of what is kept.
 
     What counts is when it was given: in the middle of a pass it lies close to what was read last.
@@ -103,13 +103,13 @@ def _began(milliseconds: str | None) -> datetime | None:
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
 
 
-def read(admin: AdminContext, at: Cursor, size: int) -> Feed:
+def list_changes(admin: AdminContext, at: Cursor, size: int) -> Feed:
     """Read on from a cursor.
 
     Raises:
         NotFound: no such organisation.
     """
-    connections = snapshot.read(admin).connections
+    connections = read_snapshot(admin).connections
     sources: list[ChangeKeys] = [admin.keys, *(ConnectionKeys(each.id) for each in connections)]
     now = admin.now()
     began = min(at.began or now, now)

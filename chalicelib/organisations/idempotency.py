@@ -26,13 +26,13 @@ FORM = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class IdempotencyKey:
     """A POST that carries a key: the key's row, and what tells its content from another."""
 
     key: Key
     digest: str
 
-    def note(self, created: str, now: datetime) -> Put:
+    def created_item(self, created: str, now: datetime) -> Put:
         """Note what is created, in the same transaction."""
         row = {
             "id": created,
@@ -43,9 +43,9 @@ class Attempt:
         return Put(self.key, row, NEW)
 
 
-def attempt(
+def parse_header(
     owner: str, values: tuple[str, ...], route: str, body: Mapping[str, Any]
-) -> Attempt | None:
+) -> IdempotencyKey | None:
     """Read the header's values; None where the client sent none.
 
     Keys of one `owner` do not meet another's. The digest covers route and content, whatever
@@ -59,10 +59,10 @@ def attempt(
     if len(values) > 1 or FORM.fullmatch(values[0]) is None:
         raise BadRequest("Idempotency-Key takes one value of 1 to 255 visible ASCII characters.")
     content = hashlib.sha256(f"{route}\n{canonical(body)}".encode()).hexdigest()
-    return Attempt(idempotency(owner, values[0]), content)
+    return IdempotencyKey(idempotency(owner, values[0]), content)
 
 
-def recall(rows: Namespace, tried: Attempt | None) -> str | None:
+def find_created(rows: Namespace, idempotency_key: IdempotencyKey | None) -> str | None:
     """Give the id of what this POST created before; None where it did not.
 
     DynamoDB deletes expired rows late, so one past its time is deleted here.
@@ -70,14 +70,14 @@ def recall(rows: Namespace, tried: Attempt | None) -> str | None:
     Raises:
         BadRequest: the key was sent with other content.
     """
-    row = rows.get(tried.key) if tried else None
-    if tried is None or row is None:
+    row = rows.get(idempotency_key.key) if idempotency_key else None
+    if idempotency_key is None or row is None:
         return None
     if row["ttl"] <= rows.table.clock.now().timestamp():
         with suppress(TransactionCanceled):  # somebody else has: his key is in force then
-            rows.commit([Delete(tried.key, equals("ttl", row["ttl"]))])
+            rows.commit([Delete(idempotency_key.key, equals("ttl", row["ttl"]))])
         return None
-    if row["digest"] != tried.digest:
+    if row["digest"] != idempotency_key.digest:
         raise BadRequest(
             "This Idempotency-Key was used for another request within the last 24 hours; "
             "take a new one for each thing that shall be created."
@@ -85,6 +85,8 @@ def recall(rows: Namespace, tried: Attempt | None) -> str | None:
     return str(row["id"])
 
 
-def overtaken(canceled: TransactionCanceled, tried: Attempt | None) -> bool:
+def is_concurrent_replay(
+    canceled: TransactionCanceled, idempotency_key: IdempotencyKey | None
+) -> bool:
     """Tell whether a transaction failed because the same POST was served at the same time."""
-    return tried is not None and tried.key in canceled.items
+    return idempotency_key is not None and idempotency_key.key in canceled.items

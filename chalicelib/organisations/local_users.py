@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from chalicelib.errors import NotFound
-from chalicelib.organisations import audit, snapshot
+from chalicelib.organisations import audit
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
-from chalicelib.organisations.snapshot import OrganisationSnapshot
+from chalicelib.organisations.snapshot import OrganisationSnapshot, read_snapshot_for_change
 from chalicelib.storage.directory_items import Change, Document, User, user_of
 from chalicelib.storage.expressions import EXISTS, Action, Check, absent
 from chalicelib.storage.keys import ConnectionKeys, is_id
@@ -23,10 +23,10 @@ from chalicelib.storage.transactions import TransactionCanceled
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """A user with what stands around him, and his local row as it was read."""
+class UserForChange:
+    """A user with the settings of their organisation, and their local item as it was read."""
 
-    around: OrganisationSnapshot
+    snapshot: OrganisationSnapshot
     connection: Connection
     user: User
     local: LocalUser
@@ -38,13 +38,13 @@ class ChangeDescription:
 
     kind: str
     attribute: str
-    values: Callable[[Subject, LocalUser], Document]
+    values: Callable[[UserForChange, LocalUser], Document]
 
 
 def change(
     admin: AdminContext,
     uid: str,
-    edit: Callable[[Subject], LocalUser],
+    edit: Callable[[UserForChange], LocalUser],
     description: ChangeDescription | None,
 ) -> None:
     """Change a user's local row; `edit` may be called again on a newer one.
@@ -57,56 +57,62 @@ def change(
         Conflict: the organisation is being deleted.
         Busy: still contended at the deadline.
     """
-    around = snapshot.standing(admin)
+    snapshot = read_snapshot_for_change(admin)
     for _ in admin.items.deadline.attempts():
-        subject = _read(admin, around, uid)
-        after = edit(subject)
-        if after == subject.local or _committed(admin, subject, after, description):
+        current = _read(admin, snapshot, uid)
+        after = edit(current)
+        if after == current.local or _committed(admin, current, after, description):
             return
 
 
-def _read(admin: AdminContext, around: OrganisationSnapshot, uid: str) -> Subject:
+def _read(admin: AdminContext, snapshot: OrganisationSnapshot, uid: str) -> UserForChange:
     """Find a user in one of the connections, and his local row: one BatchGetItem."""
     if not is_id(uid):
         raise NotFound
-    owners = {ConnectionKeys(each.id).user(uid): each for each in around.connections}
-    locals_ = {ConnectionKeys(each.id).local(uid) for each in around.connections}
+    owners = {ConnectionKeys(each.id).user(uid): each for each in snapshot.connections}
+    locals_ = {ConnectionKeys(each.id).local(uid) for each in snapshot.connections}
     found = admin.items.batch_get([*owners, *locals_]) if owners else {}
     for key, connection in owners.items():
         user = user_of(found[key]) if key in found else None
         if user is not None and user.lease is None:
             local = found.get(ConnectionKeys(connection.id).local(uid))
-            return Subject(around, connection, user, local_user_of(uid, local))
+            return UserForChange(snapshot, connection, user, local_user_of(uid, local))
     raise NotFound
 
 
 def _committed(
-    admin: AdminContext, subject: Subject, after: LocalUser, description: ChangeDescription | None
+    admin: AdminContext,
+    current: UserForChange,
+    after: LocalUser,
+    description: ChangeDescription | None,
 ) -> bool:
     """Write the change; False where another came first, or the user went."""
     try:
-        admin.items.commit(list(_writing(admin, subject, after, description)))
+        admin.items.commit(list(_writing(admin, current, after, description)))
     except TransactionCanceled:
         return False
     return True
 
 
 def _writing(
-    admin: AdminContext, subject: Subject, after: LocalUser, description: ChangeDescription | None
+    admin: AdminContext,
+    current: UserForChange,
+    after: LocalUser,
+    description: ChangeDescription | None,
 ) -> Iterator[Action]:
-    keys, before, uid = ConnectionKeys(subject.connection.id), subject.local, subject.user.id
+    keys, before, uid = ConnectionKeys(current.connection.id), current.local, current.user.id
     yield written(keys.local(uid), before, replace(after, version=before.version + 1))
     yield Check(keys.user(uid), EXISTS & absent("lease"))
     if description is None:
         return
-    yield admin.note(Change(description.kind, uid, attributes=[description.attribute]))
-    yield audit.noted(
+    yield admin.change_item(Change(description.kind, uid, attributes=[description.attribute]))
+    yield audit.entry_item(
         admin,
         Edit(
             "user",
             uid,
-            before=description.values(subject, before),
-            after=description.values(subject, after),
+            before=description.values(current, before),
+            after=description.values(current, after),
             action=f"{description.attribute}_changed",
         ),
     )

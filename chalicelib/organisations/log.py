@@ -27,7 +27,7 @@ DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LogQuery:
     """Which calls are asked for: from when to when, how they ended, whom they met.
 
     `cursor` is where the page before ended.
@@ -53,7 +53,7 @@ class Page:
     next_cursor: str | None
 
 
-def page(admin: AdminContext, connection_id: str, wanted: Wanted, size: int) -> Page:
+def list_entries(admin: AdminContext, connection_id: str, wanted: LogQuery, size: int) -> Page:
     """Read a page of the log.
 
     Raises:
@@ -76,7 +76,7 @@ def page(admin: AdminContext, connection_id: str, wanted: Wanted, size: int) -> 
 
 
 def _newest_first(
-    admin: AdminContext, keys: ConnectionKeys, wanted: Wanted
+    admin: AdminContext, keys: ConnectionKeys, wanted: LogQuery
 ) -> Iterator[tuple[str, Item | None]]:
     """Yield rows with their places in the log; no row once as many days are read as may be."""
     first, last = ulid(wanted.since, 0), _last(wanted)
@@ -98,7 +98,7 @@ def _end_of(day: date) -> str:
     return ulid(midnight - timedelta(milliseconds=1), -1)
 
 
-def _last(wanted: Wanted) -> str:
+def _last(wanted: LogQuery) -> str:
     """Tell up to which row to read."""
     cursor = wanted.cursor
     if cursor is not None and CURSOR.fullmatch(cursor) is None:

@@ -16,7 +16,7 @@ from chalicelib.errors import BadRequest, Busy, Conflict, FieldError, InvalidFie
 from chalicelib.organisations import audit, idempotency, purge
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
-from chalicelib.organisations.idempotency import Attempt
+from chalicelib.organisations.idempotency import IdempotencyKey
 from chalicelib.organisations.inputs import NewOrganisation, NewRole, OrganisationChanges, present
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.settings import Plan
@@ -45,7 +45,7 @@ PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class OrganisationDetails:
     """An organisation with its workspaces, roles and verified domains."""
 
     organisation: Organisation
@@ -55,7 +55,7 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class OrganisationSummary:
     """An organisation as the list of all shows it."""
 
     id: str
@@ -69,7 +69,7 @@ class Listed:
 class Page:
     """A page of the list; `following` is where the next one begins, None at the end."""
 
-    items: tuple[Listed, ...]
+    items: tuple[OrganisationSummary, ...]
     next_cursor: str | None = None
 
 
@@ -82,8 +82,8 @@ def create(
     admin: AdminContext,
     body: NewOrganisation,
     plans: Mapping[str, Plan],
-    tried: Attempt | None,
-) -> Whole:
+    idempotency_key: IdempotencyKey | None,
+) -> OrganisationDetails:
     """Create the organisation that `admin` is bound to: one transaction with all it has.
 
     Raises:
@@ -92,15 +92,15 @@ def create(
         Busy: the same request is being served at this moment.
     """
     _require_plan(body.plan, plans)
-    whole = _new(admin, body)
+    details = _new(admin, body)
     try:
-        admin.items.commit(list(_creation(admin, whole, tried)))
+        admin.items.commit(list(_creation(admin, details, idempotency_key)))
     except TransactionCanceled as canceled:
-        raise _refusal(canceled, whole, tried) from canceled
-    return whole
+        raise _refusal(canceled, details, idempotency_key) from canceled
+    return details
 
 
-def _new(admin: AdminContext, body: NewOrganisation) -> Whole:
+def _new(admin: AdminContext, body: NewOrganisation) -> OrganisationDetails:
     now = timestamp(admin.now())
     organisation = Organisation(
         id=admin.keys.organisation,
@@ -112,7 +112,7 @@ def _new(admin: AdminContext, body: NewOrganisation) -> Whole:
         reference=body.reference,
         sso=body.sso.model_dump() if body.sso else None,
     )
-    return Whole(
+    return OrganisationDetails(
         organisation,
         workspaces=tuple(sorted((Workspace(w.id, w.name) for w in body.workspaces), key=_by_id)),
         roles=tuple(sorted(map(new_role, body.roles), key=_by_id)),
@@ -130,29 +130,31 @@ def _by_id(row: Workspace | Role) -> str:
     return row.id
 
 
-def _creation(admin: AdminContext, whole: Whole, tried: Attempt | None) -> Iterator[Action]:
-    keys, organisation = admin.keys, whole.organisation
+def _creation(
+    admin: AdminContext, details: OrganisationDetails, idempotency_key: IdempotencyKey | None
+) -> Iterator[Action]:
+    keys, organisation = admin.keys, details.organisation
     owned = {"org": organisation.id}
     yield Put(keys.row, organisation.row(), NEW)
     yield Put(keys.listed(), organisation.listed(), NEW)
     if organisation.reference is not None:
         yield Put(table_keys.reference(organisation.reference), owned, NEW)
-    yield from (Put(keys.workspace(each.id), each.row()) for each in whole.workspaces)
-    yield from (Put(keys.role(each.id), each.row()) for each in whole.roles)
-    for domain in whole.domains:
+    yield from (Put(keys.workspace(each.id), each.row()) for each in details.workspaces)
+    yield from (Put(keys.role(each.id), each.row()) for each in details.roles)
+    for domain in details.domains:
         yield Put(keys.domain(domain), {"shape": SHAPE})
         yield Put(table_keys.verified_domain(domain), owned, NEW)
-    if tried:
-        yield tried.note(organisation.id, admin.now())
-    yield audit.noted(admin, Edit("organisation", organisation.id, after=_audited(whole)))
+    if idempotency_key:
+        yield idempotency_key.created_item(organisation.id, admin.now())
+    yield audit.entry_item(admin, Edit("organisation", organisation.id, after=_audited(details)))
 
 
-def _audited(whole: Whole) -> dict[str, Any]:
+def _audited(details: OrganisationDetails) -> dict[str, Any]:
     return {
-        **settings(whole.organisation),
-        "workspaces": [workspace.id for workspace in whole.workspaces],
-        "roles": [role.id for role in whole.roles],
-        "domains": list(whole.domains),
+        **settings(details.organisation),
+        "workspaces": [workspace.id for workspace in details.workspaces],
+        "roles": [role.id for role in details.roles],
+        "domains": list(details.domains),
     }
 
 
@@ -162,15 +164,19 @@ def settings(organisation: Organisation) -> dict[str, Any]:
     return {name: getattr(organisation, name) for name in names}
 
 
-def _refusal(canceled: TransactionCanceled, whole: Whole, tried: Attempt | None) -> Conflict | Busy:
-    if idempotency.overtaken(canceled, tried):
+def _refusal(
+    canceled: TransactionCanceled,
+    details: OrganisationDetails,
+    idempotency_key: IdempotencyKey | None,
+) -> Conflict | Busy:
+    if idempotency.is_concurrent_replay(canceled, idempotency_key):
         return Busy()
     taken: list[str] = [
         f"domains: {domain} belongs to another organisation."
-        for domain in whole.domains
+        for domain in details.domains
         if table_keys.verified_domain(domain) in canceled.items
     ]
-    if _reference_key(whole.organisation) in canceled.items:
+    if _reference_key(details.organisation) in canceled.items:
         taken.append(REFERENCE_IN_USE)
     # Else the random id is taken, which the next attempt's will not be.
     return Conflict(" ".join(taken)) if taken else Busy()
@@ -180,7 +186,7 @@ def _reference_key(organisation: Organisation) -> Key | None:
     return table_keys.reference(organisation.reference) if organisation.reference else None
 
 
-def get(admin: AdminContext) -> Whole:
+def get_details(admin: AdminContext) -> OrganisationDetails:
     """Read the organisation: two Queries, whatever its connections hold.
 
     Raises:
@@ -190,7 +196,7 @@ def get(admin: AdminContext) -> Whole:
     if not rows or rows[0]["SK"] != table_keys.ONLY:
         raise NotFound
     owned = list(admin.items.query(admin.keys.roles_and_workspaces()))
-    return Whole(
+    return OrganisationDetails(
         organisation_from(rows[0]),
         workspaces=tuple(map(workspace_from, _beginning("W#", owned))),
         roles=tuple(map(role_from, _beginning("R#", owned))),
@@ -202,7 +208,7 @@ def _beginning(prefix: str, rows: list[Item]) -> Iterator[Item]:
     return (row for row in rows if row["SK"].startswith(prefix))
 
 
-def read_row(admin: AdminContext) -> Organisation:
+def get(admin: AdminContext) -> Organisation:
     """Read the organisation's own row: 1 RCU.
 
     Raises:
@@ -214,7 +220,7 @@ def read_row(admin: AdminContext) -> Organisation:
     return organisation_from(row)
 
 
-def standing(admin: AdminContext) -> Organisation:
+def get_for_change(admin: AdminContext) -> Organisation:
     """Read the organisation's own row in order to change something of it.
 
     Every change does, or the purge could leave behind what was made after it had begun.
@@ -223,13 +229,13 @@ def standing(admin: AdminContext) -> Organisation:
         NotFound: there is none of this id.
         Conflict: it is being deleted.
     """
-    organisation = read_row(admin)
+    organisation = get(admin)
     if organisation.state == DELETING:
         raise Conflict(BEING_DELETED)
     return organisation
 
 
-def raised(admin: AdminContext, organisation: Organisation) -> Update:
+def version_bump(admin: AdminContext, organisation: Organisation) -> Update:
     """Raise the version of an organisation in a transaction that depends on what is in it."""
     return Update(
         admin.keys.row,
@@ -238,7 +244,7 @@ def raised(admin: AdminContext, organisation: Organisation) -> Update:
     )
 
 
-def listed(rows: Namespace, cursor: str, size: int = PAGE) -> Page:
+def list_organisations(rows: Namespace, cursor: str, size: int = PAGE) -> Page:
     """List organisations in the order of their ids, from behind the cursor on: one Query.
 
     Raises:
@@ -251,15 +257,17 @@ def listed(rows: Namespace, cursor: str, size: int = PAGE) -> Page:
     return Page(items[:size], items[size - 1].id if len(items) > size else None)
 
 
-def by_reference(rows: Namespace, reference: str) -> Page:
+def list_by_reference(rows: Namespace, reference: str) -> Page:
     """List the organisation that has this reference, if any."""
     holder = rows.get(table_keys.reference(reference))
     row = rows.get(Key(table_keys.organisations().pk, holder["org"])) if holder else None
     return Page((_listed(row),) if row else ())
 
 
-def _listed(row: Item) -> Listed:
-    return Listed(row["SK"], row["name"], row["plan"], row["state"], row.get("reference"))
+def _listed(row: Item) -> OrganisationSummary:
+    return OrganisationSummary(
+        row["SK"], row["name"], row["plan"], row["state"], row.get("reference")
+    )
 
 
 def change(
@@ -267,7 +275,7 @@ def change(
     body: OrganisationChanges,
     plans: Mapping[str, Plan],
     precondition: Precondition | None,
-) -> Whole:
+) -> OrganisationDetails:
     """Change what the body names; a changed plan or state acts at the next SCIM request.
 
     Raises:
@@ -280,16 +288,16 @@ def change(
     if "plan" in changes:
         _require_plan(body.plan, plans)
     for _ in admin.items.deadline.attempts():
-        before = standing(admin)
+        before = get_for_change(admin)
         if precondition:
             precondition.require(version(before))
         after = replace(before, **changes)
         if after == before or _changed(admin, before, after):
             break
-    return get(admin)
+    return get_details(admin)
 
 
-def delete(admin: AdminContext, precondition: Precondition | None) -> Whole:
+def delete(admin: AdminContext, precondition: Precondition | None) -> OrganisationDetails:
     """Begin to delete an organisation with all that it has; repeating it is no fault.
 
     Nothing of it is served from now on; its rows go when no request that began before can
@@ -300,13 +308,15 @@ def delete(admin: AdminContext, precondition: Precondition | None) -> Whole:
         PreconditionFailed: it is not at the version that the client means.
     """
     for _ in admin.items.deadline.attempts():
-        before = read_row(admin)
+        before = get(admin)
         if precondition:
             precondition.require(version(before))
         after = replace(before, state=DELETING)
-        if after == before or _changed(admin, before, after, purge.declared(admin, before.id)):
+        if after == before or _changed(
+            admin, before, after, purge.scheduled_purge(admin, before.id)
+        ):
             break
-    return get(admin)
+    return get_details(admin)
 
 
 def _changed(
@@ -329,7 +339,7 @@ def _replacement(
     yield changed(admin.keys.row, after.row(), equals("version", before.version))
     yield changed(admin.keys.listed(), after.listed(), ANY)
     edit = Edit("organisation", after.id, settings(before), settings(after))
-    yield audit.noted(admin, edit)
+    yield audit.entry_item(admin, edit)
     old, new = _reference_key(before), _reference_key(after)
     if old == new:
         return

@@ -58,9 +58,9 @@ def position(cursor: str) -> Position:
     return Position(connection, last)
 
 
-def spans(around: OrganisationSnapshot, after: Position) -> Iterator[tuple[Connection, str]]:
+def spans(snapshot: OrganisationSnapshot, after: Position) -> Iterator[tuple[Connection, str]]:
     """Yield each connection that has some behind `after`, and from which sort key on."""
-    for connection in around.connections:
+    for connection in snapshot.connections:
         if connection.id > after.connection:
             yield connection, FIRST
         elif connection.id == after.connection:

@@ -49,7 +49,7 @@ WAITS = timedelta(seconds=60)
 AHEAD = timedelta(minutes=10)
 
 
-def declared(admin: AdminContext, target: str) -> Put:
+def scheduled_purge(admin: AdminContext, target: str) -> Put:
     """Declare, in the transaction that sets the state, that what is named shall be purged."""
     begins = timestamp(admin.now() + WAITS)
     key = admin.keys.pending_change(begins, target, admin.clock.new_id())
@@ -106,8 +106,8 @@ def _purge_connection(
             [
                 Delete(admin.keys.connection(connection_id), equals("state", DELETING)),
                 Delete(operation),
-                admin.note(Change("connection", connection_id)),
-                audit.noted(admin, edit),
+                admin.change_item(Change("connection", connection_id)),
+                audit.entry_item(admin, edit),
             ]
         )
     return left
@@ -240,4 +240,4 @@ def _last(admin: AdminContext, organisation: Organisation, operation: Key) -> It
     yield Delete(operation)
     if organisation.reference is not None:
         yield Delete(reference(organisation.reference), equals("org", organisation.id))
-    yield admin.note(Change("connection", organisation.id))
+    yield admin.change_item(Change("connection", organisation.id))

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chalicelib.organisations import health, snapshot, tokens
+from chalicelib.organisations import health, tokens
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.organisations.snapshot import OrganisationSnapshot
+from chalicelib.organisations.snapshot import OrganisationSnapshot, read_snapshot
 from chalicelib.settings import Plan
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.counters import Counters
@@ -25,10 +25,10 @@ SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ConnectionDetails:
     """A connection with what it depends on, at one moment."""
 
-    around: OrganisationSnapshot
+    snapshot: OrganisationSnapshot
     connection: Connection
     plan: Plan | None
     live: tuple[ConnectionToken, ...]
@@ -45,12 +45,12 @@ class Facts:
 class Check:
     """Something that must hold for a connection to work.
 
-    `found` says what is, in words with {organisation}, {connection} and {facts}; `fix` what to do
+    `found` says what is, in words with {organisation}, {connection} and {details}; `fix` what to do
     where it does not hold. Where one that `bars` fails, no request is let in.
     """
 
     name: str
-    holds: Callable[[Facts], bool]
+    holds: Callable[[ConnectionDetails], bool]
     found: str
     fix: str
     bars: bool = False
@@ -59,7 +59,7 @@ class Check:
 CHECKS = (
     Check(
         "Plan",
-        lambda facts: facts.plan is not None and facts.plan.scim,
+        lambda details: details.plan is not None and details.plan.scim,
         "The organisation's plan is `{organisation.plan}`.",
         "This plan does not include SCIM. Ask the SaaS's support for one that does; the "
         "connection then works as it is.",
@@ -67,33 +67,33 @@ CHECKS = (
     ),
     Check(
         "Organisation",
-        lambda facts: facts.around.organisation.state == "active",
+        lambda details: details.snapshot.organisation.state == "active",
         "The organisation is {organisation.state}.",
         "Ask the SaaS's support to set the organisation to active again.",
         bars=True,
     ),
     Check(
         "Connection",
-        lambda facts: facts.connection.state == "active",
+        lambda details: details.connection.state == "active",
         "The connection is {connection.state}.",
         "Set a paused connection to active; in the place of one that has ended, make another.",
         bars=True,
     ),
     Check(
         "Token",
-        lambda facts: bool(facts.live),
+        lambda details: bool(details.live),
         "The connection has {live} token(s) in force{until}.",
         "Make a new token and paste it into the identity provider.",
     ),
     Check(
         "Workspace",
-        lambda facts: facts.connection.workspace in facts.around.workspaces,
+        lambda details: details.connection.workspace in details.snapshot.workspaces,
         "Users and teams come into the workspace `{connection.workspace}`.",
         "This workspace is no longer there: choose another one for the connection.",
     ),
     Check(
         "Default role",
-        lambda facts: facts.connection.default_role in facts.around.roles,
+        lambda details: details.connection.default_role in details.snapshot.roles,
         "New users get the role `{connection.default_role}`.",
         "This role is no longer there: choose another one for the connection.",
     ),
@@ -102,7 +102,7 @@ CHECKS = (
 
 def read(
     admin: AdminContext, connection: Connection, plans: Mapping[str, Plan], waiting: Counters
-) -> Facts:
+) -> ConnectionDetails:
     """Read what a connection depends on: three Queries.
 
     `waiting` is what this process has counted of its calls and not yet written.
@@ -111,50 +111,50 @@ def read(
         NotFound: no such organisation.
     """
     now = admin.now()
-    around = snapshot.read(admin)
-    return Facts(
-        around,
+    snapshot = read_snapshot(admin)
+    return ConnectionDetails(
+        snapshot,
         connection,
-        plan=plans.get(around.organisation.plan),
-        live=tuple(row for row in tokens.rows(admin, connection.id) if row.live(now)),
+        plan=plans.get(snapshot.organisation.plan),
+        live=tuple(row for row in tokens.stored_tokens(admin, connection.id) if row.live(now)),
         last_call=health.read(admin, connection.id, waiting).last_call,
         now=now,
     )
 
 
-def describe(check: Check, facts: Facts) -> str:
+def describe(check: Check, details: ConnectionDetails) -> str:
     """Say what a check has found."""
     return check.found.format(
-        organisation=facts.around.organisation,
-        connection=facts.connection,
-        live=len(facts.live),
-        until=f", until {facts.last_end}" if facts.live else "",
+        organisation=details.snapshot.organisation,
+        connection=details.connection,
+        live=len(details.live),
+        until=f", until {details.last_end}" if details.live else "",
     )
 
 
-def advice(facts: Facts) -> Iterator[str]:
+def advice(details: ConnectionDetails) -> Iterator[str]:
     """Say what works and could be better."""
-    sso = facts.around.organisation.sso
+    sso = details.snapshot.organisation.sso
     if not (sso and sso.get("forced")):
         yield (
             "SSO is not forced for all: users whom the identity provider creates must reset a "
             "password before they sign in, and keep it when they leave. Set up SSO with `force for "
             "all users` first."
         )
-    if facts.connection.state in SERVED_STATES:
-        yield from _silence(facts)
-    if facts.live and facts.last_end < timestamp(facts.now + SOON):
+    if details.connection.state in SERVED_STATES:
+        yield from _silence(details)
+    if details.live and details.last_end < timestamp(details.now + SOON):
         yield (
-            f"The last token ends at {facts.last_end}: rotate it, and paste the new one into the "
+            f"The last token ends at {details.last_end}: rotate it, and paste the new one into the "
             "identity provider before then."
         )
 
 
-def _silence(facts: Facts) -> Iterator[str]:
-    silent_since = facts.last_call or facts.connection.created
-    if silent_since > timestamp(facts.now - SILENCE):
+def _silence(details: ConnectionDetails) -> Iterator[str]:
+    silent_since = details.last_call or details.connection.created
+    if silent_since > timestamp(details.now - SILENCE):
         return
-    last = f"since {facts.last_call}" if facts.last_call else "yet"
+    last = f"since {details.last_call}" if details.last_call else "yet"
     yield (
         f"The identity provider has not called {last}. See that provisioning is started there, "
         "and that the connection's health shows no refused calls."

@@ -158,8 +158,8 @@ def _there(admin: AdminContext, key: Key) -> Item:
 def _put(admin: AdminContext, wanted: OrganisationSetting, *, free: bool = False) -> None:
     """Write a belonging; `free`: no connection may use it as it will be."""
     for _ in admin.items.deadline.attempts():
-        organisation = organisations.standing(admin)
-        found = connections.listed(admin)
+        organisation = organisations.get_for_change(admin)
+        found = connections.list_connections(admin)
         row = admin.items.get(wanted.key)
         if row is not None and wanted.is_as(row):
             return
@@ -176,15 +176,15 @@ def _writing(
 ) -> Iterator[Action]:
     yield Put(wanted.key, wanted.row)
     old = wanted.told(before) if before else {}
-    yield audit.noted(admin, Edit(wanted.kind, wanted.id, old, wanted.told(wanted.row)))
+    yield audit.entry_item(admin, Edit(wanted.kind, wanted.id, old, wanted.told(wanted.row)))
     if before is None and wanted.beside:
         yield Put(wanted.beside, {"org": admin.keys.organisation}, NEW)
 
 
 def _delete(admin: AdminContext, owned: OrganisationSetting) -> None:
     for _ in admin.items.deadline.attempts():
-        organisation = organisations.standing(admin)
-        found = connections.listed(admin)
+        organisation = organisations.get_for_change(admin)
+        found = connections.list_connections(admin)
         _require_unused(found, owned)
         notes = _concerned(admin, owned, found)
         if _committed(admin, organisation, list(_deletion(admin, owned)), notes):
@@ -195,7 +195,7 @@ def _delete(admin: AdminContext, owned: OrganisationSetting) -> None:
 
 def _deletion(admin: AdminContext, owned: OrganisationSetting) -> Iterator[Action]:
     yield Delete(owned.key, EXISTS)
-    yield audit.noted(admin, Edit(owned.kind, owned.id, before=owned.told(owned.row)))
+    yield audit.entry_item(admin, Edit(owned.kind, owned.id, before=owned.told(owned.row)))
     if owned.beside:
         yield Delete(owned.beside, equals("org", admin.keys.organisation))
 
@@ -205,7 +205,7 @@ def _concerned(
 ) -> list[Put]:
     """Note for the feed that users are to be read again: a role comes or goes for all of them."""
     concerned = found if changed.kind == "role" else ()
-    return [admin.note(Change("connection", c.id, c.version, ("roles",))) for c in concerned]
+    return [admin.change_item(Change("connection", c.id, c.version, ("roles",))) for c in concerned]
 
 
 def _require_unused(found: tuple[Connection, ...], owned: OrganisationSetting) -> None:
@@ -226,7 +226,7 @@ def _committed(
     Raises:
         Conflict: another organisation has the domain.
     """
-    raised = organisations.raised(admin, organisation)
+    raised = organisations.version_bump(admin, organisation)
     room = MOST_ACTIONS - len(actions) - 1
     for ahead in chunks(notes[room:], MOST_ACTIONS):
         admin.items.commit(ahead)

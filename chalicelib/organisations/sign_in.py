@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.errors import NotFound
-from chalicelib.organisations import snapshot
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.organisations.snapshot import OrganisationSnapshot
+from chalicelib.organisations.snapshot import OrganisationSnapshot, read_snapshot
 from chalicelib.organisations.users import has_email, has_user_name, is_active
 from chalicelib.storage.directory_items import User, user_of
 from chalicelib.storage.expressions import Item
@@ -71,13 +70,13 @@ def next_step(rows: Namespace, email: str) -> Next:
     nothing yet: what is read is bound here, step by step.
     """
     admin = _owner(rows, email.rpartition("@")[2])
-    around = _standing(admin) if admin else None
-    if admin is None or around is None:
+    snapshot = _standing(admin) if admin else None
+    if admin is None or snapshot is None:
         return FIRST_PASSWORD
-    candidates = sorted(_candidates(admin, around, email), key=lambda each: each.order)
+    candidates = sorted(_candidates(admin, snapshot, email), key=lambda each: each.order)
     if candidates and not candidates[0].active:
         return INACTIVE
-    sso = around.organisation.sso
+    sso = snapshot.organisation.sso
     if sso and sso["forced"]:
         return Next("sso", redirect_url=sso["redirect_url"])
     known = bool(candidates) and candidates[0].local.password_set_at is not None
@@ -96,23 +95,23 @@ def _owner(rows: Namespace, domain: str) -> AdminContext | None:
 def _standing(admin: AdminContext) -> OrganisationSnapshot | None:
     """Read what is there; an organisation that is being deleted has nobody any more."""
     try:
-        around = snapshot.read(admin)
+        snapshot = read_snapshot(admin)
     except NotFound:
         return None
-    return None if around.organisation.state == DELETING else around
+    return None if snapshot.organisation.state == DELETING else snapshot
 
 
 def _candidates(
-    admin: AdminContext, around: OrganisationSnapshot, email: str
+    admin: AdminContext, snapshot: OrganisationSnapshot, email: str
 ) -> Iterator[_Candidate]:
-    owned = [ConnectionKeys(each.id) for each in around.connections]
+    owned = [ConnectionKeys(each.id) for each in snapshot.connections]
     grants = (grant for keys in owned for grant in keys.sign_in_grants())
     rows = replace(admin.items, grants=(*admin.items.grants, *grants))
     named = [(keys, uid) for keys in owned for uid in _ids(rows, keys, email)]
     wanted = (key for keys, uid in named for key in (keys.user(uid), keys.local(uid)))
     # The organisation's own row only keeps the call there where nobody has the address.
     found = rows.batch_get([admin.keys.row, *wanted])
-    connections = {each.id: each for each in around.connections}
+    connections = {each.id: each for each in snapshot.connections}
     for keys, uid in named:
         user = _bearer(found, keys.user(uid), email)
         if user is not None:

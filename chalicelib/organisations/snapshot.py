@@ -37,7 +37,7 @@ class OrganisationSnapshot:
     workspaces: frozenset[str]
 
 
-def read(admin: AdminContext) -> OrganisationSnapshot:
+def read_snapshot(admin: AdminContext) -> OrganisationSnapshot:
     """Read all settings of an organisation: one Query.
 
     Raises:
@@ -55,20 +55,20 @@ def read(admin: AdminContext) -> OrganisationSnapshot:
     )
 
 
-def standing(admin: AdminContext) -> OrganisationSnapshot:
+def read_snapshot_for_change(admin: AdminContext) -> OrganisationSnapshot:
     """Read them in order to change something of a user.
 
     Raises:
         NotFound: there is no such organisation.
         Conflict: it is being deleted.
     """
-    around = read(admin)
-    if around.organisation.state == DELETING:
+    snapshot = read_snapshot(admin)
+    if snapshot.organisation.state == DELETING:
         raise Conflict(BEING_DELETED)
-    return around
+    return snapshot
 
 
-def view(admin: AdminContext, connection: Connection) -> ConnectionScope:
+def connection_scope(admin: AdminContext, connection: Connection) -> ConnectionScope:
     """See the users and teams of a connection."""
     return ConnectionScope(admin.items, ConnectionKeys(connection.id))
 

@@ -18,7 +18,7 @@ from chalicelib.errors import Busy, Conflict, FieldError, InvalidFields, NotFoun
 from chalicelib.organisations import audit, connections, idempotency
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
-from chalicelib.organisations.idempotency import Attempt
+from chalicelib.organisations.idempotency import IdempotencyKey
 from chalicelib.organisations.inputs import NewToken, Rotation
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import SHAPE
@@ -49,7 +49,7 @@ REVOKED_MEANWHILE = "The token was revoked or ended before it could be shown; ma
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
+class CreatedToken:
     """A new token; `text` goes into one answer and nowhere else."""
 
     row: ConnectionToken
@@ -61,8 +61,8 @@ def create(
     secrets: Secrets,
     connection_id: str,
     body: NewToken,
-    tried: Attempt | None,
-) -> Created:
+    idempotency_key: IdempotencyKey | None,
+) -> CreatedToken:
     """Make a token: its row, then its secret, then the row is read again.
 
     Before the answer nobody holds it.
@@ -74,7 +74,7 @@ def create(
             it could be shown.
         Unavailable: the secret could not be made; the token is taken back.
     """
-    return _created(admin, secrets, connection_id, body, _Bounds(MOST_LIVE, tried))
+    return _created(admin, secrets, connection_id, body, _Bounds(MOST_LIVE, idempotency_key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +82,22 @@ class _Bounds:
     """How many tokens may live with the new one, and the POST that makes it."""
 
     most: int
-    tried: Attempt | None
+    idempotency_key: IdempotencyKey | None
 
 
 def _created(
     admin: AdminContext, secrets: Secrets, connection_id: str, body: NewToken, bounds: _Bounds
-) -> Created:
+) -> CreatedToken:
     credential = mint("scim", admin.clock.random)
     row = _new(admin, credential, body)
     _declare(admin, connection_id, row, bounds)
     try:
         _keep(admin, secrets, connection_id, credential)
     except Unavailable:
-        _take_back(admin, connection_id, row, bounds.tried)
+        _take_back(admin, connection_id, row, bounds.idempotency_key)
         raise
     _require_live(admin, secrets, connection_id, row)
-    return Created(row, credential.text)
+    return CreatedToken(row, credential.text)
 
 
 def _new(admin: AdminContext, credential: NewCredential, body: NewToken) -> ConnectionToken:
@@ -126,16 +126,19 @@ def _declare(
 ) -> None:
     for _ in admin.items.deadline.attempts():
         # In this order: a token made after the first read fails the condition on its count.
-        connection = connections.standing(admin, connection_id)
-        live = [each for each in rows(admin, connection_id) if each.live(admin.now())]
+        connection = connections.get_for_change(admin, connection_id)
+        live = [each for each in stored_tokens(admin, connection_id) if each.live(admin.now())]
         if len(live) >= bounds.most:
             raise Conflict(TOO_MANY)
-        if _declared(admin, connection, row, bounds.tried):
+        if _declared(admin, connection, row, bounds.idempotency_key):
             return
 
 
 def _declared(
-    admin: AdminContext, connection: Connection, row: ConnectionToken, tried: Attempt | None
+    admin: AdminContext,
+    connection: Connection,
+    row: ConnectionToken,
+    idempotency_key: IdempotencyKey | None,
 ) -> bool:
     """Write the token's row; False where another token of the connection came first."""
     count = connection.tokens_version
@@ -147,14 +150,14 @@ def _declared(
             condition=equals("tokens_version", count),
         ),
         _removal(admin, connection.id, row, row.secret_ends),
-        audit.noted(admin, Edit("token", row.id, after=_audited(row, connection.id))),
+        audit.entry_item(admin, Edit("token", row.id, after=_audited(row, connection.id))),
     ]
-    if tried:
-        actions.append(tried.note(row.id, admin.now()))
+    if idempotency_key:
+        actions.append(idempotency_key.created_item(row.id, admin.now()))
     try:
         admin.items.commit(actions)
     except TransactionCanceled as canceled:
-        if idempotency.overtaken(canceled, tried):
+        if idempotency.is_concurrent_replay(canceled, idempotency_key):
             raise Busy from canceled
         return False
     return True
@@ -193,12 +196,15 @@ def _keep(
 
 
 def _take_back(
-    admin: AdminContext, connection_id: str, row: ConnectionToken, tried: Attempt | None
+    admin: AdminContext,
+    connection_id: str,
+    row: ConnectionToken,
+    idempotency_key: IdempotencyKey | None,
 ) -> None:
     """Revoke a token that has no secret, and forget its Idempotency-Key: nothing was created."""
-    actions = list(revoked(admin, revocation(admin, connection_id, row)))
-    if tried:
-        actions.append(Delete(tried.key))
+    actions = list(revocation_actions(admin, plan_revocation(admin, connection_id, row)))
+    if idempotency_key:
+        actions.append(Delete(idempotency_key.key))
     admin.items.commit(actions)
 
 
@@ -207,27 +213,27 @@ def _require_live(
 ) -> None:
     present = admin.items.get(admin.keys.token(connection_id, row.id))
     if present is None or not token_from(present).live(admin.now()):
-        remove(admin, secrets, revocation(admin, connection_id, row))
+        delete_secret(admin, secrets, plan_revocation(admin, connection_id, row))
         raise Conflict(REVOKED_MEANWHILE, id=row.id, hint=row.hint)
 
 
-def replayed(admin: AdminContext, connection_id: str, token_id: str) -> Conflict:
+def replay_conflict(admin: AdminContext, connection_id: str, token_id: str) -> Conflict:
     """Answer a creation that was sent again: which token it made, never the token."""
     row = admin.items.get(admin.keys.token(connection_id, token_id))
     return Conflict(REPLAYED, id=token_id, hint=token_from(row).hint if row else None)
 
 
-def listed(admin: AdminContext, connection_id: str) -> tuple[ConnectionToken, ...]:
+def list_tokens(admin: AdminContext, connection_id: str) -> tuple[ConnectionToken, ...]:
     """List a connection's tokens, those that have ended too, the oldest first.
 
     Raises:
         NotFound: the organisation has no such connection.
     """
     connections.get(admin, connection_id)
-    return tuple(sorted(rows(admin, connection_id), key=lambda row: (row.created, row.id)))
+    return tuple(sorted(stored_tokens(admin, connection_id), key=lambda row: (row.created, row.id)))
 
 
-def rows(admin: AdminContext, connection_id: str) -> Iterator[ConnectionToken]:
+def stored_tokens(admin: AdminContext, connection_id: str) -> Iterator[ConnectionToken]:
     """Read the rows of a connection's tokens: one Query."""
     return map(token_from, admin.items.query(admin.keys.tokens(connection_id)))
 
@@ -242,12 +248,12 @@ def revoke(admin: AdminContext, secrets: Secrets, connection_id: str, token_id: 
         NotFound: the organisation has no such connection, or that no such token.
     """
     row = _get(admin, connection_id, token_id)
-    ending = revocation(admin, connection_id, row)
+    ending = plan_revocation(admin, connection_id, row)
     try:
-        admin.items.commit(list(revoked(admin, ending)))
+        admin.items.commit(list(revocation_actions(admin, ending)))
     except TransactionCanceled as canceled:
         raise NotFound from canceled
-    remove(admin, secrets, ending)
+    delete_secret(admin, secrets, ending)
 
 
 def _get(admin: AdminContext, connection_id: str, token_id: str) -> ConnectionToken:
@@ -268,13 +274,13 @@ class Revocation:
     due: str
 
 
-def revocation(admin: AdminContext, connection_id: str, row: ConnectionToken) -> Revocation:
+def plan_revocation(admin: AdminContext, connection_id: str, row: ConnectionToken) -> Revocation:
     """Revoke a token now; its secret goes now too, or once it can no longer be in the making."""
     due = max(admin.now(), datetime.fromisoformat(row.created) + SETTLED)
     return Revocation(connection_id, row, timestamp(due))
 
 
-def revoked(admin: AdminContext, revocation: Revocation) -> Iterator[Action]:
+def revocation_actions(admin: AdminContext, revocation: Revocation) -> Iterator[Action]:
     """Make the actions that revoke a token and declare the removal of its secret."""
     connection, row, due = revocation.connection, revocation.row, revocation.due
     key = admin.keys.token(connection, row.id)
@@ -284,10 +290,10 @@ def revoked(admin: AdminContext, revocation: Revocation) -> Iterator[Action]:
         yield Delete(_removal_key(admin, connection, row, row.secret_ends))
     if row.state == "live":
         edit = Edit("token", row.id, {"state": "live"}, {"state": "revoked"}, action="revoked")
-        yield audit.noted(admin, edit)
+        yield audit.entry_item(admin, edit)
 
 
-def remove(admin: AdminContext, secrets: Secrets, revocation: Revocation) -> None:
+def delete_secret(admin: AdminContext, secrets: Secrets, revocation: Revocation) -> None:
     """Remove the secret of a token that is revoked; what cannot be done now stays declared."""
     connection, row, due = revocation.connection, revocation.row, revocation.due
     soon = admin.clock.monotonic() + REMOVAL
@@ -309,8 +315,8 @@ def rotate(
     connection_id: str,
     token_id: str,
     body: Rotation,
-    tried: Attempt | None,
-) -> Created:
+    idempotency_key: IdempotencyKey | None,
+) -> CreatedToken:
     """Make a token of the same name in the place of a live one, whose end is brought forward.
 
     In this order: what is interrupted leaves the old one as it was. A connection that has all
@@ -325,7 +331,7 @@ def rotate(
     if not old.live(admin.now()):
         raise Conflict(NOT_LIVE)
     asked = NewToken(name=old.name)
-    made = _created(admin, secrets, connection_id, asked, _Bounds(MOST_LIVE + 1, tried))
+    made = _created(admin, secrets, connection_id, asked, _Bounds(MOST_LIVE + 1, idempotency_key))
     _bring_forward(admin, secrets, connection_id, old, timedelta(hours=body.overlap_hours))
     return made
 
@@ -363,5 +369,5 @@ def _sooner(
         ),
         Delete(_removal_key(admin, connection_id, old, old.secret_ends)),
         _removal(admin, connection_id, new, new.secret_ends),
-        audit.noted(admin, edit),
+        audit.entry_item(admin, edit),
     ]

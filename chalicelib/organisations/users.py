@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 
 from chalicelib.errors import BadRequest, NotFound
-from chalicelib.organisations import snapshot
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.organisations.assignments import Effective, effective
+from chalicelib.organisations.assignments import EffectiveRole, effective_roles
 from chalicelib.organisations.paging import START, Page, Position, spans
-from chalicelib.organisations.snapshot import OrganisationSnapshot, view
+from chalicelib.organisations.snapshot import OrganisationSnapshot, connection_scope, read_snapshot
 from chalicelib.scim.comparison import fold
 from chalicelib.storage.directory_items import Document, Group, User
 from chalicelib.storage.keys import LAST, ConnectionKeys, Kind, Range, exact, is_id
@@ -42,7 +41,7 @@ TOO_MANY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ConnectionUser:
     """A user's rows, and the connection whose user he is."""
 
     connection: Connection
@@ -55,13 +54,13 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class OrganisationUser:
     """A user with all that is known of him; `teams` None: they were not asked for."""
 
     user: User
     connection: Connection
     local: LocalUser
-    roles: tuple[Effective, ...]
+    roles: tuple[EffectiveRole, ...]
     teams: tuple[Group, ...] | None = None
 
     @property
@@ -71,7 +70,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class UserQuery:
     """Which users a list shall hold; `linked` None: whether they have an account or not.
 
     A page looks at `examined` users at most for those who are linked, or who are not.
@@ -92,69 +91,69 @@ def is_active(user: User, connection: Connection) -> bool:
 # --- lists ------------------------------------------------------------------------------------
 
 
-def listed(admin: AdminContext, wanted: Wanted) -> Page[Person]:
+def list_users(admin: AdminContext, wanted: UserQuery) -> Page[OrganisationUser]:
     """List users with their roles, teams and accounts.
 
     Raises:
         NotFound: no such organisation.
         BadRequest: there are too many users to be compared with a name.
     """
-    around = snapshot.read(admin)
+    snapshot = read_snapshot(admin)
     most = wanted.size if wanted.linked is None else wanted.examined
-    found = list(islice(_found(admin, around, wanted, most), most + 1))
+    found = list(islice(_found(admin, snapshot, wanted, most), most + 1))
     looked_at = found[:most]
-    locals_ = local_rows_of(admin, looked_at)
+    locals_ = local_users_by_id(admin, looked_at)
     fitting = [each for each in looked_at if _fits(wanted, locals_[each.rows.user.id])]
-    people = _joined(admin, around, fitting[: wanted.size], locals_)
+    people = _joined(admin, snapshot, fitting[: wanted.size], locals_)
     return Page(people, _following((fitting, wanted.size), (found, most)))
 
 
-def _fits(wanted: Wanted, local: LocalUser) -> bool:
+def _fits(wanted: UserQuery, local: LocalUser) -> bool:
     return wanted.linked in (None, local.account is not None)
 
 
-def _following(*limited: tuple[Sequence[Found], int]) -> str | None:
+def _following(*limited: tuple[Sequence[ConnectionUser], int]) -> str | None:
     """Tell behind whom the next page begins: where the first limit that was met has cut."""
     last = (rows[most - 1] for rows, most in limited if len(rows) > most)
     return next((each.position.cursor() for each in last), None)
 
 
 def _found(
-    admin: AdminContext, around: OrganisationSnapshot, wanted: Wanted, page: int
-) -> Iterator[Found]:
+    admin: AdminContext, snapshot: OrganisationSnapshot, wanted: UserQuery, page: int
+) -> Iterator[ConnectionUser]:
     if wanted.search is None:
-        return _all(admin, around, wanted.after, page + 1)
-    return _searched(admin, around, wanted.search, wanted.after)
+        return _all(admin, snapshot, wanted.after, page + 1)
+    return _searched(admin, snapshot, wanted.search, wanted.after)
 
 
 def _all(
-    admin: AdminContext, around: OrganisationSnapshot, after: Position, page: int | None = None
-) -> Iterator[Found]:
-    for connection, low in spans(around, after):
-        scope = view(admin, connection)
+    admin: AdminContext, snapshot: OrganisationSnapshot, after: Position, page: int | None = None
+) -> Iterator[ConnectionUser]:
+    for connection, low in spans(snapshot, after):
+        scope = connection_scope(admin, connection)
         for rows in users_of(scope.items.query(Range(scope.keys.users, low, LAST), page=page)):
-            yield Found(connection, rows)
+            yield ConnectionUser(connection, rows)
 
 
 def _searched(
-    admin: AdminContext, around: OrganisationSnapshot, text: str, after: Position
-) -> Iterator[Found]:
+    admin: AdminContext, snapshot: OrganisationSnapshot, text: str, after: Position
+) -> Iterator[ConnectionUser]:
     """Find by a whole e-mail address or userName, else by the beginning of a name."""
     by_key = "@" in text
-    if not by_key and count(admin, around, "U") <= MOST_SEARCHED:
+    if not by_key and count(admin, snapshot, "U") <= MOST_SEARCHED:
         beginning = fold(text)
-        return (each for each in _all(admin, around, after) if _begins(each.rows.user, beginning))
-    hits = list(identified(admin, around, ("user_name", "email"), text))
+        return (each for each in _all(admin, snapshot, after) if _begins(each.rows.user, beginning))
+    hits = list(identified(admin, snapshot, ("user_name", "email"), text))
     if not hits and not by_key:
         raise BadRequest(TOO_MANY)
     return (each for each in hits if each.position > after)
 
 
-def count(admin: AdminContext, around: OrganisationSnapshot, kind: Kind) -> int:
+def count(admin: AdminContext, snapshot: OrganisationSnapshot, kind: Kind) -> int:
     """Count the users or teams of an organisation: one Query a connection."""
     counters = (
         row
-        for connection in around.connections
+        for connection in snapshot.connections
         for row in admin.items.query(ConnectionKeys(connection.id).counters(kind))
     )
     return sum(row["n"] for row in counters)
@@ -176,45 +175,45 @@ def _names(document: Document) -> Iterator[str]:
 # --- look-ups ---------------------------------------------------------------------------------
 
 
-def get(admin: AdminContext, uid: str) -> Person:
+def get(admin: AdminContext, uid: str) -> OrganisationUser:
     """Read a user.
 
     Raises:
         NotFound: no such organisation, or no such user in one of its connections.
     """
-    around = snapshot.read(admin)
-    found = [_find(admin, around, uid)]
-    (person,) = _joined(admin, around, found, local_rows_of(admin, found))
+    snapshot = read_snapshot(admin)
+    found = [_find(admin, snapshot, uid)]
+    (person,) = _joined(admin, snapshot, found, local_users_by_id(admin, found))
     return person
 
 
-def _find(admin: AdminContext, around: OrganisationSnapshot, uid: str) -> Found:
-    for connection in around.connections if is_id(uid) else ():
-        rows = read_user(view(admin, connection), uid)
+def _find(admin: AdminContext, snapshot: OrganisationSnapshot, uid: str) -> ConnectionUser:
+    for connection in snapshot.connections if is_id(uid) else ():
+        rows = read_user(connection_scope(admin, connection), uid)
         if rows is not None:
-            return Found(connection, rows)
+            return ConnectionUser(connection, rows)
     raise NotFound
 
 
-def resolve(admin: AdminContext, key: str, value: str) -> tuple[Person, ...]:
+def resolve(admin: AdminContext, key: str, value: str) -> tuple[OrganisationUser, ...]:
     """Find all users of a `user_name`, `external_id` or `email`; which is meant is not guessed.
 
     Raises:
         NotFound: no such organisation.
     """
-    around = snapshot.read(admin)
-    found = list(identified(admin, around, (key,), value))
-    return _joined(admin, around, found, local_rows_of(admin, found))
+    snapshot = read_snapshot(admin)
+    found = list(identified(admin, snapshot, (key,), value))
+    return _joined(admin, snapshot, found, local_users_by_id(admin, found))
 
 
 def identified(
-    admin: AdminContext, around: OrganisationSnapshot, keys: Iterable[str], value: str
-) -> Iterator[Found]:
+    admin: AdminContext, snapshot: OrganisationSnapshot, keys: Iterable[str], value: str
+) -> Iterator[ConnectionUser]:
     """Yield the users who have a value as one of these keys, in the order of lists."""
-    for connection in around.connections:
-        scope = view(admin, connection)
+    for connection in snapshot.connections:
+        scope = connection_scope(admin, connection)
         hits = {rows.user.id: rows for key in keys for rows in LOOK_UPS[key](scope, value)}
-        yield from (Found(connection, hits[uid]) for uid in sorted(hits))
+        yield from (ConnectionUser(connection, hits[uid]) for uid in sorted(hits))
 
 
 # The key of a row brings together what only looks alike, so the value itself is compared too.
@@ -255,7 +254,7 @@ LOOK_UPS: Mapping[str, Callable[[ConnectionScope, str], list[UserWithGroups]]] =
 # --- what belongs to a user -------------------------------------------------------------------
 
 
-def local_rows_of(admin: AdminContext, found: Sequence[Found]) -> dict[str, LocalUser]:
+def local_users_by_id(admin: AdminContext, found: Sequence[ConnectionUser]) -> dict[str, LocalUser]:
     """Read what the organisation says about users, by their ids."""
     keys = {each.rows.user.id: ConnectionKeys(each.connection.id) for each in found}
     rows = admin.items.batch_get(own.local(uid) for uid, own in keys.items()) if keys else {}
@@ -264,14 +263,14 @@ def local_rows_of(admin: AdminContext, found: Sequence[Found]) -> dict[str, Loca
 
 def _joined(
     admin: AdminContext,
-    around: OrganisationSnapshot,
-    found: Sequence[Found],
+    snapshot: OrganisationSnapshot,
+    found: Sequence[ConnectionUser],
     locals_: Mapping[str, LocalUser],
-) -> tuple[Person, ...]:
+) -> tuple[OrganisationUser, ...]:
     teams = _teams(admin, found)
     return tuple(
-        person(
-            around,
+        organisation_user(
+            snapshot,
             each.connection,
             each.rows.user,
             locals_[each.rows.user.id],
@@ -281,21 +280,23 @@ def _joined(
     )
 
 
-def person(
-    around: OrganisationSnapshot,
+def organisation_user(
+    snapshot: OrganisationSnapshot,
     connection: Connection,
     user: User,
     local: LocalUser,
     teams: tuple[Group, ...] | None = None,
-) -> Person:
+) -> OrganisationUser:
     """Join what is known of a user."""
-    return Person(user, connection, local, effective(around, connection, user, local), teams)
+    return OrganisationUser(
+        user, connection, local, effective_roles(snapshot, connection, user, local), teams
+    )
 
 
-def _teams(admin: AdminContext, found: Sequence[Found]) -> dict[str, Group]:
+def _teams(admin: AdminContext, found: Sequence[ConnectionUser]) -> dict[str, Group]:
     """Read the teams that users are in, once each."""
     teams: dict[str, Group] = {}
     for connection, own in groupby(found, key=lambda each: each.connection):
         ids = (gid for each in own for gid in each.rows.group_ids)
-        teams |= groups_by_id(view(admin, connection), ids)
+        teams |= groups_by_id(connection_scope(admin, connection), ids)
     return teams

@@ -283,7 +283,7 @@ def test_the_audit_says_who_changed_whose_roles(admin, uid, manual_clock):
     manual_clock.advance(seconds=1)
     assignments.assign(admin, uid, Assignment("editor", "lab"))
 
-    entry = audit.listed(admin, None, 1).items[0]
+    entry = audit.list_entries(admin, None, 1).items[0]
     assert (entry.who, entry.what, entry.id) == ("operator", "user.roles_changed", uid)
     assert entry.before == {"roles": [{"role": "reader"}]}
     assert entry.after["roles"][1] == {"role": "editor", "workspace": "lab"}

@@ -25,7 +25,7 @@ def context(services, manual_clock):
 
 def entries(context, most=100):
     """List what the audit says, the newest first."""
-    return audit.listed(context.admin, None, most).items
+    return audit.list_entries(context.admin, None, most).items
 
 
 def rename(services, context, name):
@@ -137,7 +137,7 @@ def test_masking_looks_into_lists_and_objects(context):
     """Settings hold both."""
     secret = SECRETS[0]
 
-    put = audit.noted(context.admin, Edit("x", "1", after={"a": [{"b": secret}], "c": 7}))
+    put = audit.entry_item(context.admin, Edit("x", "1", after={"a": [{"b": secret}], "c": 7}))
 
     assert put.item["after"] == {"a": [{"b": "***"}], "c": 7}
 
@@ -147,9 +147,9 @@ def test_the_audit_goes_on_from_its_cursor(services, context):
     for name in "BCDE":
         rename(services, context, name)
 
-    one = audit.listed(context.admin, None, 3)
-    two = audit.listed(context.admin, one.next_cursor, 3)
-    three = audit.listed(context.admin, two.next_cursor, 3)
+    one = audit.list_entries(context.admin, None, 3)
+    two = audit.list_entries(context.admin, one.next_cursor, 3)
+    three = audit.list_entries(context.admin, two.next_cursor, 3)
 
     assert [len(page.items) for page in (one, two, three)] == [3, 3, 1]
     assert one.items + two.items + three.items == entries(context)
@@ -158,14 +158,14 @@ def test_the_audit_goes_on_from_its_cursor(services, context):
 
 def test_a_full_last_page_says_that_it_is_the_last(context):
     """`next` leads to something, or is null."""
-    assert audit.listed(context.admin, None, 3).next_cursor is None
+    assert audit.list_entries(context.admin, None, 3).next_cursor is None
 
 
 @pytest.mark.parametrize("cursor", ["", "~", "x" * 26, "0" * 25])
 def test_a_cursor_of_nobodys_making_is_refused(context, cursor):
     """It would become part of a key."""
     with pytest.raises(BadRequest, match="cursor"):
-        audit.listed(context.admin, cursor, 3)
+        audit.list_entries(context.admin, cursor, 3)
 
 
 def test_the_audit_of_another_organisation_is_apart(services, context):
@@ -179,6 +179,6 @@ def test_a_note_is_kept_for_400_days(services, context):
     """Longer than a year, so that last year's audit can be answered."""
     admin = an_admin_context(services, context.organisation)
 
-    put = audit.noted(admin, Edit("x", "1"))
+    put = audit.entry_item(admin, Edit("x", "1"))
 
     assert put.item["ttl"] - NOON.timestamp() == 400 * 24 * 3600 + 1

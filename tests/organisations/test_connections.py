@@ -48,7 +48,7 @@ def test_what_is_created_is_read_back_and_listed(admin):
     made = create(admin)
 
     assert connections.get(admin, made.id) == made
-    assert connections.listed(admin) == (made,)
+    assert connections.list_connections(admin) == (made,)
     assert (made.state, made.version) == ("active", 1)
 
 
@@ -64,7 +64,7 @@ def test_the_list_shows_connections_without_their_tokens(services):
     """Both stand in one range."""
     context = a_customer(services)
 
-    assert [each.id for each in connections.listed(context.admin)] == [context.connection]
+    assert [each.id for each in connections.list_connections(context.admin)] == [context.connection]
 
 
 ANSWERS = [
@@ -159,14 +159,14 @@ def test_two_creations_at_once_do_not_pass_the_limit(services, admin):
 
     with pytest.raises(Conflict):
         create(overtaken(services, admin, lambda: create(admin, plans)), plans)
-    assert len(connections.listed(admin)) == 1
+    assert len(connections.list_connections(admin)) == 1
 
 
 def test_a_creation_raises_the_organisations_version(admin):
     """Whoever deletes a role meanwhile has to look again."""
     create(admin)
 
-    assert organisations.read_row(admin).version == 2
+    assert organisations.get(admin).version == 2
 
 
 @pytest.mark.parametrize("reference", [{"workspace": "lab"}, {"default_role": "editor"}])
@@ -175,10 +175,10 @@ def test_a_change_of_what_it_refers_to_raises_the_organisations_version(admin, r
     made = create(admin)
 
     change(admin, made, name="B", state="paused", workspace="main", default_role="reader")
-    assert organisations.read_row(admin).version == 2
+    assert organisations.get(admin).version == 2
 
     change(admin, made, **reference)
-    assert organisations.read_row(admin).version == 3
+    assert organisations.get(admin).version == 3
 
 
 def test_a_change_is_read_back(admin, manual_clock):

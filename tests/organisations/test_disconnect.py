@@ -96,7 +96,7 @@ def test_the_tokens_of_an_ended_connection_are_gone(
 
     end(settled, secrets, users)
 
-    assert tokens.listed(settled.admin, settled.connection) == ()
+    assert tokens.list_tokens(settled.admin, settled.connection) == ()
     assert kept(secretsmanager) == set()
     assert declared(services) == {("secret", "2027-01-31T12:02:00.000Z")}
 
@@ -179,11 +179,11 @@ def test_an_ending_that_was_cut_off_is_finished_by_the_next(services, settled, s
     cut = replace(services, table=replace(services.table, client=client))
     with pytest.raises(KeyboardInterrupt):
         end(replace(settled, admin=an_admin_context(cut, settled.organisation)), secrets)
-    assert len(tokens.listed(settled.admin, settled.connection)) == 1
+    assert len(tokens.list_tokens(settled.admin, settled.connection)) == 1
 
     end(settled, secrets)
 
-    assert tokens.listed(settled.admin, settled.connection) == ()
+    assert tokens.list_tokens(settled.admin, settled.connection) == ()
 
 
 def test_another_choice_may_follow(context, secrets):
@@ -215,7 +215,7 @@ def test_a_token_that_comes_first_ends_too(services, context, secrets, secretsma
 
     end(raced, secrets)
 
-    assert tokens.listed(context.admin, context.connection) == ()
+    assert tokens.list_tokens(context.admin, context.connection) == ()
     assert kept(secretsmanager) == set()
 
 

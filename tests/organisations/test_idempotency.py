@@ -25,7 +25,7 @@ from tests.support.builders import (
 
 def attempt(owner):
     """Make an attempt with a key."""
-    return idempotency.attempt(owner, ("key",), "route", {"a": 1})
+    return idempotency.parse_header(owner, ("key",), "route", {"a": 1})
 
 
 def create_organisation(services, admin):
@@ -37,15 +37,15 @@ def create_organisation(services, admin):
 def create_connection(services, admin):
     """Create a connection with a key."""
     body = NewConnection.model_validate(connection_body())
-    tried = attempt(admin.keys.organisation)
-    connections.create(admin, body, services.settings.plans, tried)
+    idempotency_key = attempt(admin.keys.organisation)
+    connections.create(admin, body, services.settings.plans, idempotency_key)
 
 
 def create_token(services, admin):
     """Create a token with a key."""
-    [connection] = connections.listed(admin)
-    tried = attempt(admin.keys.organisation)
-    tokens.create(admin, services.secrets, connection.id, NewToken(name="B"), tried)
+    [connection] = connections.list_connections(admin)
+    idempotency_key = attempt(admin.keys.organisation)
+    tokens.create(admin, services.secrets, connection.id, NewToken(name="B"), idempotency_key)
 
 
 CREATIONS = [
@@ -67,13 +67,13 @@ def test_of_the_same_post_twice_at_once_one_creates(services, prepared, create):
     with pytest.raises(Busy):
         create(services, an_admin_context(raced, admin.keys.organisation))
     owner = "operator" if create is create_organisation else admin.keys.organisation
-    assert idempotency.recall(admin.items, attempt(owner))
+    assert idempotency.find_created(admin.items, attempt(owner))
 
 
 def test_a_token_that_was_taken_back_uses_no_key_up(services):
     """The 503 is followed by the same POST, which must be able to succeed."""
     context = a_customer(services)
-    tried = attempt(context.organisation)
+    idempotency_key = attempt(context.organisation)
     broken = Between(services.secrets._client)
     broken.faults["create_secret"] = [fail(refused("LimitExceededException"))]
     services.secrets._client = broken
@@ -81,7 +81,7 @@ def test_a_token_that_was_taken_back_uses_no_key_up(services):
     with pytest.raises(Unavailable):
         create_token(services, context.admin)
 
-    assert idempotency.recall(context.admin.items, tried) is None
+    assert idempotency.find_created(context.admin.items, idempotency_key) is None
     create_token(services, context.admin)
 
 
@@ -92,7 +92,7 @@ def test_a_replay_names_the_token_also_where_its_row_is_gone(services):
         [Delete(context.admin.keys.token(context.connection, context.token_id))]
     )
 
-    conflict = tokens.replayed(context.admin, context.connection, context.token_id)
+    conflict = tokens.replay_conflict(context.admin, context.connection, context.token_id)
 
     assert isinstance(conflict, Conflict)
     assert conflict.members == {"id": context.token_id, "hint": None}
@@ -101,21 +101,21 @@ def test_a_replay_names_the_token_also_where_its_row_is_gone(services):
 def test_an_expired_key_that_somebody_else_renews_stays_his(services, manual_clock):
     """Its row is deleted as it was read, never as it is by now."""
     admin = an_admin_context(services)
-    tried = attempt("operator")
-    assert tried
-    admin.items.commit([tried.note("old", admin.now())])
+    idempotency_key = attempt("operator")
+    assert idempotency_key
+    admin.items.commit([idempotency_key.created_item("old", admin.now())])
     manual_clock.advance(hours=24)
     client = Between(services.table.client)
-    client.faults["transact_write_items"] = [first(lambda: renew(services, tried))]
+    client.faults["transact_write_items"] = [first(lambda: renew(services, idempotency_key))]
     raced = replace(services, table=replace(services.table, client=client))
 
-    idempotency.recall(an_admin_context(raced).items, tried)
+    idempotency.find_created(an_admin_context(raced).items, idempotency_key)
 
-    assert idempotency.recall(an_admin_context(services).items, tried) == "new"
+    assert idempotency.find_created(an_admin_context(services).items, idempotency_key) == "new"
 
 
-def renew(services, tried):
+def renew(services, idempotency_key):
     """Take an expired key for something new."""
     admin = an_admin_context(services)
-    assert idempotency.recall(admin.items, tried) is None
-    admin.items.commit([tried.note("new", admin.now())])
+    assert idempotency.find_created(admin.items, idempotency_key) is None
+    admin.items.commit([idempotency_key.created_item("new", admin.now())])

@@ -11,7 +11,7 @@ from chalicelib.directory import deletes
 from chalicelib.errors import BadRequest, NotFound
 from chalicelib.organisations import accounts, groups, users
 from chalicelib.organisations.paging import START, position
-from chalicelib.organisations.users import MOST_SEARCHED, Wanted
+from chalicelib.organisations.users import MOST_SEARCHED, UserQuery
 from chalicelib.storage.expressions import Put, Update
 from chalicelib.storage.settings_items import Connection
 from tests.support.builders import Between, an_admin_context
@@ -52,7 +52,7 @@ def names(page):
 
 def find(admin, search, size=100):
     """Search users."""
-    return users.listed(admin, Wanted(size, search=search))
+    return users.list_users(admin, UserQuery(size, search=search))
 
 
 def pretend(scim, kind, number):
@@ -87,7 +87,7 @@ def test_pages_of_any_size_hold_every_user_of_every_connection_once(admin, scim,
         other.keys.connection: some_users(other, 2),
     }
 
-    found = pages(lambda after: users.listed(admin, Wanted(size, position(after))))
+    found = pages(lambda after: users.list_users(admin, UserQuery(size, position(after))))
 
     assert ids(found) == [uid for connection in sorted(expected) for uid in expected[connection]]
     assert all(len(page) == size for page in found[:-1])
@@ -96,10 +96,10 @@ def test_pages_of_any_size_hold_every_user_of_every_connection_once(admin, scim,
 def test_a_page_is_not_disturbed_by_who_goes(admin, scim):
     """The cursor names the one behind whom it goes on, who need not be there any more."""
     uids = some_users(scim, 4)
-    first_page = users.listed(admin, Wanted(2))
+    first_page = users.list_users(admin, UserQuery(2))
     deletes.delete_user(scim, uids[1])
 
-    rest = users.listed(admin, Wanted(2, position(first_page.next_cursor or "")))
+    rest = users.list_users(admin, UserQuery(2, position(first_page.next_cursor or "")))
 
     assert [each.user.id for each in rest.items] == uids[2:]
 
@@ -110,7 +110,7 @@ def test_a_user_has_his_roles_teams_and_account(admin, scim):
     gid = a_group(scim, "Tour", [uid])
     accounts.link(admin, uid, "4711")
 
-    (person,) = users.listed(admin, Wanted(100)).items
+    (person,) = users.list_users(admin, UserQuery(100)).items
 
     assert [each.id for each in person.teams or ()] == [gid]
     assert [each.role for each in person.roles] == ["reader"]
@@ -122,7 +122,7 @@ def test_each_user_stands_in_the_workspace_of_his_own_connection(admin, scim, ot
     a_user(scim, "ada")
     a_user(other, "bob")
 
-    found = users.listed(admin, Wanted(100)).items
+    found = users.list_users(admin, UserQuery(100)).items
 
     held = {
         (each.user.document["externalId"], each.roles[0].role, each.roles[0].workspace)
@@ -136,7 +136,7 @@ def test_users_of_a_connection_that_has_ended_can_be_read(admin, scim):
     a_user(scim)
     mark(admin, scim, state="ended", after_end="keep")
 
-    (person,) = users.listed(admin, Wanted(100)).items
+    (person,) = users.list_users(admin, UserQuery(100)).items
 
     assert person.active
 
@@ -154,18 +154,18 @@ def test_users_of_a_connection_that_is_being_deleted_are_gone(admin, scim):
     uid = a_user(scim)
     mark(admin, scim, state="deleting")
 
-    assert users.listed(admin, Wanted(100)).items == ()
+    assert users.list_users(admin, UserQuery(100)).items == ()
     with pytest.raises(NotFound):
         users.get(admin, uid)
 
 
 LISTS = [
-    lambda admin: users.listed(admin, Wanted(100)),
+    lambda admin: users.list_users(admin, UserQuery(100)),
     lambda admin: users.get(admin, NOBODY),
     lambda admin: users.resolve(admin, "email", "ada@example.com"),
-    lambda admin: groups.listed(admin, 100),
+    lambda admin: groups.list_groups(admin, 100),
     lambda admin: groups.get(admin, NOBODY),
-    lambda admin: groups.members(admin, NOBODY, 100),
+    lambda admin: groups.list_members(admin, NOBODY, 100),
 ]
 
 
@@ -216,8 +216,8 @@ def test_those_who_are_linked_and_those_who_are_not_are_found_whole(admin, scim,
         accounts.link(admin, uid, f"account-{uid}")
 
     found = pages(
-        lambda after: users.listed(
-            admin, Wanted(2, position(after), linked=linked, examined=examined)
+        lambda after: users.list_users(
+            admin, UserQuery(2, position(after), linked=linked, examined=examined)
         )
     )
 
@@ -231,8 +231,8 @@ def test_a_user_whose_account_was_taken_away_is_not_linked(admin, scim):
     accounts.link(admin, uid, "4711")
     accounts.link(admin, uid, None)
 
-    assert users.listed(admin, Wanted(100, linked=True)).items == ()
-    assert len(users.listed(admin, Wanted(100, linked=False)).items) == 1
+    assert users.list_users(admin, UserQuery(100, linked=True)).items == ()
+    assert len(users.list_users(admin, UserQuery(100, linked=False)).items) == 1
 
 
 # --- searches ---------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ def test_a_search_goes_on_page_by_page(admin, scim):
     """A cursor means the same there."""
     uids = some_users(scim, 5)
 
-    found = pages(lambda after: users.listed(admin, Wanted(2, position(after), "USER")))
+    found = pages(lambda after: users.list_users(admin, UserQuery(2, position(after), "USER")))
 
     assert ids(found) == uids
 
@@ -366,7 +366,7 @@ def test_teams_are_listed_over_all_connections(admin, scim, other, size):
         for n in range(2)
     }
 
-    found = pages(lambda after: groups.listed(admin, size, position(after)))
+    found = pages(lambda after: groups.list_groups(admin, size, position(after)))
 
     listed = [(team.connection.id, team.group.id) for page in found for team in page]
     assert listed == sorted(expected)
@@ -380,7 +380,7 @@ def test_teams_are_found_by_the_beginning_of_their_name(admin, scim, search, exp
     a_group(scim, "Tour")
     a_group(scim, "Base")
 
-    found = groups.listed(admin, 100, START, search).items
+    found = groups.list_groups(admin, 100, START, search).items
 
     assert [each.group.document["displayName"] for each in found] == expected
 
@@ -390,9 +390,9 @@ def test_above_ten_thousand_teams_only_a_whole_name_finds(admin, scim):
     a_group(scim, "Tour")
     pretend(scim, "G", MOST_SEARCHED)
 
-    assert len(groups.listed(admin, 100, START, "tour").items) == 1
+    assert len(groups.list_groups(admin, 100, START, "tour").items) == 1
     with pytest.raises(BadRequest, match="10,000"):
-        groups.listed(admin, 100, START, "tou")
+        groups.list_groups(admin, 100, START, "tou")
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
@@ -401,7 +401,7 @@ def test_the_members_of_a_team_are_paged(admin, scim, size):
     uids = some_users(scim, 4)
     gid = a_group(scim, "Tour", uids[:3])
 
-    found = pages(lambda after: groups.members(admin, gid, size, after))
+    found = pages(lambda after: groups.list_members(admin, gid, size, after))
 
     assert ids(found) == uids[:3]
     assert [each.role for each in found[0][0].roles] == ["reader"]
@@ -416,7 +416,7 @@ def test_a_member_who_is_just_deleted_is_left_out(services, admin, scim):
         Key={"PK": {"S": scim.keys.users}, "SK": {"S": uids[0]}},
     )
 
-    assert [each.user.id for each in groups.members(admin, gid, 100).items] == uids[1:]
+    assert [each.user.id for each in groups.list_members(admin, gid, 100).items] == uids[1:]
 
 
 def test_a_cursor_of_members_is_a_users_id(admin, scim):
@@ -424,4 +424,4 @@ def test_a_cursor_of_members_is_a_users_id(admin, scim):
     gid = a_group(scim, "Tour")
 
     with pytest.raises(BadRequest, match="cursor"):
-        groups.members(admin, gid, 100, "x")
+        groups.list_members(admin, gid, 100, "x")

@@ -58,7 +58,7 @@ def test_what_is_created_is_read_back(services):
     """The answer to the POST is what a GET gives."""
     made = create(services, reference="acme-1", sso=SSO, domains=["acme.example", "a.example"])
 
-    read = organisations.get(an_admin_context(services, made.organisation.id))
+    read = organisations.get_details(an_admin_context(services, made.organisation.id))
 
     assert read == made
     assert read.organisation.sso == SSO
@@ -95,7 +95,7 @@ def test_a_reference_names_one_organisation(services):
     admin = an_admin_context(services, "bbbbbbbbbb")
     assert admin.items.get(verified_domain("b.example")) is None
     with pytest.raises(NotFound):
-        organisations.get(admin)
+        organisations.get_details(admin)
 
 
 def test_a_domain_belongs_to_one_organisation(services):
@@ -124,9 +124,9 @@ def test_the_list_goes_on_from_its_cursor(services):
     """Every organisation once, in the order of the ids, and null at the end."""
     made = {create(services, name=f"Acme {n}").organisation.id for n in range(5)}
 
-    one = organisations.listed(listing(services), "", 2)
-    two = organisations.listed(listing(services), one.next_cursor or "", 2)
-    three = organisations.listed(listing(services), two.next_cursor or "", 2)
+    one = organisations.list_organisations(listing(services), "", 2)
+    two = organisations.list_organisations(listing(services), one.next_cursor or "", 2)
+    three = organisations.list_organisations(listing(services), two.next_cursor or "", 2)
 
     assert [len(page.items) for page in (one, two, three)] == [2, 2, 1]
     assert [each.id for page in (one, two, three) for each in page.items] == sorted(made)
@@ -138,24 +138,24 @@ def test_a_full_last_page_says_that_it_is_the_last(services):
     for _ in range(2):
         create(services)
 
-    assert organisations.listed(listing(services), "", 2).next_cursor is None
+    assert organisations.list_organisations(listing(services), "", 2).next_cursor is None
 
 
 @pytest.mark.parametrize("cursor", ["~", "aaa", "a" * 11, "AAAAAAAAAA", "a#aaaaaaaa"])
 def test_a_cursor_of_nobodys_making_is_refused(services, cursor):
     """It would become part of a key."""
     with pytest.raises(BadRequest, match="cursor"):
-        organisations.listed(listing(services), cursor)
+        organisations.list_organisations(listing(services), cursor)
 
 
 def test_an_organisation_is_found_by_its_reference(services):
     """The SaaS need not keep our ids; an unknown reference is an empty list."""
     made = create(services, reference="acme-1").organisation
 
-    found = organisations.by_reference(listing(services), "acme-1").items
+    found = organisations.list_by_reference(listing(services), "acme-1").items
 
     assert [(each.id, each.reference) for each in found] == [(made.id, "acme-1")]
-    assert organisations.by_reference(listing(services), "acme-2").items == ()
+    assert organisations.list_by_reference(listing(services), "acme-2").items == ()
 
 
 def test_a_change_is_seen_in_the_list_and_by_a_get(services):
@@ -164,9 +164,9 @@ def test_a_change_is_seen_in_the_list_and_by_a_get(services):
 
     changed = change(services, admin, name="Acme Ltd", plan="free", state="suspended", sso=SSO)
 
-    [row] = organisations.listed(listing(services), "").items
+    [row] = organisations.list_organisations(listing(services), "").items
     assert (row.name, row.plan, row.state) == ("Acme Ltd", "free", "suspended")
-    assert organisations.get(admin) == changed
+    assert organisations.get_details(admin) == changed
     assert changed.organisation.version == 2
 
 
@@ -215,7 +215,7 @@ def test_a_reference_of_another_is_refused_in_a_change(services):
 
     with pytest.raises(Conflict, match="reference"):
         change(services, admin, reference="acme-1", name="B")
-    assert organisations.get(admin).organisation.name == "Acme"
+    assert organisations.get_details(admin).organisation.name == "Acme"
 
 
 def test_the_same_reference_in_another_composition_is_the_same(services):
@@ -277,7 +277,7 @@ def test_if_match_sees_a_change_that_came_between(services, raced):
         change(services, raced, entity_tags(('W/"1"',)), name="B")
 
 
-@pytest.mark.parametrize("act", [organisations.get, organisations.read_row])
+@pytest.mark.parametrize("act", [organisations.get_details, organisations.get])
 def test_an_unknown_organisation_is_not_found(services, act):
     """404 for the operator."""
     with pytest.raises(NotFound):

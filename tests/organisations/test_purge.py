@@ -178,7 +178,7 @@ def test_of_a_connection_nothing_is_left_but_what_is_told_of_it(world: World) ->
 
     context, admin = world.going, renewed(world)
     rows = [key for key in world.rows() if context.connection in f"{key.pk} {key.sk}"]
-    newest = audit.listed(admin, None, 1).items[0]
+    newest = audit.list_entries(admin, None, 1).items[0]
     none = {"users": 0, "teams": 0, "members": 0, "tokens": 0}
     assert (rows, world.kept()) == ([], set())
     assert (newest.what, newest.id, newest.after) == (
@@ -187,7 +187,7 @@ def test_of_a_connection_nothing_is_left_but_what_is_told_of_it(world: World) ->
         none,
     )
     assert list(admin.items.query(admin.keys.local())) == []
-    assert len(organisations.get(admin).roles) == 4
+    assert len(organisations.get_details(admin).roles) == 4
     with pytest.raises(NotFound):
         connections.get(admin, context.connection)
 
@@ -378,8 +378,8 @@ def test_a_purge_of_what_stands_is_dropped(world: World) -> None:
     """The state alone says that something may go."""
     context = world.going
     before = world.left()
-    context.admin.items.commit([purge.declared(context.admin, context.connection)])
-    context.admin.items.commit([purge.declared(context.admin, context.organisation)])
+    context.admin.items.commit([purge.scheduled_purge(context.admin, context.connection)])
+    context.admin.items.commit([purge.scheduled_purge(context.admin, context.organisation)])
     world.manual_clock.advance(seconds=61)
 
     sweep(world)

@@ -59,13 +59,13 @@ PUTS = [
 def test_what_is_put_is_there_once(admin, put, wanted, is_there):
     """A repetition changes nothing: the version, and so the ETag, names a content."""
     assert put(admin, wanted) == wanted
-    after = organisations.get(admin)
+    after = organisations.get_details(admin)
 
     put(admin, wanted)
 
     assert is_there(after)
     assert after.organisation.version == 2
-    assert organisations.get(admin) == after
+    assert organisations.get_details(admin) == after
 
 
 DELETES = [
@@ -79,7 +79,7 @@ def test_what_nobody_uses_is_deleted_once(admin, delete, named, is_gone):
     """A second time there is none."""
     delete(admin, named)
 
-    assert is_gone(organisations.get(admin))
+    assert is_gone(organisations.get_details(admin))
     with pytest.raises(NotFound):
         delete(admin, named)
 
@@ -141,7 +141,7 @@ def test_of_two_puts_at_once_none_is_lost(services, admin):
 
     settings.put_workspace(raced, ATTIC)
 
-    whole = organisations.get(admin)
+    whole = organisations.get_details(admin)
     assert (OWNER in whole.roles, ATTIC in whole.workspaces) == (True, True)
 
 
@@ -151,7 +151,7 @@ def test_a_domain_belongs_to_one_organisation(services, admin):
 
     with pytest.raises(Conflict, match="another organisation"):
         settings.put_domain(admin, "a.example")
-    assert organisations.get(admin).domains == ()
+    assert organisations.get_details(admin).domains == ()
 
     settings.delete_domain(other, "A.Example")
     settings.put_domain(admin, "a.example")
@@ -196,7 +196,7 @@ def test_every_change_is_noted_in_the_audit(admin, change):
     """By the transaction that makes it."""
     change(admin)
 
-    newest = audit.listed(admin, None, 1).items[0]
+    newest = audit.list_entries(admin, None, 1).items[0]
     assert (newest.who, newest.what.partition(".")[2]) in {
         ("operator", "created"),
         ("operator", "deleted"),

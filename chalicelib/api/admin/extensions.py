@@ -26,7 +26,7 @@ def routes(services: Services) -> Blueprint:
 
 def list_schemas(request: AdminRequest) -> Response:
     """GET .../connections/{connection}/schemas."""
-    found = extensions.listed(request.admin_context(), request.connection)
+    found = extensions.list_schemas(request.admin_context(), request.connection)
     return requests.items([dump(each) for each in found])
 
 

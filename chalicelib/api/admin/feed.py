@@ -30,7 +30,9 @@ def list_changes(request: AdminRequest) -> Response:
     if after == feed.NOW:
         page = feed.start(admin)
     else:
-        page = feed.read(admin, feed.cursor(after, since, admin.now()), request.page_size)
+        page = feed.list_changes(
+            admin, feed.parse_cursor(after, since, admin.now()), request.page_size
+        )
     document = {
         "items": [_item(row) for row in page.items],
         "next": str(page.next),

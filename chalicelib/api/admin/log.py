@@ -18,7 +18,7 @@ from chalicelib.api.edge import Response
 from chalicelib.api.services import Services
 from chalicelib.errors import BadRequest
 from chalicelib.organisations import log
-from chalicelib.organisations.log import Page, Wanted
+from chalicelib.organisations.log import LogQuery, Page
 from chalicelib.storage.keys import is_id
 from chalicelib.storage.log_entries import OUTCOMES, LogEntry
 
@@ -46,7 +46,7 @@ def list_calls(request: AdminRequest) -> Response:
     `Accept: text/csv` or `application/x-ndjson` gives the page as a file; the address of the
     next one is then in the header Link (RFC 8288).
     """
-    page = log.page(
+    page = log.list_entries(
         request.admin_context(), request.connection, _wanted(request), request.page_size
     )
     items = [_item(each) for each in page.items]
@@ -62,11 +62,11 @@ def _item(logged: LogEntry) -> Document:
     return {name: document[name] for name in COLUMNS}
 
 
-def _wanted(request: AdminRequest) -> Wanted:
+def _wanted(request: AdminRequest) -> LogQuery:
     query = request.http.query
     now = request.services.table.clock.now()
     earliest = now - LONGEST
-    return Wanted(
+    return LogQuery(
         since=max(earliest, _moment(query, "from", earliest)),
         until=min(now, max(earliest, _moment(query, "to", now))),
         outcome=_outcome(query),

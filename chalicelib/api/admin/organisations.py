@@ -49,7 +49,7 @@ from chalicelib.organisations.inputs import (
     OrganisationChanges,
     Rotation,
 )
-from chalicelib.organisations.organisations import Whole
+from chalicelib.organisations.organisations import OrganisationDetails
 from chalicelib.storage.keys import operator_grants
 from chalicelib.storage.settings_items import (
     DELETING,
@@ -87,13 +87,13 @@ def health(_: AdminRequest) -> Response:
 def create_organisation(request: AdminRequest) -> Response:
     """POST /admin/organisations."""
     body = read_body(NewOrganisation, request.http)
-    tried = request.attempt(OPERATOR, body)
+    idempotency_key = request.idempotency_key(OPERATOR, body)
     admin = request.admin_context(new_organisation_id(request.services.table.clock.random))
-    known = idempotency.recall(admin.items, tried)
+    known = idempotency.find_created(admin.items, idempotency_key)
     if known is None:
-        made = organisations.create(admin, body, request.services.settings.plans, tried)
+        made = organisations.create(admin, body, request.services.settings.plans, idempotency_key)
     else:
-        made = _still_there(organisations.get, request.admin_context(known))
+        made = _still_there(organisations.get_details, request.admin_context(known))
     location = f"{request.http.base_url}{ORGANISATIONS}/{made.organisation.id}"
     return _whole(made, 201, {"Location": location})
 
@@ -103,19 +103,19 @@ def list_organisations(request: AdminRequest) -> Response:
     query = request.http.query
     rows = request.services.table.namespace(operator_grants(), request.deadline)
     if "reference" in query:
-        page = organisations.by_reference(rows, query["reference"])
+        page = organisations.list_by_reference(rows, query["reference"])
     else:
-        page = organisations.listed(rows, query.get("cursor", ""), request.page_size)
+        page = organisations.list_organisations(rows, query.get("cursor", ""), request.page_size)
     return requests.items([asdict(each) for each in page.items], page.next_cursor)
 
 
 def get_organisation(request: AdminRequest) -> Response:
     """GET /admin/organisations/{org}; of one that is being deleted, what is still there."""
     admin = request.admin_context()
-    whole = organisations.get(admin)
-    if whole.organisation.state != DELETING:
-        return _whole(whole)
-    return _whole(whole, progress=purge.progress(admin, connections.listed(admin)))
+    details = organisations.get_details(admin)
+    if details.organisation.state != DELETING:
+        return _whole(details)
+    return _whole(details, progress=purge.progress(admin, connections.list_connections(admin)))
 
 
 def change_organisation(request: AdminRequest) -> Response:
@@ -131,8 +131,10 @@ def delete_organisation(request: AdminRequest) -> Response:
     return _whole(organisations.delete(request.admin_context(), request.precondition()), 202)
 
 
-def _whole(whole: Whole, status: int = 200, headers: Headers = NO_HEADERS, **more: Any) -> Response:
-    organisation = whole.organisation
+def _whole(
+    details: OrganisationDetails, status: int = 200, headers: Headers = NO_HEADERS, **more: Any
+) -> Response:
+    organisation = details.organisation
     document = {
         "id": organisation.id,
         "name": organisation.name,
@@ -140,9 +142,9 @@ def _whole(whole: Whole, status: int = 200, headers: Headers = NO_HEADERS, **mor
         "plan": organisation.plan,
         "state": organisation.state,
         "sso": organisation.sso,
-        "workspaces": [asdict(workspace) for workspace in whole.workspaces],
-        "roles": [asdict(role) for role in whole.roles],
-        "domains": list(whole.domains),
+        "workspaces": [asdict(workspace) for workspace in details.workspaces],
+        "roles": [asdict(role) for role in details.roles],
+        "domains": list(details.domains),
         "created": organisation.created,
         "last_modified": organisation.modified,
         **more,
@@ -157,10 +159,10 @@ def create_connection(request: AdminRequest) -> Response:
     """POST /admin/organisations/{org}/connections."""
     admin = request.admin_context()
     body = read_body(NewConnection, request.http)
-    tried = request.attempt(admin.keys.organisation, body)
-    known = idempotency.recall(admin.items, tried)
+    idempotency_key = request.idempotency_key(admin.keys.organisation, body)
+    known = idempotency.find_created(admin.items, idempotency_key)
     if known is None:
-        made = connections.create(admin, body, request.services.settings.plans, tried)
+        made = connections.create(admin, body, request.services.settings.plans, idempotency_key)
     else:
         made = _still_there(connections.get, admin, known)
     path = f"{ORGANISATIONS}/{admin.keys.organisation}/connections/{made.id}"
@@ -170,8 +172,10 @@ def create_connection(request: AdminRequest) -> Response:
 def list_connections(request: AdminRequest) -> Response:
     """GET /admin/organisations/{org}/connections."""
     admin = request.admin_context()
-    organisations.read_row(admin)
-    return requests.items([_described(request, each) for each in connections.listed(admin)])
+    organisations.get(admin)
+    return requests.items(
+        [_described(request, each) for each in connections.list_connections(admin)]
+    )
 
 
 def get_connection(request: AdminRequest) -> Response:
@@ -262,18 +266,18 @@ def create_token(request: AdminRequest) -> Response:
     """POST .../connections/{connection}/tokens: the only answer that ever holds a token."""
     admin = request.admin_context()
     body = read_body(NewToken, request.http)
-    tried = request.attempt(admin.keys.organisation, body)
-    known = idempotency.recall(admin.items, tried)
+    idempotency_key = request.idempotency_key(admin.keys.organisation, body)
+    known = idempotency.find_created(admin.items, idempotency_key)
     if known:
-        raise tokens.replayed(admin, request.connection, known)
-    made = tokens.create(admin, request.services.secrets, request.connection, body, tried)
+        raise tokens.replay_conflict(admin, request.connection, known)
+    made = tokens.create(admin, request.services.secrets, request.connection, body, idempotency_key)
     return requests.json(201, _token(request, made.row) | {"token": made.text}, NEVER_KEPT)
 
 
 def list_tokens(request: AdminRequest) -> Response:
     """GET .../connections/{connection}/tokens, with the last use of each in 30 days."""
     admin = request.admin_context()
-    found = tokens.listed(admin, request.connection)
+    found = tokens.list_tokens(admin, request.connection)
     waiting = request.services.pending_counters.of(request.connection)
     uses = connection_health.read(admin, request.connection, waiting).last_uses
     return requests.items([_token(request, row, uses.get(row.id)) for row in found])
@@ -290,12 +294,12 @@ def rotate_token(request: AdminRequest) -> Response:
     """POST .../tokens/{token}/rotate: a new one; the old one ends some hours later."""
     admin = request.admin_context()
     body = read_optional_body(Rotation, request.http)
-    tried = request.attempt(admin.keys.organisation, body)
-    known = idempotency.recall(admin.items, tried)
+    idempotency_key = request.idempotency_key(admin.keys.organisation, body)
+    known = idempotency.find_created(admin.items, idempotency_key)
     if known:
-        raise tokens.replayed(admin, request.connection, known)
+        raise tokens.replay_conflict(admin, request.connection, known)
     named, secrets = request.http.path["token"], request.services.secrets
-    made = tokens.rotate(admin, secrets, request.connection, named, body, tried)
+    made = tokens.rotate(admin, secrets, request.connection, named, body, idempotency_key)
     return requests.json(201, _token(request, made.row) | {"token": made.text}, NEVER_KEPT)
 
 

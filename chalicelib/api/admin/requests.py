@@ -25,7 +25,7 @@ from chalicelib.auth.authenticate import AdminPrincipal, authenticate_admin, bea
 from chalicelib.errors import BadRequest, Forbidden, NotFound
 from chalicelib.organisations import idempotency
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.organisations.idempotency import Attempt
+from chalicelib.organisations.idempotency import IdempotencyKey
 from chalicelib.organisations.inputs import Body
 from chalicelib.scim.preconditions import Precondition, entity_tags
 from chalicelib.storage.keys import OrganisationKeys
@@ -106,12 +106,12 @@ class AdminRequest:
             raise BadRequest(f"limit: a whole number from 1 to {PAGE}.")
         return int(limit)
 
-    def attempt(self, owner: str, body: Body) -> Attempt | None:
+    def idempotency_key(self, owner: str, body: Body) -> IdempotencyKey | None:
         """Read Idempotency-Key, for this route and what was sent."""
         values = self.http.headers.get("idempotency-key", ())
         route = "/".join((type(body).__name__, *self.http.path.values()))
         sent = body.model_dump(mode="json", exclude_unset=True)
-        return idempotency.attempt(owner, values, route, sent)
+        return idempotency.parse_header(owner, values, route, sent)
 
 
 Handler = Callable[[AdminRequest], Response]

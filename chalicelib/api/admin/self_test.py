@@ -30,7 +30,7 @@ from chalicelib.errors import NotFound
 from chalicelib.organisations import connections, self_test, self_test_checks
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.self_test import Run
-from chalicelib.organisations.self_test_checks import CHECKS, Facts
+from chalicelib.organisations.self_test_checks import CHECKS, ConnectionDetails
 from chalicelib.settings import Rate
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.transactions import TransactionCanceled
@@ -82,29 +82,31 @@ def run_self_test(request: AdminRequest) -> Response:
     connection = connections.get(admin, request.connection)
     request.services.buckets.take(f"{connection.id} self-test", PACE)
     waiting = request.services.pending_counters.of(connection.id)
-    facts = self_test_checks.read(admin, connection, request.services.settings.plans, waiting)
-    results = [*_looked_at(facts), *_tried(request, admin, facts)]
+    details = self_test_checks.read(admin, connection, request.services.settings.plans, waiting)
+    results = [*_looked_at(details), *_tried(request, admin, details)]
     failed = any(result.outcome == FAILED for result in results)
     document = {
         "outcome": FAILED if failed else PASSED,
         "steps": [asdict(result) for result in results],
-        "advice": list(self_test_checks.advice(facts)),
+        "advice": list(self_test_checks.advice(details)),
     }
     return requests.json(200, document)
 
 
-def _looked_at(facts: Facts) -> Iterator[Result]:
+def _looked_at(details: ConnectionDetails) -> Iterator[Result]:
     for check in CHECKS:
-        holds = check.holds(facts)
+        holds = check.holds(details)
         outcome, fix = (PASSED, None) if holds else (FAILED, check.fix)
-        yield Result(check.name, None, outcome, self_test_checks.describe(check, facts), fix)
+        yield Result(check.name, None, outcome, self_test_checks.describe(check, details), fix)
 
 
-def _tried(request: AdminRequest, admin: AdminContext, facts: Facts) -> Iterator[Result]:
+def _tried(
+    request: AdminRequest, admin: AdminContext, details: ConnectionDetails
+) -> Iterator[Result]:
     """Play the dialogue, unless nobody would be let in; what was not played is skipped."""
-    steps = dialogue(facts.connection.identity_provider)
-    barred = any(check.bars and not check.holds(facts) for check in CHECKS)
-    played = [] if barred else _played(request, admin, facts.connection.id, steps)
+    steps = dialogue(details.connection.identity_provider)
+    barred = any(check.bars and not check.holds(details) for check in CHECKS)
+    played = [] if barred else _played(request, admin, details.connection.id, steps)
     yield from map(_told, played)
     for step in steps[len(played) :]:
         yield Result(step.name, f"{step.method} {step.path}", SKIPPED, NOT_TRIED)

@@ -57,7 +57,7 @@ def create_console_link(request: AdminRequest) -> Response:
     """
     admin = request.admin_context()
     body = read_body(NewConsoleLink, request.http)
-    organisation = organisations.read_row(admin)
+    organisation = organisations.get(admin)
     if organisation.state == DELETING:
         raise Conflict(BEING_DELETED)
     made = sessions.make_link(request.services.table, organisation.id, body.name, request.deadline)

@@ -67,8 +67,8 @@ def delete_domain(request: AdminRequest) -> Response:
 def list_audit(request: AdminRequest) -> Response:
     """GET .../audit: who changed which setting, the newest first."""
     admin = request.admin_context()
-    organisations.read_row(admin)
-    page = audit.listed(admin, request.http.query.get("cursor"), request.page_size)
+    organisations.get(admin)
+    page = audit.list_entries(admin, request.http.query.get("cursor"), request.page_size)
     return requests.items([asdict(each) for each in page.items], page.next_cursor)
 
 

@@ -21,10 +21,10 @@ from chalicelib.api.services import Services
 from chalicelib.errors import BadRequest
 from chalicelib.organisations import accounts, assignments, groups, users
 from chalicelib.organisations.assignments import MOST_ASSIGNMENTS
-from chalicelib.organisations.groups import Team
+from chalicelib.organisations.groups import OrganisationGroup
 from chalicelib.organisations.inputs import Body, LocalId, Name
 from chalicelib.organisations.paging import Page, Position, position
-from chalicelib.organisations.users import Person, Wanted
+from chalicelib.organisations.users import OrganisationUser, UserQuery
 from chalicelib.scim.messages import fit_response
 from chalicelib.storage.local_users import Assignment
 
@@ -103,13 +103,13 @@ def list_users(request: AdminRequest) -> Response:
     query = request.http.query
     if query.get("linked") not in LINKED:
         raise BadRequest("linked: `true` or `false`.")
-    wanted = Wanted(
+    wanted = UserQuery(
         request.page_size,
         position(query.get("cursor", "")),
         query.get("search") or None,
         LINKED[query.get("linked")],
     )
-    page = users.listed(request.admin_context(), wanted)
+    page = users.list_users(request.admin_context(), wanted)
     return _page(page, lambda last: Position(last.connection.id, last.user.id).cursor())
 
 
@@ -125,7 +125,7 @@ def resolve(request: AdminRequest) -> Response:
     return requests.items([_user(each) for each in found])
 
 
-def _page(page: Page[Person], cursor: Callable[[Person], str]) -> Response:
+def _page(page: Page[OrganisationUser], cursor: Callable[[OrganisationUser], str]) -> Response:
     """Answer a page of users, which ends early where they are too large for one answer."""
     found = [_user(each) for each in page.items]
     kept = fit_response(found)
@@ -133,7 +133,7 @@ def _page(page: Page[Person], cursor: Callable[[Person], str]) -> Response:
     return requests.items(kept, page.next_cursor if whole else cursor(page.items[len(kept) - 1]))
 
 
-def _user(person: Person) -> Document:
+def _user(person: OrganisationUser) -> Document:
     user, connection = person.user, person.connection
     document = {
         "id": user.id,
@@ -218,7 +218,7 @@ def list_teams(request: AdminRequest) -> Response:
     query = request.http.query
     after = position(query.get("cursor", ""))
     search = query.get("search") or None
-    page = groups.listed(request.admin_context(), request.page_size, after, search)
+    page = groups.list_groups(request.admin_context(), request.page_size, after, search)
     return requests.items([_team(each) for each in page.items], page.next_cursor)
 
 
@@ -231,11 +231,11 @@ def list_members(request: AdminRequest) -> Response:
     """GET .../teams/{team}/members: users, without the other teams that they are in."""
     after = request.http.query.get("cursor", "")
     named = request.http.path["team"]
-    page = groups.members(request.admin_context(), named, request.page_size, after)
+    page = groups.list_members(request.admin_context(), named, request.page_size, after)
     return _page(page, lambda last: last.user.id)
 
 
-def _team(team: Team) -> Document:
+def _team(team: OrganisationGroup) -> Document:
     group, connection = team.group, team.connection
     return {
         "id": group.id,
