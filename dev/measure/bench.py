@@ -4,14 +4,13 @@ A request's document is read from JSON and written to JSON whatever is done with
 engine's work is told in units of that, measured in the same run, so the figures carry over from
 one machine to another. A filter is told in units of a loop that is written for it by hand.
 
-    python -m dev.measure.bench            print the table
-    python -m dev.measure.bench --write    put it into docs/performance.md
+    make bench                 print the table
+    make bench ARGS=--write    put it into docs/performance.md
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -215,7 +214,3 @@ def main(arguments: Sequence[str]) -> int:
     """Print the table, or put it into docs/performance.md."""
     SECTION.publish(table(), arguments)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

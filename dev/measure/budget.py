@@ -4,8 +4,8 @@ Each line of the budget runs on a directory of its own in memory; the ones that 
 team's size run once more on a team of 1,000 members. Prints the table of docs/storage.md and
 fails where a figure is not the budget's.
 
-    python -m dev.measure.budget            print the table
-    python -m dev.measure.budget --write    put it into docs/storage.md
+    make budget                 print the table
+    make budget ARGS=--write    put it into docs/storage.md
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dev.measure import operations as do
 from dev.measure.meter import Cost
 from dev.measure.operations import Act, Scene
 from dev.measure.pages import Section
+from dev.progress import progress
 
 SECTION = Section("storage.md", "budget")
 
@@ -399,13 +400,13 @@ def differences(costs: Sequence[tuple[Line, Cost]]) -> list[str]:
     ]
 
 
-def main(arguments: Sequence[str]) -> str | None:
-    """Print the table; give the differences, if there are any."""
-    costs = list(measured())
-    wrong = differences(costs) + differences(list(measured_on_a_large_team()))
+def main(arguments: Sequence[str]) -> int:
+    """Print the table, and what differs from the budget; 0 when nothing does."""
+    flat = [line for line in BUDGET if line.flat]
+    costs = list(progress(measured(), len(BUDGET), "operations"))
+    large = list(progress(measured_on_a_large_team(), len(flat), "operations on a large group"))
     SECTION.publish(table(costs), arguments)
-    return "\n".join(wrong) or None
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    wrong = differences(costs) + differences(large)
+    for difference in wrong:
+        print(difference, file=sys.stderr)
+    return 1 if wrong else 0

@@ -1,7 +1,7 @@
 """`make costs`: what a deployment costs a month, computed from the meter.
 
-    python -m dev.measure.costs            print the tables
-    python -m dev.measure.costs --write    put them into docs/costs.md
+    make costs                 print the tables
+    make costs ARGS=--write    put them into docs/costs.md
 
 What an operation costs in DynamoDB and how large rows are is measured here; how many operations
 Entra ID asks for is `CUSTOMER`, prices are `PRICES`, and what no emulator can tell stands in
@@ -10,7 +10,6 @@ Entra ID asks for is `CUSTOMER`, prices are `PRICES`, and what no emulator can t
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -304,7 +303,3 @@ def main(arguments: Sequence[str]) -> int:
     """Print the tables, or put them into the page."""
     SECTION.publish(report(), arguments)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

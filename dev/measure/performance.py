@@ -16,7 +16,6 @@ import os
 import platform
 import statistics
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -122,7 +121,3 @@ def _lines(
     yield f"\n| import, median of {ROUNDS} | ms | to boto3 alone |\n|---|---|---|\n"
     for name, each in seconds.items():
         yield f"| {name} | {each * 1000:.0f} | {each / seconds[BOTO3]:.2f} |\n"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

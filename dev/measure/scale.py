@@ -1,6 +1,6 @@
 """`make scale`: what an operation costs must not know how many users and members there are.
 
-    python -m dev.measure.scale --users 20000
+    make scale ARGS='--users 20000'
 
 Writes the users, and a team that all of them are in, on Amazon DynamoDB Local; then measures,
 with the meter of `make budget`, each operation on it and on a directory of ten. Prints both, and
@@ -10,7 +10,6 @@ the memory that the process took meanwhile; fails where they differ.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -203,7 +202,3 @@ def main(arguments: Sequence[str]) -> int:
             found = list(compare(few, many))
     print(*found, sep="\n")
     return not all(each.right for each in found)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

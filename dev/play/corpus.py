@@ -1,7 +1,7 @@
 """`make corpus`: requests of identity providers and of RFC 7644, played on the running demo.
 
-Those of each folder are played in order on one fresh connection. Knows HTTP; what a dialogue
-is, and whether an answer is right, stands in `dev.play.corpus_files`.
+The dialogues of each folder are played in order on one new connection. What a dialogue is, and
+how its responses are compared, is in `dev.play.corpus_files`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
-
-import requests
 
 from chalicelib.api.admin.dialogue_player import Answer, Request, Send
 from dev.play.corpus_files import Dialogue, load, play
@@ -24,7 +21,7 @@ from dev.run import demo
 CORPUS = Path(__file__).parents[2] / "tests" / "corpus"
 ENTRA = CORPUS / "entra"
 
-# Which folder of the corpus is played on a connection of which provider.
+# folder of the corpus -> `identity_provider` of the connection that it is played on
 PLAYED: Mapping[str, str] = {
     "entra": "entra",
     "okta": "okta",
@@ -38,7 +35,7 @@ PLAYED: Mapping[str, str] = {
 
 @contextmanager
 def wire(scim_url: str, token: str) -> Iterator[Send]:
-    """Send requests to a connection's address as they are: no client re-codes their query."""
+    """Send requests to a connection as they are: no HTTP library re-encodes the query."""
     parts = urlsplit(scim_url)
     with closing(http.client.HTTPConnection(parts.netloc, timeout=30)) as connection:
 
@@ -46,16 +43,16 @@ def wire(scim_url: str, token: str) -> Iterator[Send]:
             headers = {"Authorization": f"Bearer {token}", **request.headers}
             target = parts.path + request.target
             connection.request(request.method, target, request.body or None, headers)
-            answer = connection.getresponse()
-            body = answer.read()
-            media_type = answer.headers.get("Content-Type", "")
-            return Answer(answer.status, media_type, json.loads(body) if body else None)
+            response = connection.getresponse()
+            body = response.read()
+            media_type = response.headers.get("Content-Type", "")
+            return Answer(response.status, media_type, json.loads(body) if body else None)
 
         yield send
 
 
 def report(dialogues: Mapping[str, Dialogue], send: Send) -> int:
-    """Play dialogues and print how each went; gives how many failed."""
+    """Play dialogues and print the result of each; return how many failed."""
     failed = 0
     for name, dialogue in dialogues.items():
         faults = play(dialogue, send)
@@ -68,21 +65,17 @@ def report(dialogues: Mapping[str, Dialogue], send: Send) -> int:
     return failed
 
 
-def main() -> int:
-    """Play on the server that LOCAL_DIR describes; 0 when every answer was right."""
+def main(_: Sequence[str]) -> int:
+    """Play on the server that LOCAL_DIR describes; 0 when every response was as expected.
+
+    Raises:
+        DemoFailed: no server runs there.
+    """
     failed = 0
-    try:
-        described = demo.running(os.environ)
-        for folder, provider in PLAYED.items():
-            made = demo.beside(described, provider)
-            print(f"{folder}:")
-            with wire(made.scim_url, made.token) as send:
-                failed += report(load(CORPUS / folder), send)
-    except (demo.DemoFailed, requests.RequestException, OSError) as reason:
-        print(f"make corpus: {reason}", file=sys.stderr)
-        return 1
+    described = demo.running(os.environ)
+    for folder, provider in PLAYED.items():
+        made = demo.beside(described, provider)
+        print(f"{folder}:")
+        with wire(made.scim_url, made.token) as send:
+            failed += report(load(CORPUS / folder), send)
     return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

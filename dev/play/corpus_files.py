@@ -1,7 +1,7 @@
-"""The corpus: what identity providers say to the server, a dialogue a file, read and played.
+"""The corpus: requests of identity providers, a dialogue per file, loaded and played.
 
-Knows the files. What a step is, how it is sent and how its answer is compared stands in
-`chalicelib.api.dialogues`, since a connection's self-test plays steps as well.
+What a step is, how it is sent and how its response is compared is in
+`chalicelib.api.admin.dialogue_player`, because the self-test of a connection plays steps too.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from chalicelib.api.admin.dialogue_player import Send, Step
 
 
 class Dialogue(BaseModel):
-    """What a client and the server say to one another: one file of the corpus.
+    """Requests of a client with the expected responses: one file of the corpus.
 
-    `row` names the row of the catalogue in docs/conformance.md that it is an example of.
+    `row` is the row of the catalogue in docs/conformance.md that it is an example of.
     `headers` are sent with each of its steps.
     """
 
@@ -32,17 +32,17 @@ class Dialogue(BaseModel):
 
 
 def load(directory: Path) -> dict[str, Dialogue]:
-    """Read the dialogues of a directory by file name, in order.
+    """Return the dialogues of a directory by file name, in order.
 
     Raises:
-        pydantic.ValidationError: a file has not a dialogue's shape.
+        pydantic.ValidationError: a file does not have the shape of a dialogue.
     """
     files = sorted(directory.glob("*.json"))
     return {file.stem: Dialogue.model_validate_json(file.read_bytes()) for file in files}
 
 
 def play(dialogue: Dialogue, send: Send) -> list[str]:
-    """Play a dialogue up to the first step that fails; gives what was wrong there."""
+    """Play a dialogue up to the first step that fails; return what was wrong there."""
     steps = (
         step.model_copy(update={"headers": {**dialogue.headers, **step.headers}})
         for step in dialogue.steps

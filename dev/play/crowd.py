@@ -1,24 +1,25 @@
-"""`make crowd`: sixteen clients at once on the running demo, as a hurried identity provider.
+"""`make crowd`: sixteen clients at once on the running demo, like a fast identity provider.
 
-400 single adds and 200 single removals on one group, and 100 creates of one userName. Prints
-what must hold: no member lost, exactly one 201, exact totals. All that is made is removed.
+They send 400 single adds and 200 single removals of members to one group, and create one userName
+100 times. Prints what must be true afterwards: no member lost, exactly one 201, exact totals.
+Everything created is deleted.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import requests
+
+from dev.run import demo
 
 THREADS = 16
 ADDS, REMOVALS, CREATES = 400, 200, 100
@@ -28,7 +29,7 @@ class Client:
     """One HTTP session for each thread, with the connection's token."""
 
     def __init__(self, scim_url: str, token: str) -> None:
-        """Take what `demo.json` says."""
+        """Take the address and the token from `demo.json`."""
         self._url = scim_url
         self._headers = {
             "Authorization": f"Bearer {token}",
@@ -47,78 +48,80 @@ class Client:
         )
 
 
-def membership(client: Client, group: str, op: str, user: str) -> int:
-    """Add or remove one member; gives the status."""
+def change_member(client: Client, group: str, op: str, user: str) -> int:
+    """Add or remove one member; return the status."""
     operation = {"op": op, "path": "members", "value": [{"value": user}]}
     body = {"Operations": [operation]}
     return client("PATCH", f"/Groups/{group}?excludedAttributes=members", body).status_code
 
 
 def create(client: Client, name: str) -> int:
-    """Create a user; gives the status."""
+    """Create a user; return the status."""
     return client("POST", "/Users", {"userName": name}).status_code
 
 
 def delete(client: Client, user: str) -> int:
-    """Delete a user; gives the status."""
+    """Delete a user; return the status."""
     return client("DELETE", f"/Users/{user}").status_code
 
 
-def at_once(call: Callable[[str], int], each: Iterable[str]) -> Counter[int]:
-    """Make a call for each of these from sixteen threads; count the statuses."""
+def at_once(send: Callable[[str], int], values: Iterable[str]) -> Counter[int]:
+    """Send a request for each value from sixteen threads; count the statuses."""
     with ThreadPoolExecutor(THREADS) as pool:
-        return Counter(pool.map(call, each))
+        return Counter(pool.map(send, values))
 
 
 def play(client: Client) -> bool:
-    """Play the crowd; tell whether all that must hold did."""
+    """Run the crowd, print what was checked, and tell whether all of it is true."""
     mark = uuid.uuid4().hex[:8]
-    made = client("POST", "/Groups", {"displayName": f"crowd-{mark}"}).json()
-    group = made["id"]
+    group = client("POST", "/Groups", {"displayName": f"crowd-{mark}"}).json()["id"]
+    names = [f"{mark}-{number}@example.com" for number in range(ADDS)]
+    print(f"Creating {ADDS} users ...", flush=True)
     with ThreadPoolExecutor(THREADS) as pool:
-        names = [f"{mark}-{number}@example.com" for number in range(ADDS)]
-        users = list(
-            pool.map(lambda name: client("POST", "/Users", {"userName": name}).json()["id"], names)
-        )
-    before = client("GET", "/Users?count=0").json()["totalResults"]
+        sent = pool.map(lambda name: client("POST", "/Users", {"userName": name}).json(), names)
+        users = [user["id"] for user in sent]
+    before = _total(client)
 
-    added = at_once(partial(membership, client, group, "add"), users)
-    removed = at_once(partial(membership, client, group, "remove"), users[:REMOVALS])
+    print(f"Adding {ADDS} members, removing {REMOVALS} ...", flush=True)
+    added = at_once(partial(change_member, client, group, "add"), users)
+    removed = at_once(partial(change_member, client, group, "remove"), users[:REMOVALS])
+    print(f"Creating one userName {CREATES} times ...", flush=True)
     same = f"{mark}-same@example.com"
     created = at_once(partial(create, client), [same] * CREATES)
 
     members = client("GET", f"/Groups/{group}").json().get("members", [])
     present = {member["value"] for member in members}
-    after = client("GET", "/Users?count=0").json()["totalResults"]
-    held = {
+    after = _total(client)
+    checks = {
         f"adds {dict(added)}": set(added) <= {200, 204},
         f"removals {dict(removed)}": set(removed) <= {200, 204},
         f"members {len(present)} of {ADDS - REMOVALS}": present == set(users[REMOVALS:]),
         f"creates {dict(created)}": created == {201: 1, 409: CREATES - 1},
         f"users {before} -> {after}": after == before + 1,
     }
-    for what, holds in held.items():
-        print(f"  {'ok ' if holds else 'NOT'}  {what}")
-    clear(client, group, users, same)
-    return all(held.values())
+    for text, passed in checks.items():
+        print(f"  {'ok' if passed else 'FAILED':6}  {text}", flush=True)
+    clean_up(client, group, users, same)
+    return all(checks.values())
 
 
-def clear(client: Client, group: str, users: list[str], name: str) -> None:
-    """Remove what was made."""
+def _total(client: Client) -> int:
+    return int(client("GET", "/Users?count=0").json()["totalResults"])
+
+
+def clean_up(client: Client, group: str, users: list[str], name: str) -> None:
+    """Delete the group, the users and the user with `name`."""
+    print("Deleting what was created ...", flush=True)
     found = client("GET", f'/Users?filter=userName eq "{name}"').json()["Resources"]
     client("DELETE", f"/Groups/{group}")
-    at_once(partial(delete, client), [*users, *(each["id"] for each in found)])
+    at_once(partial(delete, client), [*users, *(user["id"] for user in found)])
 
 
-def main() -> int:
-    """Play on the demo in LOCAL_DIR; gives the exit code."""
-    path = Path(os.environ.get("LOCAL_DIR") or ".local") / "demo.json"
-    if not path.exists():
-        print(f"No {path}: start the demo first, with `make run`.", file=sys.stderr)
-        return 1
-    demo = json.loads(path.read_text(encoding="utf-8"))
-    return 0 if play(Client(demo["scim_url"], demo["token"])) else 1
+def main(_: Sequence[str]) -> int:
+    """Run on the demo in LOCAL_DIR; 0 when every check passed.
 
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        DemoFailed: no server runs there.
+    """
+    described = demo.running(os.environ)
+    return 0 if play(Client(described["scim_url"], described["token"])) else 1

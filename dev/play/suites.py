@@ -1,14 +1,12 @@
-"""`make suites`: what others have written to judge a SCIM server, run on the running demo.
+"""`make suites`: two conformance suites written by others, run on the running demo.
 
-scim2-tester derives its checks from what discovery announces; scim-sanity has a fixed sequence.
-Each runs on a fresh connection. Knows how they are started and how they report; refuses to know
-what they check.
+scim2-tester derives its checks from the discovery documents; scim-sanity has a fixed sequence.
+Each runs on a new connection. This file starts them and prints their results.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,15 +23,15 @@ TIMEOUT_SECONDS = 30
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
-# Failures that are meant, each with the reason. docs/conformance.md tells them too.
+# Failures that are intended, each with the reason. docs/conformance.md lists them too.
 KNOWN: Mapping[str, str] = {
-    "PATCH /Groups/{id} add member": "the member it adds is no user; 400 says so",
+    "PATCH /Groups/{id} add member": "it adds a member that is not a user; the response is 400",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a suite says of one check."""
+    """The result of one check of a suite."""
 
     check: str
     outcome: str
@@ -41,7 +39,7 @@ class Verdict:
 
     @property
     def surprising(self) -> bool:
-        """Tell a failure that nobody has explained."""
+        """Tell whether it is a failure that is not in KNOWN."""
         return self.outcome == FAILED and self.check not in KNOWN
 
 
@@ -49,7 +47,7 @@ Suite = Callable[[str, str], list[Verdict]]
 
 
 class Client(BaseSyncSCIMClient):
-    """scim2-client over requests: its own engines need libraries that nothing else here does."""
+    """scim2-client over `requests`: its own engines need libraries that nothing else here uses."""
 
     def __init__(self, scim_url: str, token: str) -> None:
         super().__init__()
@@ -67,7 +65,7 @@ class Client(BaseSyncSCIMClient):
             raise RequestNetworkException from error
 
 
-# Between SUCCESS and ERROR lies what the RFCs recommend or leave open; a departure from a
+# Between SUCCESS and ERROR is what the RFCs recommend or leave open; not following a
 # recommendation counts as a failure here.
 OUTCOMES: Mapping[Status, str] = {
     Status.SUCCESS: PASSED,
@@ -81,7 +79,7 @@ OUTCOMES: Mapping[Status, str] = {
 
 
 def scim2_tester(scim_url: str, token: str) -> list[Verdict]:
-    """Run every check of scim2-tester on what the server announces."""
+    """Run every check of scim2-tester that the discovery documents lead to."""
     return [
         Verdict(
             f"{found.resource_type or ''} {found.title}".strip(),
@@ -92,7 +90,7 @@ def scim2_tester(scim_url: str, token: str) -> list[Verdict]:
     ]
 
 
-# A warning is a failure of what is no MUST.
+# A warning is a failure of something that is not a MUST.
 WORDS: Mapping[str, str] = {
     "pass": PASSED,
     "skip": SKIPPED,
@@ -114,8 +112,8 @@ def scim_sanity(scim_url: str, token: str) -> list[Verdict]:
 SUITES: Sequence[Suite] = (scim2_tester, scim_sanity)
 
 
-def told(suite: Suite, verdicts: Sequence[Verdict]) -> list[str]:
-    """Say in lines how a suite went: the counts, then all that has not passed."""
+def summary(suite: Suite, verdicts: Sequence[Verdict]) -> list[str]:
+    """Return the lines to print: the counts, then every check that has not passed."""
     counts = Counter(verdict.outcome for verdict in verdicts)
     outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in (PASSED, FAILED, SKIPPED))
     rest = [verdict for verdict in verdicts if verdict.outcome != PASSED]
@@ -125,21 +123,18 @@ def told(suite: Suite, verdicts: Sequence[Verdict]) -> list[str]:
     ]
 
 
-def main() -> int:
-    """Run the suites on the server that LOCAL_DIR describes; 0 when nothing surprises."""
+def main(_: Sequence[str]) -> int:
+    """Run the suites on the server that LOCAL_DIR describes; 0 when only known failures are left.
+
+    Raises:
+        DemoFailed: no server runs there.
+    """
     surprises = 0
-    try:
-        described = demo.running(os.environ)
-        for suite in SUITES:
-            made = demo.beside(described, "other")
-            verdicts = suite(made.scim_url, made.token)
-            print("\n".join(told(suite, verdicts)), flush=True)
-            surprises += sum(verdict.surprising for verdict in verdicts)
-    except (demo.DemoFailed, requests.RequestException) as reason:
-        print(f"make suites: {reason}", file=sys.stderr)
-        return 1
+    described = demo.running(os.environ)
+    for suite in SUITES:
+        print(f"{suite.__name__} is running ...", flush=True)
+        made = demo.beside(described, "other")
+        verdicts = suite(made.scim_url, made.token)
+        print("\n".join(summary(suite, verdicts)), flush=True)
+        surprises += sum(verdict.surprising for verdict in verdicts)
     return 1 if surprises else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

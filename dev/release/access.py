@@ -1,33 +1,28 @@
-"""`make access STAGE=dev`: the address of a deployed stage and its operator key, for a shell.
+"""`make access STAGE=dev`: print the address of a deployed stage and its operator key, for a shell.
 
     eval "$(make --silent access STAGE=dev)"
 
-The address is API Gateway's own, which needs no domain. Prints a credential: it is the operator
-who asks.
+Nothing else goes to stdout. The address is API Gateway's own, which needs no domain. The key is a
+credential: it opens every admin route.
 """
 
 from __future__ import annotations
 
 import shlex
-import sys
-
-from botocore.exceptions import BotoCoreError, ClientError
+from collections.abc import Sequence
 
 from dev.release import account, stages
 
 
-def main(arguments: list[str]) -> int:
-    """Print two assignments; 0 where the stage is deployed."""
-    try:
-        stage = stages.read(arguments[0] if arguments else "dev")
-        found = account.find_account()
-        print(f"URL={shlex.quote(account.url_of(stage, found))}")
-        print(f"KEY={shlex.quote(account.operator_key(stage, found))}")
-    except (account.NoAccess, stages.WrongSettings, ClientError, BotoCoreError) as reason:
-        print(f"make access: {reason}", file=sys.stderr)
-        return 1
+def main(arguments: Sequence[str]) -> int:
+    """Print two assignments, URL and KEY.
+
+    Raises:
+        WrongSettings: there is no such stage.
+        NoAccess: there are no credentials, or the stage is not deployed from this folder.
+    """
+    stage = stages.read(arguments[0] if arguments else "dev")
+    found = account.find_account()
+    url, key = account.url_of(stage, found), account.operator_key(stage, found)
+    print(f"URL={shlex.quote(url)}\nKEY={shlex.quote(key)}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

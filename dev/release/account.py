@@ -14,11 +14,12 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dev.errors import VerbError
 from dev.release.stages import Stage
 from dev.run import resources
 
 
-class NoAccess(Exception):
+class NoAccess(VerbError):
     """There are no credentials or no region, or the stage is not there; says what to do."""
 
 

@@ -14,11 +14,13 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from dev.errors import VerbError
+
 # Where Lambda unpacks it, for the paths in a traceback.
 TASK = "/var/task"
 
 
-class CannotCompile(Exception):
+class CannotCompile(VerbError):
     """A module of the archive is no Python of this version; its name stands above."""
 
 

@@ -19,18 +19,16 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.auth.tokens import mint
+from dev.errors import VerbError
 from dev.release import bytecode, front, smoke, stages
 from dev.release.account import (
     Account,
-    NoAccess,
     api_of,
     deployed,
     find_account,
@@ -38,9 +36,8 @@ from dev.release.account import (
     require_own,
     url_of,
 )
-from dev.release.stages import Stage, WrongSettings
+from dev.release.stages import Stage
 from dev.run import resources
-from dev.run.resources import CannotBeMade
 
 ROOT = Path(__file__).parents[2]
 LOGS_ROLE = "passerelle-api-gateway-logs"
@@ -49,24 +46,22 @@ EXECUTE_API = re.compile(r"execute-api:[^:]+:\d+:(\w+)/")
 ROLE_SECONDS = 30.0  # a new role is known to other services after some seconds
 
 
-class CannotDeploy(Exception):
+class CannotDeploy(VerbError):
     """Deployment would do harm, or did not come to its end; says why and what to do."""
 
 
-def main(arguments: list[str]) -> int:
-    """Deploy a stage; 0 when it answers as it should."""
-    name = arguments[0] if arguments else "dev"
-    try:
-        stage = stages.read(name)
-        account = find_account()
-        print(f"Stage {name} goes to account {account.number}, region {account.region}.")
-        deploy(stage, account)
-    except (CannotDeploy, NoAccess, WrongSettings, CannotBeMade) as reason:
-        print(f"make deploy: {reason}", file=sys.stderr)
-        return 1
-    except (ClientError, BotoCoreError) as refused:
-        print(f"make deploy: AWS refused: {refused}", file=sys.stderr)
-        return 1
+def main(arguments: Sequence[str]) -> int:
+    """Check a stage's settings and the credentials, then deploy it.
+
+    Raises:
+        WrongSettings: .chalice/config.json has no such stage, or wrong settings for it.
+        NoAccess: there are no valid credentials.
+        CannotDeploy, CannotBeMade, ClientError: as `deploy`.
+    """
+    stage = stages.read(arguments[0] if arguments else "dev")
+    account = find_account()
+    print(f"Deploying stage {stage.name} to account {account.number}, region {account.region}.")
+    deploy(stage, account)
     return 0
 
 
@@ -234,7 +229,3 @@ def _lines(stage: Stage, url: str) -> Iterator[str]:
         '  curl -H "Authorization: Bearer $KEY" "$URL/admin/organisations"\n\n'
         "then an organisation, a connection and a token: docs/deploy.md, 'Connect a tenant'."
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

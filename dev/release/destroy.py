@@ -8,39 +8,34 @@ DATA=delete takes them too, for good.
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from dev.release import stages
-from dev.release.account import Account, NoAccess, Record, deployed, find_account, require_own
+from dev.release.account import Account, Record, deployed, find_account, require_own
 from dev.release.deploy import CannotDeploy, run_chalice
-from dev.release.stages import Stage, WrongSettings
+from dev.release.stages import Stage
 from dev.run import resources
 
 DELETE = "delete"
 
 
-def main(arguments: list[str], ask: Callable[[str], str] = input) -> int:
-    """Destroy a stage; 0 when it is gone, 1 when it is not, or was not confirmed."""
-    name = arguments[0] if arguments else "dev"
-    try:
-        stage = stages.read(name)
-        account = find_account()
-        with_data = os.environ.get("DATA") == DELETE
-        if not _confirmed(stage, account, with_data=with_data, ask=ask):
-            print("Nothing was touched.")
-            return 1
-        destroy(stage, account, with_data=with_data)
-    except (CannotDeploy, NoAccess, WrongSettings) as reason:
-        print(f"make destroy: {reason}", file=sys.stderr)
+def main(arguments: Sequence[str], ask: Callable[[str], str] = input) -> int:
+    """Remove a stage; 0 when it is gone, 1 when that was not confirmed.
+
+    Raises:
+        WrongSettings: .chalice/config.json has no such stage.
+        NoAccess: there are no valid credentials.
+        CannotDeploy, ClientError: as `destroy`.
+    """
+    stage = stages.read(arguments[0] if arguments else "dev")
+    account = find_account()
+    with_data = os.environ.get("DATA") == DELETE
+    if not _confirmed(stage, account, with_data=with_data, ask=ask):
+        print("Nothing was changed.")
         return 1
-    except (ClientError, BotoCoreError) as refused:
-        print(f"make destroy: AWS refused: {refused}", file=sys.stderr)
-        return 1
+    destroy(stage, account, with_data=with_data)
     return 0
 
 
@@ -136,7 +131,3 @@ def _delete_logs(logs: Any, names: list[str]) -> None:
     for name in names:
         with suppress(logs.exceptions.ResourceNotFoundException):
             logs.delete_log_group(logGroupName=name)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

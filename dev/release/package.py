@@ -1,6 +1,6 @@
 """`make package`: what is deployed, built into build/ and checked for what it holds.
 
-    python -m dev.release.package dev
+    make package STAGE=dev
 
 Built from a copy of what is shipped, so that no file of this working folder gets in; then each
 module gets its byte code. build/sam.json is the template for CloudFormation, with all in it that
@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -27,10 +28,10 @@ OUR_OWN = {"app.py", "chalicelib", "chalice"}
 REGION = "eu-west-1"  # Chalice wants one; nothing is called and nothing of it gets in
 
 
-def main(stage: str) -> int:
-    """Build, check, and tell the size; 0 when the archive holds what it should."""
+def main(arguments: Sequence[str]) -> int:
+    """Build, check, and print the size; 0 when the archive contains what it should."""
     copy_source()
-    build(stage)
+    build(arguments[0] if arguments else "dev")
     archive = BUILD / "deployment.zip"
     bytecode.add(archive)
     wrong = differences(archive)
@@ -102,7 +103,3 @@ def _pins() -> list[tuple[str, str, str]]:
 
 def _plain(name: str) -> str:
     return name.strip().lower().replace("_", "-")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "dev"))

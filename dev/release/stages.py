@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from chalicelib.settings import Settings
+from dev.errors import VerbError
 from dev.run import resources
 
 FUNCTIONS = ("api_handler", "sweep")
@@ -24,7 +25,7 @@ RUNTIMES = range(10, 16)
 MOST_SECONDS = 28
 
 
-class WrongSettings(Exception):
+class WrongSettings(VerbError):
     """A stage is not there or says what cannot be; tells what to change."""
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import requests
 
+from dev.errors import VerbError
+
 ORGANISATION = {
     "name": "Demo",
     "plan": "enterprise",
@@ -30,7 +32,7 @@ CONNECTION = {
 TOKEN = {"name": "make run"}
 
 
-class DemoFailed(Exception):
+class DemoFailed(VerbError):
     """An admin route refused, or nothing runs; says which and why."""
 
 

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from dev.errors import VerbError
 from dev.run import engines
 from dev.run.engines import Engine, EngineFailed
 from dev.run.listener import HOST
@@ -45,7 +46,7 @@ wait "$child"
 """
 
 
-class NotThere(Exception):
+class NotThere(VerbError):
     """This machine lacks what the engine needs; says what."""
 
 

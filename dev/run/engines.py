@@ -19,6 +19,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TextIO
 
+from dev.errors import VerbError
 from dev.run.listener import HOST
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +29,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 60.0  # a large table takes a while to write down
 
 
-class EngineFailed(Exception):
+class EngineFailed(VerbError):
     """The engine did not come up; says why, as far as it said so itself."""
 
 

@@ -1,98 +1,158 @@
-"""Make the virtual environments that the verbs run in, once, and again when a pin changes.
+"""Create the virtual environments that the verbs run in, once, and again when a pin changes.
 
     python3 dev/run/environment.py app engine
 
-Runs on an interpreter with nothing installed. An environment remembers what it was made from, so
-the second run asks no network and takes no time.
+Runs on an interpreter with nothing installed. An environment remembers the pins that it was made
+from, so the second run needs no network and takes no time. Which Python runs this does not
+matter then: an environment stays as it is while its own Python is new enough, and another one
+in PATH, or the activated environment of another project, does not clear it.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 
 ROOT = Path(__file__).parents[2]
+OLDEST = (3, 11)
+TICK_SECONDS = 2.0
+
+Version = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Environment:
-    """A folder below the root, and the pins that make it."""
+    """A folder below `root` and the files of pins that it is made from, the first one installed.
+
+    `same_python`: it runs what the app's environment has built, so it needs the Python version
+    that runs this file (the Makefile runs it by the app's interpreter).
+    """
 
     folder: str
     pins: tuple[str, ...]
+    same_python: bool = False
+    root: Path = ROOT
 
     @property
     def python(self) -> Path:
         """Its interpreter."""
-        return ROOT / self.folder / "bin" / "python"
+        return self.root / self.folder / "bin" / "python"
 
     @property
     def stamp(self) -> Path:
-        """Where it remembers what it was made from."""
-        return ROOT / self.folder / "made-from"
+        """The file with the hash of the pins that it was made from."""
+        return self.root / self.folder / "pins.sha256"
 
-    def wanted(self) -> str:
-        """Tell what it should be made from: this interpreter and these pins."""
-        pins = b"".join((ROOT / name).read_bytes() for name in self.pins)
-        return hashlib.sha256(sys.version.encode() + pins).hexdigest()
+    def pins_hash(self) -> str:
+        """Hash the pins as they are now."""
+        pins = b"".join((self.root / name).read_bytes() for name in self.pins)
+        return hashlib.sha256(pins).hexdigest()
+
+    def version(self) -> Version | None:
+        """Read its Python version; None where there is no interpreter (any more)."""
+        config = self.root / self.folder / "pyvenv.cfg"
+        if not self.python.exists() or not config.exists():
+            return None
+        text = config.read_text(encoding="utf-8")
+        found = re.search(r"^version\w* = (\d+)\.(\d+)", text, re.MULTILINE)
+        return (int(found[1]), int(found[2])) if found else None
 
     def is_made(self) -> bool:
-        """Tell whether nothing has changed since it was made."""
-        return (
-            self.python.exists()
-            and self.stamp.exists()
-            and self.stamp.read_text(encoding="ascii") == self.wanted()
-        )
+        """Tell whether it can stay: made from these pins, by a Python that is new enough."""
+        version = self.version()
+        if version is None or version < OLDEST:
+            return False
+        if self.same_python and version != sys.version_info[:2]:
+            return False
+        return self.stamp.exists() and self.stamp.read_text(encoding="ascii") == self.pins_hash()
 
 
+ENGINE_PINS = "dev/run/engine-requirements.txt"
 ENVIRONMENTS = {
     "app": Environment(".venv", ("requirements-dev.txt", "requirements.txt")),
-    "engine": Environment(".venv-engine", ("dev/engine-requirements.txt",)),
+    "engine": Environment(".venv-engine", (ENGINE_PINS,)),
     "emulator": Environment(
         ".venv-emulator",
-        ("tests/deploy/emulator-requirements.txt", "dev/engine-requirements.txt"),
+        ("tests/deploy/emulator-requirements.txt", ENGINE_PINS),
+        same_python=True,
     ),
-    "lambda": Environment(".venv-lambda", ("tests/deploy/lambda-requirements.txt",)),
+    "lambda": Environment(
+        ".venv-lambda", ("tests/deploy/lambda-requirements.txt",), same_python=True
+    ),
 }
 
 
 def make(environment: Environment) -> None:
     """Create the environment and install its pins, unless that is done.
 
+    What it reports goes to stderr: the stdout of a verb belongs to the verb.
+
     Raises:
-        SystemExit: with what went wrong and what to do.
+        SystemExit: Python's venv module or pip failed; with what it printed and what to do.
     """
     if environment.is_made():
         return
-    print(f"Installing into {environment.folder} (once; a minute or two) ...", flush=True)
-    create = [sys.executable, "-m", "venv", "--clear", str(ROOT / environment.folder)]
-    _run(create, "Python's venv module does not work (on Debian: apt install python3-venv).")
-    install = [str(environment.python), "-m", "pip", "--disable-pip-version-check", "install"]
-    _run(
-        [*install, "-r", str(ROOT / environment.pins[0])],
-        "pip could not install the pinned packages. Can this machine reach PyPI?",
-    )
-    environment.stamp.write_text(environment.wanted(), encoding="ascii")
+    folder = environment.root / environment.folder
+    print(f"Installing into {environment.folder} (once; a minute or two) ", end="", file=sys.stderr)
+    with _ticking():
+        create = [sys.executable, "-m", "venv", "--clear", str(folder)]
+        _run(create, "Python's venv module does not work (on Debian: apt install python3-venv).")
+        install = [str(environment.python), "-m", "pip", "--disable-pip-version-check", "install"]
+        _run(
+            [*install, "-r", str(environment.root / environment.pins[0])],
+            "pip could not install the pinned packages. Can this machine reach PyPI?",
+        )
+    environment.stamp.write_text(environment.pins_hash(), encoding="ascii")
+
+
+@contextmanager
+def _ticking() -> Iterator[None]:
+    """Print a dot every two seconds while the block runs."""
+    ended = Event()
+
+    def tick() -> None:
+        while not ended.wait(TICK_SECONDS):
+            print(".", end="", file=sys.stderr, flush=True)
+
+    thread = Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        print(file=sys.stderr)
 
 
 def _run(command: list[str], explanation: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stdout + done.stderr).strip().splitlines()[-15:]
-        sys.exit("\n  ".join([f"{explanation} It said:", *said]))
+        printed = (done.stdout + done.stderr).strip().splitlines()[-15:]
+        sys.exit("\n  ".join([f"{explanation} It printed:", *printed]))
 
 
-def main(names: list[str]) -> None:
-    """Make the named environments; a second one who wants them at the same time waits."""
-    with Path(__file__).open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for name in names:
-            make(ENVIRONMENTS[name])
+def main(names: list[str]) -> int:
+    """Create the named environments; a second process that needs them waits for the first.
+
+    Returns 130, as a shell does, where Ctrl-C ended it.
+    """
+    try:
+        with Path(__file__).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for name in names:
+                make(ENVIRONMENTS[name])
+    except KeyboardInterrupt:
+        return 130
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

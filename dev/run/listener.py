@@ -19,11 +19,13 @@ from waitress.parser import HTTPRequestParser, get_header_lines
 from waitress.server import TcpWSGIServer
 from waitress.task import WSGITask
 
+from dev.errors import VerbError
+
 HOST = "127.0.0.1"
 THREADS = 16
 
 
-class PortTaken(Exception):
+class PortTaken(VerbError):
     """Somebody else listens on the port."""
 
 

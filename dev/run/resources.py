@@ -18,6 +18,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from dev.errors import VerbError
+
 CHALICE = Path(__file__).parents[2] / ".chalice"
 DEFINITIONS = "resources.json"
 
@@ -33,7 +35,7 @@ CREATE_TABLE = (
 Properties = Mapping[str, Any]
 
 
-class CannotBeMade(Exception):
+class CannotBeMade(VerbError):
     """A definition and what already exists contradict each other; says which and what to do."""
 
 

@@ -16,7 +16,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractContextManager,
     ExitStack,
@@ -34,9 +34,10 @@ from typing import Any, Self, TextIO
 import boto3
 
 from chalicelib.auth.tokens import mint
+from dev.errors import VerbError
 from dev.run import demo, dynamodb_local, engines, resources
 from dev.run.gateway import Gateway
-from dev.run.listener import HOST, PortTaken, listening
+from dev.run.listener import HOST, listening
 
 STAGE = "local"
 MINISTACK, DYNAMODB_LOCAL = "ministack", "dynamodb-local"
@@ -59,7 +60,7 @@ ACCOUNT = {
 UNLIMITED = json.dumps({"free": {"scim": False}, "enterprise": {"scim": True, "rate": None}})
 
 
-class CannotRun(Exception):
+class CannotRun(VerbError):
     """The server cannot start as it is asked to; says why and what to do."""
 
 
@@ -95,36 +96,34 @@ class Options:
         )
 
 
-CANNOT_RUN = (
-    CannotRun,
-    PortTaken,
-    engines.EngineFailed,
-    dynamodb_local.NotThere,
-    demo.DemoFailed,
-)
+class Terminated(Exception):
+    """SIGTERM or SIGHUP has come."""
 
 
-def main() -> int:
-    """Serve until Ctrl-C or SIGTERM; the exit status is 0 then, and 1 if it could not start."""
-    _turn_signals_into_interrupts()
+def main(_: Sequence[str]) -> int:
+    """Serve until a signal comes: SIGTERM and SIGHUP give exit status 0, Ctrl-C as every verb.
+
+    Raises:
+        VerbError: the server cannot start, or its engine has ended.
+    """
+    _turn_signals_into_exceptions()
     try:
         _run(Options.read(os.environ), started=time.monotonic())
-    except KeyboardInterrupt:
-        print("\nStopped; users, teams and tokens are kept.", flush=True)
-    except CANNOT_RUN as reason:
-        print(f"make run: {reason}", file=sys.stderr)
-        return 1
+    except (KeyboardInterrupt, Terminated) as signalled:
+        print("\nStopped. Users, groups and tokens are kept.", flush=True)
+        if isinstance(signalled, KeyboardInterrupt):
+            raise
     return 0
 
 
-def _turn_signals_into_interrupts() -> None:
-    def interrupt(_number: int, _frame: object) -> None:
-        # Once: make and the terminal both send one, and the second must not disturb the ending.
+def _turn_signals_into_exceptions() -> None:
+    def interrupt(number: int, _frame: object) -> None:
+        # Once: make and the terminal both send one, and the second must not disturb the shutdown.
         for each in signals:
             signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
-    # Under nohup a closed terminal is no reason to end.
+    # Under nohup the server stays when the terminal closes.
     kept = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     signals = [signal.SIGINT, signal.SIGTERM, *([] if kept else [signal.SIGHUP])]
     for each in signals:
@@ -293,7 +292,3 @@ KEPT = {
 def _again(options: Options) -> str:
     usual = options.directory == Path(".local").resolve()
     return "" if usual else f" LOCAL_DIR={options.directory}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

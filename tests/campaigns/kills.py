@@ -1,6 +1,6 @@
 """`make kills`: a process is killed in the middle of a large operation, again and again.
 
-    python -m tests.campaigns.kills --count 200 --seed 1
+    make kills ARGS='--count 200 --seed 1'
 
 Each time a worker process begins a large add, a PUT, a group delete or the delete of a user in
 many teams on Amazon DynamoDB Local, and gets a SIGKILL at a random moment of it. Then the
@@ -131,7 +131,8 @@ class Yard:
         command = [
             sys.executable,
             "-m",
-            "tests.campaigns.kills",
+            "dev",
+            "kills",
             "--work",
             deed,
             self.url,
@@ -207,7 +208,3 @@ def main(arguments: Sequence[str]) -> int:
         if fate.violations:
             print(f"  {fate}")
     return any(fate.violations for fate in fates)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

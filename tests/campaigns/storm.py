@@ -1,6 +1,6 @@
 """`make storm`: many threads on few users and teams, judged by what each was told.
 
-    python -m tests.campaigns.storm --threads 64 --operations 10000 --seed 1
+    make storm ARGS='--threads 64 --operations 10000 --seed 1'
 
 The table is on Amazon DynamoDB Local; a client cancels transactions that meet. Afterwards the
 sweeper finishes what is left, the whole table must be sound, and every answer must fit some
@@ -10,7 +10,6 @@ order of the operations (tests/campaigns/history.py). Answers of "come later" ar
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -497,7 +496,3 @@ def main(arguments: Sequence[str]) -> int:
     for each in verdict.violations[:20]:
         print(f"  {each}")
     return bool(verdict.violations)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
