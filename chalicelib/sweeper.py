@@ -18,12 +18,11 @@ from chalicelib.errors import Busy, Unavailable
 from chalicelib.observability import logger
 from chalicelib.organisations import purge
 from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.expressions import Delete, Item
 from chalicelib.storage.keys import (
-    READ,
     ConnectionKeys,
-    Grant,
     OrganisationKeys,
     organisation_of,
     pending_changes_due,
@@ -58,7 +57,7 @@ def sweep_due(services: Services) -> int:
     directories come first: a fault of Secrets Manager may take a run's time, or last for days.
     """
     deadline = services.deadline()
-    rows = services.table.namespace((Grant("O#", READ),), deadline)
+    rows = services.table.namespace(grants.pending_changes(), deadline)
     now = timestamp(services.table.clock.now())
     found = list(
         islice(rows.query(pending_changes_due(now), page=MOST_OPERATIONS), MOST_OPERATIONS)
@@ -94,14 +93,14 @@ def _try(services: Services, item: Item, deadline: Deadline) -> None:
 
 def _remove_secret(services: Services, item: Item, deadline: Deadline) -> None:
     keys = ConnectionKeys(_owner(item))
-    rows = services.table.namespace(keys.grants(), deadline)
+    rows = services.table.namespace(grants.scim(keys), deadline)
     services.secrets.delete(keys.connection, item["target"], deadline)
     rows.commit([Delete(keys.pending_change(item["SK"]))])
 
 
 def _purge(services: Services, item: Item, deadline: Deadline) -> None:
     keys = OrganisationKeys(organisation_of(_owner(item)))
-    rows = services.table.namespace(keys.purge_grants(), deadline)
+    rows = services.table.namespace(grants.purge(keys), deadline)
     admin = AdminContext(rows, keys, by=SWEEPER, request_id=item["SK"])
     left = purge.purge(admin, services.secrets, item)
     logger.info("purged", extra={"target": item["target"], "left": left})
@@ -110,7 +109,7 @@ def _purge(services: Services, item: Item, deadline: Deadline) -> None:
 def _finish_change(services: Services, item: Item, deadline: Deadline) -> None:
     keys = ConnectionKeys(_owner(item))
     context = ConnectionContext(
-        items=services.table.namespace(keys.grants(), deadline),
+        items=services.table.namespace(grants.scim(keys), deadline),
         keys=keys,
         base_url="",
         default_role="",

@@ -15,7 +15,8 @@ from chalicelib.errors import Unauthorized
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import EXISTS, NEW, Delete, Item, Put
-from chalicelib.storage.keys import READ, Grant, OrganisationKeys, console, console_grants
+from chalicelib.storage.grants import READ, Grant, console_credentials
+from chalicelib.storage.keys import OrganisationKeys, console
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import DELETING, Organisation, organisation_from
 from chalicelib.storage.table import Table
@@ -56,7 +57,7 @@ def make_link(table: Table, organisation: str, name: str, deadline: Deadline) ->
     nothing.
     """
     made = _issue(table, "link", LINK_LIFE, organisation, name)
-    rows = table.namespace(console_grants(digest(made.text)), deadline)
+    rows = table.namespace(console_credentials(digest(made.text)), deadline)
     rows.commit([_row(made, table.clock.now())])
     return made
 
@@ -73,7 +74,7 @@ def exchange(table: Table, link: str, deadline: Deadline) -> Issued:
     if row is None or _organisation(table, row["org"], deadline) is None:
         raise Unauthorized(LINK_REFUSED)
     made = _issue(table, "session", SESSION_LIFE, row["org"], row["name"])
-    rows = table.namespace(console_grants(digest(link), digest(made.text)), deadline)
+    rows = table.namespace(console_credentials(digest(link), digest(made.text)), deadline)
     try:
         rows.commit([Delete(console(digest(link)), EXISTS), _row(made, table.clock.now())])
     except TransactionCanceled as canceled:
@@ -95,7 +96,7 @@ def find(table: Table, text: str, deadline: Deadline) -> Session | None:
 
 def end(table: Table, session: str, deadline: Deadline) -> None:
     """End the session of this digest now; repeating it is no fault."""
-    table.namespace(console_grants(session), deadline).commit([Delete(console(session))])
+    table.namespace(console_credentials(session), deadline).commit([Delete(console(session))])
 
 
 def _issue(table: Table, kind: Kind, life: timedelta, organisation: str, name: str) -> Issued:

@@ -67,7 +67,7 @@ class ConnectionContext(ConnectionScope):
     def late(self, seconds: float) -> ConnectionContext:
         """Bind the same tenant to a deadline of its own, for a last word past this one's."""
         deadline = Deadline.after(seconds, self.clock)
-        return replace(self, items=replace(self.items, deadline=deadline))
+        return replace(self, items=self.items.with_deadline(deadline))
 
     def new_lease(self) -> Lease:
         """Name an operation of many steps, held from now on."""

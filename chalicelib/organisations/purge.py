@@ -17,7 +17,7 @@ from chalicelib.errors import Busy
 from chalicelib.organisations import audit, purge_directory
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
-from chalicelib.storage import lookups
+from chalicelib.storage import grants, lookups
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import SHAPE, Change
 from chalicelib.storage.expressions import Action, Delete, Item, Put, equals, key_of
@@ -121,7 +121,7 @@ def _emptied(
     Raises:
         Busy: something is there that was not when it was looked for.
     """
-    scope = ConnectionScope(admin.items, ConnectionKeys(connection.id))
+    scope = _scope(admin, connection.id)
     _drop_operations(admin, secrets, connection.id, operation)
     purge_directory.clear(scope, datetime.fromisoformat(connection.created))
     _drop_tokens(admin, secrets, connection.id)
@@ -129,6 +129,12 @@ def _emptied(
     if any(left.values()):
         raise Busy
     return left
+
+
+def _scope(admin: AdminContext, connection_id: str) -> ConnectionScope:
+    """Narrow what is purged to one connection, or to one run of a self-test."""
+    keys = ConnectionKeys(connection_id)
+    return ConnectionScope(admin.items.narrowed(grants.scim(keys)), keys)
 
 
 def _owned(admin: AdminContext, connection_id: str) -> Iterator[Item]:
@@ -168,10 +174,8 @@ def _drop_run(admin: AdminContext, _: Secrets, item: Item) -> None:
 
 
 def _drop_ids(admin: AdminContext, _: Secrets, item: Item) -> None:
-    keys = ConnectionKeys(item["SK"].split("#")[1])
-    purge_directory.delete_all(
-        ConnectionScope(admin.items, keys), keys.pending_change_pages(item["SK"])
-    )
+    scope = _scope(admin, item["SK"].split("#")[1])
+    purge_directory.delete_all(scope, scope.keys.pending_change_pages(item["SK"]))
 
 
 DROPS: Mapping[str, Callable[[AdminContext, Secrets, Item], None]] = {
@@ -187,13 +191,13 @@ def _purge_run(admin: AdminContext, operation: Key) -> Mapping[str, int]:
     run = operation.sk.split("#")[1]
     _clear_run(admin, run)
     admin.items.commit([Delete(operation)])
-    return purge_directory.left(ConnectionScope(admin.items, ConnectionKeys(run)))
+    return purge_directory.left(_scope(admin, run))
 
 
 def _clear_run(admin: AdminContext, shadow: str) -> None:
     """Clear a run's rows, and its token's; that the secret goes is declared beside."""
     connection, _, run = shadow.partition(RUN)
-    purge_directory.clear(ConnectionScope(admin.items, ConnectionKeys(shadow)), admin.now() - AHEAD)
+    purge_directory.clear(_scope(admin, shadow), admin.now() - AHEAD)
     admin.items.batch_delete([admin.keys.run(connection, run)])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from chalicelib.auth.secrets import Secrets
@@ -17,12 +17,14 @@ from chalicelib.auth.tokens import NewCredential, mint
 from chalicelib.errors import Busy, Unavailable
 from chalicelib.organisations import purge, purge_directory
 from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Check, Delete, Put
 from chalicelib.storage.keys import ConnectionKeys, Key
 from chalicelib.storage.lookups import ConnectionScope
 from chalicelib.storage.settings_items import ConnectionToken
+from chalicelib.storage.table import Table
 
 LIFE = timedelta(minutes=5)
 NAME = "self-test"
@@ -42,7 +44,7 @@ class Run:
         return ConnectionKeys(self.connection).shadow(self.token.id)
 
 
-def begin(admin: AdminContext, secrets: Secrets, connection_id: str) -> Run:
+def begin(admin: AdminContext, table: Table, secrets: Secrets, connection_id: str) -> Run:
     """Begin a run: its token, and the declarations that its secret goes and its shadow is cleared.
 
     Raises:
@@ -55,7 +57,7 @@ def begin(admin: AdminContext, secrets: Secrets, connection_id: str) -> Run:
     try:
         secrets.create(connection_id, credential.id, credential.digest, admin.items.deadline)
     except Unavailable:
-        end(admin, secrets, run)
+        end(admin, table, secrets, run)
         raise
     return run
 
@@ -90,9 +92,10 @@ def _purge_key(admin: AdminContext, run: Run) -> Key:
     return admin.keys.pending_change(run.token.expires, run.shadow.connection, run.token.id)
 
 
-def end(admin: AdminContext, secrets: Secrets, run: Run) -> None:
+def end(admin: AdminContext, table: Table, secrets: Secrets, run: Run) -> None:
     """End a run: its rows, its secret and its token go; what cannot go now stays declared."""
-    shadow = ConnectionScope(replace(admin.items, grants=run.shadow.grants()), run.shadow)
+    rows = table.namespace(grants.scim(run.shadow), admin.items.deadline)
+    shadow = ConnectionScope(rows, run.shadow)
     with suppress(Busy, Unavailable):
         purge_directory.clear(shadow, admin.now() - LIFE)
         secrets.delete(run.connection, run.token.id, admin.items.deadline)

@@ -7,12 +7,13 @@ the same answer after the same number of calls to the table: nobody can ask who 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from chalicelib.errors import NotFound
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.snapshot import OrganisationSnapshot, read_snapshot
 from chalicelib.organisations.users import has_email, has_user_name, is_active
+from chalicelib.storage import grants
 from chalicelib.storage.directory_items import User, user_of
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import (
@@ -22,12 +23,12 @@ from chalicelib.storage.keys import (
     Key,
     OrganisationKeys,
     Range,
-    discovery_grants,
     verified_domain,
 )
 from chalicelib.storage.local_users import LocalUser, local_user_of
+from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import DELETING, Connection
-from chalicelib.storage.table import Namespace
+from chalicelib.storage.table import Namespace, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,13 @@ class _Candidate:
         return is_active(self.user, self.connection)
 
 
-def next_step(rows: Namespace, email: str) -> Next:
+def next_step(table: Table, email: str, deadline: Deadline) -> Next:
     """Tell what the login page must do for an address.
 
-    It is looked up in the organisation that owns its domain and nowhere else. `rows` may touch
-    nothing yet: what is read is bound here, step by step.
+    It is looked up in the organisation that owns its domain and nowhere else: each step reads
+    through a namespace of its own.
     """
-    admin = _owner(rows, email.rpartition("@")[2])
+    admin = _owner(table, email.rpartition("@")[2], deadline)
     snapshot = _standing(admin) if admin else None
     if admin is None or snapshot is None:
         return FIRST_PASSWORD
@@ -83,13 +84,13 @@ def next_step(rows: Namespace, email: str) -> Next:
     return Next("password", reset_required=False) if known else FIRST_PASSWORD
 
 
-def _owner(rows: Namespace, domain: str) -> AdminContext | None:
+def _owner(table: Table, domain: str, deadline: Deadline) -> AdminContext | None:
     """Find the organisation that has verified a domain."""
-    owner = replace(rows, grants=discovery_grants()).get(verified_domain(domain))
+    owner = table.namespace(grants.domain_lookup(), deadline).get(verified_domain(domain))
     if owner is None:
         return None
     keys = OrganisationKeys(owner["org"])
-    return AdminContext(replace(rows, grants=keys.sign_in_grants()), keys, by="")
+    return AdminContext(table.namespace(grants.sign_in(keys), deadline), keys, by="")
 
 
 def _standing(admin: AdminContext) -> OrganisationSnapshot | None:
@@ -105,8 +106,8 @@ def _candidates(
     admin: AdminContext, snapshot: OrganisationSnapshot, email: str
 ) -> Iterator[_Candidate]:
     owned = [ConnectionKeys(each.id) for each in snapshot.connections]
-    grants = (grant for keys in owned for grant in keys.sign_in_grants())
-    rows = replace(admin.items, grants=(*admin.items.grants, *grants))
+    may_read = [grant for keys in owned for grant in grants.sign_in_users(keys)]
+    rows = admin.items.narrowed([*grants.sign_in_settings(admin.keys), *may_read])
     named = [(keys, uid) for keys in owned for uid in _ids(rows, keys, email)]
     wanted = (key for keys, uid in named for key in (keys.user(uid), keys.local(uid)))
     # The organisation's own row only keeps the call there where nobody has the address.

@@ -13,7 +13,8 @@ from typing import Any
 
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 
-from chalicelib.storage.keys import Key, Verb
+from chalicelib.storage.grants import Verb
+from chalicelib.storage.keys import Key
 
 Item = dict[str, Any]
 Wire = dict[str, Any]

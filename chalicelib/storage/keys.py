@@ -1,4 +1,4 @@
-"""Every key of the table, and who may touch which. Pure.
+"""Every key of the table. Pure.
 
 Four rows carry the design; they are written in one transaction:
 
@@ -21,8 +21,8 @@ What each access needs (consistent reads throughout, no index, no Scan):
     who calls                             BatchGet C#<org>: #, N#<conn>, N#<conn>#T#<token>
     who administers                       Get    V#<digest>, then C#<org> #
 
-The first letter of a partition key is its class and the next part its owner, so that one
-place (`Grant`) can say who may touch what. Hashes hide personal data and bound the length.
+The first letter of a partition key is its class and the next part its owner, so that
+`grants` can say who may read and write what. Hashes hide personal data and bound the length.
 """
 
 from __future__ import annotations
@@ -41,17 +41,14 @@ FIRST = " "
 ONLY = "#"
 # Between a connection and a run of its self-test: no id holds it.
 RUN = "!"
+ORGANISATION_LIST = "A#ORG"
+PENDING_CHANGES = "O#"
 ORGANISATION_ID_LENGTH = 10
 ID_LENGTH = 32
 HEX_DIGITS = frozenset("0123456789abcdef")
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 Kind = Literal["U", "G"]
-Verb = Literal["read", "put", "update", "delete"]
-
-ALL_VERBS: frozenset[Verb] = frozenset({"read", "put", "update", "delete"})
-READ: frozenset[Verb] = frozenset({"read"})
-DELETE: frozenset[Verb] = frozenset({"delete"})
 
 
 class Key(NamedTuple):
@@ -141,6 +138,11 @@ class ConnectionKeys:
         """Partition of the memberships, by team."""
         return f"{self.prefix}#M"
 
+    @property
+    def lookups(self) -> str:
+        """Prefix of the partitions of uniqueness items and of index items."""
+        return f"{self.prefix}#K"
+
     def user(self, uid: str) -> Key:
         """Key of a user."""
         return Key(self.users, uid)
@@ -155,15 +157,15 @@ class ConnectionKeys:
 
     def user_name(self, name: str) -> Key:
         """Key of the lock of a userName."""
-        return Key(f"{self.prefix}#K#un#{digest(fold_name(name))}", ONLY)
+        return Key(f"{self.lookups}#un#{digest(fold_name(name))}", ONLY)
 
     def external_id(self, value: str, uid: str) -> Key:
         """Key of the index row of a user's externalId; not unique."""
-        return Key(f"{self.prefix}#K#ex#{digest(exact(value))}", uid)
+        return Key(f"{self.lookups}#ex#{digest(exact(value))}", uid)
 
     def email(self, value: str, uid: str) -> Key:
         """Key of the index row of one of a user's e-mail addresses; not unique."""
-        return Key(f"{self.prefix}#K#em#{digest(fold_name(value))}", uid)
+        return Key(f"{self.lookups}#em#{digest(fold_name(value))}", uid)
 
     def group(self, gid: str) -> Key:
         """Key of a team."""
@@ -171,11 +173,11 @@ class ConnectionKeys:
 
     def group_name(self, name: str) -> Key:
         """Key of the lock of a team's displayName."""
-        return Key(f"{self.prefix}#K#gn#{digest(fold_name(name))}", ONLY)
+        return Key(f"{self.lookups}#gn#{digest(fold_name(name))}", ONLY)
 
     def group_external_id(self, value: str, gid: str) -> Key:
         """Key of the index row of a team's externalId; not unique."""
-        return Key(f"{self.prefix}#K#gx#{digest(exact(value))}", gid)
+        return Key(f"{self.lookups}#gx#{digest(exact(value))}", gid)
 
     def member(self, gid: str, uid: str) -> Key:
         """Key of a membership."""
@@ -223,7 +225,7 @@ class ConnectionKeys:
 
     def pending_change(self, change_id: str) -> Key:
         """Key of an operation; it sorts by when it is due."""
-        return Key("O#", change_id)
+        return Key(PENDING_CHANGES, change_id)
 
     def pending_change_page(self, change_id: str, page: int) -> Key:
         """Key of a row with ids that an operation works on."""
@@ -237,19 +239,6 @@ class ConnectionKeys:
         """Key of what the organisation itself says about a user."""
         return Key(f"L#{organisation_of(self.connection)}", uid)
 
-    def grants(self) -> tuple[Grant, ...]:
-        """What serving SCIM requests of this connection may touch."""
-        return (
-            Grant(self.prefix, ALL_VERBS),
-            Grant("O#", ALL_VERBS, names=f"#{self.connection}#"),
-            Grant(f"C#{organisation_of(self.connection)}", READ),
-            Grant(f"L#{organisation_of(self.connection)}", DELETE),
-        )
-
-    def sign_in_grants(self) -> tuple[Grant, ...]:
-        """What telling who has an e-mail address may touch of this connection."""
-        return (Grant(f"{self.prefix}#K", READ), Grant(self.users, READ))
-
 
 @dataclass(frozen=True, slots=True)
 class OrganisationKeys:
@@ -261,6 +250,16 @@ class OrganisationKeys:
     def partition(self) -> str:
         """Partition of the organisation's settings."""
         return f"C#{self.organisation}"
+
+    @property
+    def local_users(self) -> str:
+        """Partition of what the organisation itself sets for users, of all its connections."""
+        return f"L#{self.organisation}"
+
+    @property
+    def idempotency_keys(self) -> str:
+        """Partition of the Idempotency-Keys that its admins have sent."""
+        return f"I#{self.organisation}"
 
     @property
     def row(self) -> Key:
@@ -357,47 +356,20 @@ class OrganisationKeys:
 
     def local(self) -> Range:
         """Range of what the organisation itself says about users, of all its connections."""
-        return Range(f"L#{self.organisation}", FIRST, LAST)
+        return Range(self.local_users, FIRST, LAST)
 
     def attempts(self) -> Range:
         """Range of the Idempotency-Keys that its admins have sent."""
-        return Range(f"I#{self.organisation}", FIRST, LAST)
+        return Range(self.idempotency_keys, FIRST, LAST)
 
     def listed(self) -> Key:
         """Key of the organisation's row in the list of all."""
-        return Key("A#ORG", self.organisation)
+        return Key(ORGANISATION_LIST, self.organisation)
 
     def pending_change(self, due: str, owner: str, unique: str) -> Key:
         """Key of an operation on one of its connections, or on the organisation itself."""
         keys = ConnectionKeys(owner)
         return keys.pending_change(keys.pending_change_id(due, unique))
-
-    def grants(self) -> tuple[Grant, ...]:
-        """What administering this organisation may touch."""
-        return (
-            Grant(self.partition, ALL_VERBS),
-            Grant(f"L#{self.organisation}", ALL_VERBS),
-            Grant(f"I#{self.organisation}", ALL_VERBS),
-            Grant("X#", ALL_VERBS),
-            Grant("O#", ALL_VERBS, names=f"#{self.organisation}"),
-            Grant(f"S#{self.organisation}", READ, whole=False),
-        )
-
-    def operator_grants(self) -> tuple[Grant, ...]:
-        """What the operator may touch while he works on this organisation."""
-        return (*self.grants(), Grant("A#ORG", ALL_VERBS), Grant("I#operator", ALL_VERBS))
-
-    def sign_in_grants(self) -> tuple[Grant, ...]:
-        """What telling how somebody signs in may touch, beside his connection's keys."""
-        return (Grant(self.partition, READ), Grant(f"L#{self.organisation}", READ))
-
-    def purge_grants(self) -> tuple[Grant, ...]:
-        """What the sweeper may touch while it deletes this organisation, or a connection of it."""
-        return (
-            *self.operator_grants(),
-            Grant(f"S#{self.organisation}", ALL_VERBS, whole=False),
-            Grant("O#", READ),
-        )
 
 
 def reference(value: str) -> Key:
@@ -412,22 +384,12 @@ def verified_domain(domain: str) -> Key:
 
 def organisations(after: str = "") -> Range:
     """Range of the list of organisations, from behind the id `after` on."""
-    return Range("A#ORG", after + FIRST, LAST)
+    return Range(ORGANISATION_LIST, after + FIRST, LAST)
 
 
 def pending_changes_due(at: str) -> Range:
     """Range of the operations that are due at a moment, of all organisations, oldest first."""
-    return Range("O#", FIRST, at)
-
-
-def operator_grants() -> tuple[Grant, ...]:
-    """What the operator may touch before an organisation is named: he looks one up."""
-    return (Grant("A#ORG", READ), Grant("X#ref", READ))
-
-
-def discovery_grants() -> tuple[Grant, ...]:
-    """What finding the organisation of an e-mail address may touch."""
-    return (Grant("X#dom", READ),)
+    return Range(PENDING_CHANGES, FIRST, at)
 
 
 def console(credential: str) -> Key:
@@ -435,31 +397,6 @@ def console(credential: str) -> Key:
     return Key(f"V#{credential}", ONLY)
 
 
-def console_grants(*credentials: str) -> tuple[Grant, ...]:
-    """What whoever holds these links or sessions may touch: their own rows."""
-    return tuple(Grant(console(each).pk, ALL_VERBS) for each in credentials)
-
-
 def idempotency(owner: str, key: str) -> Key:
     """Key of an Idempotency-Key that `owner` (an organisation, or `operator`) has sent."""
     return Key(f"I#{owner}", digest(exact(key)))
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """Leave to do `verbs` to rows whose partition key begins with `prefix`.
-
-    The comparison includes the next '#', so `S#abc` does not open `S#abcd`; with `whole`
-    false the last part may go on, as an organisation's connections do. `names` must stand in
-    the sort key: in the partition of operations it is the key's only hold on a tenant.
-    """
-
-    prefix: str
-    verbs: frozenset[Verb]
-    names: str = ""
-    whole: bool = True
-
-    def covers(self, verb: Verb, pk: str, sk: str) -> bool:
-        """Tell whether this grant allows `verb` on that row."""
-        prefix = self.prefix if not self.whole else self.prefix.removesuffix("#") + "#"
-        return verb in self.verbs and (pk + "#").startswith(prefix) and self.names in sk

@@ -1,8 +1,7 @@
-"""A namespace of the table: its reads, its writes, and the guard of what it may touch.
+"""A namespace of the table: its reads and writes, each checked against its grants.
 
-Every route runs in the same Lambda, so IAM cannot keep SCIM apart from administration, nor
-one tenant from another: the namespace does, in production as in tests. It is bound once, per
-request, to the grants of its caller; no function behind it takes a tenant's id.
+Only a `Table` makes a namespace of any grants; a namespace itself can be narrowed and never
+widened. It is made once for each request; functions that take it need no tenant's id.
 
 All reads are consistent: a look-up right after a create sees it.
 """
@@ -27,9 +26,10 @@ from chalicelib.storage.expressions import (
     render,
     wire_key,
 )
-from chalicelib.storage.keys import Grant, Key, Range, Verb
+from chalicelib.storage.grants import Grant, Verb
+from chalicelib.storage.keys import Key, Range
 from chalicelib.storage.retries import Deadline
-from chalicelib.storage.transactions import transact
+from chalicelib.storage.transactions import TransactionCanceled, transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -44,7 +44,7 @@ RANGE = "PK = :pk AND SK BETWEEN :low AND :high"
 
 
 class OutsideNamespace(Exception):
-    """A programming error: the caller has no grant for this row. Nothing was sent."""
+    """A programming error: the namespace has no grant for this. Nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,36 @@ class Table:
     clock: Clock = field(default_factory=Clock)
 
     def namespace(self, grants: Sequence[Grant], deadline: Deadline) -> Namespace:
-        """Bind what one request may touch, and until when."""
+        """Return a namespace of these grants, whose calls end at the deadline."""
         return Namespace(self, tuple(grants), deadline)
 
 
-@dataclass(frozen=True, slots=True)
 class Namespace:
-    """What one request may touch. Every call raises Busy at the deadline."""
+    """The items that one request may read and write. Every call raises Busy at the deadline."""
 
-    table: Table
-    grants: tuple[Grant, ...]
-    deadline: Deadline
+    __slots__ = ("_grants", "deadline", "table")
+
+    def __init__(self, table: Table, grants: tuple[Grant, ...], deadline: Deadline) -> None:
+        """Take the grants as they are; only `Table.namespace` and `narrowed` call this."""
+        self.table = table
+        self.deadline = deadline
+        self._grants = grants
+
+    def narrowed(self, grants: Sequence[Grant]) -> Namespace:
+        """Return a namespace of fewer items or verbs, with the same deadline.
+
+        Raises:
+            OutsideNamespace: no single grant of this namespace includes one of `grants`.
+        """
+        for grant in grants:
+            if not any(own.includes(grant) for own in self._grants):
+                message = f"no grant includes {grant}"
+                raise OutsideNamespace(message)
+        return Namespace(self.table, tuple(grants), self.deadline)
+
+    def with_deadline(self, deadline: Deadline) -> Namespace:
+        """Return the same namespace with another deadline."""
+        return Namespace(self.table, self._grants, deadline)
 
     def get(self, key: Key) -> Item | None:
         """Read one row: 1 RCU for each started 4 KB."""
@@ -132,11 +151,19 @@ class Namespace:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
             limit = limit * 2 if limit else None
 
+    def try_commit(self, actions: Sequence[Action]) -> TransactionCanceled | None:
+        """Write all of these actions once, or none; return which conditions did not hold."""
+        try:
+            self.commit(actions)
+        except TransactionCanceled as canceled:
+            return canceled
+        return None
+
     def commit(self, actions: Sequence[Action]) -> None:
-        """Write all of these actions or none, once; see `transact`.
+        """Write all of these actions once, or none; see `transact`.
 
         Raises:
-            Cancelled: a condition did not hold; says which.
+            TransactionCanceled: a condition did not hold; names the items.
         """
         for action in actions:
             self._guard(VERBS[type(action)], action.key)
@@ -180,8 +207,8 @@ class Namespace:
         return answer
 
     def _guard(self, verb: Verb, key: Key) -> None:
-        if not any(grant.covers(verb, key.pk, key.sk) for grant in self.grants):
-            message = f"no grant to {verb} a row of class {key.pk[:2]}"
+        if not any(grant.covers(verb, key) for grant in self._grants):
+            message = f"no grant to {verb} an item of class {key.pk[:2]}"
             raise OutsideNamespace(message)
 
 

@@ -28,6 +28,7 @@ from chalicelib.scim.errors import Uniqueness
 from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.member_changes import MemberChange
 from chalicelib.settings import PLANS, Settings
+from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import Document, Group, User
 from chalicelib.storage.expressions import Item, Put, Update
@@ -207,7 +208,7 @@ def _caller(scene: Scene) -> Callable[[Namespace], ConnectionPrincipal]:
     credential, secrets = mint("scim", scene.set.clock.random), _secrets()
     secrets.create(CONNECTION, credential.id, credential.digest, scene.set.items.deadline)
     keys = OrganisationKeys(organisation_of(CONNECTION))
-    scene.set.items.table.namespace(keys.grants(), scene.set.items.deadline).commit(
+    scene.set.items.table.namespace(grants.administration(keys), scene.set.items.deadline).commit(
         [Put(key, row) for key, row in _configuration(keys, credential.id, credential.hint)]
     )
     values = (f"Bearer {credential.text}",)

@@ -20,6 +20,7 @@ from chalicelib.api.services import DEADLINE_SECONDS, Services
 from chalicelib.auth.secrets import Secrets
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.settings import Settings
+from chalicelib.storage import grants
 from chalicelib.storage.clock import Clock
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.retries import Deadline
@@ -64,7 +65,7 @@ def request(table: Table, connection: str = CONNECTION) -> ConnectionContext:
     """Bind a connection for one request, with the deadline of the service."""
     keys = ConnectionKeys(connection)
     return ConnectionContext(
-        items=table.namespace(keys.grants(), Deadline.after(DEADLINE_SECONDS, table.clock)),
+        items=table.namespace(grants.scim(keys), Deadline.after(DEADLINE_SECONDS, table.clock)),
         keys=keys,
         base_url=f"https://scim.example.com/scim/v2/{connection}",
         default_role="member",

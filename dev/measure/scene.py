@@ -19,6 +19,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 
 from chalicelib.directory.context import ConnectionContext
+from chalicelib.storage import grants
 from chalicelib.storage.clock import Clock
 from chalicelib.storage.expressions import to_wire
 from chalicelib.storage.keys import ConnectionKeys
@@ -55,7 +56,7 @@ def context(table: Table) -> ConnectionContext:
     """Bind a connection, for all that is done in the scene."""
     keys = ConnectionKeys(CONNECTION)
     return ConnectionContext(
-        items=table.namespace(keys.grants(), Deadline.after(SECONDS, table.clock)),
+        items=table.namespace(grants.scim(keys), Deadline.after(SECONDS, table.clock)),
         keys=keys,
         base_url=f"https://scim.example.com/scim/v2/{CONNECTION}",
         default_role="member",

@@ -20,8 +20,9 @@ import pytest
 
 from chalicelib.directory import deletes
 from chalicelib.directory.context import ConnectionContext
+from chalicelib.storage import grants
 from chalicelib.storage.clock import Clock, timestamp
-from chalicelib.storage.keys import FIRST, READ, Grant, Range
+from chalicelib.storage.keys import FIRST, Range
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import new_connection_id
 from chalicelib.storage.table import Table
@@ -176,7 +177,7 @@ def due(cloud: Cloud, connection: str) -> list[str]:
     """List the kinds of work that is due for a connection."""
     clock = Clock()
     table = Table(cloud.client("dynamodb"), "passerelle-dev", clock)
-    rows = table.namespace((Grant("O#", READ),), Deadline.after(25, clock))
+    rows = table.namespace(grants.pending_changes(), Deadline.after(25, clock))
     found = rows.query(Range("O#", FIRST, timestamp(clock.now())))
     return sorted(row["change_type"] for row in found if f"#{connection}#" in row["SK"])
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.storage import grants
 from chalicelib.storage.expressions import (
     EXISTS,
     NEW,
@@ -88,7 +89,7 @@ def test_a_quick_query_answers_as_motos(rows, page, descending):
         clients: list[Any] = [QuickQueries(table.client), NOBODY.client("dynamodb")]
         for client in clients:
             scope = replace(table, client=client)
-            namespace = scope.namespace(KEYS.grants(), Deadline.after(9.0, table.clock))
+            namespace = scope.namespace(grants.scim(KEYS), Deadline.after(9.0, table.clock))
             found.append(list(namespace.query(rows, page=page, descending=descending)))
 
     assert found[0] == found[1]

@@ -12,6 +12,7 @@ from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import Busy, NotFound, PreconditionFailed
 from chalicelib.scim.errors import InvalidValue
 from chalicelib.scim.member_changes import MemberChange
+from chalicelib.storage import grants
 from chalicelib.storage.directory_items import user_of
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import OrganisationKeys
@@ -53,7 +54,7 @@ def calls(context, action):
 def local_row(context, uid):
     """Let the organisation note something about a user."""
     keys = OrganisationKeys("abcdefghij")
-    rows = context.items.table.namespace(keys.grants(), context.items.deadline)
+    rows = context.items.table.namespace(grants.administration(keys), context.items.deadline)
     rows.commit([Put(context.keys.local(uid), {"v": 1})])
 
 

@@ -39,7 +39,7 @@ def settled(context, manual_clock):
     manual_clock.advance(minutes=1)
     rows = context.admin.items
     deadline = replace(rows.deadline, at=rows.deadline.clock.monotonic() + 25)
-    return replace(context, admin=replace(context.admin, items=replace(rows, deadline=deadline)))
+    return replace(context, admin=replace(context.admin, items=rows.with_deadline(deadline)))
 
 
 def end(context, secrets, users="keep", precondition=None):

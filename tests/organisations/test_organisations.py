@@ -23,7 +23,8 @@ from chalicelib.organisations.inputs import (
     OrganisationChanges,
 )
 from chalicelib.scim.preconditions import entity_tags
-from chalicelib.storage.keys import operator_grants, reference, verified_domain
+from chalicelib.storage import grants
+from chalicelib.storage.keys import reference, verified_domain
 from tests.support.builders import (
     Between,
     an_admin_context,
@@ -48,7 +49,7 @@ def change(services, admin, precondition=None, **changes):
 
 def listing(services):
     """Bind what the list of organisations takes."""
-    return services.table.namespace(operator_grants(), services.deadline())
+    return services.table.namespace(grants.organisation_list(), services.deadline())
 
 
 SSO = {"provider": "entra", "redirect_url": "https://sso.example.com/start", "forced": True}

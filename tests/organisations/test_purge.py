@@ -14,8 +14,10 @@ from chalicelib.errors import NotFound
 from chalicelib.organisations import audit, connections, disconnect, organisations, purge, settings
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.inputs import OrganisationChanges
+from chalicelib.storage import grants
 from chalicelib.storage.expressions import Item, Put, to_wire
-from chalicelib.storage.keys import ALL_VERBS, ConnectionKeys, Grant, Key
+from chalicelib.storage.grants import ALL_VERBS, Grant
+from chalicelib.storage.keys import ConnectionKeys, Key
 from chalicelib.sweeper import sweep_due
 from tests.support.builders import (
     NOON,
@@ -99,7 +101,7 @@ def a_full_tenant(services: Services) -> Customer:
     settings.put_domain(context.admin, "going.example")
     changes = OrganisationChanges(reference="going")
     organisations.change(context.admin, changes, services.settings.plans, None)
-    rows = services.table.namespace(context.admin.keys.purge_grants(), services.deadline())
+    rows = services.table.namespace(grants.purge(context.admin.keys), services.deadline())
     rows.commit(list(notes(context, uids[0])))
     return context
 

@@ -30,7 +30,7 @@ def context(services):
 
 def ask(services, email):
     """Ask what the login page must do."""
-    return sign_in.next_step(services.table.namespace((), services.deadline()), email)
+    return sign_in.next_step(services.table, email, services.deadline())
 
 
 def calls_of(services, email):

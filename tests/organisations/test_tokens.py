@@ -170,7 +170,7 @@ def renewed(context):
     """Bind the organisation for a request of this moment."""
     rows = context.admin.items
     deadline = replace(rows.deadline, at=rows.deadline.clock.monotonic() + 25)
-    return replace(context.admin, items=replace(rows, deadline=deadline))
+    return replace(context.admin, items=rows.with_deadline(deadline))
 
 
 def overtaken(services, context, action):

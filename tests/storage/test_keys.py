@@ -1,4 +1,4 @@
-"""Keys: what each row is called, and who may touch which."""
+"""Keys: what each item is called."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.storage import keys as k
-from chalicelib.storage.keys import ALL_VERBS, ConnectionKeys, Grant, Key, OrganisationKeys
+from chalicelib.storage.keys import ConnectionKeys, Key, OrganisationKeys
 
 MINE = ConnectionKeys("abcdefghijklmnop")
 ORGANISATION = OrganisationKeys("abcdefghij")
@@ -125,137 +125,3 @@ def test_a_ulid_sorts_by_time():
 
     assert len(k.ulid(AT, 0)) == 26
     assert k.ulid(AT, 2**80 - 1) < k.ulid(later, 0)
-
-
-# --- who may touch what -----------------------------------------------------------------------
-
-FOREIGN = ConnectionKeys("zzzzzzzzzzklmnop")
-SISTER = ConnectionKeys("abcdefghijzzzzzz")  # another connection of the same organisation
-LONGER = ConnectionKeys("abcdefghijklmnopq")
-
-OWN_ROWS = {
-    "user": MINE.user(UID),
-    "group": MINE.group(GID),
-    "member": MINE.member(GID, UID),
-    "lock": MINE.user_name("ada"),
-    "counter": MINE.counter("U", UID),
-    "change": MINE.change("01X", AT),
-    "pending change": MINE.pending_change(MINE.pending_change_id("2026", "1")),
-}
-
-
-def foreign_rows(keys):
-    """Name a row of every class that belongs to somebody else."""
-    organisation = OrganisationKeys(k.organisation_of(keys.connection))
-    return [
-        keys.user(UID),
-        keys.group(GID),
-        keys.member(GID, UID),
-        keys.user_name("ada"),
-        keys.counter("U", UID),
-        keys.pending_change(keys.pending_change_id("2026", "1")),
-        keys.local(UID),
-        organisation.row,
-        organisation.connection(keys.connection),
-        k.idempotency(organisation.organisation, "key"),
-    ]
-
-
-ELSEWHERE = [
-    k.reference("acme"),
-    k.verified_domain("example.com"),
-    Key("A#ORG", "abcdefghij"),
-    Key("V#digest", "#"),
-    k.idempotency("operator", "key"),
-    k.idempotency("abcdefghij", "key"),
-]
-
-
-def allowed(grants: tuple[Grant, ...], key: Key) -> set[str]:
-    """Tell which verbs these grants allow on a row."""
-    return {verb for verb in ALL_VERBS if any(each.covers(verb, *key) for each in grants)}
-
-
-@pytest.mark.parametrize("key", OWN_ROWS.values(), ids=OWN_ROWS)
-def test_a_connection_may_do_all_to_its_own_rows(key):
-    """What serving its identity provider takes."""
-    assert allowed(MINE.grants(), key) == ALL_VERBS
-
-
-@pytest.mark.parametrize("key", foreign_rows(FOREIGN), ids=str)
-def test_a_connection_may_do_nothing_to_another_organisations_rows(key):
-    """Atlas #175: look-ups that forgot the tenant crossed organisations."""
-    assert allowed(MINE.grants(), key) == set()
-
-
-@pytest.mark.parametrize("key", foreign_rows(SISTER)[:6], ids=str)
-def test_a_connection_may_do_nothing_to_a_sister_connections_rows(key):
-    """Two identity providers of one organisation do not see each other's users."""
-    assert allowed(MINE.grants(), key) == set()
-
-
-@pytest.mark.parametrize("key", ELSEWHERE, ids=str)
-def test_a_connection_may_do_nothing_to_rows_of_no_tenant(key):
-    """Domains, references, sessions and Idempotency-Keys are not SCIM's."""
-    assert allowed(MINE.grants(), key) == set()
-
-
-@pytest.mark.parametrize("key", foreign_rows(LONGER)[:5], ids=str)
-def test_a_prefix_opens_no_longer_one(key):
-    """CVE-2026-32726: the scope `/john` opened `/johnathan`."""
-    assert allowed(MINE.grants(), key) == set()
-
-
-def test_a_connection_may_read_its_organisations_settings_and_no_more():
-    """Authentication reads them; provisioning never changes them."""
-    assert allowed(MINE.grants(), ORGANISATION.row) == {"read"}
-    assert allowed(MINE.grants(), ORGANISATION.token(MINE.connection, "t")) == {"read"}
-
-
-def test_a_connection_may_only_delete_what_the_organisation_noted_about_a_user():
-    """With the user goes his local row; provisioning grants no role and reads none."""
-    assert allowed(MINE.grants(), MINE.local(UID)) == {"delete"}
-
-
-def test_a_pending_change_belongs_to_the_connection_its_sort_key_names():
-    """The partition of operations is shared; the name must be whole and in its place."""
-    assert allowed(MINE.grants(), Key("O#", "2026#abcdefghijklmnopq#1")) == set()
-    assert allowed(MINE.grants(), Key("O#", "2026#xabcdefghijklmnop#1")) == set()
-
-
-def test_administration_may_only_read_its_connections_users():
-    """A condition on a user's row is a read; users are their identity provider's."""
-    assert allowed(ORGANISATION.grants(), MINE.user(UID)) == {"read"}
-    assert allowed(ORGANISATION.grants(), MINE.local(UID)) == ALL_VERBS
-    assert allowed(ORGANISATION.grants(), ORGANISATION.row) == ALL_VERBS
-
-
-@pytest.mark.parametrize("key", [*foreign_rows(FOREIGN), Key("A#ORG", "abcdefghij")], ids=str)
-def test_administration_may_do_nothing_to_another_organisations_rows(key):
-    """An admin's key opens his own organisation only; the list of all is the operator's."""
-    assert allowed(ORGANISATION.grants(), key) == set()
-
-
-def test_the_operator_may_list_organisations():
-    """Beside what administration may: the list, and his own Idempotency-Keys."""
-    grants = ORGANISATION.operator_grants()
-
-    assert allowed(grants, ORGANISATION.listed()) == ALL_VERBS
-    assert allowed(grants, k.idempotency("operator", "key")) == ALL_VERBS
-    assert allowed(grants, FOREIGN.user(UID)) == set()
-
-
-@pytest.mark.parametrize("key", foreign_rows(MINE)[:6], ids=str)
-def test_a_self_test_and_its_connection_do_nothing_to_one_another(key):
-    """A run makes and deletes users; none of them may be the connection's."""
-    shadow = MINE.shadow("r")
-
-    assert allowed(shadow.grants(), key) == set()
-    assert allowed(MINE.grants(), shadow.user(UID)) == set()
-
-
-def test_who_holds_a_console_link_may_touch_its_row_alone():
-    """Whoever presents a text is bound to its digest, and to no organisation yet."""
-    assert allowed(k.console_grants("d1"), k.console("d1")) == ALL_VERBS
-    assert allowed(k.console_grants("d1"), k.console("d12")) == set()
-    assert allowed(k.console_grants("d1"), ORGANISATION.row) == set()

@@ -18,6 +18,7 @@ from chalicelib.auth import sessions
 from chalicelib.organisations import connections, organisations, tokens
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.inputs import NewConnection, NewOrganisation, NewToken
+from chalicelib.storage import grants
 from chalicelib.storage.clock import Clock
 from chalicelib.storage.keys import ConnectionKeys, OrganisationKeys
 from chalicelib.storage.settings_items import new_organisation_id
@@ -275,7 +276,7 @@ def an_admin_context(services: Services, organisation: str | None = None) -> Adm
     """Bind an organisation for the operator, a new one unless it is named."""
     organisation = organisation or new_organisation_id(services.table.clock.random)
     keys = OrganisationKeys(organisation)
-    rows = services.table.namespace(keys.operator_grants(), services.deadline())
+    rows = services.table.namespace(grants.operator(keys), services.deadline())
     return AdminContext(rows, keys, by="operator")
 
 
@@ -305,4 +306,4 @@ def a_session(services: Services, organisation: str, name: str = "Ada") -> str:
 
 def scim_namespace(services: Services, connection: str) -> Namespace:
     """Bind what a SCIM request of a connection may touch."""
-    return services.table.namespace(ConnectionKeys(connection).grants(), services.deadline())
+    return services.table.namespace(grants.scim(ConnectionKeys(connection)), services.deadline())

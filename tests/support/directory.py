@@ -14,6 +14,7 @@ from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.member_changes import MemberChange
 from chalicelib.scim.preconditions import Precondition, entity_tags
 from chalicelib.scim.schema import Resource
+from chalicelib.storage import grants
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.retries import Deadline
@@ -33,7 +34,7 @@ def a_tenant(table: Table, connection: str = CONNECTION) -> ConnectionContext:
     """Bind a connection for one request."""
     keys = ConnectionKeys(connection)
     return ConnectionContext(
-        items=table.namespace(keys.grants(), Deadline.after(25, table.clock)),
+        items=table.namespace(grants.scim(keys), Deadline.after(25, table.clock)),
         keys=keys,
         base_url=f"https://id.example.com/scim/v2/{connection}",
         default_role="reader",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from chalicelib.storage import grants
 from chalicelib.storage.clock import Clock
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.retries import Deadline
@@ -67,4 +68,4 @@ def a_namespace(client: Any, watch: Watch | None = None, seconds: float = 25) ->
     """Bind a connection's namespace of a table that is reached by `client`."""
     clock = (watch or Watch()).clock()
     deadline = Deadline.after(seconds, clock)
-    return Table(client, "table", clock).namespace(ConnectionKeys(MINE).grants(), deadline)
+    return Table(client, "table", clock).namespace(grants.scim(ConnectionKeys(MINE)), deadline)

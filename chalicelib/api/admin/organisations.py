@@ -50,7 +50,7 @@ from chalicelib.organisations.inputs import (
     Rotation,
 )
 from chalicelib.organisations.organisations import OrganisationDetails
-from chalicelib.storage.keys import operator_grants
+from chalicelib.storage import grants
 from chalicelib.storage.settings_items import (
     DELETING,
     Connection,
@@ -101,7 +101,7 @@ def create_organisation(request: AdminRequest) -> Response:
 def list_organisations(request: AdminRequest) -> Response:
     """GET /admin/organisations."""
     query = request.http.query
-    rows = request.services.table.namespace(operator_grants(), request.deadline)
+    rows = request.services.table.namespace(grants.organisation_list(), request.deadline)
     if "reference" in query:
         page = organisations.list_by_reference(rows, query["reference"])
     else:

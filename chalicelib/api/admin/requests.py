@@ -28,6 +28,7 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.idempotency import IdempotencyKey
 from chalicelib.organisations.inputs import Body
 from chalicelib.scim.preconditions import Precondition, entity_tags
+from chalicelib.storage import grants
 from chalicelib.storage.keys import OrganisationKeys
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import ORGANISATION_ID
@@ -81,8 +82,8 @@ class AdminRequest:
         if ORGANISATION_ID.fullmatch(organisation) is None or not self.principal.sees(organisation):
             raise NotFound
         keys = OrganisationKeys(organisation)
-        grants = keys.operator_grants() if self.principal.is_operator else keys.grants()
-        rows = self.services.table.namespace(grants, self.deadline)
+        may = grants.operator if self.principal.is_operator else grants.administration
+        rows = self.services.table.namespace(may(keys), self.deadline)
         return AdminContext(rows, keys, self.principal.name, self.http.request_id)
 
     def precondition(self) -> Precondition | None:

@@ -137,15 +137,16 @@ def _played(
         NotFound: the connection has gone meanwhile.
         Unavailable: the run's token cannot be made.
     """
+    table, secrets = request.services.table, request.services.secrets
     try:
-        run = self_test.begin(admin, request.services.secrets, connection)
+        run = self_test.begin(admin, table, secrets, connection)
     except TransactionCanceled as canceled:
         raise NotFound from canceled
     sooner = replace(request.deadline, at=request.deadline.at - KEPT_BACK)
     try:
         return list(dialogue_player.play(steps, _sender(request, run, sooner)))
     finally:
-        self_test.end(admin, request.services.secrets, run)
+        self_test.end(admin, table, secrets, run)
 
 
 def _sender(request: AdminRequest, run: Run, deadline: Deadline) -> Send:

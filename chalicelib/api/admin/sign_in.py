@@ -36,8 +36,7 @@ def routes(services: Services) -> Blueprint:
 def what_next(request: AdminRequest) -> Response:
     """POST /sign-in."""
     body = read_body(Visitor, request.http)
-    rows = request.services.table.namespace((), request.deadline)
-    told = asdict(sign_in.next_step(rows, body.email))
+    told = asdict(sign_in.next_step(request.services.table, body.email, request.deadline))
     document = {name: value for name, value in told.items() if value is not None}
     return requests.json(200, document, NEVER_KEPT)
 

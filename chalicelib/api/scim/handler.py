@@ -5,8 +5,6 @@ Knows nothing of Chalice. RFC 7644 section 3.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from chalicelib.api.edge import Request, Response
 from chalicelib.api.scim.recorder import Recorder
 from chalicelib.api.scim.scim_request import Handler, Methods, ScimRequest
@@ -14,6 +12,7 @@ from chalicelib.api.services import Services
 from chalicelib.auth.authenticate import ConnectionPrincipal, authenticate_connection
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import Forbidden, MethodNotAllowed, TooManyRequests, Unauthorized
+from chalicelib.storage import grants
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Namespace
@@ -31,7 +30,7 @@ def respond(
         ApiError: the request is rejected or fails; `edge.respond` makes a response of it.
     """
     keys = ConnectionKeys(request.path["connection"])
-    items = services.table.namespace(keys.grants(), deadline or services.deadline())
+    items = services.table.namespace(grants.scim(keys), deadline or services.deadline())
     recorder = Recorder.start(services, items, keys, request)
     try:
         principal = _authenticate(services, items, keys, request)
@@ -77,7 +76,7 @@ def _context(
 ) -> ConnectionContext:
     user_type = services.user_types.of(items, principal.id, principal.schemas_version)
     return ConnectionContext(
-        items=replace(items, grants=principal.keys.grants()),
+        items=services.table.namespace(grants.scim(principal.keys), items.deadline),
         keys=principal.keys,
         base_url=f"{request.base_url}/scim/v2/{principal.id}",
         default_role=principal.default_role,

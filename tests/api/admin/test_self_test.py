@@ -206,7 +206,7 @@ def test_a_run_without_a_secret_leaves_nothing(services, dynamodb, secretsmanage
 @pytest.fixture
 def begun(services, context):
     """Begin a run, and leave it as a crash would."""
-    return self_test.begin(context.admin, services.secrets, context.connection)
+    return self_test.begin(context.admin, services.table, services.secrets, context.connection)
 
 
 def users(operator, context, token):
@@ -319,4 +319,6 @@ def test_tests_are_not_run_without_end(services, context):
 def test_nobody_begins_a_run_on_another_organisation(services, context):
     """The guard of the table stands behind the route's own look."""
     with pytest.raises(OutsideNamespace):
-        self_test.begin(an_admin_context(services), services.secrets, context.connection)
+        self_test.begin(
+            an_admin_context(services), services.table, services.secrets, context.connection
+        )

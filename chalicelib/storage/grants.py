@@ -1,0 +1,136 @@
+"""Which items a request may read and write. Pure.
+
+Every route runs in the same Lambda function, so IAM cannot separate SCIM from administration
+or one organisation from another. A `Namespace` of the table checks every key against its
+grants instead. A namespace can be narrowed to fewer grants and never widened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from chalicelib.storage.keys import (
+    ORGANISATION_LIST,
+    PENDING_CHANGES,
+    ConnectionKeys,
+    Key,
+    OrganisationKeys,
+    console,
+    organisation_of,
+)
+
+Verb = Literal["read", "put", "update", "delete"]
+
+ALL_VERBS: frozenset[Verb] = frozenset({"read", "put", "update", "delete"})
+READ: frozenset[Verb] = frozenset({"read"})
+DELETE: frozenset[Verb] = frozenset({"delete"})
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Permission for `verbs` on items whose partition key begins with `prefix`.
+
+    The comparison includes the next '#', so `S#abc` does not cover `S#abcd`. With `whole`
+    false the last part of the prefix may continue, as the ids of an organisation's connections
+    do. The sort key must contain `sort_key_part`: the partition of pending changes is shared
+    by all organisations, and only the sort key names the connection.
+    """
+
+    prefix: str
+    verbs: frozenset[Verb]
+    sort_key_part: str = ""
+    whole: bool = True
+
+    @property
+    def _start(self) -> str:
+        return self.prefix.removesuffix("#") + "#" if self.whole else self.prefix
+
+    def covers(self, verb: Verb, key: Key) -> bool:
+        """Return whether this grant allows `verb` on the item of that key."""
+        begins = f"{key.pk}#".startswith(self._start)
+        return verb in self.verbs and begins and self.sort_key_part in key.sk
+
+    def includes(self, other: Grant) -> bool:
+        """Return whether this grant allows everything that `other` allows."""
+        return (
+            other.verbs <= self.verbs
+            and other._start.startswith(self._start)
+            and self.sort_key_part in other.sort_key_part
+        )
+
+
+def scim(keys: ConnectionKeys) -> tuple[Grant, ...]:
+    """Return the grants of a SCIM request: its connection, and its organisation's settings."""
+    organisation = OrganisationKeys(organisation_of(keys.connection))
+    return (
+        Grant(keys.prefix, ALL_VERBS),
+        Grant(PENDING_CHANGES, ALL_VERBS, sort_key_part=f"#{keys.connection}#"),
+        Grant(organisation.partition, READ),
+        Grant(organisation.local_users, DELETE),
+    )
+
+
+def administration(keys: OrganisationKeys) -> tuple[Grant, ...]:
+    """Return the grants of an organisation's admin: its settings; users can only be read."""
+    return (
+        Grant(keys.partition, ALL_VERBS),
+        Grant(keys.local_users, ALL_VERBS),
+        Grant(keys.idempotency_keys, ALL_VERBS),
+        Grant("X#", ALL_VERBS),
+        Grant(PENDING_CHANGES, ALL_VERBS, sort_key_part=f"#{keys.organisation}"),
+        Grant(f"S#{keys.organisation}", READ, whole=False),
+    )
+
+
+def operator(keys: OrganisationKeys) -> tuple[Grant, ...]:
+    """Return the grants of the operator who works on this organisation."""
+    return (
+        *administration(keys),
+        Grant(ORGANISATION_LIST, ALL_VERBS),
+        Grant("I#operator", ALL_VERBS),
+    )
+
+
+def organisation_list() -> tuple[Grant, ...]:
+    """Return the grants of the operator who lists organisations or looks one up."""
+    return (Grant(ORGANISATION_LIST, READ), Grant("X#ref", READ))
+
+
+def domain_lookup() -> tuple[Grant, ...]:
+    """Return the grants for finding the organisation of an e-mail address."""
+    return (Grant("X#dom", READ),)
+
+
+def sign_in(keys: OrganisationKeys) -> tuple[Grant, ...]:
+    """Return the grants for a sign-in to this organisation, of any of its connections."""
+    return (*sign_in_settings(keys), Grant(f"S#{keys.organisation}", READ, whole=False))
+
+
+def sign_in_settings(keys: OrganisationKeys) -> tuple[Grant, ...]:
+    """Return the grants for its settings and local users."""
+    return (Grant(keys.partition, READ), Grant(keys.local_users, READ))
+
+
+def sign_in_users(keys: ConnectionKeys) -> tuple[Grant, ...]:
+    """Return the grants for finding the users of a connection by e-mail address."""
+    return (Grant(keys.lookups, READ), Grant(keys.users, READ))
+
+
+def console_credentials(*digests: str) -> tuple[Grant, ...]:
+    """Return the grants for console links or sessions with these digests: their own items."""
+    return tuple(Grant(console(each).pk, ALL_VERBS) for each in digests)
+
+
+def pending_changes() -> tuple[Grant, ...]:
+    """Return the grants of the sweeper that looks for pending changes of all organisations."""
+    return (Grant(PENDING_CHANGES, READ),)
+
+
+def purge(keys: OrganisationKeys) -> tuple[Grant, ...]:
+    """Return the grants of the sweeper that purges this organisation or a connection of it."""
+    return (
+        *operator(keys),
+        Grant(f"S#{keys.organisation}", ALL_VERBS, whole=False),
+        *pending_changes(),
+    )
