@@ -107,8 +107,10 @@ def change(
         changed = replace(
             rows.user, document=edited, version=rows.user.version + 1, modified=context.now()
         )
-        if _committed(context, rows.user, changed):
+        canceled = context.items.try_commit(_changes(context, rows.user, changed))
+        if canceled is None:
             return represent(context, replace(rows, user=changed), with_groups=True)
+        _refuse_taken_name(context, changed, canceled)
     raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
 
 
@@ -121,16 +123,6 @@ def _standing(context: ConnectionContext, uid: str) -> UserWithGroups:
     if rows is None:
         raise NotFound
     return rows
-
-
-def _committed(context: ConnectionContext, before: User, after: User) -> bool:
-    """Write a change; false where another writer came first."""
-    try:
-        context.items.commit(_changes(context, before, after))
-    except TransactionCanceled as canceled:
-        _refuse_taken_name(context, after, canceled)
-        return False
-    return True
 
 
 def _refuse_taken_name(

@@ -33,7 +33,6 @@ from chalicelib.storage.settings_items import (
     new_connection_id,
     role_from,
 )
-from chalicelib.storage.transactions import TransactionCanceled
 
 # What a connection refers to; the referred must stay while it does.
 REFERENCES = frozenset({"workspace", "default_role"})
@@ -81,8 +80,13 @@ def create(
         _require_room(admin, organisation, plans)
         _require_referred(admin, body.workspace, body.default_role)
         connection = _new(admin, body)
-        if _created(admin, organisation, connection, idempotency_key):
+        canceled = admin.items.try_commit(
+            _creation(admin, organisation, connection, idempotency_key)
+        )
+        if canceled is None:
             return connection
+        if idempotency.is_concurrent_replay(canceled, idempotency_key):
+            raise Busy
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
 
@@ -101,13 +105,12 @@ def _new(admin: AdminContext, body: NewConnection) -> Connection:
     )
 
 
-def _created(
+def _creation(
     admin: AdminContext,
     organisation: Organisation,
     made: Connection,
     idempotency_key: IdempotencyKey | None,
-) -> bool:
-    """Write the connection; False where something else in the organisation came first."""
+) -> list[Action]:
     row = made.row() | {"tokens_version": made.tokens_version}
     actions: list[Action] = [
         Put(admin.keys.connection(made.id), row, NEW),
@@ -117,13 +120,7 @@ def _created(
     ]
     if idempotency_key:
         actions.append(idempotency_key.created_item(made.id, admin.now()))
-    try:
-        admin.items.commit(actions)
-    except TransactionCanceled as canceled:
-        if idempotency.is_concurrent_replay(canceled, idempotency_key):
-            raise Busy from canceled
-        return False
-    return True
+    return actions
 
 
 def settings(connection: Connection) -> dict[str, Any]:
@@ -224,7 +221,7 @@ def change(
         if body.model_fields_set & REFERENCES:
             _require_referred(admin, after.workspace, after.default_role)
         after = replace(after, version=before.version + 1, modified=timestamp(admin.now()))
-        if _changed(admin, list(_replacement(admin, organisation, before, after))):
+        if admin.items.try_commit(list(_replacement(admin, organisation, before, after))) is None:
             return after
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
@@ -257,11 +254,3 @@ def change_records(
         audit.entry_item(admin, Edit("connection", after.id, old, new)),
         admin.change_item(Change("connection", after.id, after.version, differing)),
     )
-
-
-def _changed(admin: AdminContext, actions: list[Action]) -> bool:
-    try:
-        admin.items.commit(actions)
-    except TransactionCanceled:
-        return False
-    return True

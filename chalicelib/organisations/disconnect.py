@@ -21,7 +21,6 @@ from chalicelib.storage.clock import timestamp
 from chalicelib.storage.expressions import Action, equals
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.settings_items import DELETING, Connection, changed
-from chalicelib.storage.transactions import TransactionCanceled
 
 # What an admin chooses for the users, and what the connection is then.
 CHOICES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -66,7 +65,7 @@ def end(
         revocations = list(_revocations(admin, connection_id))
         if after != before:
             after = _next(admin, after)
-            if not _ended(admin, before, after, revocations):
+            if admin.items.try_commit(_ending(admin, before, after, revocations)) is not None:
                 continue
         _tidy(admin, secrets, after, revocations)
         return after
@@ -104,10 +103,9 @@ def _next(admin: AdminContext, connection: Connection) -> Connection:
     )
 
 
-def _ended(
+def _ending(
     admin: AdminContext, before: Connection, after: Connection, revocations: list[Revocation]
-) -> bool:
-    """Write the end; False where another change, or another token, came first."""
+) -> list[Action]:
     as_read = equals("version", before.version) & equals("tokens_version", before.tokens_version)
     row = after.row() | {"tokens_version": after.tokens_version}
     actions: list[Action] = [
@@ -117,11 +115,7 @@ def _ended(
     ]
     if after.state == DELETING:
         actions.append(purge.scheduled_purge(admin, after.id))
-    try:
-        admin.items.commit(actions)
-    except TransactionCanceled:
-        return False
-    return True
+    return actions
 
 
 def _tidy(

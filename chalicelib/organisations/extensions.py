@@ -28,7 +28,6 @@ from chalicelib.storage.expressions import (
     absent,
     equals,
 )
-from chalicelib.storage.transactions import TransactionCanceled
 
 MOST_SCHEMAS = 10
 MOST_ATTRIBUTES = 100
@@ -92,7 +91,8 @@ def put(admin: AdminContext, connection_id: str, urn: str, document: Mapping[str
         whose = {"connection": connection_id}
         edit = Edit("schema", urn, _told(before), _told([schema]) | whose)
         action = Put(admin.keys.schema(connection_id, urn), row)
-        if _written(admin, connection_id, version, action, edit):
+        actions = _writing(admin, connection_id, version, action, edit)
+        if admin.items.try_commit(actions) is None:
             return schema
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
@@ -108,27 +108,22 @@ def delete(admin: AdminContext, connection_id: str, urn: str) -> None:
         version = connections.get_for_change(admin, connection_id).schemas_version
         told = _told([get(admin, connection_id, urn)]) | {"connection": connection_id}
         gone = Delete(admin.keys.schema(connection_id, urn), EXISTS)
-        if _written(admin, connection_id, version, gone, Edit("schema", urn, before=told)):
+        edit = Edit("schema", urn, before=told)
+        actions = _writing(admin, connection_id, version, gone, edit)
+        if admin.items.try_commit(actions) is None:
             return
 
 
-def _written(
+def _writing(
     admin: AdminContext, connection_id: str, version: int, action: Action, edit: Edit
-) -> bool:
-    """Write or delete a schema; false where another change of the schemas came first."""
+) -> list[Action]:
+    change = Change("connection", connection_id, attributes=("schemas",))
     raised = Update(
         admin.keys.connection(connection_id),
         set={"schemas_version": version + 1},
         condition=_at(version),
     )
-    change = Change("connection", connection_id, attributes=("schemas",))
-    try:
-        admin.items.commit(
-            [action, raised, audit.entry_item(admin, edit), admin.change_item(change)]
-        )
-    except TransactionCanceled:
-        return False
-    return True
+    return [action, raised, audit.entry_item(admin, edit), admin.change_item(change)]
 
 
 def _told(schemas: Sequence[Schema]) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from chalicelib.storage.expressions import EXISTS, Action, Check, absent
 from chalicelib.storage.keys import ConnectionKeys, is_id
 from chalicelib.storage.local_users import LocalUser, local_user_of, written
 from chalicelib.storage.settings_items import Connection
-from chalicelib.storage.transactions import TransactionCanceled
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,9 @@ def change(
     for _ in admin.items.deadline.attempts():
         current = _read(admin, snapshot, uid)
         after = edit(current)
-        if after == current.local or _committed(admin, current, after, description):
+        if after == current.local:
+            return
+        if admin.items.try_commit(list(_writing(admin, current, after, description))) is None:
             return
 
 
@@ -78,20 +79,6 @@ def _read(admin: AdminContext, snapshot: OrganisationSnapshot, uid: str) -> User
             local = found.get(ConnectionKeys(connection.id).local(uid))
             return UserForChange(snapshot, connection, user, local_user_of(uid, local))
     raise NotFound
-
-
-def _committed(
-    admin: AdminContext,
-    current: UserForChange,
-    after: LocalUser,
-    description: ChangeDescription | None,
-) -> bool:
-    """Write the change; False where another came first, or the user went."""
-    try:
-        admin.items.commit(list(_writing(admin, current, after, description)))
-    except TransactionCanceled:
-        return False
-    return True
 
 
 def _writing(

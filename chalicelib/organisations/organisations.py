@@ -324,13 +324,10 @@ def _changed(
 ) -> bool:
     """Write the change; False where another change came first."""
     after = replace(after, version=before.version + 1, modified=timestamp(admin.now()))
-    try:
-        admin.items.commit([*_replacement(admin, before, after), *beside])
-    except TransactionCanceled as canceled:
-        if admin.keys.row not in canceled.items:
-            raise Conflict(REFERENCE_IN_USE) from canceled
-        return False
-    return True
+    canceled = admin.items.try_commit([*_replacement(admin, before, after), *beside])
+    if canceled and admin.keys.row not in canceled.items:
+        raise Conflict(REFERENCE_IN_USE)
+    return canceled is None
 
 
 def _replacement(

@@ -29,7 +29,7 @@ from chalicelib.storage.settings_items import (
     workspace_from,
 )
 from chalicelib.storage.table import chunks
-from chalicelib.storage.transactions import MOST_ACTIONS, TransactionCanceled
+from chalicelib.storage.transactions import MOST_ACTIONS
 
 # Which of a connection's fields names one; a domain is named by none.
 USES: Mapping[str, str] = {"workspace": "workspace", "role": "default_role"}
@@ -230,10 +230,7 @@ def _committed(
     room = MOST_ACTIONS - len(actions) - 1
     for ahead in chunks(notes[room:], MOST_ACTIONS):
         admin.items.commit(ahead)
-    try:
-        admin.items.commit([raised, *actions, *notes[:room]])
-    except TransactionCanceled as canceled:
-        if raised.key not in canceled.items and actions[0].key not in canceled.items:
-            raise Conflict(TAKEN) from canceled
-        return False
-    return True
+    canceled = admin.items.try_commit([raised, *actions, *notes[:room]])
+    if canceled and not {raised.key, actions[0].key} & canceled.items.keys():
+        raise Conflict(TAKEN)
+    return canceled is None

@@ -130,17 +130,19 @@ def _declare(
         live = [each for each in stored_tokens(admin, connection_id) if each.live(admin.now())]
         if len(live) >= bounds.most:
             raise Conflict(TOO_MANY)
-        if _declared(admin, connection, row, bounds.idempotency_key):
+        canceled = admin.items.try_commit(_creation(admin, connection, row, bounds.idempotency_key))
+        if canceled is None:
             return
+        if idempotency.is_concurrent_replay(canceled, bounds.idempotency_key):
+            raise Busy
 
 
-def _declared(
+def _creation(
     admin: AdminContext,
     connection: Connection,
     row: ConnectionToken,
     idempotency_key: IdempotencyKey | None,
-) -> bool:
-    """Write the token's row; False where another token of the connection came first."""
+) -> list[Action]:
     count = connection.tokens_version
     actions: list[Action] = [
         Put(admin.keys.token(connection.id, row.id), row.row(), NEW),
@@ -154,13 +156,7 @@ def _declared(
     ]
     if idempotency_key:
         actions.append(idempotency_key.created_item(row.id, admin.now()))
-    try:
-        admin.items.commit(actions)
-    except TransactionCanceled as canceled:
-        if idempotency.is_concurrent_replay(canceled, idempotency_key):
-            raise Busy from canceled
-        return False
-    return True
+    return actions
 
 
 def _audited(row: ConnectionToken, connection_id: str) -> dict[str, str]:
