@@ -1,15 +1,16 @@
 """Keep a SaaS's accounts in step with the directory: a sample, on the standard library alone.
 
-    python examples/consumer.py accounts.db report     say what would be linked; change nothing
-    python examples/consumer.py accounts.db run        do it, then follow the feed for ever
+    python examples/consumer.py accounts.db report     print what would be linked; change nothing
+    python examples/consumer.py accounts.db run        link, then follow the feed until Ctrl-C
 
-ADMIN_URL, OPERATOR_KEY and ORGANISATION stand in the environment. The rule by which an existing
-account is taken for a user's: it has his address, the address is in a verified domain of the
-organisation, no other account has it, and its role is not a protected one. Where an account has
-his address and the rule does not hold, he is held: a person decides, by PUT .../account.
+The environment has ADMIN_URL, OPERATOR_KEY and ORGANISATION. The rule that links an existing
+account to a user: it has the user's address, the address is in a verified domain of the
+organisation, no other account has it, and its role is not protected. If an account has the
+address and another part of the rule does not hold, the user is held: a person decides, by
+PUT .../account.
 
-Every step may be repeated. What is decided is written down here first and then told there, and
-the cursor moves last: after a crash the same changes are read again.
+Every step is idempotent. A decision is stored here first and then sent to the service, and the
+cursor is stored last: after a crash the same changes are read again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 # (method, path below the organisation, body) -> (status, body)
-Call = Callable[[str, str, Any], tuple[int, Any]]
+Send = Callable[[str, str, Any], tuple[int, Any]]
 User = dict[str, Any]
 
 SCHEMA = """
@@ -42,7 +43,7 @@ POLL_SECONDS = 1
 
 
 class Decision(NamedTuple):
-    """What becomes of a user without an account: link, create or hold, and why."""
+    """What happens to a user without an account: link, create or hold, and why."""
 
     action: str
     account: str
@@ -51,24 +52,24 @@ class Decision(NamedTuple):
 
 @dataclass
 class Consumer:
-    """The accounts of one organisation, and the feed that they follow."""
+    """Keeps the accounts of one organisation in step with its users."""
 
     accounts: sqlite3.Connection
-    call: Call
+    send: Send
     domains: set[str] = field(default_factory=set)
     protected: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """Make the tables where they are not there; a SaaS has its own."""
+        """Create the tables if they are missing; a SaaS has its own."""
         self.accounts.executescript(SCHEMA)
 
     def report(self) -> Iterator[tuple[User, Decision]]:
-        """Say what would become of each user who has no account yet."""
+        """Return what would happen to each user who has no account yet."""
         self._read_rule()
         return ((user, self.decide(user)) for user in self._users("?linked=false"))
 
     def decide(self, user: User) -> Decision:
-        """Apply the rule to a user whom nobody has linked."""
+        """Apply the rule to a user who is not linked."""
         email = address(user)
         found = self._sql("SELECT id, role, user FROM accounts WHERE email = ?", email)
         if not found:
@@ -76,22 +77,22 @@ class Consumer:
         domain = email.rpartition("@")[2].lower()
         reasons = {
             "more than one account has this address": len(found) > 1,
-            "the address is in no verified domain": domain not in self.domains,
+            "the address is not in a verified domain": domain not in self.domains,
             "the account's role is protected": any(role in self.protected for _, role, _ in found),
             "the account is another user's": any(other for _, _, other in found),
         }
-        if against := [reason for reason, holds in reasons.items() if holds]:
+        if against := [reason for reason, applies in reasons.items() if applies]:
             return Decision("hold", "", "; ".join(against))
         return Decision("link", found[0][0], "same address in a verified domain")
 
     def step(self) -> None:
-        """Follow the feed to its end of this moment."""
+        """Follow the feed until nothing newer is there."""
         self._read_rule()
         (cursor,) = next(iter(self._sql("SELECT cursor FROM feed")), ("",))
         more = True
         while more:
-            status, page = self.call("GET", f"/changes?after={cursor or 'now'}", None)
-            if status == OUTDATED:  # away for too long: begin again
+            status, page = self.send("GET", f"/changes?after={cursor or 'now'}", None)
+            if status == OUTDATED:  # the cursor is too old: begin again
                 cursor = ""
                 continue
             if not cursor or any(item["kind"] == "connection" for item in page["items"]):
@@ -106,54 +107,56 @@ class Consumer:
         linked = self._sql("SELECT user FROM accounts WHERE user IS NOT NULL")
         self._read({uid for (uid,) in linked} - {user["id"] for user in users})
         for user in users:
-            self._bring(user)
+            self._synchronise(user)
 
     def _read(self, uids: Iterable[str]) -> None:
         """Read users as they are now; those who left come first, so that their accounts are free.
 
-        Whoever comes back is a new user, and is linked again by the rule.
+        A user who comes back is a new user, and the rule links them again.
         """
-        found = {uid: self.call("GET", f"/users/{uid}", None) for uid in dict.fromkeys(uids)}
+        found = {uid: self.send("GET", f"/users/{uid}", None) for uid in dict.fromkeys(uids)}
         for uid, (status, _) in found.items():
             if status == GONE:
                 self._sql("UPDATE accounts SET active = 0, user = NULL WHERE user = ?", uid)
         for status, user in found.values():
             if status == OK:
-                self._bring(user)
+                self._synchronise(user)
 
-    def _bring(self, user: User) -> None:
-        """Bring a user's account in step: the one that is his, or what the rule decides."""
+    def _synchronise(self, user: User) -> None:
+        """Update the user's account; without one, do what the rule decides."""
         uid, linked = user["id"], user["account"]
         own = self._sql("SELECT id FROM accounts WHERE user = ?", uid)
-        if linked and (linked,) not in own:  # the operator's word counts, also against ours
+        if linked and (linked,) not in own:  # the operator's decision takes precedence
             self._sql("UPDATE accounts SET user = NULL WHERE user = ?", uid)
             self._sql("UPDATE accounts SET user = ? WHERE id = ?", uid, linked)
         elif not linked and not own:
-            self._open(user, self.decide(user))
+            self._apply(user, self.decide(user))
         state = (address(user), user["active"], uid)
         self._sql("UPDATE accounts SET email = ?, active = ? WHERE user = ?", *state)
         for (account,) in self._sql("SELECT id FROM accounts WHERE user = ?", uid):
             if linked != account:
-                self.call("PUT", f"/users/{uid}/account", {"id": account})
+                self.send("PUT", f"/users/{uid}/account", {"id": account})
 
-    def _open(self, user: User, decided: Decision) -> None:
-        new = (decided.account, address(user), user["granted_role"], user["active"], user["id"])
-        if decided.action == "create":
+    def _apply(self, user: User, decision: Decision) -> None:
+        """Create or link the account; a held user gets none."""
+        new = (decision.account, address(user), user["granted_role"], user["active"], user["id"])
+        if decision.action == "create":
             self._sql("INSERT INTO accounts VALUES (?, ?, ?, ?, ?)", *new)
-        if decided.action == "link":
-            self._sql("UPDATE accounts SET user = ? WHERE id = ?", user["id"], decided.account)
+        if decision.action == "link":
+            self._sql("UPDATE accounts SET user = ? WHERE id = ?", user["id"], decision.account)
 
     def _read_rule(self) -> None:
-        """Read the organisation's verified domains and protected roles, as they are now."""
-        _, organisation = self.call("GET", "", None)
+        """Read the organisation's verified domains and protected roles."""
+        _, organisation = self.send("GET", "", None)
         self.domains = set(organisation["domains"])
         self.protected = {role["id"] for role in organisation["roles"] if role["protected"]}
 
     def _users(self, query: str) -> Iterator[User]:
+        """Read all pages of the organisation's users."""
         cursor: str | None = ""
         while cursor is not None:
             after = f"&cursor={quote(cursor)}" if cursor else ""
-            _, page = self.call("GET", f"/users{query}{after}", None)
+            _, page = self.send("GET", f"/users{query}{after}", None)
             yield from page["items"]
             cursor = page["next"]
 
@@ -163,15 +166,15 @@ class Consumer:
 
 
 def address(user: User) -> str:
-    """Give the address by which the SaaS knows a user: the primary one, else his userName."""
+    """Return the user's primary e-mail address; without one, the first, or the userName."""
     emails = sorted(user["emails"], key=lambda email: not email.get("primary", False))
     return str(emails[0]["value"]) if emails else str(user["user_name"])
 
 
-def principal(url: str, key: str) -> Call:
-    """Call the service; what passes by itself (429, 503, no network) is repeated."""
+def client(url: str, key: str) -> Send:
+    """Return a function that sends requests, and repeats them after 429, 503 or no network."""
 
-    def call(method: str, path: str, body: Any) -> tuple[int, Any]:
+    def send(method: str, path: str, body: Any) -> tuple[int, Any]:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         while True:
@@ -185,16 +188,16 @@ def principal(url: str, key: str) -> Call:
             except OSError:
                 time.sleep(POLL_SECONDS)
 
-    return call
+    return send
 
 
 def main(file: str, verb: str) -> None:
-    """Report, or run."""
+    """Report; then, with `run`, follow the feed."""
     environment = os.environ
     url = f"{environment['ADMIN_URL']}/organisations/{environment['ORGANISATION']}"
-    consumer = Consumer(sqlite3.connect(file), principal(url, environment["OPERATOR_KEY"]))
-    for user, decided in consumer.report():
-        print(decided.action, user["user_name"], decided.account, decided.reason, sep="\t")
+    consumer = Consumer(sqlite3.connect(file), client(url, environment["OPERATOR_KEY"]))
+    for user, decision in consumer.report():
+        print(decision.action, user["user_name"], decision.account, decision.reason, sep="\t")
     while verb == "run":
         consumer.step()
         time.sleep(POLL_SECONDS)

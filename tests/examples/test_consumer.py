@@ -1,4 +1,4 @@
-"""The sample consumer: a SaaS with users adopts the service, and its table equals the directory."""
+"""The sample consumer: a SaaS with users adopts it, and its accounts equal the directory."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ DOMAIN, ELSEWHERE = "acme.example", "mail.example"
 
 
 class Killed(Exception):
-    """The consumer's process ends here."""
+    """The consumer's process ends at this point."""
 
 
 @dataclass
 class Provider:
-    """An identity provider that makes one change after another, and knows what it has made."""
+    """An identity provider that makes one change after another, and remembers the result."""
 
     send: Any
     random: Random
@@ -33,34 +33,34 @@ class Provider:
     hired: int = 0
 
     def create(self, address: str) -> str:
-        """Provision somebody."""
+        """Provision a user; returns the id."""
         body = {"userName": address, "emails": [{"value": address, "primary": True}]}
         uid = str(self.send("POST", "/Users", body).body["id"])
         self.users[uid] = {"email": address, "active": True}
         return uid
 
     def act(self) -> None:
-        """Do one thing to somebody, drawn at random."""
+        """Make one random change to a random user."""
         self.random.choice([self.hire, self.change, self.toggle, self.toggle, self.dismiss])()
 
     def hire(self) -> None:
-        """Provision somebody new."""
+        """Provision a new user."""
         self.hired += 1
         self.create(f"new{self.hired}@{DOMAIN}")
 
     def change(self) -> None:
-        """Change somebody's address."""
+        """Change a user's address."""
         uid = self.anyone()
         self.hired += 1
         self.edit(uid, email=f"other{self.hired}@{DOMAIN}")
 
     def toggle(self) -> None:
-        """Deactivate somebody, or bring him back."""
+        """Deactivate a user, or activate them again."""
         uid = self.anyone()
         self.edit(uid, active=not self.users[uid]["active"])
 
     def dismiss(self) -> None:
-        """Delete somebody; every other one comes back as a new user of the same address."""
+        """Delete a user; half of them come back as a new user with the same address."""
         uid = self.anyone()
         self.send("DELETE", f"/Users/{uid}")
         gone = self.users.pop(uid)
@@ -75,13 +75,13 @@ class Provider:
         self.send("PATCH", f"/Users/{uid}", {"Operations": [{"op": "replace", "value": value}]})
 
     def anyone(self) -> str:
-        """Choose somebody whom no person has to decide about."""
+        """Choose a user who is not held for a person's decision."""
         return self.random.choice(sorted(self.users.keys() - self.settled))
 
 
 @dataclass
 class World:
-    """The SaaS's accounts, its consumer, and a provider that writes whenever the consumer calls."""
+    """The SaaS's accounts, its consumer, and a provider that makes changes at the same time."""
 
     accounts: sqlite3.Connection
     operator: Any
@@ -91,28 +91,28 @@ class World:
     acts: int = 0
     life: float = math.inf
 
-    def call(self, method: str, path: str, body: Any) -> tuple[int, Any]:
-        """Call as the consumer does; between its calls the world goes on, and it may die."""
+    def send(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        """Send the consumer's request; the provider may act before it, the consumer may die."""
         if self.acts and self.random.random() < 0.5:
             self.acts -= 1
             self.provider.act()
-        self._live()
-        answer = self.operator(method, self.root + path, body)
-        self._live()
-        return answer.status, answer.body
+        self._survive()
+        response = self.operator(method, self.root + path, body)
+        self._survive()
+        return response.status, response.body
 
-    def _live(self) -> None:
-        """Let the consumer's life pass; a call is sent, or answered, before it ends or not."""
+    def _survive(self) -> None:
+        """Kill the consumer when its life is over: before a request, or before its response."""
         self.life -= 1
         if self.life < 0:
             raise Killed
 
     def consumer(self) -> Consumer:
-        """Start the consumer, on the accounts as they are."""
-        return Consumer(self.accounts, self.call)
+        """Start the consumer on the current accounts."""
+        return Consumer(self.accounts, self.send)
 
     def step(self) -> bool:
-        """Let a newly started consumer work; tells whether it lived."""
+        """Run one step of a newly started consumer; returns whether it survived."""
         try:
             self.consumer().step()
         except Killed:
@@ -120,17 +120,17 @@ class World:
         return True
 
     def linked(self) -> dict[str, tuple[str, bool]]:
-        """Give the accounts that are somebody's, as his id, address and state."""
-        rows = self.accounts.execute("SELECT user, email, active FROM accounts WHERE user NOTNULL")
-        return {uid: (email, bool(active)) for uid, email, active in rows}
+        """Return the linked accounts: user id -> (address, active)."""
+        found = self.accounts.execute("SELECT user, email, active FROM accounts WHERE user NOTNULL")
+        return {uid: (email, bool(active)) for uid, email, active in found}
 
     def directory(self) -> dict[str, tuple[str, bool]]:
-        """Give what the provider has made."""
+        """Return what the provider has made: user id -> (address, active)."""
         return {uid: (each["email"], each["active"]) for uid, each in self.provider.users.items()}
 
 
 def drawn(seed):
-    """Make a source of chance that can run again."""
+    """Return random numbers that are the same in each run."""
     return Random(seed)  # noqa: S311 - no secret is made of it
 
 
@@ -161,7 +161,7 @@ def world(services, operator, manual_clock):
 
 
 def existing():
-    """Give the SaaS's accounts from before."""
+    """Yield the SaaS's accounts from before."""
     yield from ((f"a{n}", f"Person{n}@{DOMAIN}", "reader") for n in range(120))
     yield from ((f"b{n}", f"boss{n}@{DOMAIN}", "admin") for n in range(5))
     yield from ((f"c{n}", f"person{n}@{ELSEWHERE}", "reader") for n in range(5))
@@ -169,43 +169,43 @@ def existing():
 
 
 def provisioned():
-    """Give the addresses of the users whom the provider brings."""
+    """Yield the addresses of the users whom the provider creates."""
     yield from (f"person{n}@{DOMAIN}" for n in range(120))
     yield from (f"boss{n}@{DOMAIN}" for n in range(5))
     yield from (f"person{n}@{ELSEWHERE}" for n in range(5))
     yield from (f"stranger{n}@{DOMAIN}" for n in range(70))
 
 
-def counters(world):
-    """Count what the consumer would do."""
+def decisions(world):
+    """Count what the consumer would do, by action."""
     decided = [decision.action for _, decision in world.consumer().report()]
     return {action: decided.count(action) for action in sorted(set(decided))}
 
 
 def test_a_saas_with_users_adopts_the_service(world, manual_clock):
-    """Report, link, then an hour of the provider's life, with crashes: the tables are equal."""
+    """Report, link, then an hour of changes, with crashes: accounts and users are equal."""
     before = world.accounts.execute("SELECT * FROM accounts").fetchall()
-    assert counters(world) == {"create": 70, "hold": 10, "link": 120}
+    assert decisions(world) == {"create": 70, "hold": 10, "link": 120}
     assert world.accounts.execute("SELECT * FROM accounts").fetchall() == before
 
     assert world.step()
-    assert counters(world) == {"hold": 10}
+    assert decisions(world) == {"hold": 10}
 
-    lived = [world.step() for _ in minutes(60, manual_clock, world)]
+    survived = [world.step() for _ in minutes(60, manual_clock, world)]
     decide(world)
     manual_clock.advance(minutes=2)
     assert world.step()
 
-    assert {True, False} == set(lived)
+    assert {True, False} == set(survived)
     assert world.linked() == world.directory()
-    assert counters(world) == {}
+    assert decisions(world) == {}
     assert untouched(world) == 170
 
 
 def minutes(count, manual_clock, world):
-    """Let a minute pass before each turn, in which the provider does three things.
+    """Let a minute pass before each step, in which the provider makes three changes.
 
-    In every third the consumer is killed on its way.
+    In every third step the consumer is killed.
     """
     for number in range(count):
         manual_clock.advance(minutes=1)
@@ -217,7 +217,7 @@ def minutes(count, manual_clock, world):
 
 
 def decide(world):
-    """Let a person decide about those who were held: they are who they say."""
+    """Decide about the held users as a person would: each is the owner of the account."""
     for user, decision in list(world.consumer().report()):
         assert decision.action == "hold" or user["id"] not in world.provider.settled
         if user["id"] in world.provider.settled:
@@ -228,7 +228,7 @@ def decide(world):
 
 
 def untouched(world):
-    """Count the accounts from before that no user was ever linked with, as they were."""
+    """Count the earlier accounts that were never linked, unchanged."""
     found = "SELECT count(*) FROM accounts WHERE id LIKE 'd%' AND active = 1 AND user IS NULL"
     (count,) = world.accounts.execute(found).fetchone()
     return count
@@ -241,8 +241,8 @@ def untouched(world):
         ([("1", f"ann@{DOMAIN}", "reader"), ("2", f"ANN@{DOMAIN}", "reader")], "more than one"),
     ],
 )
-def test_whom_the_rule_does_not_fit_is_held(services, operator, accounts, reason):
-    """Nothing is taken over by an address alone: a person decides."""
+def test_a_user_whom_the_rule_does_not_fit_is_held(services, operator, accounts, reason):
+    """An address alone never links an account: a person decides."""
     context = a_customer(services)
     root = f"/admin/organisations/{context.organisation}"
     operator("PUT", f"{root}/domains/{DOMAIN}")
@@ -251,7 +251,7 @@ def test_whom_the_rule_does_not_fit_is_held(services, operator, accounts, reason
     )
     database = sqlite3.connect(":memory:")
     consumer = Consumer(
-        database, World(database, operator, root, Provider(None, drawn(1)), drawn(1)).call
+        database, World(database, operator, root, Provider(None, drawn(1)), drawn(1)).send
     )
     database.executemany("INSERT INTO accounts VALUES (?, ?, ?, 1, NULL)", accounts)
     consumer.step()
