@@ -1,7 +1,7 @@
 """The audit of settings: who changed what, when, from what to what.
 
-A note goes into the transaction that makes the change, so there is neither a change without a
-note nor a note without its change. Secrets are masked, also one that was pasted into a name.
+An entry is written in the transaction that makes the change, so there is neither a change without
+an entry nor an entry without its change. Secrets are masked, even one pasted into a name.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import islice
 from typing import Any
 
 from chalicelib.errors import BadRequest
 from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.organisations.paging import UNKNOWN_CURSOR, Page, take_page
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import Item, Put
@@ -30,13 +30,12 @@ MASKED = "***"
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What was changed: of which kind, by its id; the values before and after.
+    """A change of a setting: of what type, its id, and its values before and after.
 
-    Without values before it was created, without values after it was deleted. `action` says it
-    where neither tells enough.
+    No values before: created; no values after: deleted. `action` names any other change.
     """
 
-    kind: str
+    target_type: str
     id: str
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
@@ -44,15 +43,15 @@ class Edit:
 
     @property
     def what(self) -> str:
-        """Name what happened: `role.changed`."""
-        told = {(False, True): "created", (True, False): "deleted"}
-        seen = told.get((bool(self.before), bool(self.after)), "changed")
-        return f"{self.kind}.{self.action or seen}"
+        """The change, as in `role.changed`."""
+        actions = {(False, True): "created", (True, False): "deleted"}
+        action = self.action or actions.get((bool(self.before), bool(self.after)), "changed")
+        return f"{self.target_type}.{action}"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A note as the audit shows it."""
+class AuditEntry:
+    """An entry as the audit shows it."""
 
     at: str
     who: str
@@ -62,18 +61,10 @@ class Entry:
     after: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of the audit, the newest first; `following` is where the next one begins."""
-
-    items: tuple[Entry, ...]
-    next_cursor: str | None
-
-
 def entry_item(admin: AdminContext, edit: Edit) -> Put:
-    """Make the note of a change, for the same transaction; values that stayed are left out."""
+    """Make the item of a change's entry, for the same transaction; only values that differ."""
     now = admin.now()
-    row = {
+    entry = {
         "at": timestamp(now),
         "who": masked(admin.by),
         "what": edit.what,
@@ -83,14 +74,14 @@ def entry_item(admin: AdminContext, edit: Edit) -> Put:
         "ttl": int((now + KEPT).timestamp()),
         "shape": SHAPE,
     }
-    return Put(admin.keys.audited(ulid(now, admin.clock.random.getrandbits(80))), row)
+    return Put(admin.keys.audited(ulid(now, admin.clock.random.getrandbits(80))), entry)
 
 
-def _differing(these: Mapping[str, Any], those: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in these.items() if value != those.get(name)}
+def _differing(values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value != others.get(name)}
 
 
-# Values are JSON; anything but a text, a list or an object holds no secret.
+# Values are JSON; only a string, or a list or an object of strings, can contain a secret.
 MASKS: Mapping[type, Callable[[Any], Any]] = {
     str: lambda text: SECRET.sub(MASKED, text),
     list: lambda values: [masked(value) for value in values],
@@ -104,19 +95,20 @@ def masked(value: Any) -> Any:
     return value if mask is None else mask(value)
 
 
-def list_entries(admin: AdminContext, cursor: str | None, size: int) -> Page:
-    """List the notes, the newest first, from behind the cursor on: one Query.
+def list_entries(admin: AdminContext, cursor: str | None, size: int) -> Page[AuditEntry]:
+    """List the entries after `cursor`, the newest first: one Query.
 
     Raises:
-        BadRequest: the cursor is none that this list has given.
+        BadRequest: this list has not returned such a cursor.
     """
     if cursor is not None and CURSOR.fullmatch(cursor) is None:
-        raise BadRequest("cursor: take the `next` of the page before, unchanged.")
-    found = admin.items.query(admin.keys.audit(cursor or LAST), page=size + 2, descending=True)
-    rows = list(islice((row for row in found if row["SK"] != cursor), size + 1))
-    more = len(rows) > size
-    return Page(tuple(map(_entry, rows[:size])), rows[size - 1]["SK"] if more else None)
+        raise BadRequest(UNKNOWN_CURSOR)
+    items = admin.items.query(admin.keys.audit(cursor or LAST), page=size + 2, descending=True)
+    # The range includes the cursor itself.
+    page = take_page((item for item in items if item["SK"] != cursor), size, lambda i: str(i["SK"]))
+    return Page(tuple(map(_entry, page.items)), page.next_cursor)
 
 
-def _entry(row: Item) -> Entry:
-    return Entry(row["at"], row["who"], row["what"], row["id"], row["before"], row["after"])
+def _entry(item: Item) -> AuditEntry:
+    names = ("at", "who", "what", "id", "before", "after")
+    return AuditEntry(*(item[name] for name in names))

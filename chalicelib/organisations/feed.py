@@ -1,11 +1,11 @@
 """The feed of changes: what happened in an organisation since a cursor, oldest first.
 
-Each connection's changes and the organisation's own are partitions by day, each in the order of
-its ULIDs; read side by side they are one sequence. A ULID is made when its transaction is first
-sent, and nothing is sent later than the deadline of a request (23 s), so a row may still appear
-behind one that has been read. The last page of a pass therefore gives a cursor that lies a
-minute before the moment the pass began: every change is seen at least once, and those of the
-last minute again.
+The changes of each connection, and the organisation's own, are partitions by day in the order of
+their ULIDs; merged they are one sequence. A ULID is made before its transaction is sent, and
+nothing is sent after the deadline of a request (23 s), so an item may still appear before one that
+has been read. A pass is all pages up to the present. Its last page therefore returns a cursor that
+is a minute before the pass began: each change is seen at least once, those of the last minute
+again.
 """
 
 from __future__ import annotations
@@ -27,117 +27,111 @@ from chalicelib.storage.keys import CROCKFORD, FIRST, LAST, ConnectionKeys, Rang
 NOW = "now"
 CURSOR = re.compile(rf"(?P<after>[0-7][{CROCKFORD}]{{25}})(?:-(?P<began>[0-9]{{1,14}}))?")
 
-# How far a cursor stays behind the clock: a request's deadline, and what clocks may differ.
+# How far a cursor stays behind the clock: more than a request's deadline and clock skew.
 BEHIND = timedelta(seconds=60)
-# What one page reads at most: a Query for each day of each connection.
+# The most Queries of one page: one for each day of each connection.
 MOST_QUERIES = 64
-# The rows that the first Query of a day asks for.
+# How many items the first Query of a day asks for.
 PAGE = 100
 DAY = timedelta(days=1)
 
-UNKNOWN_CURSOR = "after: take the `next` of the page before, unchanged, or `now`."
+UNKNOWN_CURSOR = "after: expected `now`, or the `next` of the page before, unchanged."
 TOO_OLD = (
-    "after: this cursor lies before {since}, from when on the feed is unbroken. Take a new one by "
-    "`after=now`, then read all users and teams again."
+    "after: this cursor is older than {since}, and the feed is complete only since then. Get a new "
+    "one with `after=now`, then read all users and teams again."
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place in the feed; `began`: when the pass began that is not at its end yet."""
+class FeedCursor:
+    """A place in the feed; `pass_began` is set in the middle of a pass."""
 
     after: str
-    began: datetime | None = None
+    pass_began: datetime | None = None
 
     def __str__(self) -> str:
-        """Write it for the client, who sends it back as it is."""
-        began = f"-{int(self.began.timestamp() * 1000)}" if self.began else ""
+        """Write it for the client."""
+        began = f"-{int(self.pass_began.timestamp() * 1000)}" if self.pass_began else ""
         return f"{self.after}{began}"
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
-    """A page of changes, the cursor to go on from, and whether there is more at this moment."""
+class FeedPage:
+    """A page of changes, the cursor to go on from, and whether there are more at the moment."""
 
     items: Sequence[Item]
-    next: Cursor
-    more: bool
+    next_cursor: FeedCursor
+    has_more: bool
 
 
 def unbroken_since(now: datetime, restored: datetime | None) -> datetime:
-    """Tell since when nothing is missing: 90 days, or since the table was restored."""
-    kept = now - CHANGES_KEPT
-    return max(kept, restored) if restored else kept
+    """Return since when no change is missing: 90 days, or since the table was restored."""
+    oldest = now - CHANGES_KEPT
+    return max(oldest, restored) if restored else oldest
 
 
-def start(admin: AdminContext) -> Feed:
-    """Give the cursor to begin with, and no change: `after=now`.
+def start(admin: AdminContext) -> FeedPage:
+    """Return the cursor of the present, and no changes: `after=now`.
 
     Raises:
         NotFound: no such organisation.
     """
     read_snapshot(admin)
-    return Feed((), Cursor(ulid(admin.now() - BEHIND, 0)), more=False)
+    return FeedPage((), FeedCursor(ulid(admin.now() - BEHIND, 0)), has_more=False)
 
 
-def parse_cursor(text: str | None, since: datetime, now: datetime) -> Cursor:
-    """Read a cursor; none is the beginning of what is kept.
+def parse_cursor(text: str | None, since: datetime, now: datetime) -> FeedCursor:
+    """Parse a client's cursor; None is the oldest change that is kept.
 
-    What counts is when it was given: in the middle of a pass it lies close to what was read last.
+    Its age is when it was returned: in the middle of a pass it is close to what was read last.
 
     Raises:
-        BadRequest: none that this feed has given, or one from before the feed was unbroken.
+        BadRequest: this feed has not returned it, or did before `since`.
     """
     if text is None:
-        return Cursor(ulid(since, 0))
+        return FeedCursor(ulid(since, 0))
     read = CURSOR.fullmatch(text)
     if read is None or read["after"] > ulid(now + DAY, 0):
         raise BadRequest(UNKNOWN_CURSOR)
-    began = _began(read["began"])
+    milliseconds = read["began"]
+    began = datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
     if read["after"] < ulid(since - BEHIND, 0) or (began is not None and began < since):
         raise BadRequest(TOO_OLD.format(since=f"{since:%Y-%m-%d %H:%M} UTC"))
-    return Cursor(read["after"], began)
+    return FeedCursor(read["after"], began)
 
 
-def _began(milliseconds: str | None) -> datetime | None:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
-
-
-def list_changes(admin: AdminContext, at: Cursor, size: int) -> Feed:
-    """Read on from a cursor.
+def list_changes(admin: AdminContext, cursor: FeedCursor, size: int) -> FeedPage:
+    """List the changes after a cursor.
 
     Raises:
         NotFound: no such organisation.
     """
     connections = read_snapshot(admin).connections
-    sources: list[ChangeKeys] = [admin.keys, *(ConnectionKeys(each.id) for each in connections)]
+    partitions: list[ChangeKeys] = [admin.keys, *(ConnectionKeys(each.id) for each in connections)]
     now = admin.now()
-    began = min(at.began or now, now)
-    first = ulid_moment(at.after).date()
-    last = min(now.date(), first + DAY * (MOST_QUERIES // len(sources)))
-    rows = list(islice(_rows(admin, sources, at.after, last), size))
-    if len(rows) == size:
-        return Feed(rows, Cursor(rows[-1]["SK"], began), more=True)
-    if last < now.date():
-        return Feed(rows, Cursor(_beginning(last + DAY), began), more=True)
-    return Feed(rows, Cursor(ulid(began - BEHIND, 0)), more=False)
+    began = min(cursor.pass_began or now, now)
+    first_day = ulid_moment(cursor.after).date()
+    last_day = min(now.date(), first_day + DAY * (MOST_QUERIES // len(partitions)))
+    items = list(islice(_changes(admin, partitions, cursor.after, last_day), size))
+    if len(items) == size:
+        return FeedPage(items, FeedCursor(items[-1]["SK"], began), has_more=True)
+    if last_day < now.date():
+        return FeedPage(items, FeedCursor(_start_of(last_day + DAY), began), has_more=True)
+    return FeedPage(items, FeedCursor(ulid(began - BEHIND, 0)), has_more=False)
 
 
-def _rows(
-    admin: AdminContext, sources: Sequence[ChangeKeys], after: str, last: date
+def _changes(
+    admin: AdminContext, partitions: Sequence[ChangeKeys], after: str, last_day: date
 ) -> Iterator[Item]:
-    """Yield the changes of all sources in their order, up to the end of a day."""
+    """Yield the changes of all partitions in their order, up to the end of a day."""
     day = ulid_moment(after).date()
-    while day <= last:
-        ranges = [Range(keys.change(after, day).pk, after + FIRST, LAST) for keys in sources]
-        yield from merge(*(admin.items.query(each, page=PAGE) for each in ranges), key=_place)
+    while day <= last_day:
+        ranges = [Range(keys.change(after, day).pk, after + FIRST, LAST) for keys in partitions]
+        queries = (admin.items.query(each, page=PAGE) for each in ranges)
+        yield from merge(*queries, key=lambda item: str(item["SK"]))
         day += DAY
 
 
-def _place(row: Item) -> str:
-    return str(row["SK"])
-
-
-def _beginning(day: date) -> str:
-    """Give the ULID before all of a day."""
+def _start_of(day: date) -> str:
+    """Return the ULID before all of a day."""
     return ulid(datetime(day.year, day.month, day.day, tzinfo=UTC), 0)

@@ -1,36 +1,36 @@
-"""The provisioning log of a connection, newest first: what its identity provider has asked.
+"""The provisioning log of a connection, newest first: the requests of its identity provider.
 
-A page reads a bounded number of rows and days, so a search may answer fewer calls than asked
-for, even none, and still have a next page.
+A page reads a limited number of items and days, so a search may return fewer entries than asked
+for, or none, and still have a next page.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from chalicelib.errors import BadRequest
 from chalicelib.organisations import connections
 from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.organisations.paging import UNKNOWN_CURSOR, Page
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import CROCKFORD, FIRST, ConnectionKeys, Range, ulid, ulid_moment
 from chalicelib.storage.log_entries import LogEntry, log_entry_of
 
 CURSOR = re.compile(rf"[0-7][{CROCKFORD}]{{25}}")
-UNKNOWN_CURSOR = "cursor: take the `next` of the page before, unchanged."
 
-MOST_ROWS = 2_000
+MOST_ITEMS = 2_000
 MOST_DAYS = 31
 DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """Which calls are asked for: from when to when, how they ended, whom they met.
+    """Which entries to list: from when to when, how they ended, which users and groups they touch.
 
-    `cursor` is where the page before ended.
+    `cursor` is the end of the page before.
     """
 
     since: datetime
@@ -39,57 +39,52 @@ class LogQuery:
     ids: frozenset[str] = frozenset()
     cursor: str | None = None
 
-    def matches(self, call: LogEntry) -> bool:
-        """Tell whether a call is one of them."""
-        met = {call.target, *call.ids}
-        return self.outcome in {None, call.outcome} and self.ids <= met
+    def matches(self, entry: LogEntry) -> bool:
+        """Tell whether an entry is one of them."""
+        return self.outcome in {None, entry.outcome} and self.ids <= {entry.target, *entry.ids}
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Calls, the newest first; `following` is the cursor of the next page, None at the end."""
-
-    items: Sequence[LogEntry]
-    next_cursor: str | None
-
-
-def list_entries(admin: AdminContext, connection_id: str, wanted: LogQuery, size: int) -> Page:
-    """Read a page of the log.
+def list_entries(
+    admin: AdminContext, connection_id: str, query: LogQuery, size: int
+) -> Page[LogEntry]:
+    """List entries of the log, the newest first.
 
     Raises:
         NotFound: the organisation has no such connection.
-        BadRequest: the cursor is none that this list has given.
+        BadRequest: this list has not returned such a cursor.
     """
     connections.get(admin, connection_id)
     found: list[LogEntry] = []
-    place: str | None = None
-    for count, (at, row) in enumerate(_newest_first(admin, ConnectionKeys(connection_id), wanted)):
-        if row is None or count == MOST_ROWS:
-            return Page(found, place if row else at)
-        call = log_entry_of(row)
-        if wanted.matches(call):
+    last_read: str | None = None
+    items = _newest_first(admin, ConnectionKeys(connection_id), query)
+    for count, (cursor, item) in enumerate(items):
+        if item is None:
+            return Page(found, cursor)
+        if count == MOST_ITEMS:
+            return Page(found, last_read)
+        entry = log_entry_of(item)
+        if query.matches(entry):
             if len(found) == size:
-                return Page(found, place)
-            found.append(call)
-        place = at
-    return Page(found, None)
+                return Page(found, last_read)
+            found.append(entry)
+        last_read = cursor
+    return Page(found)
 
 
 def _newest_first(
-    admin: AdminContext, keys: ConnectionKeys, wanted: LogQuery
+    admin: AdminContext, keys: ConnectionKeys, query: LogQuery
 ) -> Iterator[tuple[str, Item | None]]:
-    """Yield rows with their places in the log; no row once as many days are read as may be."""
-    first, last = ulid(wanted.since, 0), _last(wanted)
-    if last < first:  # DynamoDB refuses a range that ends before it begins
+    """Yield items with their cursors; a cursor without an item once `MOST_DAYS` days are read."""
+    first, last = ulid(query.since, 0), _last_to_read(query)
+    if last < first:  # DynamoDB rejects a range that ends before it begins
         return
-    days = _days(ulid_moment(last).date(), wanted.since.date())
-    for passed, day in enumerate(days):
-        if passed == MOST_DAYS:
+    for number, day in enumerate(_days(ulid_moment(last).date(), query.since.date())):
+        if number == MOST_DAYS:
             yield _end_of(day), None
-        rows = Range(keys.log_row(FIRST, day).pk, first, last)
-        for row in admin.items.query(rows, page=100, descending=True):
-            if row["SK"] != wanted.cursor:
-                yield row["SK"], row
+        items = Range(keys.log_row(FIRST, day).pk, first, last)
+        for item in admin.items.query(items, page=100, descending=True):
+            if item["SK"] != query.cursor:
+                yield item["SK"], item
 
 
 def _end_of(day: date) -> str:
@@ -98,12 +93,12 @@ def _end_of(day: date) -> str:
     return ulid(midnight - timedelta(milliseconds=1), -1)
 
 
-def _last(wanted: LogQuery) -> str:
-    """Tell up to which row to read."""
-    cursor = wanted.cursor
+def _last_to_read(query: LogQuery) -> str:
+    """Return the ULID of the newest entry that may be on the page."""
+    cursor = query.cursor
     if cursor is not None and CURSOR.fullmatch(cursor) is None:
         raise BadRequest(UNKNOWN_CURSOR)
-    until = ulid(wanted.until, -1)
+    until = ulid(query.until, -1)
     return min(cursor, until) if cursor else until
 
 

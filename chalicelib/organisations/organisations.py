@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
 from chalicelib.errors import BadRequest, Busy, Conflict, FieldError, InvalidFields, NotFound
@@ -18,6 +17,7 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.idempotency import IdempotencyKey
 from chalicelib.organisations.inputs import NewOrganisation, NewRole, OrganisationChanges, present
+from chalicelib.organisations.paging import UNKNOWN_CURSOR, Page, take_page
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.settings import Plan
 from chalicelib.storage import keys as table_keys
@@ -63,14 +63,6 @@ class OrganisationSummary:
     plan: str
     state: str
     reference: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of the list; `following` is where the next one begins, None at the end."""
-
-    items: tuple[OrganisationSummary, ...]
-    next_cursor: str | None = None
 
 
 def version(organisation: Organisation) -> str:
@@ -244,29 +236,30 @@ def version_bump(admin: AdminContext, organisation: Organisation) -> Update:
     )
 
 
-def list_organisations(rows: Namespace, cursor: str, size: int = PAGE) -> Page:
-    """List organisations in the order of their ids, from behind the cursor on: one Query.
+def list_organisations(
+    items: Namespace, cursor: str, size: int = PAGE
+) -> Page[OrganisationSummary]:
+    """List the organisations after `cursor`, in the order of their ids: one Query.
 
     Raises:
-        BadRequest: the cursor is none that this list has given.
+        BadRequest: this list has not returned such a cursor.
     """
     if cursor and ORGANISATION_ID.fullmatch(cursor) is None:
-        raise BadRequest("cursor: take the `next` of the page before, unchanged.")
-    found = rows.query(table_keys.organisations(after=cursor), page=size + 1)
-    items = tuple(_listed(row) for row in islice(found, size + 1))
-    return Page(items[:size], items[size - 1].id if len(items) > size else None)
+        raise BadRequest(UNKNOWN_CURSOR)
+    found = items.query(table_keys.organisations(after=cursor), page=size + 1)
+    return take_page(map(_summary, found), size, lambda last: last.id)
 
 
-def list_by_reference(rows: Namespace, reference: str) -> Page:
+def list_by_reference(items: Namespace, reference: str) -> Page[OrganisationSummary]:
     """List the organisation that has this reference, if any."""
-    holder = rows.get(table_keys.reference(reference))
-    row = rows.get(Key(table_keys.organisations().pk, holder["org"])) if holder else None
-    return Page((_listed(row),) if row else ())
+    owner = items.get(table_keys.reference(reference))
+    item = items.get(Key(table_keys.organisations().pk, owner["org"])) if owner else None
+    return Page([_summary(item)] if item else [])
 
 
-def _listed(row: Item) -> OrganisationSummary:
+def _summary(item: Item) -> OrganisationSummary:
     return OrganisationSummary(
-        row["SK"], row["name"], row["plan"], row["state"], row.get("reference")
+        item["SK"], item["name"], item["plan"], item["state"], item.get("reference")
     )
 
 

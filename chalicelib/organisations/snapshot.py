@@ -1,19 +1,19 @@
-"""What the users of an organisation stand in: its connections, roles and workspaces.
+"""The settings that an organisation's users depend on: its connections, roles and workspaces.
 
-One Query reads all settings as they are at this moment, so whatever is said about users is said
-by one and the same state of them.
+One Query reads all settings, so everything that is said about users refers to the same state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.organisations import BEING_DELETED
+from chalicelib.organisations.paging import ListCursor
 from chalicelib.storage.expressions import Item
-from chalicelib.storage.keys import ONLY, ConnectionKeys
+from chalicelib.storage.keys import FIRST, LAST, ONLY, ConnectionKeys
 from chalicelib.storage.lookups import ConnectionScope
 from chalicelib.storage.settings_items import (
     DELETING,
@@ -26,9 +26,9 @@ from chalicelib.storage.settings_items import (
 
 @dataclass(frozen=True, slots=True)
 class OrganisationSnapshot:
-    """An organisation, its connections in the order of their ids, and what roles there are.
+    """An organisation, its connections in the order of their ids, and the ids of what it has.
 
-    A connection that has ended is among them, one whose users are being deleted is not.
+    Connections that have ended are included; those that are being deleted are not.
     """
 
     organisation: Organisation
@@ -36,30 +36,38 @@ class OrganisationSnapshot:
     roles: frozenset[str]
     workspaces: frozenset[str]
 
+    def connections_after(self, cursor: ListCursor) -> Iterator[tuple[Connection, str]]:
+        """Yield each connection that a list still has to read, and its first sort key."""
+        for connection in self.connections:
+            if connection.id > cursor.connection:
+                yield connection, FIRST
+            elif connection.id == cursor.connection:
+                yield connection, cursor.id + LAST
+
 
 def read_snapshot(admin: AdminContext) -> OrganisationSnapshot:
-    """Read all settings of an organisation: one Query.
+    """Read all settings of the organisation: one Query.
 
     Raises:
-        NotFound: there is none of this id.
+        NotFound: no such organisation.
     """
-    rows = list(admin.items.query(admin.keys.whole()))
-    if not rows or rows[0]["SK"] != ONLY:
+    items = list(admin.items.query(admin.keys.whole()))
+    if not items or items[0]["SK"] != ONLY:
         raise NotFound
-    found = map(connection_from, (row for row in rows if _is_connection(row)))
+    connections = map(connection_from, filter(_is_connection, items))
     return OrganisationSnapshot(
-        organisation_from(rows[0]),
-        tuple(each for each in found if each.state != DELETING),
-        roles=frozenset(_ids("R#", rows)),
-        workspaces=frozenset(_ids("W#", rows)),
+        organisation_from(items[0]),
+        tuple(each for each in connections if each.state != DELETING),
+        roles=_ids("R#", items),
+        workspaces=_ids("W#", items),
     )
 
 
 def read_snapshot_for_change(admin: AdminContext) -> OrganisationSnapshot:
-    """Read them in order to change something of a user.
+    """Read the settings before something of a user is changed.
 
     Raises:
-        NotFound: there is no such organisation.
+        NotFound: no such organisation.
         Conflict: it is being deleted.
     """
     snapshot = read_snapshot(admin)
@@ -69,15 +77,16 @@ def read_snapshot_for_change(admin: AdminContext) -> OrganisationSnapshot:
 
 
 def connection_scope(admin: AdminContext, connection: Connection) -> ConnectionScope:
-    """See the users and teams of a connection."""
+    """Return access to the users and groups of a connection."""
     return ConnectionScope(admin.items, ConnectionKeys(connection.id))
 
 
-def _is_connection(row: Item) -> bool:
-    """Tell a connection from its tokens, which stand behind it."""
-    sort_key: str = row["SK"]
+def _is_connection(item: Item) -> bool:
+    """Tell a connection from its tokens, which follow it."""
+    sort_key: str = item["SK"]
     return sort_key.startswith("N#") and sort_key.count("#") == 1
 
 
-def _ids(prefix: str, rows: Iterable[Item]) -> Iterator[str]:
-    return (row["SK"].removeprefix(prefix) for row in rows if row["SK"].startswith(prefix))
+def _ids(prefix: str, items: list[Item]) -> frozenset[str]:
+    sort_keys = (item["SK"] for item in items)
+    return frozenset(key.removeprefix(prefix) for key in sort_keys if key.startswith(prefix))

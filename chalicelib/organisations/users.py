@@ -1,20 +1,24 @@
-"""The users of an organisation: what provisioning says of them, and what the organisation says.
+"""The users of an organisation: what provisioning and what the organisation itself say of them.
 
-Users are found by key (id, userName, externalId, e-mail address) or listed page by page. Who
-shall be found by a name is compared with all, up to a bound; above it the answer says so.
+A user is looked up by key (id, userName, externalId, e-mail address), or listed page by page. A
+search for the beginning of a name compares all users, up to a limit; above it, it is rejected.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby
 
 from chalicelib.errors import BadRequest, NotFound
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.assignments import EffectiveRole, effective_roles
-from chalicelib.organisations.paging import START, Page, Position, spans
-from chalicelib.organisations.snapshot import OrganisationSnapshot, connection_scope, read_snapshot
+from chalicelib.organisations.paging import FIRST_PAGE, ListCursor, Page, take_page
+from chalicelib.organisations.snapshot import (
+    OrganisationSnapshot,
+    connection_scope,
+    read_snapshot,
+)
 from chalicelib.scim.comparison import fold
 from chalicelib.storage.directory_items import Document, Group, User
 from chalicelib.storage.keys import LAST, ConnectionKeys, Kind, Range, exact, is_id
@@ -35,141 +39,137 @@ MOST_SEARCHED = 10_000
 MOST_EXAMINED = 2_000
 
 TOO_MANY = (
-    f"search: more than {MOST_SEARCHED:,} are there, too many to be compared with the beginning "
-    "of a name. Give a whole e-mail address or userName of a user, or the whole name of a team."
+    f"search: the beginning of a name finds users and teams where there are at most "
+    f"{MOST_SEARCHED:,} of them; here there are more. Give the whole e-mail address or userName "
+    "of a user, or the whole name of a team."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionUser:
-    """A user's rows, and the connection whose user he is."""
+    """A user with the ids of their groups, and the connection that they came by."""
 
     connection: Connection
-    rows: UserWithGroups
+    user: User
+    group_ids: tuple[str, ...]
 
     @property
-    def position(self) -> Position:
-        """His place in a list."""
-        return Position(self.connection.id, self.rows.user.id)
+    def cursor(self) -> ListCursor:
+        """The cursor of a page that ends with this user."""
+        return ListCursor(self.connection.id, self.user.id)
 
 
 @dataclass(frozen=True, slots=True)
 class OrganisationUser:
-    """A user with all that is known of him; `teams` None: they were not asked for."""
+    """A user with all that is known of them; `groups` is None where they were not asked for."""
 
     user: User
     connection: Connection
     local: LocalUser
     roles: tuple[EffectiveRole, ...]
-    teams: tuple[Group, ...] | None = None
+    groups: tuple[Group, ...] | None = None
 
     @property
     def active(self) -> bool:
-        """Tell whether he may use the SaaS."""
+        """Tell whether the user may use the SaaS."""
         return is_active(self.user, self.connection)
 
 
 @dataclass(frozen=True, slots=True)
 class UserQuery:
-    """Which users a list shall hold; `linked` None: whether they have an account or not.
+    """Which users to list; `linked` True or False: those with an account, or without one.
 
-    A page looks at `examined` users at most for those who are linked, or who are not.
+    A page examines at most `examined` users for whether they are linked.
     """
 
     size: int
-    after: Position = START
+    after: ListCursor = FIRST_PAGE
     search: str | None = None
     linked: bool | None = None
     examined: int = MOST_EXAMINED
 
 
 def is_active(user: User, connection: Connection) -> bool:
-    """Tell whether a user is active: his identity provider's word, while it has one."""
+    """Tell whether a user is active: as their identity provider says, while it is connected."""
     return bool(user.document.get("active", True)) and not connection.users_are_inactive
 
 
 # --- lists ------------------------------------------------------------------------------------
 
 
-def list_users(admin: AdminContext, wanted: UserQuery) -> Page[OrganisationUser]:
-    """List users with their roles, teams and accounts.
+def list_users(admin: AdminContext, query: UserQuery) -> Page[OrganisationUser]:
+    """List users with their roles, groups and accounts.
 
     Raises:
         NotFound: no such organisation.
-        BadRequest: there are too many users to be compared with a name.
+        BadRequest: there are too many users to compare their names.
     """
     snapshot = read_snapshot(admin)
-    most = wanted.size if wanted.linked is None else wanted.examined
-    found = list(islice(_found(admin, snapshot, wanted, most), most + 1))
-    looked_at = found[:most]
-    locals_ = local_users_by_id(admin, looked_at)
-    fitting = [each for each in looked_at if _fits(wanted, locals_[each.rows.user.id])]
-    people = _joined(admin, snapshot, fitting[: wanted.size], locals_)
-    return Page(people, _following((fitting, wanted.size), (found, most)))
+    most = query.size if query.linked is None else query.examined
+    examined = take_page(_find_users(admin, snapshot, query, most), most, _cursor_text)
+    local_users = local_users_by_id(admin, examined.items)
+    matches = (
+        each
+        for each in examined.items
+        if query.linked in (None, local_users[each.user.id].account is not None)
+    )
+    page = take_page(matches, query.size, _cursor_text)
+    return Page(
+        _with_details(admin, snapshot, page.items, local_users),
+        page.next_cursor or examined.next_cursor,
+    )
 
 
-def _fits(wanted: UserQuery, local: LocalUser) -> bool:
-    return wanted.linked in (None, local.account is not None)
+def _cursor_text(last: ConnectionUser) -> str:
+    return last.cursor.text()
 
 
-def _following(*limited: tuple[Sequence[ConnectionUser], int]) -> str | None:
-    """Tell behind whom the next page begins: where the first limit that was met has cut."""
-    last = (rows[most - 1] for rows, most in limited if len(rows) > most)
-    return next((each.position.cursor() for each in last), None)
-
-
-def _found(
-    admin: AdminContext, snapshot: OrganisationSnapshot, wanted: UserQuery, page: int
-) -> Iterator[ConnectionUser]:
-    if wanted.search is None:
-        return _all(admin, snapshot, wanted.after, page + 1)
-    return _searched(admin, snapshot, wanted.search, wanted.after)
-
-
-def _all(
-    admin: AdminContext, snapshot: OrganisationSnapshot, after: Position, page: int | None = None
-) -> Iterator[ConnectionUser]:
-    for connection, low in spans(snapshot, after):
-        scope = connection_scope(admin, connection)
-        for rows in users_of(scope.items.query(Range(scope.keys.users, low, LAST), page=page)):
-            yield ConnectionUser(connection, rows)
-
-
-def _searched(
-    admin: AdminContext, snapshot: OrganisationSnapshot, text: str, after: Position
+def _find_users(
+    admin: AdminContext, snapshot: OrganisationSnapshot, query: UserQuery, most: int
 ) -> Iterator[ConnectionUser]:
     """Find by a whole e-mail address or userName, else by the beginning of a name."""
-    by_key = "@" in text
-    if not by_key and count(admin, snapshot, "U") <= MOST_SEARCHED:
-        beginning = fold(text)
-        return (each for each in _all(admin, snapshot, after) if _begins(each.rows.user, beginning))
-    hits = list(identified(admin, snapshot, ("user_name", "email"), text))
-    if not hits and not by_key:
+    text = query.search
+    if text is None:
+        return _all_users(admin, snapshot, query.after, most + 1)
+    is_address = "@" in text
+    if not is_address and count(admin, snapshot, "U") <= MOST_SEARCHED:
+        prefix, every = fold(text), _all_users(admin, snapshot, query.after)
+        return (each for each in every if _has_name_with_prefix(each.user, prefix))
+    found = list(look_up(admin, snapshot, ("user_name", "email"), text))
+    if not found and not is_address:
         raise BadRequest(TOO_MANY)
-    return (each for each in hits if each.position > after)
+    return (each for each in found if each.cursor > query.after)
+
+
+def _all_users(
+    admin: AdminContext,
+    snapshot: OrganisationSnapshot,
+    after: ListCursor,
+    page: int | None = None,
+) -> Iterator[ConnectionUser]:
+    for connection, low in snapshot.connections_after(after):
+        scope = connection_scope(admin, connection)
+        for rows in users_of(scope.items.query(Range(scope.keys.users, low, LAST), page=page)):
+            yield ConnectionUser(connection, rows.user, rows.group_ids)
 
 
 def count(admin: AdminContext, snapshot: OrganisationSnapshot, kind: Kind) -> int:
-    """Count the users or teams of an organisation: one Query a connection."""
+    """Count the users or groups of an organisation: one Query per connection."""
     counters = (
-        row
+        item
         for connection in snapshot.connections
-        for row in admin.items.query(ConnectionKeys(connection.id).counters(kind))
+        for item in admin.items.query(ConnectionKeys(connection.id).counters(kind))
     )
-    return sum(row["n"] for row in counters)
+    return sum(item["n"] for item in counters)
 
 
-def _begins(user: User, beginning: str) -> bool:
-    return any(fold(name).startswith(beginning) for name in _names(user.document))
-
-
-def _names(document: Document) -> Iterator[str]:
-    """Yield all that somebody may know a user by."""
-    whole = document.get("name", {})
-    for name in ("userName", "displayName", "nickName"):
-        yield document.get(name, "")
-    for name in ("formatted", "givenName", "familyName"):
-        yield whole.get(name, "")
+def _has_name_with_prefix(user: User, prefix: str) -> bool:
+    """Compare every name that somebody may know a user by."""
+    document = user.document
+    name = document.get("name", {})
+    names = [document.get(each, "") for each in ("userName", "displayName", "nickName")]
+    names += [name.get(each, "") for each in ("formatted", "givenName", "familyName")]
+    return any(fold(each).startswith(prefix) for each in names)
 
 
 # --- look-ups ---------------------------------------------------------------------------------
@@ -179,51 +179,51 @@ def get(admin: AdminContext, uid: str) -> OrganisationUser:
     """Read a user.
 
     Raises:
-        NotFound: no such organisation, or no such user in one of its connections.
+        NotFound: no such organisation, or no such user in any of its connections.
     """
     snapshot = read_snapshot(admin)
-    found = [_find(admin, snapshot, uid)]
-    (person,) = _joined(admin, snapshot, found, local_users_by_id(admin, found))
-    return person
-
-
-def _find(admin: AdminContext, snapshot: OrganisationSnapshot, uid: str) -> ConnectionUser:
     for connection in snapshot.connections if is_id(uid) else ():
         rows = read_user(connection_scope(admin, connection), uid)
         if rows is not None:
-            return ConnectionUser(connection, rows)
+            found = [ConnectionUser(connection, rows.user, rows.group_ids)]
+            (user,) = _with_details(admin, snapshot, found, local_users_by_id(admin, found))
+            return user
     raise NotFound
 
 
 def resolve(admin: AdminContext, key: str, value: str) -> tuple[OrganisationUser, ...]:
-    """Find all users of a `user_name`, `external_id` or `email`; which is meant is not guessed.
+    """Find every user with a `user_name`, `external_id` or `email`; never guess who is meant.
 
     Raises:
         NotFound: no such organisation.
     """
     snapshot = read_snapshot(admin)
-    found = list(identified(admin, snapshot, (key,), value))
-    return _joined(admin, snapshot, found, local_users_by_id(admin, found))
+    found = list(look_up(admin, snapshot, (key,), value))
+    return _with_details(admin, snapshot, found, local_users_by_id(admin, found))
 
 
-def identified(
+def look_up(
     admin: AdminContext, snapshot: OrganisationSnapshot, keys: Iterable[str], value: str
 ) -> Iterator[ConnectionUser]:
-    """Yield the users who have a value as one of these keys, in the order of lists."""
+    """Yield the users who have `value` under one of these keys, in the order of lists."""
     for connection in snapshot.connections:
         scope = connection_scope(admin, connection)
-        hits = {rows.user.id: rows for key in keys for rows in LOOK_UPS[key](scope, value)}
-        yield from (ConnectionUser(connection, hits[uid]) for uid in sorted(hits))
+        found = {
+            rows.user.id: ConnectionUser(connection, rows.user, rows.group_ids)
+            for key in keys
+            for rows in LOOK_UPS[key](scope, value)
+        }
+        yield from (found[uid] for uid in sorted(found))
 
 
-# The key of a row brings together what only looks alike, so the value itself is compared too.
+# A key of the table is coarser than the value, so the value itself is compared too.
 def has_user_name(document: Document, name: str) -> bool:
-    """Tell whether a user has this userName, in whatever letter case."""
+    """Tell whether a user has this userName, without regard to letter case."""
     return fold(document["userName"]) == fold(name)
 
 
 def has_email(document: Document, address: str) -> bool:
-    """Tell whether a user has this e-mail address, in whatever letter case."""
+    """Tell whether a user has this e-mail address, without regard to letter case."""
     return any(fold(each.get("value", "")) == fold(address) for each in document.get("emails", ()))
 
 
@@ -254,29 +254,32 @@ LOOK_UPS: Mapping[str, Callable[[ConnectionScope, str], list[UserWithGroups]]] =
 # --- what belongs to a user -------------------------------------------------------------------
 
 
-def local_users_by_id(admin: AdminContext, found: Sequence[ConnectionUser]) -> dict[str, LocalUser]:
-    """Read what the organisation says about users, by their ids."""
-    keys = {each.rows.user.id: ConnectionKeys(each.connection.id) for each in found}
-    rows = admin.items.batch_get(own.local(uid) for uid, own in keys.items()) if keys else {}
-    return {uid: local_user_of(uid, rows.get(own.local(uid))) for uid, own in keys.items()}
+def local_users_by_id(admin: AdminContext, users: Sequence[ConnectionUser]) -> dict[str, LocalUser]:
+    """Read what the organisation itself says about users."""
+    keys = {each.user.id: ConnectionKeys(each.connection.id) for each in users}
+    items = admin.items.batch_get(own.local(uid) for uid, own in keys.items()) if keys else {}
+    return {uid: local_user_of(uid, items.get(own.local(uid))) for uid, own in keys.items()}
 
 
-def _joined(
+def _with_details(
     admin: AdminContext,
     snapshot: OrganisationSnapshot,
-    found: Sequence[ConnectionUser],
-    locals_: Mapping[str, LocalUser],
+    users: Sequence[ConnectionUser],
+    local_users: Mapping[str, LocalUser],
 ) -> tuple[OrganisationUser, ...]:
-    teams = _teams(admin, found)
+    groups: dict[str, Group] = {}
+    for connection, own in groupby(users, key=lambda each: each.connection):
+        ids = (gid for each in own for gid in each.group_ids)
+        groups |= groups_by_id(connection_scope(admin, connection), ids)
     return tuple(
         organisation_user(
             snapshot,
             each.connection,
-            each.rows.user,
-            locals_[each.rows.user.id],
-            tuple(teams[gid] for gid in each.rows.group_ids if gid in teams),
+            each.user,
+            local_users[each.user.id],
+            tuple(groups[gid] for gid in each.group_ids if gid in groups),
         )
-        for each in found
+        for each in users
     )
 
 
@@ -285,18 +288,8 @@ def organisation_user(
     connection: Connection,
     user: User,
     local: LocalUser,
-    teams: tuple[Group, ...] | None = None,
+    groups: tuple[Group, ...] | None = None,
 ) -> OrganisationUser:
     """Join what is known of a user."""
-    return OrganisationUser(
-        user, connection, local, effective_roles(snapshot, connection, user, local), teams
-    )
-
-
-def _teams(admin: AdminContext, found: Sequence[ConnectionUser]) -> dict[str, Group]:
-    """Read the teams that users are in, once each."""
-    teams: dict[str, Group] = {}
-    for connection, own in groupby(found, key=lambda each: each.connection):
-        ids = (gid for each in own for gid in each.rows.group_ids)
-        teams |= groups_by_id(connection_scope(admin, connection), ids)
-    return teams
+    roles = effective_roles(snapshot, connection, user, local)
+    return OrganisationUser(user, connection, local, roles, groups)

@@ -152,7 +152,7 @@ def test_the_audit_goes_on_from_its_cursor(services, context):
     three = audit.list_entries(context.admin, two.next_cursor, 3)
 
     assert [len(page.items) for page in (one, two, three)] == [3, 3, 1]
-    assert one.items + two.items + three.items == entries(context)
+    assert (*one.items, *two.items, *three.items) == entries(context)
     assert three.next_cursor is None
 
 

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.directory import deletes
 from chalicelib.errors import BadRequest, NotFound
 from chalicelib.organisations import accounts, groups, users
-from chalicelib.organisations.paging import START, position
+from chalicelib.organisations.paging import FIRST_PAGE, parse_list_cursor
 from chalicelib.organisations.users import MOST_SEARCHED, UserQuery
 from chalicelib.storage.expressions import Put, Update
 from chalicelib.storage.settings_items import Connection
@@ -87,7 +87,7 @@ def test_pages_of_any_size_hold_every_user_of_every_connection_once(admin, scim,
         other.keys.connection: some_users(other, 2),
     }
 
-    found = pages(lambda after: users.list_users(admin, UserQuery(size, position(after))))
+    found = pages(lambda after: users.list_users(admin, UserQuery(size, parse_list_cursor(after))))
 
     assert ids(found) == [uid for connection in sorted(expected) for uid in expected[connection]]
     assert all(len(page) == size for page in found[:-1])
@@ -99,7 +99,7 @@ def test_a_page_is_not_disturbed_by_who_goes(admin, scim):
     first_page = users.list_users(admin, UserQuery(2))
     deletes.delete_user(scim, uids[1])
 
-    rest = users.list_users(admin, UserQuery(2, position(first_page.next_cursor or "")))
+    rest = users.list_users(admin, UserQuery(2, parse_list_cursor(first_page.next_cursor or "")))
 
     assert [each.user.id for each in rest.items] == uids[2:]
 
@@ -112,7 +112,7 @@ def test_a_user_has_his_roles_teams_and_account(admin, scim):
 
     (person,) = users.list_users(admin, UserQuery(100)).items
 
-    assert [each.id for each in person.teams or ()] == [gid]
+    assert [each.id for each in person.groups or ()] == [gid]
     assert [each.role for each in person.roles] == ["reader"]
     assert (person.local.account, person.active) == ("4711", True)
 
@@ -201,7 +201,7 @@ CURSORS = [
 def test_a_cursor_is_one_that_the_list_has_given(cursor):
     """Nothing that a client makes up gets into a key."""
     with pytest.raises(BadRequest, match="cursor"):
-        position(cursor)
+        parse_list_cursor(cursor)
 
 
 # --- linked or not ----------------------------------------------------------------------------
@@ -217,7 +217,7 @@ def test_those_who_are_linked_and_those_who_are_not_are_found_whole(admin, scim,
 
     found = pages(
         lambda after: users.list_users(
-            admin, UserQuery(2, position(after), linked=linked, examined=examined)
+            admin, UserQuery(2, parse_list_cursor(after), linked=linked, examined=examined)
         )
     )
 
@@ -282,7 +282,9 @@ def test_a_search_goes_on_page_by_page(admin, scim):
     """A cursor means the same there."""
     uids = some_users(scim, 5)
 
-    found = pages(lambda after: users.list_users(admin, UserQuery(2, position(after), "USER")))
+    found = pages(
+        lambda after: users.list_users(admin, UserQuery(2, parse_list_cursor(after), "USER"))
+    )
 
     assert ids(found) == uids
 
@@ -366,7 +368,7 @@ def test_teams_are_listed_over_all_connections(admin, scim, other, size):
         for n in range(2)
     }
 
-    found = pages(lambda after: groups.list_groups(admin, size, position(after)))
+    found = pages(lambda after: groups.list_groups(admin, size, parse_list_cursor(after)))
 
     listed = [(team.connection.id, team.group.id) for page in found for team in page]
     assert listed == sorted(expected)
@@ -380,7 +382,7 @@ def test_teams_are_found_by_the_beginning_of_their_name(admin, scim, search, exp
     a_group(scim, "Tour")
     a_group(scim, "Base")
 
-    found = groups.list_groups(admin, 100, START, search).items
+    found = groups.list_groups(admin, 100, FIRST_PAGE, search).items
 
     assert [each.group.document["displayName"] for each in found] == expected
 
@@ -390,9 +392,9 @@ def test_above_ten_thousand_teams_only_a_whole_name_finds(admin, scim):
     a_group(scim, "Tour")
     pretend(scim, "G", MOST_SEARCHED)
 
-    assert len(groups.list_groups(admin, 100, START, "tour").items) == 1
+    assert len(groups.list_groups(admin, 100, FIRST_PAGE, "tour").items) == 1
     with pytest.raises(BadRequest, match="10,000"):
-        groups.list_groups(admin, 100, START, "tou")
+        groups.list_groups(admin, 100, FIRST_PAGE, "tou")
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])

@@ -156,7 +156,7 @@ def test_an_organisation_is_found_by_its_reference(services):
     found = organisations.list_by_reference(listing(services), "acme-1").items
 
     assert [(each.id, each.reference) for each in found] == [(made.id, "acme-1")]
-    assert organisations.list_by_reference(listing(services), "acme-2").items == ()
+    assert organisations.list_by_reference(listing(services), "acme-2").items == []
 
 
 def test_a_change_is_seen_in_the_list_and_by_a_get(services):

@@ -35,8 +35,8 @@ def list_changes(request: AdminRequest) -> Response:
         )
     document = {
         "items": [_item(row) for row in page.items],
-        "next": str(page.next),
-        "more": page.more,
+        "next": str(page.next_cursor),
+        "more": page.has_more,
         "unbroken_since": timestamp(since),
     }
     return requests.json(200, document)

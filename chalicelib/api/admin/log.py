@@ -18,7 +18,8 @@ from chalicelib.api.edge import Response
 from chalicelib.api.services import Services
 from chalicelib.errors import BadRequest
 from chalicelib.organisations import log
-from chalicelib.organisations.log import LogQuery, Page
+from chalicelib.organisations.log import LogQuery
+from chalicelib.organisations.paging import Page
 from chalicelib.storage.keys import is_id
 from chalicelib.storage.log_entries import OUTCOMES, LogEntry
 
@@ -104,7 +105,7 @@ def _id(query: Mapping[str, str], name: str) -> str:
 # --- as a file --------------------------------------------------------------------------------
 
 
-def _file_headers(request: AdminRequest, page: Page) -> Mapping[str, str]:
+def _file_headers(request: AdminRequest, page: Page[LogEntry]) -> Mapping[str, str]:
     headers = {"Content-Disposition": "attachment", "Vary": "Accept"}
     if page.next_cursor is not None:
         query = urlencode({**request.http.query, "cursor": page.next_cursor})

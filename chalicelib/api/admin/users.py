@@ -23,7 +23,7 @@ from chalicelib.organisations import accounts, assignments, groups, users
 from chalicelib.organisations.assignments import MOST_ASSIGNMENTS
 from chalicelib.organisations.groups import OrganisationGroup
 from chalicelib.organisations.inputs import Body, LocalId, Name
-from chalicelib.organisations.paging import Page, Position, position
+from chalicelib.organisations.paging import ListCursor, Page, parse_list_cursor
 from chalicelib.organisations.users import OrganisationUser, UserQuery
 from chalicelib.scim.messages import fit_response
 from chalicelib.storage.local_users import Assignment
@@ -105,12 +105,12 @@ def list_users(request: AdminRequest) -> Response:
         raise BadRequest("linked: `true` or `false`.")
     wanted = UserQuery(
         request.page_size,
-        position(query.get("cursor", "")),
+        parse_list_cursor(query.get("cursor", "")),
         query.get("search") or None,
         LINKED[query.get("linked")],
     )
     page = users.list_users(request.admin_context(), wanted)
-    return _page(page, lambda last: Position(last.connection.id, last.user.id).cursor())
+    return _page(page, lambda last: ListCursor(last.connection.id, last.user.id).text())
 
 
 def get_user(request: AdminRequest) -> Response:
@@ -150,9 +150,9 @@ def _user(person: OrganisationUser) -> Document:
         "created": user.created,
         "last_modified": user.modified,
     }
-    if person.teams is not None:
+    if person.groups is not None:
         document["teams"] = [
-            {"id": each.id, "name": each.document["displayName"]} for each in person.teams
+            {"id": each.id, "name": each.document["displayName"]} for each in person.groups
         ]
     return document
 
@@ -216,7 +216,7 @@ def password_set(request: AdminRequest) -> Response:
 def list_teams(request: AdminRequest) -> Response:
     """GET /admin/organisations/{org}/teams, filtered by `search`."""
     query = request.http.query
-    after = position(query.get("cursor", ""))
+    after = parse_list_cursor(query.get("cursor", ""))
     search = query.get("search") or None
     page = groups.list_groups(request.admin_context(), request.page_size, after, search)
     return requests.items([_team(each) for each in page.items], page.next_cursor)
