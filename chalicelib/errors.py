@@ -1,8 +1,8 @@
-"""What a client is told when a request cannot be served: an HTTP status and a text.
+"""The errors that a client receives: an HTTP status and a text.
 
-A leaf: it imports nothing of ours. Raised where the fact is known; one place per API turns an
-error into a body, a SCIM Error (RFC 7644 section 3.12) or a problem document (RFC 9457). Errors
-that carry a scimType derive from these and stand in `scim.errors`.
+A leaf: it imports nothing of ours. Errors are raised where the fact is known; one place in each API
+turns one into a body: a SCIM Error (RFC 7644 section 3.12) or a problem document (RFC 9457). Errors
+with a scimType derive from these: `scim.errors`.
 
     ApiError
     +-- BadRequest              400
@@ -30,33 +30,33 @@ from typing import Any, ClassVar
 
 
 class ApiError(Exception):
-    """The root: a refusal with its status, scimType and text."""
+    """The root: an error with its status, scimType and text."""
 
     status: ClassVar[int] = 500
     scim_type: ClassVar[str | None] = None
     default: ClassVar[str] = "The service met an unexpected condition."
 
     def __init__(self, detail: str | None = None) -> None:
-        """Take the text for the client; it never repeats secrets or whole input values."""
+        """Take the text for the client; it never repeats values that the client sent."""
         self.detail = detail or self.default
         super().__init__(self.detail)
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """HTTP headers that belong to this refusal."""
+        """HTTP headers that belong to this error."""
         return {}
 
 
 class BadRequest(ApiError):
-    """The request is at fault; repeating it unchanged will fail again."""
+    """The request is not valid; repeating it unchanged will fail again."""
 
     status = 400
-    default = "The request cannot be understood."
+    default = "The request is not valid."
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field of a body: `workspaces[0].id` names one inside."""
+    """What is wrong with one field of a body; `field` is a path such as `workspaces[0].id`."""
 
     field: str
     message: str
@@ -77,38 +77,38 @@ class InvalidFields(BadRequest):
 
 
 class _Rejected(ApiError):
-    """A request that is not let in; `reason` is for the connection's health, never answered."""
+    """A rejected request; `reason` is for the connection's health, never in the response."""
 
     def __init__(self, detail: str | None = None, *, reason: str | None = None) -> None:
-        """Take the text for the client, and the reason in a word for the admin."""
+        """Take the text for the client, and the reason as one word for the admin."""
         self.reason = reason
         super().__init__(detail)
 
 
 class Unauthorized(_Rejected):
-    """One text for everything unknown, so that nothing can be learnt from it."""
+    """One text whatever is wrong with the credential, so that nothing can be learnt from it."""
 
     status = 401
     default = (
-        "The bearer token is not accepted: it may be mistyped, expired, revoked or of another "
-        "connection. Make a new token for this connection in the SaaS's SCIM settings."
+        "The bearer token is not valid: it may be mistyped, expired, revoked or of another "
+        "connection. Create a new token in the console and paste it into your identity provider."
     )
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """RFC 9110 section 11.6.1 wants the scheme named."""
+        """RFC 9110 section 11.6.1: a 401 names the scheme."""
         return {"WWW-Authenticate": 'Bearer realm="passerelle"'}
 
 
 class Forbidden(_Rejected):
-    """The token is right, but the connection may not be used now; says why."""
+    """The token is valid, but the connection cannot be used now; says why."""
 
     status = 403
-    default = "This connection may not be used."
+    default = "This connection cannot be used."
 
 
 class NotFound(ApiError):
-    """No such resource, or no such path."""
+    """There is no such resource or path."""
 
     status = 404
     default = "There is no such resource."
@@ -118,12 +118,12 @@ class MethodNotAllowed(ApiError):
     """The path exists, the method does not."""
 
     status = 405
-    default = "This method is not offered here."
+    default = "This path does not support the method."
 
     def __init__(self, *allowed: str) -> None:
-        """Take the methods that the path does offer."""
+        """Take the methods that the path supports."""
         self.allowed = allowed
-        super().__init__(f"This method is not offered here; offered: {', '.join(allowed)}.")
+        super().__init__(f"This path does not support the method; supported: {', '.join(allowed)}.")
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -132,28 +132,28 @@ class MethodNotAllowed(ApiError):
 
 
 class Conflict(ApiError):
-    """The request is right, but something that is there already stands against it."""
+    """The request is valid, but conflicts with what is stored."""
 
     status = 409
 
     def __init__(self, detail: str, **members: Any) -> None:
-        """Take the text, and what else helps: the id of what is there."""
+        """Take the text, and other members of the body, such as the id of what conflicts."""
         self.members: Mapping[str, Any] = members
         super().__init__(detail)
 
 
 class PreconditionFailed(ApiError):
-    """If-Match names a version that is not the present one (RFC 7644 section 3.14)."""
+    """If-Match names a version that is not the current one (RFC 7644 section 3.14)."""
 
     status = 412
     default = "The resource has changed since the version that If-Match names; read it again."
 
 
 class PayloadTooLarge(ApiError):
-    """The request holds more than one request may; names the limit."""
+    """The request is larger than a limit, which the text names."""
 
     status = 413
-    default = "The request is larger than this service takes."
+    default = "The request is larger than this service accepts."
 
 
 class UnsupportedMediaType(ApiError):
@@ -164,15 +164,15 @@ class UnsupportedMediaType(ApiError):
 
 
 class TooManyRequests(_Rejected):
-    """This connection calls more often than its plan allows (RFC 6585 section 4)."""
+    """This connection sends more requests than its plan allows (RFC 6585 section 4)."""
 
     status = 429
 
     def __init__(self, seconds: int) -> None:
-        """Take after how many whole seconds a request is served again."""
+        """Take after how many whole seconds the client may repeat the request."""
         self.seconds = max(1, seconds)
         super().__init__(
-            "This connection makes more requests than its plan allows; "
+            "This connection sends more requests than its plan allows; "
             f"repeat the request after {self.seconds} s.",
             reason="rate",
         )
@@ -184,20 +184,20 @@ class TooManyRequests(_Rejected):
 
 
 class InternalError(ApiError):
-    """A fault of ours: nothing about it is told but where to find it in the logs."""
+    """A fault of ours; the text says nothing but where to find it in the logs."""
 
     status = 500
 
 
 class NotImplemented_(ApiError):  # noqa: N801 - the RFC's word is a Python builtin
-    """The protocol knows the operation, this service does not offer it; says why."""
+    """The protocol has the operation, this service does not support it; says why."""
 
     status = 501
-    default = "This operation is not offered."
+    default = "This operation is not supported."
 
 
 class _RetryLater(ApiError):
-    """A condition that passes by itself."""
+    """A transient condition: the client may repeat the request."""
 
     status = 503
     retry_after: ClassVar[int] = 2
@@ -209,13 +209,16 @@ class _RetryLater(ApiError):
 
 
 class Busy(_RetryLater):
-    """Still contended or throttled at the deadline; the change may be made for all that."""
+    """Still contended or throttled at the deadline; the change may have been made nevertheless."""
 
-    default = "The directory is busy. Repeat the request; read first if it creates something."
+    default = (
+        "The directory is busy. Repeat the request; if it creates a resource, look first whether "
+        "it exists."
+    )
 
 
 class Unavailable(_RetryLater):
-    """Something that this service depends on cannot be read at the moment."""
+    """A service that we depend on cannot be read at the moment."""
 
     retry_after = 5
-    default = "The service cannot check the request at the moment. Repeat it."
+    default = "The service cannot check the request at the moment. Repeat it in a few seconds."

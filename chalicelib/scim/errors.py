@@ -1,7 +1,7 @@
 """Errors of SCIM: RFC 7644 section 3.12 and its table 9, RFC 9865 section 2.1.
 
-Each class carries its HTTP status, its scimType and a default text; `detail` says what to correct
-and where. Errors without a scimType are plain HTTP ones and stand in `chalicelib.errors`.
+Each class has its HTTP status, its scimType and a default text; `detail` says what is wrong, where,
+and what was expected. Errors without a scimType are plain HTTP ones: `chalicelib.errors`.
 
     BadRequest
     +-- InvalidFilter       400 invalidFilter
@@ -24,31 +24,31 @@ from chalicelib.errors import ApiError, BadRequest
 
 
 class InvalidFilter(BadRequest):
-    """The filter's syntax or its comparison is not valid (RFC 7644 section 3.4.2.2)."""
+    """The filter's syntax or a comparison in it is not valid (RFC 7644 section 3.4.2.2)."""
 
     scim_type = "invalidFilter"
     default = "The filter is not valid."
 
 
 class TooMany(BadRequest):
-    """The answer would be larger than this service computes or sends."""
+    """The response would be larger than this service computes or sends."""
 
     scim_type = "tooMany"
     default = "The request yields more results than this service returns at once."
 
 
 class InvalidCursor(BadRequest):
-    """The cursor is none that this list has given (RFC 9865 section 2.1)."""
+    """The cursor is not one that this list has returned (RFC 9865 section 2.1)."""
 
     scim_type = "invalidCursor"
-    default = "cursor: not one that this list has given; begin again without a cursor."
+    default = "cursor: not one that this list has returned; start again without a cursor."
 
 
 class InvalidCount(BadRequest):
-    """The size of a page is no whole number (RFC 9865 section 2.1)."""
+    """The size of a page is not a whole number (RFC 9865 section 2.1)."""
 
     scim_type = "invalidCount"
-    default = "count: a whole number is due."
+    default = "count: expected a whole number."
 
 
 class Mutability(BadRequest):
@@ -59,10 +59,10 @@ class Mutability(BadRequest):
 
 
 class InvalidSyntax(BadRequest):
-    """The body is no JSON, or not the message that the operation takes."""
+    """The body is not JSON, or not the message that the request needs."""
 
     scim_type = "invalidSyntax"
-    default = "The body is not the JSON message that this operation takes."
+    default = "The body is not the JSON message that this request needs."
 
 
 class InvalidPath(BadRequest):
@@ -73,10 +73,10 @@ class InvalidPath(BadRequest):
 
 
 class NoTarget(BadRequest):
-    """The path of a PATCH operation selects nothing that could be changed."""
+    """The path of a PATCH operation selects no value that could be changed."""
 
     scim_type = "noTarget"
-    default = "The path selects nothing."
+    default = "The path selects no value."
 
 
 class InvalidValue(BadRequest):
@@ -87,7 +87,7 @@ class InvalidValue(BadRequest):
 
 
 class Uniqueness(ApiError):
-    """Another resource of this connection holds the value."""
+    """Another resource of this connection has the value."""
 
     status = 409
     scim_type = "uniqueness"
@@ -95,13 +95,15 @@ class Uniqueness(ApiError):
 
 
 class BulkConflict(ApiError):
-    """A bulk operation refers to what was not created (RFC 7644 section 3.7.1)."""
+    """A bulk operation refers to a resource that was not created (RFC 7644 section 3.7.1)."""
 
     status = 409
+    default = (
+        "bulkId: no resource was created for the bulkId that this operation refers to. No "
+        "operation has it, the one that has it failed, or the two refer to each other."
+    )
 
-    def __init__(self, bulk_id: str) -> None:
-        """Take the bulkId that stands for nothing."""
-        super().__init__(
-            f'bulkId "{bulk_id}" stands for no resource: no operation of this request bears it, '
-            "the one that does has failed, or the two refer to each other in a circle."
-        )
+
+def in_operation(error: BadRequest, index: int) -> BadRequest:
+    """Return an error that also names its operation of a PATCH: `Operations[3]: ...`."""
+    return type(error)(f"Operations[{index}]: {error.detail}")

@@ -11,7 +11,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from chalicelib.scim.errors import InvalidFilter, InvalidPath, InvalidValue
+from chalicelib.errors import BadRequest
+from chalicelib.scim.errors import InvalidFilter, InvalidPath, InvalidValue, in_operation
 from chalicelib.scim.filters import AttrPath, Comparison, Filter, Or
 from chalicelib.scim.patch_operations import Operation
 from chalicelib.scim.schema import ResourceType
@@ -48,7 +49,10 @@ def split_members(
         if members is None or operation.path.attr != AttrPath(None, members.name):
             others.append(operation)
         else:
-            _apply(operation, net)
+            try:
+                _apply(operation, net)
+            except BadRequest as error:
+                raise in_operation(error, operation.index) from None
     return tuple(others), net.frozen()
 
 

@@ -1,13 +1,12 @@
 """Apply PATCH operations to a resource: RFC 7644 section 3.5.2.
 
-Every step makes a new document and changes none, so a request that fails half-way leaves what was
-there as it was. Takes operations as `dialects` makes them; knows nothing of storage. A group's
-members are not part of its document: `members` reduces the operations on them to a net change,
-without looking at who is in the group.
+Every step makes a new document and changes none, so a request that fails half-way leaves the
+resource as it was. Takes operations as `patch_operations` normalises them; those on a group's
+members go to `member_changes`. Knows nothing of storage.
 
 Where the RFC's letter would lose what identity providers mean, their practice is followed: a
-complex attribute is merged on `replace` as on `add`; a choice that matches no element creates
-one; what is taken away twice is away.
+complex attribute is merged on `replace` as on `add`; a value filter that matches no element
+creates one; removing what is not there succeeds.
 """
 
 from __future__ import annotations
@@ -17,9 +16,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from chalicelib.errors import BadRequest
 from chalicelib.scim import validation
 from chalicelib.scim.comparison import same
-from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget
+from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget, in_operation
 from chalicelib.scim.filters import Comparison, Filter
 from chalicelib.scim.matching import Predicate, compile_value_filter, terms
 from chalicelib.scim.patch_operations import Operation
@@ -30,22 +30,25 @@ from chalicelib.scim.validation import CLEARED, LABELS, check_element, check_val
 def apply(
     operations: Sequence[Operation], resource: Resource, resource_type: ResourceType
 ) -> Resource:
-    """Apply the operations one after another to a canonical document; answer the new one.
+    """Apply the operations in their order to a canonical document and return the new one.
 
-    All or nothing: `resource` is not changed, whatever happens.
+    All or nothing: `resource` itself is never changed.
 
     Raises:
         InvalidValue: a value of another type than its attribute, or over a limit.
-        InvalidFilter: a choice of elements by what cannot be compared.
-        NoTarget: a choice that matches nothing and does not say what to create.
-        Mutability: an immutable attribute would change, or a required one be gone at the end.
+        InvalidFilter: a value filter that compares what cannot be compared.
+        NoTarget: a value filter that matches nothing and does not say what to create.
+        Mutability: an immutable attribute would change, or a required one would be removed.
     """
     changed = resource
     for operation in operations:
-        changed = _applied(operation, changed, resource_type)
-    _keeps_required(resource, changed, resource_type)
-    validation.required(changed, resource_type)
-    validation.limits(changed, resource_type)
+        try:
+            changed = _apply(operation, changed, resource_type)
+        except BadRequest as error:
+            raise in_operation(error, operation.index) from None
+    _check_required_kept(resource, changed, resource_type)
+    validation.check_required(changed, resource_type)
+    validation.check_limits(changed, resource_type)
     return changed
 
 
@@ -54,129 +57,131 @@ def apply(
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """An operation, with what the schema says of the attribute that it is about."""
+    """An operation with what the schema says of its attribute.
+
+    `selects` is the value filter of its path; None where it has none.
+    """
 
     operation: Operation
     attribute: Attribute
     sub: Attribute | None
-    chosen: Predicate | None
+    selects: Predicate | None
 
     @property
     def removes(self) -> bool:
-        """It takes something away, whatever its value."""
+        """Tell whether it is a `remove`, which may have a value too."""
         return self.operation.op == "remove"
 
     @property
-    def of_all(self) -> bool:
-        """It is about the attribute as a whole, not about some elements or a part of them."""
-        return self.chosen is None and self.sub is None
-
-    @property
     def where(self) -> str:
-        """The path, as an error may repeat it."""
-        return str(self.operation.path)[:_LONGEST_PATH]
+        """The path, cut: an error may repeat it."""
+        return str(self.operation.path)[:_MAX_SHOWN]
 
 
-_LONGEST_PATH: Final = 100
+_MAX_SHOWN: Final = 100
 
 
-def _applied(operation: Operation, resource: Resource, resource_type: ResourceType) -> Resource:
+def _apply(operation: Operation, resource: Resource, resource_type: ResourceType) -> Resource:
     path = operation.path
     target = resource_type.resolve(path.attr.urn, path.attr.name, path.sub)
     if target is None:
-        raise InvalidPath(f"{str(path)[:_LONGEST_PATH]} is no attribute of a {resource_type.name}.")
+        message = f"{str(path)[:_MAX_SHOWN]}: not an attribute of {resource_type.name}."
+        raise InvalidPath(message)
     extension, attribute = target.extension, target.attribute
     if attribute is None:
         return _put(resource, str(path.attr), CLEARED)
-    chosen = None if path.filter is None else compile_value_filter(path.filter, attribute)
-    change = _Change(operation, attribute, target.sub_attribute, chosen)
+    selects = None if path.filter is None else compile_value_filter(path.filter, attribute)
+    change = _Change(operation, attribute, target.sub_attribute, selects)
     if extension is None:
-        return _changed(resource, change)
-    return _put(resource, extension.id, _changed(resource.get(extension.id, {}), change))
+        return _change_in(resource, change)
+    return _put(resource, extension.id, _change_in(resource.get(extension.id, {}), change))
 
 
-def _changed(holder: Resource, change: _Change) -> Resource:
-    """Change an attribute in the object that holds it: the resource, or its extension's part."""
+def _change_in(holder: Resource, change: _Change) -> Resource:
+    """Change an attribute in the object that has it: the resource, or that of an extension."""
     name = change.attribute.name
     old = holder.get(name)
-    new = _many(old or [], change) if change.attribute.multi_valued else _edited(old or {}, change)
+    if change.attribute.multi_valued:
+        new = _change_values(old or [], change)
+    else:
+        new = _edit(old or {}, change)
     if change.attribute.mutability == "immutable" and old is not None and new != old:
-        raise _immutable(change)
+        raise validation.immutable_error(change.where)
     return _put(holder, name, new)
 
 
 def _put(holder: Resource, name: str, value: Any) -> Resource:
-    """Set an attribute in a copy; what is empty is absent (RFC 7643 section 2.5)."""
+    """Set an attribute in a copy; an empty one is absent (RFC 7643 section 2.5)."""
     if value is CLEARED or value in ([], {}):
         return {key: kept for key, kept in holder.items() if key != name}
     return {**holder, name: value}
 
 
-def _immutable(change: _Change) -> Mutability:
-    return validation.unchangeable(change.where)
-
-
-def _keeps_required(before: Resource, after: Resource, resource_type: ResourceType) -> None:
-    """Judged at the end: one request may remove a name and add another (RFC 7644 3.5.2.2)."""
+def _check_required_kept(before: Resource, after: Resource, resource_type: ResourceType) -> None:
+    """Check at the end: one request may remove a name and add another (RFC 7644 3.5.2.2)."""
     for attribute in resource_type.schema.attributes:
         if attribute.required and attribute.name in before and attribute.name not in after:
-            raise Mutability(f"{attribute.name} is required; it can be replaced, not removed.")
+            raise Mutability(f"{attribute.name}: required, it can be replaced but not removed.")
 
 
 # --- all the values of a multi-valued attribute -----------------------------------------------
 
 
-def _many(elements: Sequence[Any], change: _Change) -> Any:
-    if change.of_all:
-        return _ALL[change.operation.op](elements, change)
-    return _edited_where(elements, change)
+def _change_values(elements: Sequence[Any], change: _Change) -> Any:
+    if change.selects is None and change.sub is None:
+        return _ON_ALL[change.operation.op](elements, change)
+    return _edit_selected(elements, change)
 
 
-def _added(elements: Sequence[Any], change: _Change) -> Sequence[Any]:
+def _add(elements: Sequence[Any], change: _Change) -> Sequence[Any]:
     """Add what is not there already (RFC 7644 section 3.5.2.1), and complete what is."""
     result, fresh = list(elements), set()
     for new in check_value(change.operation.value, change.attribute, change.where) or []:
-        place = next((i for i, old in enumerate(result) if _says(old, new, change)), len(result))
-        if place == len(result):
+        found = (i for i, old in enumerate(result) if _matches(old, new, change))
+        position = next(found, len(result))
+        if position == len(result):
             result.append(new)
-        elif _is_complex(new):
-            result[place] = result[place] | new
-        fresh.add(place)
+        elif isinstance(new, dict):
+            result[position] = result[position] | new
+        fresh.add(position)
     if len(result) > validation.MAX_VALUES:
-        raise InvalidValue(f"{change.where}: at most {validation.MAX_VALUES} values are kept.")
-    return _one_primary(result, fresh)
+        raise InvalidValue(
+            f"{change.where}: at most {validation.MAX_VALUES} values are stored; "
+            f"there would be {len(result)}."
+        )
+    return _keep_one_primary(result, fresh)
 
 
-def _replaced(_: Sequence[Any], change: _Change) -> Any:
+def _replace(_: Sequence[Any], change: _Change) -> Any:
     return check_value(change.operation.value, change.attribute, change.where)
 
 
-def _removed(elements: Sequence[Any], change: _Change) -> Any:
-    """Remove all values, or those that the operation's value names, as Entra ID does it.
+def _remove(elements: Sequence[Any], change: _Change) -> Any:
+    """Remove all values, or those in the operation's value, as Entra ID does it.
 
-    An empty array names none of them.
+    An empty array removes none.
     """
     value = change.operation.value
     if value is None:
         return CLEARED
     gone = check_value(value, change.attribute, change.where) or []
-    return [old for old in elements if not any(_says(old, named, change) for named in gone)]
+    return [old for old in elements if not any(_matches(old, each, change) for each in gone)]
 
 
-_ALL: Final[Mapping[str, Callable[[Sequence[Any], _Change], Any]]] = {
-    "add": _added,
-    "replace": _replaced,
-    "remove": _removed,
+_ON_ALL: Final[Mapping[str, Callable[[Sequence[Any], _Change], Any]]] = {
+    "add": _add,
+    "replace": _replace,
+    "remove": _remove,
 }
 
 
-def _says(old: Any, new: Any, change: _Change) -> bool:
-    """Tell whether an element is the one that a client means, or says as much already.
+def _matches(old: Any, new: Any, change: _Change) -> bool:
+    """Tell whether a stored element is the one that a client means.
 
-    An element is known by its `value`, with its `type` where given (RFC 7643 section 2.4: such
-    a pair occurs once); without a `value`, by all that is said of it.
+    An element is identified by its `value`, with its `type` where given (RFC 7643 section 2.4:
+    such a pair occurs once); without a `value`, by all sub-attributes that are given.
     """
-    if not _is_complex(new):
+    if not isinstance(new, dict):
         return same(old, new, change.attribute)
     names = new.keys() & {"value", "type"} if "value" in new else new.keys()
     return all(name in old and _equal(old[name], new[name], name, change) for name in names)
@@ -187,8 +192,8 @@ def _equal(old: Any, new: Any, name: str, change: _Change) -> bool:
     return bool(old == new) if sub is None or sub.multi_valued else same(old, new, sub)
 
 
-def _one_primary(elements: Sequence[Any], fresh: Collection[int]) -> Sequence[Any]:
-    """RFC 7644 section 3.5.2: an element that becomes primary takes that from the one that was."""
+def _keep_one_primary(elements: Sequence[Any], fresh: Collection[int]) -> Sequence[Any]:
+    """Let the last of the `fresh` elements that is primary be the only one (section 3.5.2)."""
     winner = next((i for i in sorted(fresh, reverse=True) if _is_primary(elements[i])), None)
     if winner is None:
         return elements
@@ -199,46 +204,42 @@ def _one_primary(elements: Sequence[Any], fresh: Collection[int]) -> Sequence[An
 
 
 def _is_primary(element: Any) -> bool:
-    return _is_complex(element) and element.get("primary") is True
+    return isinstance(element, dict) and element.get("primary") is True
 
 
-def _is_complex(value: Any) -> bool:
-    return isinstance(value, dict)
+# --- some elements, or a sub-attribute of them ------------------------------------------------
 
 
-# --- some elements, or a part of them ---------------------------------------------------------
+def _edit_selected(elements: Sequence[Any], change: _Change) -> Sequence[Any]:
+    """Edit the elements that the value filter selects; without one, all of them.
 
-
-def _edited_where(elements: Sequence[Any], change: _Change) -> Sequence[Any]:
-    """Edit the elements that the path chooses; without a choice, all of them.
-
-    Where there is none it is created, unless it would be for nothing: Entra ID sets
+    Where there is none it is created, unless the change only clears: Entra ID sets
     `emails[type eq "work"].value` before there is such an e-mail, and clears it afterwards, too.
     """
-    hits = {i for i, old in enumerate(elements) if change.chosen is None or change.chosen(old)}
+    hits = {i for i, old in enumerate(elements) if change.selects is None or change.selects(old)}
     if not hits:
-        return elements if _takes_away(change) else _created(elements, change)
+        return elements if _only_clears(change) else _create(elements, change)
     kept: list[Any] = []
     fresh: set[int] = set()
     for i, old in enumerate(elements):
-        element = _edited(old, change) if i in hits else old
+        element = _edit(old, change) if i in hits else old
         if element is not CLEARED:
             kept.append(element)
             fresh |= {len(kept) - 1} if i in hits else set()
-    return _one_primary(kept, fresh)
+    return _keep_one_primary(kept, fresh)
 
 
-def _created(elements: Sequence[Any], change: _Change) -> Sequence[Any]:
-    element = _edited(_described(change.operation.path.filter, change), change)
-    if change.chosen is not None and not change.chosen(element):
+def _create(elements: Sequence[Any], change: _Change) -> Sequence[Any]:
+    element = _edit(_described(change.operation.path.filter, change), change)
+    if change.selects is not None and not change.selects(element):
         raise _no_target(change)
-    return _one_primary([*elements, element], {len(elements)})
+    return _keep_one_primary([*elements, element], {len(elements)})
 
 
-def _described(choice: Filter | None, change: _Change) -> Resource:
-    """Make the element that a choice describes: `[type eq "work"]` means one of that type."""
+def _described(node: Filter | None, change: _Change) -> Resource:
+    """Return the element that a value filter describes: `[type eq "work"]` is one of that type."""
     element: Resource = {}
-    for term in () if choice is None else terms(choice):
+    for term in () if node is None else terms(node):
         if not isinstance(term, Comparison) or term.op != "eq" or term.value is None:
             raise _no_target(change)
         sub = change.attribute.sub(str(term.path))
@@ -249,80 +250,78 @@ def _described(choice: Filter | None, change: _Change) -> Resource:
 
 def _no_target(change: _Change) -> NoTarget:
     return NoTarget(
-        f"{change.where} matches nothing, and does not say what to create, as "
+        f"{change.where}: no value matches, and the filter does not say what to create, as "
         '[type eq "work"] would.'
     )
 
 
-def _takes_away(change: _Change) -> bool:
+def _only_clears(change: _Change) -> bool:
     if change.removes:
         return True
-    if _of_complex(change):
-        return not _said(change).given
-    return _checked(change.operation.value, change) is CLEARED
+    if change.attribute.type == "complex":
+        return not _update_of(change).given
+    return _check_one(change.operation.value, change) is CLEARED
 
 
-def _edited(old: Any, change: _Change) -> Any:
-    """The new form of one value, of a singular attribute or among many; CLEARED where it goes."""
+def _edit(old: Any, change: _Change) -> Any:
+    """Return the new form of one value, of a singular attribute or among many, or CLEARED."""
     if change.removes and change.sub is None:
         return CLEARED
-    if not _of_complex(change):
-        return _checked(change.operation.value, change)
-    new = _merged(old, _said(change))
+    if change.attribute.type != "complex":
+        return _check_one(change.operation.value, change)
+    new = _merge(old, _update_of(change))
     if new is not CLEARED and any(
         sub.mutability == "immutable" and sub.name in old and new.get(sub.name) != old[sub.name]
         for sub in change.attribute.sub_attributes
     ):
-        raise _immutable(change)
+        raise validation.immutable_error(change.where)
     return new
 
 
-def _of_complex(change: _Change) -> bool:
-    return change.attribute.type == "complex"
-
-
-class _Said(NamedTuple):
-    """What a change says of a complex value: what it sets, and the names of what it clears."""
+class _Update(NamedTuple):
+    """What a change does to a complex value: the values it sets and the names it clears."""
 
     given: Resource
     cleared: AbstractSet[str]
 
 
-def _said(change: _Change) -> _Said:
+def _update_of(change: _Change) -> _Update:
     value, sub = change.operation.value, change.sub
     if sub is not None:
         checked = CLEARED if change.removes else check_value(value, sub, change.where)
-        return _Said({}, {sub.name}) if checked is CLEARED else _Said({sub.name: checked}, set())
+        return (
+            _Update({}, {sub.name}) if checked is CLEARED else _Update({sub.name: checked}, set())
+        )
     if isinstance(value, list) and len(value) == 1:
         value = value[0]  # Entra ID's array around a single manager
-    given = _checked(value, change) or {}
-    return _Said(given, _named(value, given, change.attribute) - given.keys())
+    given = _check_one(value, change) or {}
+    return _Update(given, _names_in(value, given, change.attribute) - given.keys())
 
 
-def _named(value: Any, given: Resource, attribute: Attribute) -> AbstractSet[str]:
-    """The sub-attributes that a value speaks of; a null or "" speaks of all of them."""
+def _names_in(value: Any, given: Resource, attribute: Attribute) -> AbstractSet[str]:
+    """Return the sub-attributes that a value has; a null or "" means all of them."""
     if not isinstance(value, dict):
         return given.keys() or {sub.name for sub in attribute.sub_attributes}
     subs = map(attribute.sub, value)
     return {sub.name for sub in subs if sub is not None and sub.mutability != "readOnly"}
 
 
-def _checked(value: Any, change: _Change) -> Any:
-    """One value, even of an attribute that has many."""
+def _check_one(value: Any, change: _Change) -> Any:
+    """Check one value, even of a multi-valued attribute."""
     check = check_element if change.attribute.multi_valued else check_value
     return check(value, change.attribute, change.where)
 
 
-def _merged(old: Resource, said: _Said) -> Any:
-    """Merge what is said into a complex value (RFC 7644 section 3.5.2.3: the rest stays).
+def _merge(old: Resource, update: _Update) -> Any:
+    """Merge an update into a complex value: what it does not name stays (section 3.5.2.3).
 
-    Taking away the `value` takes away all: no e-mail is left without its address. What then
-    only says of which type it was, goes as well. The `$ref` of another manager is not kept.
+    Clearing the `value` clears the whole: no e-mail is left without its address. Where only labels
+    are left, they are cleared too. The `$ref` of another manager is not kept.
     """
-    cleared = said.cleared & old.keys()
+    cleared = update.cleared & old.keys()
     if "value" in cleared:
         return CLEARED
-    changes = "value" in said.given and said.given["value"] != old.get("value")
+    changes = "value" in update.given and update.given["value"] != old.get("value")
     gone = cleared | {"$ref"} if changes else cleared
-    new = {name: value for name, value in old.items() if name not in gone} | said.given
+    new = {name: value for name, value in old.items() if name not in gone} | update.given
     return CLEARED if cleared and new.keys() <= LABELS else new

@@ -1,64 +1,70 @@
-"""From PATCH operations as identity providers write them to operations as the RFC means them.
+"""Turn PATCH operations as providers send them into operations as RFC 7644 section 3.5.2 has them.
 
-RFC 7644 section 3.5.2 knows one form; Entra ID and Okta leave the path out, put paths where
-names belong, and send along what a client may not write. After this module every operation names
-one attribute that exists and may be written, in the schema's spelling. What the values hold is
-`patch`'s business; which requests were recorded where stands in the corpus of the tests.
+The RFC knows one form; Entra ID and Okta leave the path out, put paths where names belong, and
+send what clients cannot write. After this module every operation names one attribute that exists
+and can be written, in the schema's spelling. The values are `patch`'s business; the recorded
+requests are in the corpus of the tests.
 
-What the schemas do not know is passed over, as it is in POST and PUT: a client whose mapping
-names one attribute too many would otherwise change nothing at all. A malformed path is always
-refused, and so is a read-only attribute that a path names.
+Attributes that the schemas do not know are ignored, as in POST and PUT: otherwise a client whose
+mapping has one attribute too many would change nothing at all. A malformed path is always
+rejected, and so is a read-only attribute that a path names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from chalicelib.errors import BadRequest
 from chalicelib.scim import validation
-from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget
+from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget, in_operation
 from chalicelib.scim.filters import AttrPath, Path, parse_path
 from chalicelib.scim.messages import Op, RawOperation
 from chalicelib.scim.schema import Attribute, ResourceType, Schema, Target
+from chalicelib.scim.strict_json import json_type
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One change of one attribute, in canonical spelling; an extension's bears its URN.
+    """One change of one attribute, in canonical spelling; that of an extension has its URN.
 
     `value` is as the client sent it, None where there is none. A path that is an extension's URN
-    alone occurs with `remove` only.
+    alone occurs with `remove` only. `index` is the operation's place in the request, for errors.
     """
 
     op: Op
     path: Path
     value: Any = None
+    index: int = field(default=0, compare=False)
 
 
 def normalise(
     operations: Sequence[RawOperation], resource_type: ResourceType
 ) -> tuple[Operation, ...]:
-    """Give every operation a path, and leave out those that name nothing that is kept.
+    """Give every operation a path, and leave out those on attributes that are not stored.
 
     Raises:
-        InvalidPath: a path that is not of the grammar, or chooses elements of what has none.
-        Mutability: a path that names what clients do not write.
+        InvalidPath: a path that is not of the grammar, or a value filter on a single value.
+        Mutability: a path of a read-only attribute.
         NoTarget: a `remove` without a path (RFC 7644 section 3.5.2.2).
-        InvalidValue: `add` or `replace` without a value, or without a path and no object.
+        InvalidValue: `add` or `replace` without a value, or without a path and not an object.
     """
-    return tuple(
-        one for place, raw in enumerate(operations) for one in _placed(place, raw, resource_type)
-    )
+    normalised: list[Operation] = []
+    for index, raw in enumerate(operations):
+        try:
+            normalised += (replace(each, index=index) for each in _normalise(raw, resource_type))
+        except BadRequest as error:
+            raise in_operation(error, index) from None
+    return tuple(normalised)
 
 
-def unknown(operations: Sequence[RawOperation], resource_type: ResourceType) -> Iterator[str]:
-    """Name what `normalise` leaves out because the schemas do not know it."""
+def unknown_names(operations: Sequence[RawOperation], resource_type: ResourceType) -> Iterator[str]:
+    """Return the names that `normalise` leaves out because the schemas do not know them."""
     for raw in operations:
         if not raw.path or raw.path.isspace():
             if isinstance(raw.value, dict):
-                yield from validation.unknown(raw.value, resource_type)
+                yield from validation.unknown_names(raw.value, resource_type)
         elif (
             _schema(path := parse_path(raw.path), resource_type) is None
             and _target(path, resource_type) is None
@@ -66,48 +72,38 @@ def unknown(operations: Sequence[RawOperation], resource_type: ResourceType) -> 
             yield raw.path
 
 
-def _placed(place: int, raw: RawOperation, resource_type: ResourceType) -> Iterator[Operation]:
-    """Normalise an operation; a refusal says which one it was."""
-    try:
-        yield from _normalised(raw, resource_type)
-    except BadRequest as error:
-        raise type(error)(f"Operations[{place}]: {error.detail}") from None
-
-
-def _normalised(raw: RawOperation, resource_type: ResourceType) -> Iterator[Operation]:
-    op = raw.op
+def _normalise(raw: RawOperation, resource_type: ResourceType) -> Iterator[Operation]:
+    op, value = raw.op, raw.value
     if op != "remove" and not raw.has_value:
-        raise InvalidValue(f"{op} takes a `value` (RFC 7644 section 3.5.2).")
-    if not raw.path or raw.path.isspace():
-        return _pathless(op, raw.value, resource_type)
-    return _at_path(op, parse_path(raw.path), raw.value, resource_type)
-
-
-def _pathless(op: Op, value: Any, resource_type: ResourceType) -> Iterator[Operation]:
-    """An operation for each attribute of the value, which is a part of a resource."""
+        raise InvalidValue(f"{op}: `value` is missing (RFC 7644 section 3.5.2).")
+    if raw.path and not raw.path.isspace():
+        return _at_path(op, parse_path(raw.path), value, resource_type)
     if op == "remove":
-        raise NoTarget("remove takes a `path` (RFC 7644 section 3.5.2.2).")
+        raise NoTarget("remove: `path` is missing (RFC 7644 section 3.5.2.2).")
     if not isinstance(value, dict):
-        raise InvalidValue(f"{op} without a path takes an object with attributes as its value.")
-    return _members_of(op, value, "", resource_type)
+        raise InvalidValue(
+            f"value: expected an object with attributes, as {op} has no path; "
+            f"got {json_type(value)}."
+        )
+    return _at_keys(op, value, "", resource_type)
 
 
-def _members_of(
+def _at_keys(
     op: Op, value: Mapping[str, Any], prefix: str, resource_type: ResourceType
 ) -> Iterator[Operation]:
-    """Entra ID writes paths as keys: `name.givenName`, `urn:...:User:department`.
+    """Yield an operation for each key of a value: Entra ID writes paths, as `name.givenName`.
 
     Read-only attributes in a value are ignored (RFC 7644 section 3.5.2.1): Okta sends the `id`
     of the group along with its new name.
     """
     for key, found in value.items():
-        path = _key(prefix + key)
-        if path is not None and not _read_only(_target(path, resource_type)):
+        path = _path_of_key(prefix + key)
+        if path is not None and not _is_read_only(_target(path, resource_type)):
             yield from _at_path(op, path, found, resource_type)
 
 
-def _key(text: str) -> Path | None:
-    """A key that is no path names no attribute, unless it chooses elements and does so wrongly."""
+def _path_of_key(text: str) -> Path | None:
+    """Read a key as a path; None for one that is not, unless it has a malformed value filter."""
     try:
         return parse_path(text)
     except InvalidPath:
@@ -124,8 +120,9 @@ def _at_path(op: Op, path: Path, value: Any, resource_type: ResourceType) -> Ite
     target = _target(path, resource_type)
     if target is None or target.attribute is None:
         return
-    if _read_only(target):
-        raise Mutability(f"{_spelled(path, target)} is read-only (RFC 7643 section 2.2).")
+    if _is_read_only(target):
+        name = _canonical(Path(path.attr, None, path.sub), target)
+        raise Mutability(f"{name}: read-only (RFC 7643 section 2.2).")
     if target.attribute.returned == "never":
         return
     yield Operation(op, _canonical(path, target), value)
@@ -134,20 +131,23 @@ def _at_path(op: Op, path: Path, value: Any, resource_type: ResourceType) -> Ite
 def _at_schema(
     op: Op, schema: Schema, value: Any, resource_type: ResourceType
 ) -> Iterator[Operation]:
-    """A schema's URN stands for all of its attributes; a null in its place takes them away."""
+    """Yield operations for a schema's URN, which stands for all of its attributes.
+
+    A `remove` or an empty value removes the extension.
+    """
     if op == "remove" or value is None or value == "":
         if schema is resource_type.schema:
-            raise Mutability(f"{schema.id} is what makes this a {resource_type.name}.")
+            raise Mutability(f"{schema.id}: the core schema cannot be removed.")
         urn, _, name = schema.id.rpartition(":")
         yield Operation("remove", Path(AttrPath(urn, name)))
         return
     if not isinstance(value, dict):
-        raise InvalidValue(f"{schema.id} takes an object with its attributes as its value.")
-    yield from _members_of(op, value, f"{schema.id}:", resource_type)
+        raise InvalidValue(f"{schema.id}: expected an object, got {json_type(value)}.")
+    yield from _at_keys(op, value, f"{schema.id}:", resource_type)
 
 
 def _schema(path: Path, resource_type: ResourceType) -> Schema | None:
-    """The schema that a path names as a whole."""
+    """Return the schema that a path names as a whole."""
     if path.filter is not None or path.sub is not None:
         return None
     urn = str(path.attr).lower()
@@ -158,8 +158,8 @@ def _target(path: Path, resource_type: ResourceType) -> Target | None:
     return resource_type.resolve(path.attr.urn, path.attr.name, path.sub)
 
 
-def _read_only(target: Target | None) -> bool:
-    """Tell what clients do not write: `schemas` follows from the attributes that there are."""
+def _is_read_only(target: Target | None) -> bool:
+    """Tell whether clients cannot write it; `schemas` follows from the attributes."""
     if target is None or target.attribute is None:
         return False
     parts: tuple[Attribute | None, ...] = (target.attribute, target.sub_attribute)
@@ -172,10 +172,6 @@ def _canonical(path: Path, target: Target) -> Path:
     """Spell a path as the schemas do, the sub-attribute apart from the attribute."""
     attribute, sub = cast("Attribute", target.attribute), target.sub_attribute
     if path.filter is not None and not attribute.multi_valued:
-        raise InvalidPath(f"{attribute.name} has one value, so there are no elements to choose.")
+        raise InvalidPath(f"{attribute.name}: a single value cannot be selected by a filter.")
     urn = target.extension.id if target.extension else None
     return Path(AttrPath(urn, attribute.name), path.filter, sub.name if sub else None)
-
-
-def _spelled(path: Path, target: Target) -> str:
-    return str(_canonical(Path(path.attr, None, path.sub), target))

@@ -1,12 +1,13 @@
 """Is a value what its schema says? RFC 7643 sections 2.2 to 2.4 and 7.
 
 Turns what a client sent into the canonical document: names in the schema's spelling, values of
-the attribute's type, nothing that is empty, read-only or unknown. It refuses to know which
-message a value came in, what is stored already, and what an identity provider is called.
+the attribute's type, nothing that is empty, read-only or unknown. Knows nothing of the request
+that a value came in, of what is stored, or of particular identity providers.
 
-Lenient where leniency loses nothing: a boolean may come as text, one element without its array,
-a reference as its bare id. No form is asked of URLs, languages, addresses or numbers, and
-canonicalValues are suggestions. An error names the path of the value and never repeats it.
+Lenient where nothing is lost by it: a boolean may be sent as text, one value without its array, a
+reference as its bare id. The format of URLs, languages, addresses and phone numbers is not
+checked, and canonicalValues are suggestions. An error names the path of the value, what was
+expected and the JSON type received, never the value.
 """
 
 from __future__ import annotations
@@ -22,49 +23,51 @@ from typing import Any, Final
 from chalicelib.scim.comparison import is_date_time
 from chalicelib.scim.errors import InvalidSyntax, InvalidValue, Mutability
 from chalicelib.scim.schema import Attribute, Resource, ResourceType, Schema, Target
+from chalicelib.scim.strict_json import json_type
 
-# What `check_value` answers where a client took the value away: RFC 7643 section 2.5 makes null,
-# the empty array and an absent attribute the same, and Entra ID sends "" to the same end.
+# What `check_value` returns where a client cleared the value: RFC 7643 section 2.5 makes null, the
+# empty array and an absent attribute the same, and Entra ID sends "" to the same end.
 CLEARED: Final = None
 
-# One user goes into one transaction with a row for each e-mail address, one team is rewritten
-# with each change of its members: these bounds keep both affordable.
+# A user is written in one transaction with an item for each e-mail address, and a group's item is
+# written with each change of its members: these limits keep both affordable.
 MAX_VALUES = 50
 _MAX_VALUES_OF: Mapping[str, int | None] = {"emails": 20, "members": None}
 _MAX_BYTES: Mapping[str, tuple[int, str]] = {"User": (102_400, "100 KB"), "Group": (4_096, "4 KB")}
 
-# As the store bills it.
+# As DynamoDB counts it.
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
-# What says of which kind a value is, and nothing without one.
+# Sub-attributes that only describe a value, and mean nothing without one.
 LABELS: Final = frozenset({"type", "primary"})
 
 # Larger numbers lose digits in the JSON readers of many clients; this is what xsd:long holds.
 _MAX_INTEGER = 2**63
 
-# A name by which resources are told apart must not look like another one.
+# A unique name must not look like another one.
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp"})
 _INVISIBLE_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 
-# What each type is called in an error, with the section that defines it.
-_DUE: Mapping[str, str] = {
-    "string": "a string is due (RFC 7643 section 2.3.1)",
-    "boolean": "true or false is due (RFC 7643 section 2.3.2)",
-    "decimal": "a number is due (RFC 7643 section 2.3.3)",
-    "integer": "a whole number of at most 63 bits is due (RFC 7643 section 2.3.4)",
-    "dateTime": "a time such as 2026-01-31T08:30:00Z is due (RFC 7643 section 2.3.5)",
-    "binary": "base64 is due (RFC 7643 section 2.3.6)",
-    "reference": "a string is due (RFC 7643 section 2.3.7)",
-    "complex": "an object is due (RFC 7643 section 2.3.8)",
+# What an error says was expected, by the type of the attribute.
+_EXPECTED: Mapping[str, str] = {
+    "string": "a string",
+    "boolean": "true or false",
+    "decimal": "a number",
+    "integer": "a whole number of at most 63 bits",
+    "dateTime": "a date-time such as 2026-01-31T08:30:00Z",
+    "binary": "base64",
+    "reference": "a string",
+    "complex": "an object",
 }
 
 
 def check(document: Mapping[str, Any], resource_type: ResourceType) -> Resource:
     """Turn the body of a POST or PUT into the canonical document of a resource.
 
-    Attributes of an extension may stand in its object, under a key of URN and name, or bare;
-    sub-attributes may stand under a dotted key. Read-only attributes, `schemas`, `password` and
-    whatever the schemas do not know are left out. `check(check(x)) == check(x)`.
+    An attribute of an extension may be in the extension's object, under a key of URN and name, or
+    under its bare name; a sub-attribute may be under a dotted key. Read-only attributes, `schemas`,
+    `password` and attributes that the schemas do not know are left out.
+    `check(check(x)) == check(x)`.
 
     Raises:
         InvalidValue: a value is missing, of another type, or over a limit; names its path.
@@ -80,13 +83,16 @@ def check(document: Mapping[str, Any], resource_type: ResourceType) -> Resource:
     for extension in resource_type.extensions:
         if not resource.get(extension.id, True):
             del resource[extension.id]
-    required(resource, resource_type)
-    limits(resource, resource_type)
+    check_required(resource, resource_type)
+    check_limits(resource, resource_type)
     return resource
 
 
-def unknown(document: Mapping[str, Any], resource_type: ResourceType) -> Iterator[str]:
-    """Name what `check` leaves out because the schemas do not know it, schema URNs included."""
+def unknown_names(document: Mapping[str, Any], resource_type: ResourceType) -> Iterator[str]:
+    """Return the names that `check` leaves out because the schemas do not know them.
+
+    URNs of `schemas` are included.
+    """
     known = {schema.id.lower() for schema in resource_type.schemas()}
     for key, value in document.items():
         target = resource_type.locate(key)
@@ -118,10 +124,10 @@ def _unknown_subs(value: Any, attribute: Attribute, where: str) -> Iterator[str]
 
 
 def check_value(value: Any, attribute: Attribute, where: str) -> Any:
-    """Turn one attribute's value into its canonical form; `CLEARED` where there is none.
+    """Return the canonical form of an attribute's value; `CLEARED` where it is empty.
 
     `where` is the path that an error names, as in `emails` or `emails[2].value`. A value that is
-    never returned is checked and then discarded: it answers `CLEARED`.
+    never returned is checked and then discarded as if it were empty.
 
     Raises:
         InvalidValue: the value is not of the attribute's type, or over a limit.
@@ -130,44 +136,48 @@ def check_value(value: Any, attribute: Attribute, where: str) -> Any:
     if attribute.multi_valued:
         return _many(value, attribute, where)
     if isinstance(value, list):
-        value = _lone(value, attribute, where)
+        value = _unwrapped(value, attribute, where)
     return check_element(value, attribute, where)
 
 
-def required(resource: Resource, resource_type: ResourceType) -> None:
-    """See that nothing required is missing; an extension asks for it only where it is used.
+def check_required(resource: Resource, resource_type: ResourceType) -> None:
+    """Check that no required attribute is missing; those of an extension only where it is used.
 
     Raises:
         InvalidValue: names the missing attribute (RFC 7643 section 2.2).
     """
-    _complete(resource, resource_type.schema.attributes, "")
+    _check_required(resource, resource_type.schema.attributes, "")
     for extension in resource_type.extensions:
         if extension.id in resource:
-            _complete(resource[extension.id], extension.attributes, f"{extension.id}:")
+            _check_required(resource[extension.id], extension.attributes, f"{extension.id}:")
 
 
-def limits(resource: Resource, resource_type: ResourceType) -> None:
-    """See that a canonical document is no larger than this service keeps; members do not count.
+def check_limits(resource: Resource, resource_type: ResourceType) -> None:
+    """Check that a canonical document is not larger than this service stores, without members.
 
     Raises:
         InvalidValue: names the attribute or the limit.
     """
     for name, value in resource.items():
         if isinstance(value, list):
-            _count(value, name, name)
-    largest, limit = _MAX_BYTES[resource_type.name]
+            _check_count(value, name, name)
+    limit, shown = _MAX_BYTES[resource_type.name]
     counted = {name: value for name, value in resource.items() if name != "members"}
-    if len(_COMPACT.encode(counted).encode()) > largest:
+    size = len(_COMPACT.encode(counted).encode())
+    if size > limit:
         raise InvalidValue(
-            f"The {resource_type.name} is larger than the {limit} that this service keeps."
+            f"The {resource_type.name} may have at most {shown} of JSON; this one has "
+            f"{size:,} bytes."
         )
 
 
 def keep_immutable(document: Resource, present: Resource, resource_type: ResourceType) -> Resource:
-    """Let a PUT change no immutable value; one that it leaves out stays (RFC 7644 section 3.5.1).
+    """Return the document of a PUT with the immutable values that it leaves out.
+
+    RFC 7644 section 3.5.1.
 
     Raises:
-        Mutability: it has another value for one; names its path.
+        Mutability: it has another value for an immutable attribute; names its path.
     """
     kept = _kept(document, present, resource_type.schema.attributes, "")
     for extension in resource_type.extensions:
@@ -177,9 +187,9 @@ def keep_immutable(document: Resource, present: Resource, resource_type: Resourc
     return kept
 
 
-def unchangeable(where: str) -> Mutability:
-    """Make the refusal of another value for what is immutable."""
-    return Mutability(f"{where} cannot be changed once it is set (RFC 7643 section 2.2).")
+def immutable_error(where: str) -> Mutability:
+    """Return the error for another value of an immutable attribute."""
+    return Mutability(f"{where}: immutable, it cannot be changed once it is set.")
 
 
 def _kept(
@@ -196,7 +206,7 @@ def _keep(kept: Resource, attribute: Attribute, was: Any, where: str) -> None:
     name = attribute.name
     if attribute.mutability == "immutable":
         if kept.setdefault(name, was) != was:
-            raise unchangeable(where)
+            raise immutable_error(where)
     elif attribute.type == "complex" and not attribute.multi_valued and name in kept:
         kept[name] = _kept(kept[name], was, attribute.sub_attributes, f"{where}.")
 
@@ -218,7 +228,7 @@ def _put_extension(
     if value is None or value == "":
         return
     if not isinstance(value, dict):
-        raise InvalidValue(f"{schema.id}: {_DUE['complex']}.")
+        raise InvalidValue(f"{schema.id}: expected an object, got {json_type(value)}.")
     for key, found in value.items():
         name, _, sub = key.partition(".")
         target = resource_type.resolve(schema.id, name, sub or None)
@@ -238,42 +248,42 @@ def _put(holder: Resource, attribute: Attribute, value: Any, where: str) -> None
 
 
 def _joined(held: Any, checked: Any, where: str) -> Any:
-    """Join `name` and `name.givenName`; what says the same thing twice cannot be joined."""
+    """Join `name` and `name.givenName`; the same name twice cannot be joined."""
     if isinstance(held, dict) and isinstance(checked, dict) and not held.keys() & checked.keys():
         return held | checked
-    raise _twice(where)
+    raise _sent_twice(where)
 
 
-def _lone(value: Sequence[Any], attribute: Attribute, where: str) -> Any:
-    """Unpack the array that some clients put around a single complex value (`manager`)."""
+def _unwrapped(value: Sequence[Any], attribute: Attribute, where: str) -> Any:
+    """Unwrap a single complex value from the array that Entra ID puts around it (`manager`)."""
     if not value:
         return CLEARED
     if attribute.type == "complex" and len(value) == 1:
         return value[0]
-    raise InvalidValue(f"{where}: one value is due, an array was sent (RFC 7643 section 2.2).")
+    raise InvalidValue(f"{where}: expected one value, got an array of {len(value)}.")
 
 
 def _many(value: Any, attribute: Attribute, where: str) -> Any:
     sent = value if isinstance(value, list) else [value]
-    _count(sent, attribute.name, where)
+    _check_count(sent, attribute.name, where)
     checked = [
         element
         for position, found in enumerate(sent)
         if (element := check_element(found, attribute, f"{where}[{position}]")) is not CLEARED
-        and not _left_over(element, found)
+        and not _has_labels_only(element, found)
     ]
     if attribute.type == "complex":
-        _one_primary(checked, where)
+        _check_primary(checked, where)
     return checked or CLEARED
 
 
-def _left_over(element: Any, sent: Any) -> bool:
-    """Tell that all of an element is cleared but its labels: a work address that is none."""
+def _has_labels_only(element: Any, sent: Any) -> bool:
+    """Tell that all of an element was cleared but its labels: a work address without address."""
     return isinstance(element, dict) and element.keys() <= LABELS and len(element) < len(sent)
 
 
 def check_element(value: Any, attribute: Attribute, where: str) -> Any:
-    """Turn one of an attribute's values, or a part of one, into its canonical form.
+    """Return the canonical form of one of an attribute's values.
 
     Raises:
         InvalidValue, InvalidSyntax: as `check_value`.
@@ -284,50 +294,48 @@ def check_element(value: Any, attribute: Attribute, where: str) -> Any:
     return CLEARED if attribute.returned == "never" else checked
 
 
-def _count(values: Sequence[Any], name: str, where: str) -> None:
-    most = _MAX_VALUES_OF.get(name, MAX_VALUES)
-    if most is not None and len(values) > most:
-        raise InvalidValue(f"{where}: {len(values)} values, at most {most} are kept.")
+def _check_count(values: Sequence[Any], name: str, where: str) -> None:
+    limit = _MAX_VALUES_OF.get(name, MAX_VALUES)
+    if limit is not None and len(values) > limit:
+        raise InvalidValue(
+            f"{where}: at most {limit:,} values are stored; {len(values):,} were sent."
+        )
 
 
-def _one_primary(elements: Sequence[Resource], where: str) -> None:
+def _check_primary(elements: Sequence[Resource], where: str) -> None:
     if sum(element.get("primary") is True for element in elements) > 1:
         raise InvalidValue(f"{where}: only one value may be primary (RFC 7643 section 2.4).")
 
 
-def _complete(holder: Resource, attributes: Sequence[Attribute], prefix: str) -> None:
+def _check_required(holder: Resource, attributes: Sequence[Attribute], prefix: str) -> None:
     for attribute in attributes:
         value = holder.get(attribute.name)
         if value is None:
             if attribute.required:
-                raise InvalidValue(
-                    f"{prefix}{attribute.name} is required (RFC 7643 section 2.2) and missing."
-                )
+                raise InvalidValue(f"{prefix}{attribute.name}: required, but missing.")
         elif any(sub.required for sub in attribute.sub_attributes):
             for element in value if attribute.multi_valued else [value]:
-                _complete(element, attribute.sub_attributes, f"{prefix}{attribute.name}.")
+                _check_required(element, attribute.sub_attributes, f"{prefix}{attribute.name}.")
 
 
 def _text(value: Any, attribute: Attribute, where: str) -> str:
     if not isinstance(value, str):
-        raise _wrong(attribute, where)
+        raise _wrong_type(value, attribute, where)
     if "\0" in value:
-        raise InvalidValue(f"{where}: holds U+0000, which cannot be kept.")
-    if not value.isascii():
-        _whole(value, where)
-    if attribute.uniqueness != "none":
-        _visible(value, where)
-    return value
-
-
-def _whole(value: str, where: str) -> None:
+        raise InvalidValue(f"{where}: contains U+0000, which cannot be stored.")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise InvalidValue(f"{where}: holds half of a surrogate pair.") from None
+        raise InvalidValue(
+            f"{where}: contains an unpaired surrogate, which cannot be stored."
+        ) from None
+    if attribute.uniqueness != "none":
+        _check_visible(value, where)
+    return value
 
 
-def _visible(value: str, where: str) -> None:
+def _check_visible(value: str, where: str) -> None:
+    """Reject a unique value that could be mistaken for another one."""
     if value != value.strip():
         raise InvalidValue(f"{where}: begins or ends with white space.")
     if value.isascii() and value.isprintable():
@@ -337,7 +345,7 @@ def _visible(value: str, where: str) -> None:
             unicodedata.category(character) in _INVISIBLE_CATEGORIES
             or character in _INVISIBLE_LETTERS
         ):
-            raise InvalidValue(f"{where}: holds U+{ord(character):04X}, which cannot be seen.")
+            raise InvalidValue(f"{where}: contains U+{ord(character):04X}, an invisible character.")
 
 
 def _boolean(value: Any, attribute: Attribute, where: str) -> bool:
@@ -345,7 +353,7 @@ def _boolean(value: Any, attribute: Attribute, where: str) -> bool:
         return value
     if isinstance(value, str) and (word := value.lower()) in _BOOLEAN_WORDS:
         return _BOOLEAN_WORDS[word]
-    raise _wrong(attribute, where)
+    raise _wrong_type(value, attribute, where)
 
 
 def _decimal(value: Any, attribute: Attribute, where: str) -> int | float:
@@ -353,20 +361,20 @@ def _decimal(value: Any, attribute: Attribute, where: str) -> int | float:
         return _integer(value, attribute, where)
     if isinstance(value, float) and math.isfinite(value):
         return value
-    raise _wrong(attribute, where)
+    raise _wrong_type(value, attribute, where)
 
 
 def _integer(value: Any, attribute: Attribute, where: str) -> int:
-    # A boolean is an int to Python.
+    # Python counts booleans as integers.
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MAX_INTEGER:
         return value
-    raise _wrong(attribute, where)
+    raise _wrong_type(value, attribute, where)
 
 
 def _date_time(value: Any, attribute: Attribute, where: str) -> str:
     text = _text(value, attribute, where)
     if not is_date_time(text):
-        raise _wrong(attribute, where)
+        raise _wrong_type(value, attribute, where)
     return text
 
 
@@ -375,27 +383,33 @@ def _binary(value: Any, attribute: Attribute, where: str) -> str:
     try:
         base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise _wrong(attribute, where) from None
+        raise _wrong_type(value, attribute, where) from None
     return text
 
 
 def _complex(value: Any, attribute: Attribute, where: str) -> Resource | None:
-    given = value if isinstance(value, dict) else _around(value, attribute, where)
-    checked = _sub_values(given, attribute, where)
-    if "value" not in checked and _identifies(attribute.sub("value")):
-        raise InvalidValue(f"{where}.value is missing.")
+    if isinstance(value, dict):
+        checked = _sub_values(value, attribute, where)
+    elif isinstance(value, list) or attribute.sub("value") is None:
+        raise _wrong_type(value, attribute, where)
+    else:  # a bare value, as in `"manager": "<id>"`
+        checked = _sub_values({"value": value}, attribute, where)
+    identity = attribute.sub("value")
+    # An immutable `value`, such as a member's id, can never be given later.
+    if "value" not in checked and identity is not None and identity.mutability == "immutable":
+        raise InvalidValue(f"{where}.value: required, but missing.")
     return checked or CLEARED
 
 
 def _sub_values(given: Mapping[str, Any], attribute: Attribute, where: str) -> Resource:
-    """Check each sub-attribute; where `value` is taken away, the rest says nothing any more."""
+    """Check each sub-attribute; where `value` is cleared, the others describe nothing."""
     checked: Resource = {}
     for key, found in given.items():
         sub = attribute.sub(key)
         if sub is None or sub.mutability == "readOnly":
             continue
         if sub.name in checked:
-            raise _twice(f"{where}.{sub.name}")
+            raise _sent_twice(f"{where}.{sub.name}")
         canonical = check_value(found, sub, f"{where}.{sub.name}")
         if canonical is not CLEARED:
             checked[sub.name] = canonical
@@ -404,23 +418,11 @@ def _sub_values(given: Mapping[str, Any], attribute: Attribute, where: str) -> R
     return checked
 
 
-def _identifies(value: Attribute | None) -> bool:
-    """Tell whether an element is nobody without its `value`, which can never be given later."""
-    return value is not None and value.mutability == "immutable"
+def _wrong_type(value: Any, attribute: Attribute, where: str) -> InvalidValue:
+    return InvalidValue(f"{where}: expected {_EXPECTED[attribute.type]}, got {json_type(value)}.")
 
 
-def _around(value: Any, attribute: Attribute, where: str) -> Resource:
-    """Put the object round a bare value, as in `"manager": "<id>"`."""
-    if isinstance(value, list) or attribute.sub("value") is None:
-        raise _wrong(attribute, where)
-    return {"value": value}
-
-
-def _wrong(attribute: Attribute, where: str) -> InvalidValue:
-    return InvalidValue(f"{where}: {_DUE[attribute.type]}.")
-
-
-def _twice(where: str) -> InvalidSyntax:
+def _sent_twice(where: str) -> InvalidSyntax:
     return InvalidSyntax(
         f"{where}: sent twice; names are compared without case (RFC 7643 section 2.1)."
     )
@@ -428,7 +430,7 @@ def _twice(where: str) -> InvalidSyntax:
 
 _BOOLEAN_WORDS: Mapping[str, bool] = {"true": True, "false": False}
 
-# RFC 7643 section 2.3: adding a type is adding a row.
+# RFC 7643 section 2.3: adding a type is adding a line.
 _CHECKERS: Mapping[str, Callable[[Any, Attribute, str], Any]] = {
     "string": _text,
     "boolean": _boolean,

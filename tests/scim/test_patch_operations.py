@@ -106,8 +106,8 @@ def test_a_key_that_is_no_path_names_no_attribute(key):
 
 
 REFUSED = [
-    (RawOperation("add", "title", None, has_value=False), InvalidValue, "takes a `value`"),
-    (RawOperation("remove", None, None, has_value=False), NoTarget, "takes a `path`"),
+    (RawOperation("add", "title", None, has_value=False), InvalidValue, "`value` is missing"),
+    (RawOperation("remove", None, None, has_value=False), NoTarget, "`path` is missing"),
     (at(None, "x"), InvalidValue, "an object"),
     (at("", [{"title": "x"}]), InvalidValue, "an object"),
     (at(ENTERPRISE, "x"), InvalidValue, "an object"),

@@ -152,7 +152,7 @@ def _resolve(operation: BulkOperation, ids: Mapping[str, str]) -> BulkOperation:
         raise InvalidValue(message)
     for name in sorted(_references(operation)):
         if name not in ids:
-            raise BulkConflict(name[:MAX_NAME_CHARACTERS])
+            raise BulkConflict
     path = "/".join(_replaced(part, ids) for part in operation.path.split("/"))
     return replace(operation, path=path, data=_replaced(operation.data, ids))
 

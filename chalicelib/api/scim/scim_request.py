@@ -94,7 +94,7 @@ class ScimRequest:
             InvalidValue: as `validation.check`.
         """
         if self.principal.settings.unknown_attributes == STRICT:
-            _reject_unknown(validation.unknown(body, resource_type), resource_type)
+            _reject_unknown(validation.unknown_names(body, resource_type), resource_type)
         return validation.check(body, resource_type)
 
     def operations(
@@ -108,7 +108,7 @@ class ScimRequest:
         """
         raw = messages.parse_patch(body)
         if self.principal.settings.unknown_attributes == STRICT:
-            _reject_unknown(patch_operations.unknown(raw, resource_type), resource_type)
+            _reject_unknown(patch_operations.unknown_names(raw, resource_type), resource_type)
         return patch_operations.normalise(raw, resource_type)
 
 

@@ -75,17 +75,17 @@ PATCHES = [
     (
         {"op": "replace", "path": "active", "value": "no"},
         "invalidValue",
-        "active: true or false is due (RFC 7643 section 2.3.2).",
+        "Operations[0]: active: expected true or false, got a string.",
     ),
     (
         {"op": "remove"},
         "noTarget",
-        "Operations[0]: remove takes a `path` (RFC 7644 section 3.5.2.2).",
+        "Operations[0]: remove: `path` is missing (RFC 7644 section 3.5.2.2).",
     ),
     (
         {"op": "replace", "path": "id", "value": "7"},
         "mutability",
-        "Operations[0]: id is read-only (RFC 7643 section 2.2).",
+        "Operations[0]: id: read-only (RFC 7643 section 2.2).",
     ),
 ]
 
@@ -154,13 +154,13 @@ OPERATIONS = [
     ),
     (
         {"method": "PUT", "path": "/Users", "data": {"userName": "ada"}},
-        "This method is not offered here; offered: POST.",
+        "This path does not support the method; supported: POST.",
     ),
     (
         {"method": "PATCH", "path": "/Users/bulkId:a", "data": {"Operations": []}},
         (
-            'bulkId "a" stands for no resource: no operation of this request bears it, '
-            "the one that does has failed, or the two refer to each other in a circle."
+            "bulkId: no resource was created for the bulkId that this operation refers to. No "
+            "operation has it, the one that has it failed, or the two refer to each other."
         ),
     ),
 ]
