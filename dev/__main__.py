@@ -1,8 +1,8 @@
 """`python -m dev VERB ...`: how each verb of the Makefile begins, and the one way that it ends.
 
-A verb is the `main` of a module, or a list of programs to run one after another. Ctrl-C ends it
-at once with exit status 130 and no traceback; what a verb cannot do, or a server or AWS that does
-not respond, is one sentence and exit status 1.
+A verb is the `main` of a module, a run of pytest, or programs one after another. Ctrl-C ends it at
+once with exit status 130 and no traceback; what a verb cannot do, or a server or AWS that does not
+respond, is one sentence and exit status 1.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dev.errors import VerbError
 
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C has ended
-STOP_SECONDS = 5.0
 
 MODULES: Mapping[str, str] = {
     "run": "dev.run.serve",
@@ -40,18 +40,19 @@ MODULES: Mapping[str, str] = {
     "destroy": "dev.release.destroy",
 }
 
+# Arguments of pytest; what the engineer adds comes behind them: `make test ARGS='-k tokens'`.
+TESTS: Mapping[str, Sequence[str]] = {
+    "test": ("-n", "2"),
+    "quick": ("-n", "2", "-q", "tests/scim", "tests/storage", "tests/auth", "tests/directory"),
+    "local-test": ("-n", "2", "tests/local"),
+    "deploy-test": ("tests/deploy", "-m", "deploy"),
+}
+
 Program = Sequence[str]
 SCRIPTS = Path(sys.executable).parent
-PYTEST = (sys.executable, "-m", "pytest")
 RUFF = (str(SCRIPTS / "ruff"),)
-QUICK = ("tests/scim", "tests/storage", "tests/auth", "tests/directory")
 
-# The last program of a verb gets what the engineer adds: `make test ARGS='-k tokens'`.
 PROGRAMS: Mapping[str, Sequence[Program]] = {
-    "test": [(*PYTEST, "-n", "2")],
-    "quick": [(*PYTEST, "-n", "2", "-q", *QUICK)],
-    "local-test": [(*PYTEST, "-n", "2", "tests/local")],
-    "deploy-test": [(*PYTEST, "tests/deploy", "-m", "deploy")],
     "format": [(*RUFF, "check", "--fix", "--quiet", "."), (*RUFF, "format", ".")],
     "lint-template": [(str(SCRIPTS / "cfn-lint"), "build/sam.json")],
     "check": [
@@ -67,7 +68,11 @@ def main(arguments: Sequence[str]) -> int:
     """Run a verb; gives its exit status."""
     verb, *rest = arguments
     try:
-        return _run_programs(verb, rest) if verb in PROGRAMS else _run_module(verb, rest)
+        if verb in PROGRAMS:
+            return _run_programs(PROGRAMS[verb])
+        if verb in TESTS:
+            return _run_pytest([*TESTS[verb], *rest])
+        return int(_load(MODULES[verb]).main(rest))
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return INTERRUPTED
@@ -81,38 +86,42 @@ def main(arguments: Sequence[str]) -> int:
     return 1
 
 
-def _run_module(verb: str, arguments: Sequence[str]) -> int:
+def _load(module: str) -> Any:
     # While modules load there is nothing to clean up: the signal itself ends the process.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    module = importlib.import_module(MODULES[verb])
+    loaded = importlib.import_module(module)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    return int(module.main(arguments))
+    return loaded
 
 
-def _run_programs(verb: str, arguments: Sequence[str]) -> int:
-    """Run the programs of a verb, and name each where there are several; stop at a failure."""
-    *first, last = PROGRAMS[verb]
-    for program in [*first, [*last, *arguments]]:
-        if first:
-            print(" ".join([Path(program[0]).name, *program[1:]]), flush=True)
-        status = _run_program(program)
+class _Interrupts:
+    """A plugin of pytest: its exit status is the same for Ctrl-C and for an error of collection."""
+
+    seen = False
+
+    def pytest_keyboard_interrupt(self) -> None:
+        self.seen = True
+
+
+def _run_pytest(arguments: Sequence[str]) -> int:
+    interrupts = _Interrupts()
+    status = int(_load("pytest").main([*arguments], [interrupts]))
+    return INTERRUPTED if interrupts.seen else status
+
+
+def _run_programs(programs: Sequence[Program]) -> int:
+    """Run programs one after another, each named before it starts; stop at the first failure."""
+    for program in programs:
+        print(" ".join([Path(program[0]).name, *program[1:]]), flush=True)
+        # A session of its own: Ctrl-C reaches this process alone, and the program ends silently.
+        with subprocess.Popen(program, start_new_session=True) as process:
+            try:
+                status = process.wait()
+            finally:
+                process.terminate()
         if status:
             return status
     return 0
-
-
-def _run_program(program: Program) -> int:
-    # A session of its own: Ctrl-C reaches this process alone, which passes it on once.
-    with subprocess.Popen(program, start_new_session=True) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            raise
 
 
 def _sentence(error: Exception) -> str | None:
