@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from textwrap import dedent
@@ -21,7 +22,9 @@ from tests.campaigns.oracle import RULES
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-DOCUMENTS = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = sorted(
+    path for folder in (ROOT, ROOT / "docs", ROOT / ".chalice") for path in folder.glob("*.md")
+)
 CONFORMANCE = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -34,6 +37,8 @@ FUNCTION = re.compile(r"^(\w+)\(\)", re.MULTILINE)
 POSTED = re.compile(
     r"((?:/organisations|\$ROOT)[^\s\"]*)[^']*(?:'Content-Type: [^']*'[^']*)?-d '([^']*)'"
 )
+# A message in the tables of errors: it begins with a capital letter.
+QUOTED = re.compile(r"^\| [45][^|]+ \| ([A-Z][^|]+) \|", re.MULTILINE)
 SPOKEN = re.compile(r"`make (?:--\w+ )*([a-z][a-z-]*)[^`]*`")
 
 # What a reader's machine has anyway.
@@ -180,6 +185,25 @@ def test_the_limits_are_those_of_the_code():
     }
 
     assert written == LIMITS
+
+
+def source_texts() -> str:
+    """Join all texts of the service, and those that API Gateway is told to return."""
+    files = [*(ROOT / "chalicelib").rglob("*.py"), ROOT / "dev" / "run" / "gateway.py"]
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def test_the_messages_that_the_guides_quote_are_those_of_the_service():
+    """An admin searches the page for what their provider shows; `...` stands for a part of it."""
+    code = source_texts()
+    guides = [path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("connect-*.md")]
+    quoted = {text for guide in guides for text in QUOTED.findall(guide)}
+    parts = {part.strip() for text in quoted for part in text.split("...")} - {""}
+
+    assert len(quoted) >= 5
+    assert [part for part in sorted(parts) if part not in code] == []
 
 
 def test_every_row_of_the_dialect_is_told_and_played():
