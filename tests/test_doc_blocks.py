@@ -22,7 +22,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 SECONDS = 60
 
 BLOCK = re.compile(
@@ -38,6 +38,7 @@ OWN_TESTS = "its own tests"
 
 # Every block that is not run here, in the order of the pages. tests/deploy runs those of deploy.md.
 NOT_RUN = [
+    ("CONTRIBUTING.md", TERMINAL),
     ("README.md", TERMINAL),
     ("adopt.md", TERMINAL),
     ("connect-entra.md", "a tunnel from the internet"),
