@@ -85,7 +85,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert server.wait(SECONDS) == 0
     finally:
         server.kill()
-        server.communicate()
+        server.wait(SECONDS)
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -94,25 +94,25 @@ def environment(**settings: str) -> dict[str, str]:
     return {**kept, "PYTHON": sys.executable, **settings}
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    """Start `make run`'s server on a free port."""
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    """Start `make run`'s server on a free port; what it prints is in server.txt."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
-    return subprocess.Popen(
-        [sys.executable, "-m", "dev.run.serve"],
-        cwd=folder,
-        env=environment(PORT=port, LOCAL_DIR=str(folder / ".local")),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    with (folder / "server.txt").open("wb") as printed:
+        return subprocess.Popen(
+            [sys.executable, "-m", "dev", "run"],
+            cwd=folder,
+            env=environment(PORT=port, LOCAL_DIR=str(folder / ".local")),
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+        )
 
 
-def wait_until_ready(server: subprocess.Popen[str], demo: Path) -> None:
+def wait_until_ready(server: subprocess.Popen[bytes], demo: Path) -> None:
     """Wait for demo.json, which the server writes when it is ready."""
     deadline = time.monotonic() + SECONDS
     while not demo.exists():
-        assert server.poll() is None, server.communicate()[0]
+        assert server.poll() is None, (demo.parents[1] / "server.txt").read_text()
         assert time.monotonic() < deadline, "no demo.json"
         time.sleep(0.05)
 
