@@ -16,7 +16,7 @@ VENV := .venv/bin/python
 VERB := exec $(VENV) -m dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run idp corpus suites crowd test quick local-test deploy-test planted check format \
+.PHONY: help run idp corpus suites crowd test quick local-test deploy-test planted check format openapi \
 	package deploy access destroy storm kills scale oracle budget bench costs performance \
 	clean environment engine emulator python
 
@@ -69,6 +69,9 @@ kills: environment ## kill -9 during large changes on DynamoDB Local (ARGS='--co
 
 planted: environment engine ## plant twenty bugs, one at a time: the tests must find each (ARGS='--only NAME')
 	@$(VERB) planted $(ARGS)
+
+openapi: environment ## write the OpenAPI document that the app serves (chalicelib/api/admin/openapi.json)
+	@$(VERB) openapi
 
 ## Measure (where a page is named, ARGS=--write puts the table into it)
 

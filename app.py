@@ -1,4 +1,4 @@
-"""Passerelle's composition root: settings and clients in, routes out. No logic."""
+"""Passerelle's composition root: settings and clients in, routes and event sources out."""
 
 from __future__ import annotations
 
@@ -7,20 +7,9 @@ from botocore.config import Config
 from chalice.app import Chalice, ConvertToMiddleware
 
 from chalicelib import sweeper
-from chalicelib.api.admin import (
-    extensions,
-    feed,
-    log,
-    openapi,
-    organisations,
-    self_test,
-    sessions,
-    settings,
-    sign_in,
-    users,
-)
+from chalicelib.api.admin import routes as admin_routes
 from chalicelib.api.chalice_errors import rewrite_chalice_errors
-from chalicelib.api.scim import routes
+from chalicelib.api.scim import routes as scim_routes
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
 from chalicelib.observability import logger
@@ -28,14 +17,14 @@ from chalicelib.settings import Settings
 from chalicelib.storage.table import Table
 
 # The only retry loop is storage.retries: it knows the deadline, the SDK's does not. A call that
-# hangs when the deadline comes is given up before Lambda gives up the request.
+# hangs at the deadline is given up before Lambda gives up the request.
 ONCE = Config(
     retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=3, max_pool_connections=50
 )
 
 
 def services_of(settings: Settings) -> Services:
-    """Make the clients of this deployment, once per container."""
+    """Make the clients of this deployment, once per process."""
     return Services(
         table=Table(boto3.client("dynamodb", config=ONCE), settings.table_name),
         secrets=Secrets(boto3.client("secretsmanager", config=ONCE), settings.secrets_prefix),
@@ -44,24 +33,15 @@ def services_of(settings: Settings) -> Services:
 
 
 def build(services: Services) -> Chalice:
-    """Join the routes to an app; tests call it with services of their own."""
+    """Register the routes and event sources; tests call it with services of their own."""
     # Chalice's logger has the same name as powertools': left to itself, Chalice sets its level to
     # ERROR wherever stdout is not the one of the import.
     application = Chalice(app_name="passerelle", configure_logs=False)
     application.api.binary_types = []
     application.register_middleware(ConvertToMiddleware(logger.inject_lambda_context))
     application.register_middleware(rewrite_chalice_errors, "http")
-    application.register_blueprint(routes.blueprint(services))
-    application.register_blueprint(organisations.routes(services))
-    application.register_blueprint(settings.routes(services))
-    application.register_blueprint(extensions.routes(services))
-    application.register_blueprint(feed.routes(services))
-    application.register_blueprint(log.routes(services))
-    application.register_blueprint(users.routes(services))
-    application.register_blueprint(sign_in.routes(services))
-    application.register_blueprint(sessions.routes(services))
-    application.register_blueprint(self_test.routes(services))
-    application.register_blueprint(openapi.routes(services))
+    application.register_blueprint(scim_routes.blueprint(services))
+    application.register_blueprint(admin_routes.blueprint(services))
     sweeper.schedule(application, services)
     return application
 

@@ -34,6 +34,7 @@ MODULES: Mapping[str, str] = {
     "kills": "tests.campaigns.kills",
     "oracle": "tests.campaigns.oracle",
     "planted": "tests.campaigns.planted",
+    "openapi": "dev.release.openapi",
     "package": "dev.release.package",
     "deploy": "dev.release.deploy",
     "access": "dev.release.access",

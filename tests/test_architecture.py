@@ -43,7 +43,7 @@ TWINS = {
     "connections": "kept by organisations, served by api/admin",
     "assignments": "kept by organisations, served by api/admin",
     "audit": "kept by organisations, served by api/admin",
-    "requests": "one class for SCIM requests, one for those of the admin API",
+    "health": "read by organisations, served by api/admin beside that of the deployment",
     "resources": "SCIM resources in directory, AWS resources in dev/run",
     "routes": "one table for SCIM, one for the admin API",
     "self_test": "run by organisations, served by api/admin",

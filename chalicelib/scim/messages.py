@@ -292,7 +292,10 @@ def bulk_response(operations: Sequence[Document]) -> Document:
     return {"schemas": [BULK_RESPONSE_URN], "Operations": list(operations)}
 
 
-def fit_response(resources: Sequence[Document]) -> Sequence[Document]:
+D = TypeVar("D", bound=Mapping[str, Any])
+
+
+def fit_response(resources: Sequence[D]) -> Sequence[D]:
     """Return as many of the first resources as one response can hold; at least one.
 
     RFC 7644 section 3.4.2.4 allows a page shorter than requested; itemsPerPage tells.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from app import build
-from chalicelib.api.admin.requests import Who
+from chalicelib.api.admin.requests import Access
 from chalicelib.api.services import Services
 from tests.conftest import OPERATOR_KEY
 from tests.support.builders import (
@@ -87,14 +87,14 @@ def other_admin(call: Call) -> set[int]:
         return {401}
     if "{organisation}" in call.path:
         return {404}
-    return {403} if call.who is Who.OPERATOR else set()
+    return {403} if call.access is Access.OPERATOR else set()
 
 
 def own_admin(call: Call) -> set[int]:
     """His organisation is there for him, and what only the operator may do is refused."""
     if call.is_scim:
         return {401}
-    return {403} if call.who is Who.OPERATOR else set()
+    return {403} if call.access is Access.OPERATOR else set()
 
 
 def operator(call: Call) -> set[int]:
@@ -141,7 +141,7 @@ def test_every_route_answers_every_caller_as_it_should(services, world, principa
 
     found: dict[str, Any] = {}
     for call in calls_of(services):
-        if call.who is Who.ANYONE:
+        if call.access is Access.ANYONE:
             continue
         body = None if call.method in {"GET", "DELETE"} else b"{broken"
         status = send(call.method, target(call, world.own), body).status
@@ -155,7 +155,7 @@ def test_every_route_answers_every_caller_as_it_should(services, world, principa
 def test_what_is_open_is_open_for_everybody(services: Services, credential: str):
     """The health, the document, and the exchange of a link, which is a credential itself."""
     send: ApiClient = api_client(build(services), credential)
-    opened = [call for call in calls_of(services) if call.who is Who.ANYONE]
+    opened = [call for call in calls_of(services) if call.access is Access.ANYONE]
 
     answers = {call.path: send(call.method, call.path, b"{broken").status for call in opened}
 

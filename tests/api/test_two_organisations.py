@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from app import build
-from chalicelib.api.admin.requests import Who
+from chalicelib.api.admin.requests import Access
 from chalicelib.api.services import Services
 from chalicelib.settings import Plan
 from dev.measure.scene import QuickQueries
@@ -64,7 +64,7 @@ class World(NamedTuple):
         """Give the credential by which this request is served."""
         if request.call.is_scim:
             return self.own.token
-        return OPERATOR_KEY if request.call.who is Who.OPERATOR else self.own.session
+        return OPERATOR_KEY if request.call.access is Access.OPERATOR else self.own.session
 
     def shown(self, answer: Answer) -> set[str]:
         """Tell what an answer shows of the other, but for what was sent once: a log repeats it."""
@@ -136,7 +136,7 @@ def test_the_others_ids_lead_nowhere_in_any_place_of_any_request(world):
     for request, place, values in foreign(world):
         if (request.short, place) in ONES_OWN:
             continue
-        alone = place == "organisation" and request.call.who is Who.OPERATOR
+        alone = place == "organisation" and request.call.access is Access.OPERATOR
         principal = world.own.session if alone else world.principal(request)
         answer, tried = world.answer(request, values, principal), tried + 1
         may_be = place in CURSORS or (request.short, place) in MEANS_NOBODY

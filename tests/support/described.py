@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from jsonschema_rs import Draft202012Validator
 
-from chalicelib.api.admin.openapi import document
+from chalicelib.api.admin.published import read_document
 from dev.run.gateway import Route
 
 
@@ -39,7 +39,7 @@ def require(method: str, path: str, answer: Answered) -> None:
         AssertionError: its status, its type or its body is another one.
     """
     template = template_of(path)
-    operation = document()["paths"].get(template, {}).get(method.lower())
+    operation = read_document()["paths"].get(template, {}).get(method.lower())
     if operation is None:
         return
     where = f"{method} {template} answers {answer.status}"
@@ -56,7 +56,7 @@ def require(method: str, path: str, answer: Answered) -> None:
 
 @cache
 def _content(template: str, method: str, status: int) -> Mapping[str, Any]:
-    whole = document()
+    whole = read_document()
     described = whole["paths"][template][method.lower()]["responses"][f"{status}"]
     if "$ref" in described:
         described = whole["components"]["responses"][described["$ref"].rpartition("/")[2]]
@@ -67,7 +67,7 @@ def _content(template: str, method: str, status: int) -> Mapping[str, Any]:
 @cache
 def _validator(template: str, method: str, status: int, media_type: str) -> Draft202012Validator:
     schema = _content(template, method, status)[media_type]["schema"]
-    return Draft202012Validator(_closed({**schema, "components": document()["components"]}))
+    return Draft202012Validator(_closed({**schema, "components": read_document()["components"]}))
 
 
 def _closed(value: Any) -> Any:
@@ -85,7 +85,7 @@ def _closed(value: Any) -> Any:
 @cache
 def _routes() -> tuple[Route, ...]:
     """List the paths; a literal segment comes before a parameter in the same place."""
-    routes = [Route(template, frozenset()) for template in document()["paths"]]
+    routes = [Route(template, frozenset()) for template in read_document()["paths"]]
     return tuple(sorted(routes, key=lambda route: [s.startswith("{") for s in route.segments]))
 
 

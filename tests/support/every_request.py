@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from app import build
-from chalicelib.api.admin.requests import ORGANISATION, Who
+from chalicelib.api.admin.requests import Access
+from chalicelib.api.admin.routes import ORGANISATION
 from chalicelib.api.services import Services
 from tests.conftest import OPERATOR_KEY
 from tests.support.builders import (
@@ -186,7 +187,7 @@ QUERIES: Mapping[str, list[str]] = {
 def requests_of(calls: Iterable[Call]) -> Iterator[Request]:
     """Write down every request of the app, with each of its queries and bodies."""
     for call in calls:
-        if call.who is Who.ANYONE or call.path == "/sign-in":
+        if call.access is Access.ANYONE or call.path == "/sign-in":
             continue
         target = _with_places(call.path)
         short = _short(call, target)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from app import build
-from chalicelib.api.admin.openapi import TABLES
-from chalicelib.api.admin.requests import Who
+from chalicelib.api.admin.requests import Access
+from chalicelib.api.admin.routes import ROUTES
 from chalicelib.api.services import Services
 
-DECLARED = {(route.method, route.path): route.who for route in TABLES}
+DECLARED = {(route.method, route.path): route.access for route in ROUTES}
 
 
 class Call(NamedTuple):
-    """A method and a path of the app; `who` is None for SCIM's own."""
+    """A method and a path of the app; `access` is None for SCIM's own."""
 
     method: str
     path: str
-    who: Who | None
+    access: Access | None
 
     @property
     def is_scim(self) -> bool:

@@ -1,10 +1,9 @@
-"""The console's cookie: how it is set, read and ended, and when what it bears is believed.
+"""The console's session cookie: how it is set, read and deleted, and when it is accepted.
 
-A browser sends a cookie with whatever page makes it send one. So a request that changes something
-is believed by its cookie only where it says that the console's own page has sent it: `Origin` is
-this deployment's address, and a header is there that no other site's page can set without being
-asked by the browser, which nobody here answers. A bearer token is never sent by itself and needs
-none of this.
+A browser sends a cookie with requests of any page. So a request that changes something is
+authenticated by its cookie only where it comes from the console's own page: `Origin` is the URL
+of this deployment, and a header is there that the page of another site can send only where a CORS
+preflight allows it, and none does. A bearer token is never sent by itself and needs none of this.
 """
 
 from __future__ import annotations
@@ -16,34 +15,34 @@ from chalicelib.auth.sessions import SESSION_LIFE
 from chalicelib.auth.tokens import parse
 from chalicelib.errors import Forbidden
 
-# The prefix makes browsers refuse one that was set for a whole domain, or over plain HTTP.
+# With this prefix browsers reject a cookie that is set for a whole domain, or over plain HTTP.
 NAME = "__Host-psl_session"
 ATTRIBUTES = "Path=/; HttpOnly; Secure; SameSite=Strict"
 
-SAFE = frozenset({"GET", "HEAD"})
-OWN_PAGE = ("x-passerelle", "console")
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+CONSOLE_HEADER = ("x-passerelle", "console")
 
-FOREIGN_PAGE = (
-    "A session by cookie changes something only from the console's own page: `Origin` must be "
-    "this deployment's and `X-Passerelle: console` be there. A script sends the session's token as "
+OTHER_PAGE = (
+    "A session cookie may change something only from the console's own page: expected `Origin` of "
+    "this deployment and `X-Passerelle: console`. A script sends the session's token as "
     "`Authorization: Bearer ...` instead."
 )
 
 
-def write(session: str) -> str:
-    """Write Set-Cookie for a session's text."""
+def set_session(session: str) -> str:
+    """Return the Set-Cookie header of a session's text."""
     return f"{NAME}={session}; Max-Age={int(SESSION_LIFE.total_seconds())}; {ATTRIBUTES}"
 
 
-def ended() -> str:
-    """Write Set-Cookie that makes the browser forget the session."""
+def delete_session() -> str:
+    """Return the Set-Cookie header that makes the browser forget the session."""
     return f"{NAME}=; Max-Age=0; {ATTRIBUTES}"
 
 
-def read(request: Request) -> str:
-    """Read the session's text from the cookies; "" unless there is exactly one, and of that kind.
+def read_session(request: Request) -> str:
+    """Return the session's text; "" unless there is exactly one cookie, with a session's token.
 
-    The operator key is no cookie: no browser shall ever hold it.
+    An operator key is not accepted as a cookie: no browser is to have one.
     """
     pairs = [pair.strip() for line in request.headers.get("cookie", ()) for pair in line.split(";")]
     found = [value for name, _, value in (pair.partition("=") for pair in pairs) if name == NAME]
@@ -51,18 +50,18 @@ def read(request: Request) -> str:
     return found[0] if claimed is not None and claimed.kind == "session" else ""
 
 
-def require_own_page(request: Request) -> None:
-    """Believe a request by cookie that changes something.
+def require_console_page(request: Request) -> None:
+    """Check that a request with a cookie may change something.
 
     Raises:
         Forbidden: it does not come from the console's own page.
     """
-    if request.method in SAFE:
+    if request.method in SAFE_METHODS:
         return
-    address = urlsplit(request.base_url)
-    header, value = OWN_PAGE
+    url = urlsplit(request.base_url)
+    header, value = CONSOLE_HEADER
     if (
-        request.header("origin") != f"{address.scheme}://{address.netloc}"
+        request.header("origin") != f"{url.scheme}://{url.netloc}"
         or request.header(header) != value
     ):
-        raise Forbidden(FOREIGN_PAGE)
+        raise Forbidden(OTHER_PAGE)

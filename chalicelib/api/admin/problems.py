@@ -1,4 +1,4 @@
-"""Errors of the routes beside SCIM, as RFC 9457 problem documents, in one place."""
+"""Errors of the admin API as RFC 9457 problem documents."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from chalicelib.errors import ApiError, Conflict, InvalidFields
 
 
 def problem(error: ApiError, request_id: str) -> Response:
-    """Write a refusal: its status says the type, `detail` what to mend.
+    """Return an error as a problem document; an invalid body names its fields in `errors`.
 
-    `about:blank` means that there is no more to a problem than its status (RFC 9457
-    section 4.2.1). An invalid body names its fields in `errors`.
+    `about:blank` means that the problem is nothing but its status (RFC 9457 section 4.2.1).
     """
     document = {
         "type": "about:blank",

@@ -1,25 +1,18 @@
-"""The routes beside SCIM: who may call one, what it is served with, how it answers.
+"""One request of the admin API: who may make it, and what its handler sees of it.
 
-A module of routes is a table of `Route`; `routes` registers them. Who calls is decided before
-anything else of the request is read.
+Access is checked before anything else of the request is read.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
-from types import MappingProxyType
 from typing import Any
 
-from chalice.app import Blueprint
-
-from chalicelib.api import edge
 from chalicelib.api.admin import cookies
-from chalicelib.api.admin.problems import problem
-from chalicelib.api.edge import JSON, Request, Response
+from chalicelib.api.edge import Request, Response
 from chalicelib.api.services import Services
 from chalicelib.auth.authenticate import AdminPrincipal, authenticate_admin, bearer
 from chalicelib.errors import BadRequest, Forbidden, NotFound
@@ -33,30 +26,23 @@ from chalicelib.storage.keys import OrganisationKeys
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import ORGANISATION_ID
 
-ORGANISATIONS = "/admin/organisations"
-ORGANISATION = f"{ORGANISATIONS}/{{organisation}}"
-CONNECTIONS = f"{ORGANISATION}/connections"
-CONNECTION = f"{CONNECTIONS}/{{connection}}"
-
-# The most items of a page, and the number where the client names none.
-PAGE = 100
-SIZE = re.compile(r"[0-9]{1,3}")
+# The largest page, and its size where the request names none.
+MAX_PAGE = 100
+PAGE_SIZE = re.compile(r"[0-9]{1,3}")
 
 Document = dict[str, Any]
-Headers = Mapping[str, str]
 
-NO_HEADERS: Headers = MappingProxyType({})
-NEVER_KEPT: Headers = MappingProxyType({"Cache-Control": "no-store"})
-
-FOR_THE_OPERATOR = "Only the operator of this deployment may do this."
-AT_REST = (
+OPERATOR_ONLY = "Only the operator of this deployment may do this."
+SUSPENDED = (
     "The organisation is suspended: its settings can be read, but not changed. Ask the SaaS's "
     "support to set it to active again."
 )
+# The text where a request is repeated with its Idempotency-Key.
+CREATED_IS_GONE = "This request has created something before, which has been deleted since."
 
 
-class Who(Enum):
-    """Who may call a route: anyone, only the operator, or also the organisation's own admin."""
+class Access(Enum):
+    """Who may make a request: anyone, only the operator, or the organisation's own admin too."""
 
     ANYONE = "anyone"
     OPERATOR = "operator"
@@ -65,7 +51,7 @@ class Who(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AdminRequest:
-    """One request of somebody who may make it, and what it is served with."""
+    """An authorized request, with the services that respond to it."""
 
     services: Services
     http: Request
@@ -73,38 +59,38 @@ class AdminRequest:
     deadline: Deadline
 
     def admin_context(self, organisation: str | None = None) -> AdminContext:
-        """Bind an organisation: the path's, unless another is named.
+        """Return the context of an organisation: the path's, unless another is named.
 
         Raises:
-            NotFound: the path names none that could be, or one that is not this admin's own.
+            NotFound: it does not have the form of an id, or it is not this admin's own.
         """
         organisation = organisation or self.http.path["organisation"]
         if ORGANISATION_ID.fullmatch(organisation) is None or not self.principal.sees(organisation):
             raise NotFound
         keys = OrganisationKeys(organisation)
         may = grants.operator if self.principal.is_operator else grants.administration
-        rows = self.services.table.namespace(may(keys), self.deadline)
-        return AdminContext(rows, keys, self.principal.name, self.http.request_id)
+        items = self.services.table.namespace(may(keys), self.deadline)
+        return AdminContext(items, keys, self.principal.name, self.http.request_id)
 
     def precondition(self) -> Precondition | None:
-        """Read If-Match; several of them say together what is meant."""
+        """Read If-Match; None where there is none."""
         return entity_tags(self.http.headers.get("if-match", ()))
 
     @property
     def connection(self) -> str:
-        """The connection that the path names; whether there is one is for others to say."""
+        """The connection in the path; it need not exist."""
         return self.http.path["connection"]
 
     @property
     def page_size(self) -> int:
-        """How many items a page is to have: `?limit=`.
+        """How many items a page may have: `?limit=`.
 
         Raises:
-            BadRequest: no number from 1 to 100.
+            BadRequest: not a number from 1 to 100.
         """
-        limit = self.http.query.get("limit", str(PAGE))
-        if SIZE.fullmatch(limit) is None or not 1 <= int(limit) <= PAGE:
-            raise BadRequest(f"limit: a whole number from 1 to {PAGE}.")
+        limit = self.http.query.get("limit", str(MAX_PAGE))
+        if PAGE_SIZE.fullmatch(limit) is None or not 1 <= int(limit) <= MAX_PAGE:
+            raise BadRequest(f"limit: expected a whole number from 1 to {MAX_PAGE}.")
         return int(limit)
 
     def idempotency_key(self, owner: str, body: Body) -> IdempotencyKey | None:
@@ -120,79 +106,66 @@ Handler = Callable[[AdminRequest], Response]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method of a path, who may call it, and what answers.
+    """A method of a path, who may use it, and its handler.
 
-    `harmless` marks one that changes no setting though it is no GET: the admin of a suspended
-    organisation may call it too.
+    `allowed_while_suspended` marks one that is not a GET and yet changes no setting: the admin of
+    a suspended organisation may use it.
     """
 
     method: str
     path: str
-    who: Who
+    access: Access
     handler: Handler
-    harmless: bool = False
+    allowed_while_suspended: bool = False
 
     @property
-    def changes(self) -> bool:
-        """Tell whether it changes anything of the organisation."""
-        return self.method != "GET" and not self.harmless
+    def changes_settings(self) -> bool:
+        """Whether it changes anything of the organisation."""
+        return self.method != "GET" and not self.allowed_while_suspended
 
 
-def routes(services: Services, table: Iterable[Route], name: str) -> Blueprint:
-    """Make a blueprint of these routes."""
-    blueprint = Blueprint(name)
-    for route in table:
-        _register(blueprint, services, route)
-    return blueprint
+def respond(services: Services, route: Route, request: Request) -> Response:
+    """Respond to one request: authenticate, authorize, run the handler.
 
-
-def _register(blueprint: Blueprint, services: Services, route: Route) -> None:
-    respond = _for_anyone if route.who is Who.ANYONE else _for_admins
-    endpoint = edge.Endpoint(route.path, (route.method,), partial(respond, services, route))
-    edge.register(blueprint, services, endpoint, problem)
-
-
-def _for_anyone(services: Services, route: Route, request: Request) -> Response:
-    return route.handler(
-        AdminRequest(services, request, AdminPrincipal.nobody(), services.deadline())
-    )
-
-
-def _for_admins(services: Services, route: Route, request: Request) -> Response:
+    Raises:
+        ApiError: the request is rejected or fails; `edge.respond` makes a response of it.
+    """
     deadline = services.deadline()
-    authorization = request.headers.get("authorization", ())
-    # Whoever sends Authorization is judged by that alone.
-    cookie = "" if authorization else cookies.read(request)
-    credential = bearer(authorization) or cookie
-    principal = authenticate_admin(services.table, services.secrets, credential, deadline)
-    if cookie:
-        cookies.require_own_page(request)
-    _admit(principal, route, request)
+    principal = AdminPrincipal.nobody()
+    if route.access is not Access.ANYONE:
+        principal = authenticate(services, request, deadline)
+        authorize(principal, route, request)
     return route.handler(AdminRequest(services, request, principal, deadline))
 
 
-def _admit(principal: AdminPrincipal, route: Route, request: Request) -> None:
-    """Let a known caller in.
-
-    Another organisation is not there for him, whatever the route: that is said first.
+def authenticate(services: Services, request: Request, deadline: Deadline) -> AdminPrincipal:
+    """Authenticate the bearer credential, else the session of the cookie.
 
     Raises:
-        NotFound: the path names an organisation that is not this admin's own.
-        Forbidden: it is the operator's route, or the admin's organisation is suspended.
+        Unauthorized: neither is accepted.
+        Forbidden: the cookie is right, but the request does not come from the console's page.
+    """
+    authorization = request.headers.get("authorization", ())
+    # With an Authorization header the cookie does not count.
+    cookie = "" if authorization else cookies.read_session(request)
+    credential = bearer(authorization) or cookie
+    principal = authenticate_admin(services.table, services.secrets, credential, deadline)
+    if cookie:
+        cookies.require_console_page(request)
+    return principal
+
+
+def authorize(principal: AdminPrincipal, route: Route, request: Request) -> None:
+    """Check that the principal may use the route.
+
+    Raises:
+        NotFound: the path names an organisation that is not this admin's own; checked first, so
+            that another organisation does not exist for them on any route.
+        Forbidden: only the operator may use it, or the admin's organisation is suspended.
     """
     if not principal.sees(request.path.get("organisation", principal.organisation or "")):
         raise NotFound
-    if route.who is Who.OPERATOR and not principal.is_operator:
-        raise Forbidden(FOR_THE_OPERATOR)
-    if principal.at_rest and route.changes:
-        raise Forbidden(AT_REST)
-
-
-def items(found: Sequence[Document], next_cursor: str | None = None) -> Response:
-    """Answer a page of a list; `following` is the cursor of the next one."""
-    return json(200, {"items": found, "next": next_cursor})
-
-
-def json(status: int, document: Document, headers: Headers = NO_HEADERS) -> Response:
-    """Answer with a document."""
-    return Response(status, document, headers, media_type=JSON)
+    if route.access is Access.OPERATOR and not principal.is_operator:
+        raise Forbidden(OPERATOR_ONLY)
+    if principal.at_rest and route.changes_settings:
+        raise Forbidden(SUSPENDED)

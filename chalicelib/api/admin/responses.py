@@ -1,29 +1,103 @@
-"""What the routes beside SCIM answer with, as types: the published document is made of them.
+"""What the admin API responds with: statuses, and the shapes of the documents.
 
-Only shapes. Handlers write their answers by hand, and the tests hold every one against these.
+A handler declares its responses as its return type, `Ok[User]` or `Accepted[Connection] |
+NoContent`: the type checker compares the documents with the shapes, and the OpenAPI document is
+made of the same declaration.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, NotRequired, TypeVar
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from chalicelib.api.edge import JSON, Response
 from chalicelib.organisations.inputs import IdentityProvider
 from chalicelib.storage.connection_settings import ConnectionSettings
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Mapping[str, Any])
+Item = TypeVar("Item")
+
+Headers = Mapping[str, str]
+NO_HEADERS: Headers = MappingProxyType({})
+# A response with a secret must not be kept by anything on its way.
+NO_STORE: Headers = MappingProxyType({"Cache-Control": "no-store"})
+
+
+class JsonResponse(Response, Generic[T]):
+    """A response with a document of a declared shape."""
+
+    STATUS: ClassVar[int]
+
+    def __init__(self, document: T, headers: Headers = NO_HEADERS) -> None:
+        """Take the document; the status is the one of the class."""
+        super().__init__(self.STATUS, document, headers, JSON)
+
+
+class Ok(JsonResponse[T]):
+    """200: what was asked for, or what has been changed, whole."""
+
+    STATUS = 200
+
+
+class Created(JsonResponse[T]):
+    """201: what was created."""
+
+    STATUS = 201
+
+
+class Accepted(JsonResponse[T]):
+    """202: what goes on after the response."""
+
+    STATUS = 202
+
+
+class NoContent(Response):
+    """204: it is done, and there is nothing to say."""
+
+    STATUS: ClassVar[int] = 204
+
+    def __init__(self, headers: Headers = NO_HEADERS) -> None:
+        """Take headers only."""
+        super().__init__(self.STATUS, headers=headers)
+
+
+class File(Response):
+    """200: a page as a file, of a media type that the request asks for."""
+
+    def __init__(self, text: str, media_type: str, headers: Headers) -> None:
+        """Take the text of the file."""
+        super().__init__(200, None, headers, media_type, text)
+
+
+def _one_of(*values: str) -> Any:
+    """Name the values of a field; a `Literal` would need a cast of every stored value."""
+    return Field(json_schema_extra={"enum": list(values)})
+
 
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Address = Annotated[str, Field(json_schema_extra={"format": "uri"})]
 
+# `asdict` makes the document of a dataclass: pydantic describes it, the type checker cannot.
+if TYPE_CHECKING:
+    Settings = dict[str, Any]
+else:
+    Settings = ConnectionSettings
 
-class Page(TypedDict, Generic[T]):
-    """A page of a list; `next` is the cursor of the page behind it, null on the last one."""
 
-    items: list[T]
+class Page(TypedDict, Generic[Item]):
+    """A page of a list; `next` is the cursor of the next page, null on the last one."""
+
+    items: list[Item]
     next: str | None
+
+
+def page(items: Sequence[Item], next_cursor: str | None = None) -> Ok[Page[Item]]:
+    """Return a page of a list; `next_cursor` None: it is the last one."""
+    return Ok({"items": list(items), "next": next_cursor})
 
 
 class FieldFault(TypedDict):
@@ -34,9 +108,9 @@ class FieldFault(TypedDict):
 
 
 class Problem(TypedDict):
-    """A refusal (RFC 9457): `detail` says what to mend. `errors` names the fields of a body.
+    """An error (RFC 9457): `detail` says what to do. `errors` names the fields of a body.
 
-    Where something stands in the way, `id` and `hint` may name it.
+    In a conflict, `id` and `hint` may name what is there already.
     """
 
     type: str
@@ -92,7 +166,7 @@ class Domain(TypedDict):
 
 
 class SignOn(TypedDict):
-    """How the organisation's people sign in; `forced` leaves them no password."""
+    """How the organisation's users sign in; `forced` leaves them no password."""
 
     provider: str
     redirect_url: Address
@@ -109,13 +183,13 @@ class Progress(TypedDict):
 
 
 class Organisation(TypedDict):
-    """An organisation with what it has; `progress` while it is being deleted."""
+    """An organisation with its settings; `progress` while it is being deleted."""
 
     id: str
     name: str
     reference: str | None
     plan: str
-    state: Literal["active", "suspended", "deleting"]
+    state: Annotated[str, _one_of("active", "suspended", "deleting")]
     sso: SignOn | None
     workspaces: list[Workspace]
     roles: list[Role]
@@ -131,26 +205,26 @@ class ListedOrganisation(TypedDict):
     id: str
     name: str
     plan: str
-    state: Literal["active", "suspended", "deleting"]
+    state: Annotated[str, _one_of("active", "suspended", "deleting")]
     reference: str | None
 
 
 class AuditEntry(TypedDict):
-    """Who changed what, when, from what to what; what stayed the same is left out."""
+    """Who changed what, when, and the values that differ before and after."""
 
     at: Moment
     who: str
     what: str
     id: str
-    before: dict[str, Any]
-    after: dict[str, Any]
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
 
 
 # --- connections ------------------------------------------------------------------------------
 
 
-class Refusal(TypedDict):
-    """Calls that were not let in, in seven days: why, and what to do about it."""
+class Rejection(TypedDict):
+    """Requests that were rejected in seven days, by reason, and what to do about it."""
 
     reason: str
     count: int
@@ -160,58 +234,58 @@ class Refusal(TypedDict):
 
 
 class ConnectionHealth(TypedDict):
-    """How a connection fares: the last call that was let in, and what was counted of them."""
+    """The health of a connection: its last accepted request, and how many there were."""
 
     last_call: Moment | None
     calls_24h: int
     errors_24h: int
     users: int
     teams: int
-    refusals: list[Refusal]
+    refusals: list[Rejection]
 
 
 class Connection(TypedDict):
     """A connection; `scim_url` is what is pasted into the identity provider.
 
-    `health` stands only where one connection is read.
+    `health` is there only where one connection is read.
     """
 
     id: str
     organisation: str
     name: str
     scim_url: Address
-    state: Literal["active", "paused", "ended", "deleting"]
+    state: Annotated[str, _one_of("active", "paused", "ended", "deleting")]
     workspace: str
     default_role: str
     identity_provider: IdentityProvider
-    settings: ConnectionSettings
+    settings: Settings
     created: Moment
     last_modified: Moment
     health: NotRequired[ConnectionHealth]
 
 
 class LogEntry(TypedDict):
-    """A call of the identity provider; values are masked, `ids` are users and teams it met."""
+    """A request of the identity provider; values are masked, `ids` are its users and teams."""
 
     at: Moment
     method: str
     path: str
     status: int
-    outcome: Literal["success", "refused", "failed"]
+    outcome: Annotated[str, _one_of("success", "refused", "failed")]
     scim_type: str | None
     detail: str | None
     token: str
     target: str | None
     ids: list[str]
     duration_ms: int
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
 
 
 class Change(TypedDict):
-    """A change of what `id` names; of a membership that is the team, and users came or went."""
+    """A change of what `id` names; of a membership that is the team, whose members changed."""
 
-    kind: Literal["user", "team", "membership", "role", "account", "connection"]
+    kind: Annotated[str, _one_of("user", "team", "membership", "role", "account", "connection")]
     id: str
     at: Moment
     attributes: list[str]
@@ -221,7 +295,7 @@ class Change(TypedDict):
 
 
 class Changes(TypedDict):
-    """A page of changes, oldest first; `next` goes on from here, whether there is more or not."""
+    """A page of changes, oldest first; `next` is a cursor even where there is no more yet."""
 
     items: list[Change]
     next: str
@@ -230,7 +304,7 @@ class Changes(TypedDict):
 
 
 class Preview(TypedDict):
-    """What the end of a connection would mean: the state after it, and what it would concern."""
+    """What ending a connection would do: its state afterwards, and what would be affected."""
 
     connection: str
     state: str
@@ -242,12 +316,12 @@ class Preview(TypedDict):
 
 
 class Token(TypedDict):
-    """A token, as it may be shown for ever."""
+    """A token without its secret."""
 
     id: str
     name: str
     hint: str
-    state: Literal["live", "expired", "revoked"]
+    state: Annotated[str, _one_of("live", "expired", "revoked")]
     created: Moment
     created_by: str
     expires_at: Moment
@@ -255,17 +329,17 @@ class Token(TypedDict):
 
 
 class NewTokenShown(Token):
-    """A new token with its text, which no other answer ever holds."""
+    """A new token with its text, which no other response ever has."""
 
     token: str
 
 
 class TestStep(TypedDict):
-    """A step of a self-test; `request` null is a look at the settings."""
+    """A step of a self-test; `request` null: it checks the settings."""
 
     name: str
     request: str | None
-    outcome: Literal["passed", "failed", "skipped"]
+    outcome: Annotated[str, _one_of("passed", "failed", "skipped")]
     detail: str
     fix: str | None
 
@@ -273,7 +347,7 @@ class TestStep(TypedDict):
 class TestReport(TypedDict):
     """How a self-test went, and what could be better."""
 
-    outcome: Literal["passed", "failed", "skipped"]
+    outcome: Annotated[str, _one_of("passed", "failed", "skipped")]
     steps: list[TestStep]
     advice: list[str]
 
@@ -292,11 +366,11 @@ class ExtensionSchema(TypedDict):
 
 
 class AssignedRole(TypedDict):
-    """A role of a user: granted when he was created, or given locally."""
+    """A role of a user: granted when they were created, or assigned locally."""
 
     role: str
     workspace: str
-    source: Literal["default", "local"]
+    source: Annotated[str, _one_of("default", "local")]
 
 
 class TeamOfUser(TypedDict):
@@ -307,7 +381,7 @@ class TeamOfUser(TypedDict):
 
 
 class User(TypedDict):
-    """A user; `teams` where a single one, or a page of users, is asked for."""
+    """A user; `teams` is there where one user, or a page of users, is read."""
 
     id: str
     user_name: str
@@ -339,9 +413,9 @@ class Team(TypedDict):
 
 
 class NextStep(TypedDict):
-    """What the login page must do next: go there, ask for a password, or let nobody in."""
+    """What the sign-in page must do next: go to SSO, ask for a password, or say no."""
 
-    method: Literal["sso", "password", "inactive"]
+    method: Annotated[str, _one_of("sso", "password", "inactive")]
     redirect_url: NotRequired[Address]
     reset_required: NotRequired[bool]
 

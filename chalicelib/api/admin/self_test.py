@@ -1,31 +1,30 @@
-"""The self-test of a connection: what its identity provider would meet, step by step.
+"""The handler of a connection's self-test: what its identity provider would meet, step by step.
 
-First the settings, then the provider's own dialogue, played through everything that serves SCIM
-below the edge, on a shadow of the connection. The dialogues are data beside this module.
+First the settings are checked, then the provider's own dialogue is played on a shadow of the
+connection, through everything that serves SCIM below the edge. The dialogues are data beside this
+module.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from chalice.app import Blueprint
 from pydantic import TypeAdapter
 
 from chalicelib.api import edge
-from chalicelib.api.admin import dialogue_player, requests
+from chalicelib.api.admin import dialogue_player
 from chalicelib.api.admin.dialogue_player import Answer, Played, Request, Send, Step
-from chalicelib.api.admin.requests import CONNECTION, AdminRequest, Route, Who
-from chalicelib.api.edge import Response
+from chalicelib.api.admin.requests import AdminRequest
+from chalicelib.api.admin.responses import Ok, TestReport, TestStep
 from chalicelib.api.scim.handler import respond
 from chalicelib.api.scim.routes import ROUTES as SCIM_ROUTES
 from chalicelib.api.scim.scim_request import ROOT
 from chalicelib.api.scim.scim_response import scim_error
-from chalicelib.api.services import Services
 from chalicelib.errors import NotFound
 from chalicelib.organisations import connections, self_test, self_test_checks
 from chalicelib.organisations.admin_context import AdminContext
@@ -37,16 +36,16 @@ from chalicelib.storage.transactions import TransactionCanceled
 
 DIALOGUES = Path(__file__).parent / "data"
 
-# Each run makes a secret and a few hundred writes: nobody needs one every second.
-PACE = Rate(per_second=0.1, burst=6)
-# Seconds of the request's time kept back to clear what the run has made.
-KEPT_BACK = 5.0
+# Each run creates a secret and makes a few hundred writes: nobody needs one every second.
+RATE = Rate(per_second=0.1, burst=6)
+# The part of the request's time that is kept to delete what the run has created.
+CLEANUP_SECONDS = 5.0
 
-MOST_REQUEST = 200
-MOST_DETAIL = 500
+MAX_REQUEST = 200
+MAX_DETAIL = 500
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
-NOT_TRIED = "Not tried: it rests on what has failed before it."
+NOT_TRIED = "Not tried: it depends on the step that failed before it."
 
 # What to do where a step's own text says nothing, by the status that came.
 FIXES: Mapping[int, str] = {
@@ -57,128 +56,122 @@ FIXES: Mapping[int, str] = {
     429: "The plan's rate is too low for this provider: ask the SaaS's support.",
     503: "The service is busy: run the test again in a minute.",
 }
-REPORT = "Tell the SaaS's support this step and the time: the service is at fault here, not you."
+REPORT = "Report this step and the time to the SaaS's support: the fault is in the service."
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How one step went; `request` None is a look at the settings."""
-
-    name: str
-    request: str | None
-    outcome: str
-    detail: str
-    fix: str | None = None
-
-
-def routes(services: Services) -> Blueprint:
-    """Make the blueprint of the self-test."""
-    return requests.routes(services, ROUTES, __name__)
-
-
-def run_self_test(request: AdminRequest) -> Response:
-    """POST .../connections/{connection}/test: 200, however the test went."""
+def run_self_test(request: AdminRequest) -> Ok[TestReport]:
+    """POST .../connections/{connection}/test: 200, whatever the outcome."""
     admin = request.admin_context()
     connection = connections.get(admin, request.connection)
-    request.services.buckets.take(f"{connection.id} self-test", PACE)
-    waiting = request.services.pending_counters.of(connection.id)
-    details = self_test_checks.read(admin, connection, request.services.settings.plans, waiting)
-    results = [*_looked_at(details), *_tried(request, admin, details)]
-    failed = any(result.outcome == FAILED for result in results)
-    document = {
-        "outcome": FAILED if failed else PASSED,
-        "steps": [asdict(result) for result in results],
-        "advice": list(self_test_checks.advice(details)),
-    }
-    return requests.json(200, document)
+    request.services.buckets.take(f"{connection.id} self-test", RATE)
+    pending = request.services.pending_counters.of(connection.id)
+    details = self_test_checks.read(admin, connection, request.services.settings.plans, pending)
+    steps = [*_check(details), *_try(request, admin, details)]
+    failed = any(step["outcome"] == FAILED for step in steps)
+    return Ok(
+        {
+            "outcome": FAILED if failed else PASSED,
+            "steps": steps,
+            "advice": list(self_test_checks.advice(details)),
+        }
+    )
 
 
-def _looked_at(details: ConnectionDetails) -> Iterator[Result]:
+def _check(details: ConnectionDetails) -> Iterator[TestStep]:
+    """Check the settings."""
     for check in CHECKS:
         holds = check.holds(details)
-        outcome, fix = (PASSED, None) if holds else (FAILED, check.fix)
-        yield Result(check.name, None, outcome, self_test_checks.describe(check, details), fix)
+        yield {
+            "name": check.name,
+            "request": None,
+            "outcome": PASSED if holds else FAILED,
+            "detail": self_test_checks.describe(check, details),
+            "fix": None if holds else check.fix,
+        }
 
 
-def _tried(
+def _try(
     request: AdminRequest, admin: AdminContext, details: ConnectionDetails
-) -> Iterator[Result]:
-    """Play the dialogue, unless nobody would be let in; what was not played is skipped."""
+) -> Iterator[TestStep]:
+    """Play the dialogue, unless every request would be rejected; the rest is skipped."""
     steps = dialogue(details.connection.identity_provider)
-    barred = any(check.bars and not check.holds(details) for check in CHECKS)
-    played = [] if barred else _played(request, admin, details.connection.id, steps)
-    yield from map(_told, played)
+    rejected = any(check.bars and not check.holds(details) for check in CHECKS)
+    played = [] if rejected else _play(request, admin, details.connection.id, steps)
+    yield from map(_result, played)
     for step in steps[len(played) :]:
-        yield Result(step.name, f"{step.method} {step.path}", SKIPPED, NOT_TRIED)
+        yield {
+            "name": step.name,
+            "request": f"{step.method} {step.path}",
+            "outcome": SKIPPED,
+            "detail": NOT_TRIED,
+            "fix": None,
+        }
 
 
-def _told(played: Played) -> Result:
-    step = played.step
-    request = f"{step.method} {played.target}"[:MOST_REQUEST]
-    if not played.faults:
-        return Result(step.name, request, PASSED, f"Answered with {played.status}, as it should.")
-    detail = "; ".join(played.faults)[:MOST_DETAIL]
-    return Result(step.name, request, FAILED, detail, step.fix or FIXES.get(played.status, REPORT))
+def _result(played: Played) -> TestStep:
+    step, passed = played.step, not played.faults
+    text = f"The response was {played.status}, as expected."
+    return {
+        "name": step.name,
+        "request": f"{step.method} {played.target}"[:MAX_REQUEST],
+        "outcome": PASSED if passed else FAILED,
+        "detail": text if passed else "; ".join(played.faults)[:MAX_DETAIL],
+        "fix": None if passed else step.fix or FIXES.get(played.status, REPORT),
+    }
 
 
 @cache
 def dialogue(identity_provider: str) -> tuple[Step, ...]:
-    """Read what a provider says, in order."""
+    """Read the requests of a provider, in order."""
     text = (DIALOGUES / f"self_test_{identity_provider}.json").read_bytes()
     return TypeAdapter(tuple[Step, ...]).validate_json(text)
 
 
-def _played(
+def _play(
     request: AdminRequest, admin: AdminContext, connection: str, steps: Iterable[Step]
 ) -> list[Played]:
-    """Play steps in a run of their own, which is cleared whatever happens.
+    """Play steps in a run of their own, whose directory is deleted whatever happens.
 
     Raises:
-        NotFound: the connection has gone meanwhile.
-        Unavailable: the run's token cannot be made.
+        NotFound: the connection has been deleted meanwhile.
+        Unavailable: the run's token cannot be created.
     """
     table, secrets = request.services.table, request.services.secrets
     try:
         run = self_test.begin(admin, table, secrets, connection)
     except TransactionCanceled as canceled:
         raise NotFound from canceled
-    sooner = replace(request.deadline, at=request.deadline.at - KEPT_BACK)
+    deadline = replace(request.deadline, at=request.deadline.at - CLEANUP_SECONDS)
     try:
-        return list(dialogue_player.play(steps, _sender(request, run, sooner)))
+        return list(dialogue_player.play(steps, _sender(request, run, deadline)))
     finally:
         self_test.end(admin, table, secrets, run)
 
 
 def _sender(request: AdminRequest, run: Run, deadline: Deadline) -> Send:
-    """Send requests as the edge would hand them on, with the run's token."""
+    """Return what sends a request as the edge would pass it on, with the run's token."""
 
-    def send(asked: Request) -> Answer:
-        path, _, query = asked.target.partition("?")
-        template, named = _matched(path)
-        sent = edge.Request(
-            method=asked.method,
-            base_url=request.http.base_url,
-            request_id=request.http.request_id,
-            route=f"{ROOT}{template}",
-            path={"connection": run.connection, **named},
-            query=dict(parse_qsl(query, keep_blank_values=True)),
-            headers={"authorization": (f"Bearer {run.text}",)},
-            body=asked.body,
-        )
+    def send(sent: Request) -> Answer:
+        path, _, query = sent.target.partition("?")
+        root, _, resource_id = path.strip("/").partition("/")
+        template = f"/{root}/{{id}}" if resource_id else f"/{root}"
         handler = partial(respond, request.services, SCIM_ROUTES[template], deadline=deadline)
-        response = edge.respond(handler, scim_error, sent)
-        # As text and back: what the wire would carry, and no object of ours.
-        return Answer(
-            response.status, response.media_type, json.loads(json.dumps(response.document))
+        response = edge.respond(
+            handler,
+            scim_error,
+            edge.Request(
+                method=sent.method,
+                base_url=request.http.base_url,
+                request_id=request.http.request_id,
+                route=f"{ROOT}{template}",
+                path={"connection": run.connection, "id": resource_id},
+                query=dict(parse_qsl(query, keep_blank_values=True)),
+                headers={"authorization": (f"Bearer {run.text}",)},
+                body=sent.body,
+            ),
         )
+        # As text and back: what would be sent, and none of our objects.
+        document = json.loads(json.dumps(response.document))
+        return Answer(response.status, response.media_type, document)
 
     return send
-
-
-def _matched(path: str) -> tuple[str, Mapping[str, str]]:
-    """Find the path of the SCIM routes that a dialogue's path is one of."""
-    root, _, named = path.strip("/").partition("/")
-    return (f"/{root}/{{id}}", {"id": named}) if named else (f"/{root}", {})
-
-
-ROUTES = (Route("POST", f"{CONNECTION}/test", Who.OWN_ADMIN, run_self_test, harmless=True),)

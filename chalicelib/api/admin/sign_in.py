@@ -1,44 +1,36 @@
-"""The route that the SaaS's login page asks: what must somebody with this address do next?"""
+"""The handler of the SaaS's sign-in page: what must a user with this e-mail address do next?"""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
-from chalice.app import Blueprint
 from pydantic import StringConstraints
 
-from chalicelib.api.admin import requests
 from chalicelib.api.admin.request_bodies import read_body
-from chalicelib.api.admin.requests import NEVER_KEPT, AdminRequest, Route, Who
-from chalicelib.api.edge import Response
-from chalicelib.api.services import Services
+from chalicelib.api.admin.requests import AdminRequest
+from chalicelib.api.admin.responses import NO_STORE, NextStep, Ok
 from chalicelib.organisations import sign_in
 from chalicelib.organisations.inputs import Body
 
-# Who types a line break or no @ has mistyped; all else is for the look-up to know.
+# A line break or no @ is mistyped; everything else is compared with the addresses that are there.
 EMAIL_FORM = r"^[^\x00-\x1f\x7f]+@[^@\x00-\x20\x7f]+$"
 
 
 class Visitor(Body):
-    """Somebody on the login page."""
+    """Somebody on the sign-in page."""
 
     email: Annotated[
         str, StringConstraints(strip_whitespace=True, max_length=320, pattern=EMAIL_FORM)
     ]
 
 
-def routes(services: Services) -> Blueprint:
-    """Make the blueprint of sign-in."""
-    return requests.routes(services, ROUTES, __name__)
-
-
-def what_next(request: AdminRequest) -> Response:
+def find_sign_in_method(request: AdminRequest) -> Ok[NextStep]:
     """POST /sign-in."""
     body = read_body(Visitor, request.http)
-    told = asdict(sign_in.next_step(request.services.table, body.email, request.deadline))
-    document = {name: value for name, value in told.items() if value is not None}
-    return requests.json(200, document, NEVER_KEPT)
-
-
-ROUTES = (Route("POST", "/sign-in", Who.OPERATOR, what_next),)
+    step = sign_in.next_step(request.services.table, body.email, request.deadline)
+    document: NextStep = {"method": step.method}
+    if step.redirect_url is not None:
+        document["redirect_url"] = step.redirect_url
+    if step.reset_required is not None:
+        document["reset_required"] = step.reset_required
+    return Ok(document, NO_STORE)

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from app import build
-from chalicelib.api.admin.openapi import document
+from chalicelib.api.admin.published import read_document
 from chalicelib.api.services import Services
 from dev.run.gateway import Gateway, Sent
 from tests.conftest import OPERATOR_KEY
@@ -29,7 +29,7 @@ from tests.support import described
 from tests.support.builders import Customer, a_customer, api_client
 
 ADDRESS = "https://id.example.com"
-SCHEMA = schemathesis.openapi.from_dict({**document(), "servers": [{"url": ADDRESS}]})
+SCHEMA = schemathesis.openapi.from_dict({**read_document(), "servers": [{"url": ADDRESS}]})
 FOUND: list[Any] = list(SCHEMA.get_all_operations())
 OPERATIONS = {each.ok().label: each.ok() for each in FOUND}
 CHECKS = [

@@ -182,7 +182,7 @@ def test_a_step_that_fails_says_what_came_and_what_to_do(services, dynamodb, con
         "name": "Disable a user",
         "request": "PATCH /Users/${user}",
         "outcome": "skipped",
-        "detail": "Not tried: it rests on what has failed before it.",
+        "detail": "Not tried: it depends on the step that failed before it.",
         "fix": None,
     }
 

@@ -1,0 +1,154 @@
+"""The handlers of connections, their health among it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import MappingProxyType
+
+from chalicelib.api.admin.request_bodies import read_body
+from chalicelib.api.admin.requests import CREATED_IS_GONE, AdminRequest
+from chalicelib.api.admin.responses import (
+    NO_HEADERS,
+    Accepted,
+    Connection,
+    ConnectionHealth,
+    Created,
+    Headers,
+    NoContent,
+    Ok,
+    Page,
+    Preview,
+    page,
+)
+from chalicelib.errors import BadRequest, Conflict, NotFound
+from chalicelib.organisations import connections, disconnect, health, idempotency, organisations
+from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.organisations.inputs import ConnectionChanges, NewConnection
+from chalicelib.storage import settings_items
+from chalicelib.storage.settings_items import DELETING
+
+PREVIEW: Mapping[str, bool] = MappingProxyType({"true": True, "false": False})
+# A mistyped parameter would end for good what was only to be previewed.
+DELETE_PARAMETERS = frozenset({"users", "preview"})
+UNKNOWN_PARAMETER = "A query may have `users` and `preview` only; nothing was ended."
+
+
+def create_connection(request: AdminRequest) -> Created[Connection]:
+    """POST /admin/organisations/{org}/connections."""
+    admin = request.admin_context()
+    body = read_body(NewConnection, request.http)
+    key = request.idempotency_key(admin.keys.organisation, body)
+    created_before = idempotency.find_created(admin.items, key)
+    if created_before is None:
+        connection = connections.create(admin, body, request.services.settings.plans, key)
+    else:
+        try:
+            connection = connections.get(admin, created_before)
+        except NotFound:
+            raise Conflict(CREATED_IS_GONE) from None
+    path = f"/admin/organisations/{admin.keys.organisation}/connections/{connection.id}"
+    headers = _headers(connection, {"Location": f"{request.http.base_url}{path}"})
+    return Created(_document(request, connection), headers)
+
+
+def list_connections(request: AdminRequest) -> Ok[Page[Connection]]:
+    """GET /admin/organisations/{org}/connections."""
+    admin = request.admin_context()
+    organisations.get(admin)
+    return page([_document(request, each) for each in connections.list_connections(admin)])
+
+
+def get_connection(request: AdminRequest) -> Ok[Connection]:
+    """GET /admin/organisations/{org}/connections/{connection}, with its health."""
+    admin = request.admin_context()
+    connection = connections.get(admin, request.connection)
+    document = _document(request, connection)
+    document["health"] = _health(request, admin)
+    return Ok(document, _headers(connection))
+
+
+def change_connection(request: AdminRequest) -> Ok[Connection]:
+    """PATCH /admin/organisations/{org}/connections/{connection}."""
+    admin = request.admin_context()
+    body = read_body(ConnectionChanges, request.http)
+    changed = connections.change(admin, request.connection, body, request.precondition())
+    return Ok(_document(request, changed), _headers(changed))
+
+
+def delete_connection(request: AdminRequest) -> Ok[Preview] | Accepted[Connection] | NoContent:
+    """DELETE .../connections/{connection}?users=keep, deactivate or delete, &preview=true.
+
+    Raises:
+        BadRequest: a parameter that is not known, or a value that is not.
+    """
+    admin = request.admin_context()
+    query = request.http.query
+    if not query.keys() <= DELETE_PARAMETERS:
+        raise BadRequest(UNKNOWN_PARAMETER)
+    if query.get("preview", "false") not in PREVIEW:
+        raise BadRequest("preview: expected true or false.")
+    users = query.get("users", "keep")
+    if PREVIEW[query.get("preview", "false")]:
+        return Ok(_preview(admin, request.connection, users))
+    secrets = request.services.secrets
+    ended = disconnect.end(admin, secrets, request.connection, users, request.precondition())
+    if ended.state == DELETING:
+        return Accepted(_document(request, ended), _headers(ended))
+    return NoContent()
+
+
+def _headers(connection: settings_items.Connection, more: Headers = NO_HEADERS) -> Headers:
+    return {"ETag": connections.version(connection), **more}
+
+
+def _document(request: AdminRequest, connection: settings_items.Connection) -> Connection:
+    return {
+        "id": connection.id,
+        "organisation": connection.organisation,
+        "name": connection.name,
+        "scim_url": f"{request.http.base_url}/scim/v2/{connection.id}",
+        "state": connection.state,
+        "workspace": connection.workspace,
+        "default_role": connection.default_role,
+        "identity_provider": connection.identity_provider,
+        "settings": asdict(connection.effective_settings),
+        "created": connection.created,
+        "last_modified": connection.modified,
+    }
+
+
+def _preview(admin: AdminContext, connection: str, users: str) -> Preview:
+    found = disconnect.preview(admin, connection, users)
+    return {
+        "connection": found["connection"],
+        "state": found["state"],
+        "users": found["users"],
+        "teams": found["teams"],
+        "members": found["members"],
+        "tokens": found["tokens"],
+        "effect": found["effect"],
+    }
+
+
+def _health(request: AdminRequest, admin: AdminContext) -> ConnectionHealth:
+    pending = request.services.pending_counters.of(request.connection)
+    found = health.read(admin, request.connection, pending)
+    size = health.size(admin, request.connection)
+    return {
+        "last_call": found.last_call,
+        "calls_24h": found.calls,
+        "errors_24h": found.errors,
+        "users": size.users,
+        "teams": size.teams,
+        "refusals": [
+            {
+                "reason": each.reason,
+                "count": each.count,
+                "last_at": each.last_at,
+                "user_agent": each.user_agent,
+                "fix": health.FIXES[each.reason],
+            }
+            for each in found.refusals
+        ],
+    }

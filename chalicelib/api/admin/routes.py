@@ -1,0 +1,110 @@
+"""The table of the admin API: every method and path, who may use it, and its handler."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from chalice.app import Blueprint
+
+from chalicelib.api import edge
+from chalicelib.api.admin import (
+    audit,
+    connections,
+    extensions,
+    feed,
+    groups,
+    health,
+    log,
+    organisations,
+    published,
+    self_test,
+    sessions,
+    settings,
+    sign_in,
+    tokens,
+    users,
+)
+from chalicelib.api.admin.problems import problem
+from chalicelib.api.admin.requests import Access, Route, respond
+from chalicelib.api.services import Services
+
+ANYONE, OPERATOR, OWN_ADMIN = Access.ANYONE, Access.OPERATOR, Access.OWN_ADMIN
+
+ORGANISATIONS = "/admin/organisations"
+ORGANISATION = f"{ORGANISATIONS}/{{organisation}}"
+CONNECTION = f"{ORGANISATION}/connections/{{connection}}"
+WORKSPACE = f"{ORGANISATION}/workspaces/{{workspace}}"
+USER = f"{ORGANISATION}/users/{{user}}"
+
+ROUTES = (
+    Route("GET", "/health", ANYONE, health.get_health),
+    Route("GET", "/openapi.json", ANYONE, published.get_openapi),
+    Route("POST", "/sign-in", OPERATOR, sign_in.find_sign_in_method),
+    Route("POST", "/admin/sessions", ANYONE, sessions.create_session),
+    Route(
+        "DELETE",
+        "/admin/sessions/current",
+        OWN_ADMIN,
+        sessions.end_session,
+        allowed_while_suspended=True,
+    ),
+    # An organisation
+    Route("POST", ORGANISATIONS, OPERATOR, organisations.create_organisation),
+    Route("GET", ORGANISATIONS, OPERATOR, organisations.list_organisations),
+    Route("GET", ORGANISATION, OWN_ADMIN, organisations.get_organisation),
+    Route("PATCH", ORGANISATION, OPERATOR, organisations.change_organisation),
+    Route("DELETE", ORGANISATION, OPERATOR, organisations.delete_organisation),
+    Route("PUT", WORKSPACE, OPERATOR, settings.put_workspace),
+    Route("DELETE", WORKSPACE, OPERATOR, settings.delete_workspace),
+    Route("PUT", f"{ORGANISATION}/roles/{{role}}", OPERATOR, settings.put_role),
+    Route("DELETE", f"{ORGANISATION}/roles/{{role}}", OPERATOR, settings.delete_role),
+    Route("PUT", f"{ORGANISATION}/domains/{{domain}}", OPERATOR, settings.put_domain),
+    Route("DELETE", f"{ORGANISATION}/domains/{{domain}}", OPERATOR, settings.delete_domain),
+    Route("POST", f"{ORGANISATION}/console-links", OPERATOR, sessions.create_console_link),
+    Route("GET", f"{ORGANISATION}/audit", OWN_ADMIN, audit.list_audit),
+    Route("GET", f"{ORGANISATION}/changes", OPERATOR, feed.list_changes),
+    Route("POST", f"{ORGANISATION}/resolve", OPERATOR, users.resolve),
+    # Its connections
+    Route("POST", f"{ORGANISATION}/connections", OWN_ADMIN, connections.create_connection),
+    Route("GET", f"{ORGANISATION}/connections", OWN_ADMIN, connections.list_connections),
+    Route("GET", CONNECTION, OWN_ADMIN, connections.get_connection),
+    Route("PATCH", CONNECTION, OWN_ADMIN, connections.change_connection),
+    Route("DELETE", CONNECTION, OWN_ADMIN, connections.delete_connection),
+    Route("POST", f"{CONNECTION}/tokens", OWN_ADMIN, tokens.create_token),
+    Route("GET", f"{CONNECTION}/tokens", OWN_ADMIN, tokens.list_tokens),
+    Route("DELETE", f"{CONNECTION}/tokens/{{token}}", OWN_ADMIN, tokens.revoke_token),
+    Route("POST", f"{CONNECTION}/tokens/{{token}}/rotate", OWN_ADMIN, tokens.rotate_token),
+    Route(
+        "POST",
+        f"{CONNECTION}/test",
+        OWN_ADMIN,
+        self_test.run_self_test,
+        allowed_while_suspended=True,
+    ),
+    Route("GET", f"{CONNECTION}/log", OWN_ADMIN, log.list_log),
+    Route("GET", f"{CONNECTION}/schemas", OWN_ADMIN, extensions.list_schemas),
+    Route("GET", f"{CONNECTION}/schemas/{{urn}}", OWN_ADMIN, extensions.get_schema),
+    Route("PUT", f"{CONNECTION}/schemas/{{urn}}", OWN_ADMIN, extensions.put_schema),
+    Route("DELETE", f"{CONNECTION}/schemas/{{urn}}", OWN_ADMIN, extensions.delete_schema),
+    # Its users and groups
+    Route("GET", f"{ORGANISATION}/users", OWN_ADMIN, users.list_users),
+    Route("GET", USER, OWN_ADMIN, users.get_user),
+    Route("PUT", f"{USER}/roles", OWN_ADMIN, users.replace_roles),
+    Route("PUT", f"{USER}/roles/{{role}}", OWN_ADMIN, users.assign_role),
+    Route("DELETE", f"{USER}/roles/{{role}}", OWN_ADMIN, users.withdraw_role),
+    Route("PUT", f"{USER}/account", OPERATOR, users.link_account),
+    Route("DELETE", f"{USER}/account", OPERATOR, users.unlink_account),
+    Route("POST", f"{USER}/password-set", OPERATOR, users.report_password_set),
+    Route("GET", f"{ORGANISATION}/teams", OWN_ADMIN, groups.list_teams),
+    Route("GET", f"{ORGANISATION}/teams/{{team}}", OWN_ADMIN, groups.get_team),
+    Route("GET", f"{ORGANISATION}/teams/{{team}}/members", OWN_ADMIN, groups.list_members),
+)
+
+
+def blueprint(services: Services) -> Blueprint:
+    """Register all routes of the admin API."""
+    routes = Blueprint(__name__)
+    for route in ROUTES:
+        endpoint = edge.Endpoint(route.path, (route.method,), partial(respond, services, route))
+        edge.register(routes, services, endpoint, problem)
+    return routes

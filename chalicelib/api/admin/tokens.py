@@ -1,0 +1,78 @@
+"""The handlers of a connection's tokens."""
+
+from __future__ import annotations
+
+from chalicelib.api.admin.request_bodies import read_body, read_optional_body
+from chalicelib.api.admin.requests import AdminRequest
+from chalicelib.api.admin.responses import (
+    NO_STORE,
+    Created,
+    NewTokenShown,
+    NoContent,
+    Ok,
+    Page,
+    Token,
+    page,
+)
+from chalicelib.organisations import health, idempotency, tokens
+from chalicelib.organisations.inputs import NewToken, Rotation
+from chalicelib.storage.settings_items import ConnectionToken
+
+
+def create_token(request: AdminRequest) -> Created[NewTokenShown]:
+    """POST .../connections/{connection}/tokens: the only response that ever has a token's text."""
+    admin = request.admin_context()
+    body = read_body(NewToken, request.http)
+    key = request.idempotency_key(admin.keys.organisation, body)
+    created_before = idempotency.find_created(admin.items, key)
+    if created_before:
+        raise tokens.replay_conflict(admin, request.connection, created_before)
+    created = tokens.create(admin, request.services.secrets, request.connection, body, key)
+    return _shown(request, created)
+
+
+def list_tokens(request: AdminRequest) -> Ok[Page[Token]]:
+    """GET .../connections/{connection}/tokens, with the last use of each in 30 days."""
+    admin = request.admin_context()
+    found = tokens.list_tokens(admin, request.connection)
+    pending = request.services.pending_counters.of(request.connection)
+    last_uses = health.read(admin, request.connection, pending).last_uses
+    return page([_document(request, each, last_uses.get(each.id)) for each in found])
+
+
+def revoke_token(request: AdminRequest) -> NoContent:
+    """DELETE .../connections/{connection}/tokens/{token}: revoked at the very next request."""
+    token = request.http.path["token"]
+    tokens.revoke(request.admin_context(), request.services.secrets, request.connection, token)
+    return NoContent()
+
+
+def rotate_token(request: AdminRequest) -> Created[NewTokenShown]:
+    """POST .../tokens/{token}/rotate: a new one; the old one ends some hours later."""
+    admin = request.admin_context()
+    body = read_optional_body(Rotation, request.http)
+    key = request.idempotency_key(admin.keys.organisation, body)
+    created_before = idempotency.find_created(admin.items, key)
+    if created_before:
+        raise tokens.replay_conflict(admin, request.connection, created_before)
+    token, secrets = request.http.path["token"], request.services.secrets
+    created = tokens.rotate(admin, secrets, request.connection, token, body, key)
+    return _shown(request, created)
+
+
+def _shown(request: AdminRequest, created: tokens.CreatedToken) -> Created[NewTokenShown]:
+    return Created({**_document(request, created.row), "token": created.text}, NO_STORE)
+
+
+def _document(request: AdminRequest, token: ConnectionToken, last_used: str | None = None) -> Token:
+    expired = token.state == "live" and not token.live(request.services.table.clock.now())
+    return {
+        "id": token.id,
+        "name": token.name,
+        "hint": token.hint,
+        "state": "expired" if expired else token.state,
+        "created": token.created,
+        "created_by": token.created_by,
+        "expires_at": token.expires,
+        "last_used_at": last_used,
+    }

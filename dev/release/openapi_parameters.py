@@ -1,0 +1,122 @@
+"""What a handler of the admin API takes: its body, its parameters, its errors beside the usual.
+
+What it returns is declared by the handler itself; one that takes nothing has no entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.api.admin import (
+    audit,
+    connections,
+    extensions,
+    feed,
+    groups,
+    log,
+    organisations,
+    responses,
+    self_test,
+    sessions,
+    settings,
+    sign_in,
+    tokens,
+    users,
+)
+from chalicelib.api.admin.requests import MAX_PAGE, Handler
+from chalicelib.organisations import inputs
+from chalicelib.organisations.inputs import LocalId
+from chalicelib.storage.log_entries import OUTCOMES
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of the query, or a header."""
+
+    name: str
+    schema: Schema
+    text: str
+    place: str = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """What a handler takes.
+
+    `body` is the model of its body, `optional` says that it may be left out, and `in_path` names
+    the field of it that the path has already. `errors` are statuses beside those that follow from
+    the route.
+    """
+
+    body: Any = None
+    optional: bool = False
+    in_path: str | None = None
+    parameters: tuple[Parameter, ...] = ()
+    errors: tuple[int, ...] = ()
+
+
+TEXT: Schema = {"type": "string"}
+BOOLEAN: Schema = {"enum": ["true", "false"]}
+LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": MAX_PAGE}
+
+PAGING = (
+    Parameter("limit", LIMIT, "How many items the page may have."),
+    Parameter("cursor", TEXT, "The `next` of the page before, unchanged."),
+)
+SEARCH = Parameter("search", TEXT, "An e-mail address, a userName, or the beginning of a name.")
+REFERENCE = Parameter("reference", TEXT, "Only the organisation with this reference.")
+LINKED = Parameter("linked", BOOLEAN, "Only users who have an account of the SaaS, or have none.")
+WORKSPACE = Parameter("workspace", TEXT, "Another workspace than the connection's.")
+USERS = Parameter("users", {"enum": ["keep", "deactivate", "delete"]}, "What happens to its users.")
+PREVIEW = Parameter("preview", BOOLEAN, "Return what would happen, and change nothing.")
+IF_MATCH = Parameter("If-Match", TEXT, "Only at this version: an ETag.", "header")
+IDEMPOTENCY_KEY = Parameter(
+    "Idempotency-Key", TEXT, "The same key creates nothing again for 24 hours.", "header"
+)
+
+FROM = Parameter("from", TEXT, "Only requests at or after this RFC 3339 time.")
+TO = Parameter("to", TEXT, "Only requests at or before this RFC 3339 time.")
+OUTCOME = Parameter("outcome", {"enum": list(OUTCOMES)}, "Only requests with this outcome.")
+OF_USER = Parameter("user", TEXT, "Only requests that concern this user: an id.")
+OF_GROUP = Parameter("group", TEXT, "Only requests that concern this team: an id.")
+AFTER = Parameter("after", TEXT, "The `next` of the page before, unchanged, or `now`.")
+
+TAKES: Mapping[Handler, Takes] = {
+    # organisations
+    organisations.create_organisation: Takes(inputs.NewOrganisation, parameters=(IDEMPOTENCY_KEY,)),
+    organisations.list_organisations: Takes(parameters=(*PAGING, REFERENCE)),
+    organisations.change_organisation: Takes(inputs.OrganisationChanges, parameters=(IF_MATCH,)),
+    organisations.delete_organisation: Takes(parameters=(IF_MATCH,)),
+    settings.put_workspace: Takes(inputs.NewWorkspace, in_path="id"),
+    settings.put_role: Takes(inputs.NewRole, in_path="id"),
+    settings.put_domain: Takes(inputs.NewDomain, optional=True, in_path="domain"),
+    audit.list_audit: Takes(parameters=PAGING),
+    feed.list_changes: Takes(parameters=(PAGING[0], AFTER)),
+    # connections
+    connections.create_connection: Takes(inputs.NewConnection, parameters=(IDEMPOTENCY_KEY,)),
+    connections.change_connection: Takes(inputs.ConnectionChanges, parameters=(IF_MATCH,)),
+    connections.delete_connection: Takes(parameters=(USERS, PREVIEW, IF_MATCH)),
+    tokens.create_token: Takes(inputs.NewToken, parameters=(IDEMPOTENCY_KEY,)),
+    tokens.rotate_token: Takes(inputs.Rotation, optional=True, parameters=(IDEMPOTENCY_KEY,)),
+    self_test.run_self_test: Takes(errors=(429,)),
+    log.list_log: Takes(parameters=(*PAGING, FROM, TO, OUTCOME, OF_USER, OF_GROUP)),
+    extensions.put_schema: Takes(responses.ExtensionSchema),
+    # users and groups
+    users.list_users: Takes(parameters=(*PAGING, SEARCH, LINKED)),
+    users.replace_roles: Takes(users.RolesOfUser | list[users.RoleOfUser | LocalId]),
+    users.assign_role: Takes(parameters=(WORKSPACE,)),
+    users.withdraw_role: Takes(parameters=(WORKSPACE,)),
+    users.link_account: Takes(users.AccountOfUser),
+    users.resolve: Takes(users.Identity),
+    groups.list_teams: Takes(parameters=(*PAGING, SEARCH)),
+    groups.list_members: Takes(parameters=PAGING),
+    sign_in.find_sign_in_method: Takes(sign_in.Visitor),
+    # the console
+    sessions.create_console_link: Takes(sessions.NewConsoleLink),
+    sessions.create_session: Takes(sessions.Exchange, errors=(401,)),
+    sessions.end_session: Takes(errors=(404,)),
+}
