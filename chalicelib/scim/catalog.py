@@ -1,19 +1,19 @@
 """The schemas and resource types of this service: RFC 7643 section 8.7.1, as corrected.
 
 The schemas are the JSON files under `data/`, in the form of RFC 7643 section 7; this module turns
-that form into `Schema` values and back. It refuses to know what is done with them: checking
-values is `validation`'s business and answering /Schemas that of `messages`.
+that form into `Schema` values and back. Checking values is `validation`'s business, and the
+documents of /Schemas are `discovery`'s.
 
-Against the printed text of section 8.7.1 the files hold
+The files differ from the printed text of section 8.7.1 in
 
 - the verified errata: `Group.displayName` is required (5368), `groups.$ref` points to groups only
   (8471), `manager.value` is caseExact (8472), every schema names its own schema (8417); 5606,
-  5607, 8415 and 8435 correct the schema of schemas: `load` takes `binary`, takes several
-  `referenceTypes`, and takes no complex attribute inside another;
+  5607, 8415 and 8435 correct the schema of schemas: `load` accepts `binary` and several
+  `referenceTypes`, and rejects a complex attribute inside another;
 - the same reasoning for the other ids (`groups.value`, `members.value`), and caseExact on every
   reference, since section 2.3.7 calls references case exact;
-- what this service does and the RFC leaves open: `Group.displayName` is unique on the server,
-  `members` are users only and their `display` is sent on request;
+- what the RFC leaves open: `Group.displayName` is unique on the server, `members` are users only
+  and their `display` is returned on request;
 - canonicalValues on every `type`: without them Microsoft's validator addresses the element as
   `[primary eq true]` and then misses it. They are suggestions, other values are accepted. Where
   the RFC offers none: `WindowsAzureActiveDirectoryRole` is the type that Entra ID itself gives to
@@ -40,6 +40,7 @@ from chalicelib.scim.schema import (
     Schema,
     UniquenessRule,
 )
+from chalicelib.scim.strict_json import json_type
 
 SCHEMA_URN = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 
@@ -52,16 +53,16 @@ _NAME = re.compile(r"\$?[A-Za-z][\w-]{0,99}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class _Characteristic:
-    """A key of an attribute definition, its field in `Attribute`, and what it may hold."""
+    """A key of an attribute definition, its field in `Attribute`, and its allowed values."""
 
     key: str
     field: str
-    due: str
+    expected: str
     allowed: Callable[[Any], bool]
 
 
-def _keyword(key: str, field: str, choice: object) -> _Characteristic:
-    words = get_args(choice)
+def _keyword(key: str, field: str, literal: object) -> _Characteristic:
+    words = get_args(literal)
     return _Characteristic(key, field, f"one of {', '.join(words)}", lambda value: value in words)
 
 
@@ -81,14 +82,14 @@ def _is_text(value: object) -> bool:
 _CHARACTERISTICS = (
     _keyword("type", "type", AttributeType),
     _flag("multiValued", "multi_valued"),
-    _Characteristic("description", "description", "a text", _is_text),
+    _Characteristic("description", "description", "a string", _is_text),
     _flag("required", "required"),
-    _Characteristic("canonicalValues", "canonical_values", "an array of texts", _is_words),
+    _Characteristic("canonicalValues", "canonical_values", "an array of strings", _is_words),
     _flag("caseExact", "case_exact"),
     _keyword("mutability", "mutability", MutabilityRule),
     _keyword("returned", "returned", ReturnedRule),
     _keyword("uniqueness", "uniqueness", UniquenessRule),
-    _Characteristic("referenceTypes", "reference_types", "an array of texts", _is_words),
+    _Characteristic("referenceTypes", "reference_types", "an array of strings", _is_words),
 )
 
 # RFC 7643 section 2.3 says of each type whether it knows case and uniqueness; where it does not,
@@ -100,10 +101,10 @@ _TYPES_WITH = {
 
 
 def load(document: Mapping[str, Any]) -> Schema:
-    """Turn a schema document (RFC 7643 section 7) into a `Schema`; unknown keys are ignored.
+    """Read a schema document (RFC 7643 section 7); unknown keys are ignored.
 
     Raises:
-        InvalidValue: a key is missing or holds what section 7 does not allow; names its path.
+        InvalidValue: a key is missing or has a value that section 7 does not allow; names its path.
     """
     return Schema(
         id=_text(document, "id"),
@@ -114,7 +115,7 @@ def load(document: Mapping[str, Any]) -> Schema:
 
 
 def dump(schema: Schema) -> dict[str, Any]:
-    """Turn a `Schema` into its document: every characteristic is written out, nothing is null."""
+    """Return the document of a `Schema`: every characteristic is written out, nothing is null."""
     return {
         "schemas": [SCHEMA_URN],
         "id": schema.id,
@@ -127,13 +128,17 @@ def dump(schema: Schema) -> dict[str, Any]:
 def _text(document: Mapping[str, Any], key: str, where: str = "") -> str:
     value = document.get(key)
     if not isinstance(value, str) or not value:
-        raise InvalidValue(f"{where}{key}: a text is due (RFC 7643 section 7).")
+        raise InvalidValue(f"{where}{key}: expected a string, got {_got(value)}.")
     return value
+
+
+def _got(value: object) -> str:
+    return "an empty string" if value == "" else json_type(value)
 
 
 def _attributes(found: object, where: str, *, nested: bool) -> tuple[Attribute, ...]:
     if not isinstance(found, list):
-        raise InvalidValue(f"{where}: an array of definitions is due (RFC 7643 section 7).")
+        raise InvalidValue(f"{where}: expected an array of definitions, got {_got(found)}.")
     read = tuple(
         _attribute(document, f"{where}[{position}]", nested=nested)
         for position, document in enumerate(found)
@@ -145,15 +150,17 @@ def _attributes(found: object, where: str, *, nested: bool) -> tuple[Attribute, 
 
 def _attribute(document: object, where: str, *, nested: bool) -> Attribute:
     if not isinstance(document, Mapping):
-        raise InvalidValue(f"{where}: a definition is an object (RFC 7643 section 7).")
+        raise InvalidValue(f"{where}: expected an object, got {_got(document)}.")
     name = _text(document, "name", f"{where}.")
     if not _NAME.fullmatch(name):
-        raise InvalidValue(f"{where}.name: not an attribute name (RFC 7643 section 2.1).")
+        raise InvalidValue(f"{where}.name: expected an attribute name (RFC 7643 section 2.1).")
     fields = _fields(document, where)
     if fields.get("type") != "complex":
         return Attribute(name, **fields)
     if nested:
-        raise InvalidValue(f"{where}.type: no complex attribute inside another (erratum 8415).")
+        raise InvalidValue(
+            f"{where}.type: expected a simple type; complex attributes cannot be nested."
+        )
     subs = _attributes(document.get("subAttributes"), f"{where}.subAttributes", nested=True)
     return Attribute(name, **fields, sub_attributes=subs)
 
@@ -165,9 +172,11 @@ def _fields(document: Mapping[str, Any], where: str) -> dict[str, Any]:
         if value is None:
             continue
         if not known.allowed(value):
-            raise InvalidValue(f"{where}.{known.key}: {known.due} is due (RFC 7643 section 7).")
+            raise InvalidValue(
+                f"{where}.{known.key}: expected {known.expected}, got {_got(value)}."
+            )
         fields[known.field] = tuple(value) if isinstance(value, list) else value
-    # RFC 7643 section 7: what is written only is not returned, whatever else is said.
+    # RFC 7643 section 7: a writeOnly attribute is never returned, whatever `returned` says.
     return fields | ({"returned": "never"} if fields.get("mutability") == "writeOnly" else {})
 
 

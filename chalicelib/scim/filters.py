@@ -1,14 +1,15 @@
 """Read filters and PATCH paths into nodes that print themselves: RFC 7644 sections 3.4.2.2, 3.5.2.
 
-Knows the grammar and nothing of schemas: `matching` says what a filter means, `dialects` where a
-path points. Whatever is read prints back: `parse_filter(str(node)) == node`, and so for paths.
+Knows the grammar and nothing of schemas: `matching` says what a filter means, `patch_operations`
+where a path points. Whatever is read prints back: `parse_filter(str(node)) == node`, and so for
+paths.
 
-Three things are taken that the grammar does not have, because identity providers send them: a
+Three things are accepted that the grammar does not have, because identity providers send them: a
 sub-attribute after a value path in a filter, text without quotation marks, and a dot between a
 URN and its attribute.
 
-Text comes from strangers, so its length, its terms and its nesting are limited, and the limits
-hold before anything recurses (a known way to end other servers: 100,000 opening brackets).
+The length of a text, its terms and its nesting are limited, and the limits are checked before
+anything recurses: 100,000 opening brackets have crashed other servers.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """An attribute that has a value, whichever."""
+    """An attribute that has a value (`pr`)."""
 
     path: AttrPath | ValuePath
 
@@ -94,7 +95,7 @@ class And:
     terms: tuple[Filter, ...]
 
     def __str__(self) -> str:
-        """Print as logExp; whatever binds no closer stands in brackets."""
+        """Print as logExp; terms that bind less closely are in brackets."""
         return " and ".join(_bracketed(term, (And, Or)) for term in self.terms)
 
 
@@ -116,7 +117,7 @@ class Not:
     term: Filter
 
     def __str__(self) -> str:
-        """Print with the brackets that the grammar demands."""
+        """Print with the brackets that the grammar requires."""
         return f"not ({self.term})"
 
 
@@ -125,9 +126,9 @@ Filter = Comparison | Present | And | Or | Not | ValuePath
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """The path of a PATCH operation: an attribute, a choice of its elements, a sub-attribute.
+    """The path of a PATCH operation: an attribute, a value filter, a sub-attribute.
 
-    The sub-attribute always stands in `sub`, never in `attr.sub`.
+    The sub-attribute is always in `sub`, never in `attr.sub`.
     """
 
     attr: AttrPath
@@ -136,16 +137,16 @@ class Path:
 
     def __str__(self) -> str:
         """Print as PATH of RFC 7644 section 3.5.2."""
-        choice = "" if self.filter is None else f"[{self.filter}]"
-        return f"{self.attr}{choice}{_dotted(self.sub)}"
+        value_filter = "" if self.filter is None else f"[{self.filter}]"
+        return f"{self.attr}{value_filter}{_dotted(self.sub)}"
 
 
 def parse_filter(text: str) -> Filter:
     """Read a filter.
 
     Raises:
-        InvalidFilter: not of the grammar, with the place and what was expected there; or
-            longer, deeper or with more terms than this service reads.
+        InvalidFilter: not of the grammar, with the position and what was expected there; or
+            longer, deeper or with more terms than the limits.
     """
     scanner = _Scanner(text, InvalidFilter, "filter")
     node = _filter(scanner, 0)
@@ -159,12 +160,12 @@ def parse_path(text: str) -> Path:
     PATH = attrPath / valuePath [subAttr]
 
     Raises:
-        InvalidPath: not of the grammar, with the place and what was expected there.
+        InvalidPath: not of the grammar, with the position and what was expected there.
     """
     scanner = _Scanner(text, InvalidPath, "path")
     attr = _attr_path(scanner)
     if scanner.take("["):
-        path = Path(*_choice(scanner, attr, 0))
+        path = Path(*_value_path(scanner, attr, 0))
     else:
         path = Path(replace(attr, sub=None), None, attr.sub)
     scanner.end("the end")
@@ -206,7 +207,7 @@ def _term(scanner: _Scanner, depth: int) -> Filter:
 def _group(scanner: _Scanner, closing: str, depth: int) -> Filter:
     """FILTER ")" or valFilter "]", one level deeper."""
     if depth == MAX_DEPTH:
-        raise scanner.refused(f"is nested deeper than {MAX_DEPTH} levels")
+        raise scanner.rejected(f"is nested deeper than {MAX_DEPTH} levels")
     node = _filter(scanner, depth + 1)
     scanner.expect(closing, f"`and`, `or` or `{closing}`")
     return node
@@ -220,14 +221,12 @@ def _expression(scanner: _Scanner, depth: int) -> Filter:
     scanner.count_term()
     path = _attr_path(scanner)
     if not scanner.take("["):
-        return _compared(scanner, path)
-    attr, choice, sub = _choice(scanner, path, depth)
-    if sub is None:
-        return ValuePath(attr, choice)
-    return _compared(scanner, ValuePath(attr, choice, sub))
+        return _comparison(scanner, path)
+    value_path = ValuePath(*_value_path(scanner, path, depth))
+    return value_path if value_path.sub is None else _comparison(scanner, value_path)
 
 
-def _compared(scanner: _Scanner, path: AttrPath | ValuePath) -> Filter:
+def _comparison(scanner: _Scanner, path: AttrPath | ValuePath) -> Filter:
     """SP "pr", or SP compareOp SP compValue; the operators in any case."""
     scanner.skip_blanks()
     start = scanner.at
@@ -239,28 +238,24 @@ def _compared(scanner: _Scanner, path: AttrPath | ValuePath) -> Filter:
     return Comparison(path, op, _value(scanner))
 
 
-def _choice(scanner: _Scanner, path: AttrPath, depth: int) -> tuple[AttrPath, Filter, str | None]:
-    """ValuePath = attrPath "[" valFilter "]", read from behind the "[", and [subAttr].
+def _value_path(
+    scanner: _Scanner, path: AttrPath, depth: int
+) -> tuple[AttrPath, Filter, str | None]:
+    """ValuePath = attrPath "[" valFilter "]", read after the "[", and [subAttr].
 
-    Errata 4690: valFilter is built of valFilters; a choice within a choice is none of them.
+    Erratum 4690: valFilter is built of valFilters, so there is no value filter within another.
     """
-    if scanner.choosing:
-        raise scanner.expected("an operator; elements of elements cannot be chosen", scanner.at - 1)
-    attr = _whole(scanner, path)
-    scanner.choosing = True
-    choice = _group(scanner, "]", depth)
-    scanner.choosing = False
+    if scanner.in_value_filter:
+        raise scanner.expected("an operator; value filters cannot be nested", scanner.at - 1)
+    if path.sub is not None:
+        if path.urn is None:
+            raise scanner.expected("no sub-attribute before a value filter", scanner.at - 1)
+        path = AttrPath(f"{path.urn}:{path.name}", path.sub)
+    scanner.in_value_filter = True
+    value_filter = _group(scanner, "]", depth)
+    scanner.in_value_filter = False
     sub = scanner.name("a sub-attribute") if scanner.take_here(".") else None
-    return attr, choice, sub
-
-
-def _whole(scanner: _Scanner, path: AttrPath) -> AttrPath:
-    """Elements are chosen of an attribute: what follows the dot of a URN must be one."""
-    if path.sub is None:
-        return path
-    if path.urn is None:
-        raise scanner.expected("no sub-attribute before a choice of elements", scanner.at - 1)
-    return AttrPath(f"{path.urn}:{path.name}", path.sub)
+    return path, value_filter, sub
 
 
 def _attr_path(scanner: _Scanner) -> AttrPath:
@@ -270,7 +265,9 @@ def _attr_path(scanner: _Scanner) -> AttrPath:
     urn, colon, rest = scanner.word().rpartition(":")
     path = _in_urn(urn, rest) if colon else _dotted_path(None, rest.split("."))
     if path is None:
-        raise scanner.expected(_A_PART if scanner.choosing else "the name of an attribute", start)
+        raise scanner.expected(
+            _A_SUB_ATTRIBUTE if scanner.in_value_filter else "the name of an attribute", start
+        )
     return path
 
 
@@ -335,11 +332,11 @@ _LITERALS: Final[Mapping[str, Scalar]] = {"true": True, "false": False, "null": 
 _NAME_AND_SUB: Final = 2
 _DOTTED_URN: Final = 3  # urn:...:User.name.familyName
 
-# Elements have no numbers, as those of JSON Pointer do.
-_A_PART: Final = 'the name of a sub-attribute, as in [type eq "work"]'
+# Elements have no index, as those of JSON Pointer do.
+_A_SUB_ATTRIBUTE: Final = 'the name of a sub-attribute, as in [type eq "work"]'
 
 _BLANKS: Final = frozenset(" \t")
-# One class of characters each, so there is nothing to go back to.
+# One class of characters each, so a match never backtracks.
 _WORD = re.compile(r'[^ \t()\[\]"]*')
 _BARE_WORD = re.compile(r"[^ \t)\]]*")
 
@@ -348,8 +345,8 @@ def _dotted(sub: str | None) -> str:
     return "" if sub is None else f".{sub}"
 
 
-def _bracketed(term: Filter, kinds: tuple[type, ...]) -> str:
-    return f"({term})" if isinstance(term, kinds) else str(term)
+def _bracketed(term: Filter, node_types: tuple[type, ...]) -> str:
+    return f"({term})" if isinstance(term, node_types) else str(term)
 
 
 # --- the scanner ------------------------------------------------------------------------------
@@ -357,21 +354,21 @@ def _bracketed(term: Filter, kinds: tuple[type, ...]) -> str:
 
 @dataclass(slots=True)
 class _Scanner:
-    """A text and how far it has been read; every read moves forward, none looks back."""
+    """A text and how far it has been read; reading only moves forward."""
 
     text: str
-    fault: type[BadRequest]
+    error: type[BadRequest]
     noun: str
     at: int = 0
     terms: int = 0
-    choosing: bool = False
+    in_value_filter: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what is too long before anything is read of it."""
+        """Reject a text that is too long before it is read."""
         if len(self.text) > MAX_CHARACTERS:
-            raise self.refused(f"is longer than {MAX_CHARACTERS:,} characters")
+            raise self.rejected(f"is longer than {MAX_CHARACTERS:,} characters")
         if _SURROGATE.search(self.text):
-            raise self.refused("holds half of a character (an unpaired surrogate)")
+            raise self.rejected("contains an unpaired surrogate")
 
     def skip_blanks(self) -> None:
         """SP of the grammar, one or more."""
@@ -379,29 +376,29 @@ class _Scanner:
             self.at += 1
 
     def take(self, character: str) -> bool:
-        """Go past this character, if it is next but for blanks."""
+        """Read this character if it is next, after blanks."""
         self.skip_blanks()
         return self.take_here(character)
 
     def take_here(self, character: str) -> bool:
-        """Go past this character, if it is next."""
+        """Read this character if it is next."""
         found = self.text.startswith(character, self.at)
         self.at += found
         return found
 
     def expect(self, character: str, what: str) -> None:
-        """Go past this character, or say that `what` was expected."""
+        """Read this character, or raise that `what` was expected."""
         if not self.take(character):
             raise self.expected(what)
 
     def end(self, what: str) -> None:
-        """Be at the end, or say that `what` was expected."""
+        """Check that the text ends here, or raise that `what` was expected."""
         self.skip_blanks()
         if self.at < len(self.text):
             raise self.expected(what)
 
     def keyword(self, wanted: str) -> bool:
-        """Go past this word in any case, if it is next."""
+        """Read this word, in any case, if it is next."""
         self.skip_blanks()
         start = self.at
         if self.word().lower() == wanted:
@@ -418,7 +415,7 @@ class _Scanner:
         return self._run(_BARE_WORD)
 
     def name(self, what: str) -> str:
-        """Read one ATTRNAME, or say that `what` was expected."""
+        """Read one ATTRNAME, or raise that `what` was expected."""
         start = self.at
         word = self.word()
         if not _NAME.fullmatch(word):
@@ -439,18 +436,18 @@ class _Scanner:
         """Count one more expression, up to the limit."""
         self.terms += 1
         if self.terms > MAX_TERMS:
-            raise self.refused(f"has more than {MAX_TERMS} terms")
+            raise self.rejected(f"has more than {MAX_TERMS} terms")
 
-    def refused(self, what: str) -> BadRequest:
-        """Make the refusal of a text as a whole, for instance over a limit."""
-        return self.fault(f"The {self.noun} {what}.")
+    def rejected(self, what: str) -> BadRequest:
+        """Return the error for the text as a whole, for instance over a limit."""
+        return self.error(f"The {self.noun} {what}.")
 
     def expected(self, what: str, at: int | None = None) -> BadRequest:
-        """Make the refusal that points at the place, by default where reading stopped."""
-        place = self.at if at is None else at
-        return self.fault(
-            f"The {self.noun} is not valid at character {place + 1}: expected {what}."
-            f"\n{_pointed(self.text, place)}"
+        """Return the error that points at a position, by default where reading stopped."""
+        position = self.at if at is None else at
+        return self.error(
+            f"The {self.noun} is not valid at character {position + 1}: expected {what}."
+            f"\n{_pointed(self.text, position)}"
         )
 
     def _run(self, characters: re.Pattern[str]) -> str:
@@ -461,11 +458,11 @@ class _Scanner:
 
 
 _STRINGS: Final = json.JSONDecoder()
-_SHOWN: Final = 40  # characters before and after the place: enough to see it, too few to flood
+_SHOWN: Final = 40  # characters before and after the position
 
 
-def _pointed(text: str, place: int) -> str:
-    """Draw the neighbourhood of a place with a caret below it; what does not print is a "?"."""
-    start = max(0, place - _SHOWN)
-    shown = "".join(c if c.isprintable() else "?" for c in text[start : place + _SHOWN])
-    return f"{shown}\n{' ' * (place - start)}^"
+def _pointed(text: str, position: int) -> str:
+    """Print the text around a position with a caret below it, unprintable characters as "?"."""
+    start = max(0, position - _SHOWN)
+    shown = "".join(c if c.isprintable() else "?" for c in text[start : position + _SHOWN])
+    return f"{shown}\n{' ' * (position - start)}^"

@@ -1,8 +1,8 @@
-"""What may be kept of values that a log tells about: enough to follow a change, no more. Pure.
+"""Mask personal values for the provisioning log: enough to follow a change, no more.
 
-Text is shown by its first character and the class of its length, so that `alice@example.com`
-becomes `a… (up to 32)`: one sees that a value came, went or became another, and not which. Ids
-that this service makes, numbers, booleans and the names of attributes stand as they are.
+Text is reduced to its first character and the class of its length: `alice@example.com` becomes
+`a… (up to 32)`, which shows that a value was set, cleared or changed, and not what it was. Ids
+that this service makes, numbers, booleans and the names of attributes are logged as they are.
 """
 
 from __future__ import annotations
@@ -26,44 +26,44 @@ from chalicelib.scim.filters import (
 )
 
 OUR_ID: Final = re.compile(r"[0-9a-f]{32}")
-# Up to so many characters: a length alone would tell short words apart.
+# Classes of length: an exact length would tell short words apart.
 LENGTHS: Final = (8, 16, 32, 64)
-MOST_ELEMENTS: Final = 5
+MAX_ELEMENTS: Final = 5
 HIDDEN: Final = "…"
 
-# The query parameters that are shown at all; those of which nothing personal is made, as sent.
+# Parameters whose values are of these forms are logged as sent.
 NUMBER: Final = re.compile(r"[+-]?[0-9]{1,10}")
 NAMES: Final = re.compile(r"[A-Za-z0-9_.:,$\- ]{1,200}")
 ADDRESS: Final = re.compile(r"[^\s\"'<>]+@[^\s\"'<>]+")
-# From the first quotation mark to the last: what is quoted may hold some itself.
+# From the first quotation mark to the last: the quoted text may contain some itself.
 QUOTED: Final = re.compile(r'"(.*)"', re.DOTALL)
 
 
 def masked(value: Any) -> Any:
-    """Mask a JSON value: its form stays, its texts are hidden, long arrays are cut."""
+    """Mask a JSON value: its structure is kept, its strings are masked, long arrays are cut."""
     match value:
         case str():
             return value if OUR_ID.fullmatch(value) else _text(value)
         case dict():
             return {name: masked(each) for name, each in value.items()}
-        case list() if len(value) > MOST_ELEMENTS:
-            cut = [masked(each) for each in value[:MOST_ELEMENTS]]
-            return [*cut, f"{HIDDEN} {len(value) - MOST_ELEMENTS} more"]
+        case list() if len(value) > MAX_ELEMENTS:
+            cut = [masked(each) for each in value[:MAX_ELEMENTS]]
+            return [*cut, f"{HIDDEN} {len(value) - MAX_ELEMENTS} more"]
         case list():
             return [masked(each) for each in value]
     return value
 
 
 def _text(text: str) -> str:
-    """Write `a… (up to 32)`; of the shortest texts not even the first character."""
-    if len(text) <= 2:  # noqa: PLR2004 - one or two characters would be most of it
+    """Return `a… (up to 32)`; only `…` for the shortest, whose first character would be most."""
+    if len(text) <= 2:  # noqa: PLR2004 - see above
         return HIDDEN
-    most = next((f"up to {most}" for most in LENGTHS if len(text) <= most), "longer")
-    return f"{text[0]}{HIDDEN} ({most})"
+    length = next((f"up to {limit}" for limit in LENGTHS if len(text) <= limit), "longer")
+    return f"{text[0]}{HIDDEN} ({length})"
 
 
 def masked_filter(text: str) -> str:
-    """Mask the values of a filter; one that cannot be read is hidden as a whole."""
+    """Mask the values of a filter; one that cannot be parsed is masked as a whole."""
     try:
         return str(_without_values(parse_filter(text)))
     except BadRequest:
@@ -93,28 +93,28 @@ def _path(path: AttrPath | ValuePath) -> AttrPath | ValuePath:
     return path
 
 
-def _if_formed(form: re.Pattern[str]) -> Callable[[str], str]:
+def _if_matches(form: re.Pattern[str]) -> Callable[[str], str]:
     return lambda text: text if form.fullmatch(text) else HIDDEN
 
 
 PARAMETERS: Final[Mapping[str, Callable[[str], str]]] = {
     "filter": masked_filter,
-    "startIndex": _if_formed(NUMBER),
-    "count": _if_formed(NUMBER),
+    "startIndex": _if_matches(NUMBER),
+    "count": _if_matches(NUMBER),
     "cursor": lambda _: HIDDEN,
-    "attributes": _if_formed(NAMES),
-    "excludedAttributes": _if_formed(NAMES),
+    "attributes": _if_matches(NAMES),
+    "excludedAttributes": _if_matches(NAMES),
     "aadOptscim062020": lambda _: "",
 }
 
 
 def masked_query(query: Mapping[str, str]) -> str:
-    """Write a query string without personal data: values masked, unknown parameters left out."""
+    """Return a query string without personal data: values masked, unknown parameters left out."""
     shown = [f"{name}={mask(query[name])}" for name, mask in PARAMETERS.items() if name in query]
     return f"?{'&'.join(shown)}" if shown else ""
 
 
 def masked_detail(detail: str) -> str:
-    """Mask the text of a refusal: its first line, without addresses and with its quotes masked."""
+    """Mask the text of an error: its first line, without addresses and with quoted text masked."""
     unquoted = QUOTED.sub(lambda quoted: f'"{masked(quoted[1])}"', detail)
     return ADDRESS.sub(HIDDEN, unquoted.partition("\n")[0])

@@ -1,6 +1,6 @@
-"""If-Match and If-None-Match: which version a client means. RFC 7644 section 3.14, RFC 9110 13.1.
+"""If-Match and If-None-Match: RFC 7644 section 3.14, RFC 9110 section 13.1.
 
-Versions are weak and compared by what stands between the quotes.
+Entity tags are weak and compared by the text between the quotes.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ ANY_VERSION = "*"
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """The versions of which one must be the present one; empty: any version will do."""
+    """The versions of which one must be the current one; empty: any version."""
 
     tags: frozenset[str]
 
     def names(self, version: str) -> bool:
-        """Tell whether the present version, as an ETag, is one of them."""
+        """Tell whether the current version, as an ETag, is one of them."""
         return not self.tags or _opaque(version) in self.tags
 
     def require(self, version: str) -> None:
-        """Check the present version, as an ETag.
+        """Check the current version, as an ETag.
 
         Raises:
-            PreconditionFailed: it is none of them.
+            PreconditionFailed: it is not one of them.
         """
         if not self.names(version):
             raise PreconditionFailed
 
 
 def entity_tags(values: tuple[str, ...]) -> Precondition | None:
-    """Read a header of entity tags: `*`, or some, weak or strong; None where there is none.
+    """Read a header of entity tags: `*` or a list, weak or strong; None without the header.
 
     A repeated header is one list (RFC 9110 section 5.3).
 
     Raises:
-        BadRequest: it is neither.
+        BadRequest: it is not valid.
     """
     header = ", ".join(values)
     if not values:
@@ -52,7 +52,7 @@ def entity_tags(values: tuple[str, ...]) -> Precondition | None:
 def _opaque(tag: str) -> str:
     found = _ENTITY_TAG.fullmatch(tag)
     if found is None:
-        message = 'If-Match and If-None-Match take `*` or versions as they were sent: W/"3".'
+        message = 'If-Match, If-None-Match: expected `*` or versions as in ETag, such as W/"3".'
         raise BadRequest(message)
     return found[1]
 

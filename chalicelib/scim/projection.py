@@ -1,7 +1,7 @@
-"""Which attributes of a resource are sent: RFC 7644 section 3.9, RFC 7643 section 2.4 `returned`.
+"""Which attributes of a resource are returned: RFC 7644 section 3.9, RFC 7643 section 7.
 
-Knows what a client asked for and what the schemas allow; refuses to know where the resource came
-from. `Projection.wants` lets a caller skip the reads for what nobody would see.
+Knows what a client requested and what the schemas allow, not where the resource comes from.
+`Projection.wants` spares the reads for attributes that would not be returned.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 from chalicelib.scim.errors import InvalidValue
 from chalicelib.scim.schema import COMMON, Attribute, Resource, ResourceType, Schema, Target
 
-# An attribute of a schema, by the schema's URN (the core's is "") and its name; with the name ""
-# the whole extension. To it belong the sub-attributes that were named, "" for the attribute whole.
-_Place = tuple[str, str]
-_Paths = Mapping[_Place, frozenset[str]]
+# An attribute, by its schema's URN ("" for the core) and its name ("" for the whole extension).
+# Its paths are the sub-attributes that were named ("" for the whole attribute).
+_Key = tuple[str, str]
+_Paths = Mapping[_Key, frozenset[str]]
 _WHOLE = ""
 _NOTHING: frozenset[str] = frozenset()
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 
-# RFC 7643 section 2.2: these do not depend on what the client asks for.
+# RFC 7643 section 7: these do not depend on the request.
 _FIXED: Mapping[str, bool] = {"always": True, "never": False}
 
 _HEAD = tuple(a for a in COMMON.attributes if a.name in ("id", "externalId"))
@@ -30,109 +30,116 @@ _TAIL = tuple(a for a in COMMON.attributes if a.name == "meta")
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """What a client wants to see: `asked` None means everything that is sent by default."""
+    """What a client requested: `requested` None means all that is returned by default."""
 
-    asked: _Paths | None
-    hidden: _Paths
+    requested: _Paths | None
+    excluded: _Paths
 
     @classmethod
     def parse(
         cls, attributes: str | None, excluded: str | None, resource_type: ResourceType
     ) -> Projection:
-        """Read the query parameters `attributes` and `excludedAttributes`.
+        """Read the parameters `attributes` and `excludedAttributes`.
 
-        Names that the schemas do not know are ignored, and so is a selection in brackets: Entra ID
-        asks for `emails[type eq "work"]` and wants the e-mail addresses.
+        Names that the schemas do not know are ignored, and so is a value filter: Entra ID sends
+        `emails[type eq "work"]` and expects the e-mail addresses.
 
         Raises:
-            InvalidValue: both are given; RFC 7644 section 3.9 has them exclude each other.
+            InvalidValue: both are given (RFC 7644 section 3.9).
         """
         if attributes and excluded:
-            raise InvalidValue(
-                "Send attributes or excludedAttributes, not both (RFC 7644 section 3.9)."
-            )
-        asked = _paths(attributes, resource_type) if attributes else None
-        return cls(asked, _paths(excluded or "", resource_type))
+            raise InvalidValue("attributes, excludedAttributes: expected one of them, got both.")
+        requested = _paths(attributes, resource_type) if attributes else None
+        return cls(requested, _paths(excluded or "", resource_type))
 
     def wants(self, name: str) -> bool:
-        """Tell whether the core attribute `name`, sent by default, would be sent to this client."""
-        place = ("", name)
-        if self.asked is not None:
-            return place in self.asked
-        return _WHOLE not in self.hidden.get(place, _NOTHING)
+        """Tell whether the core attribute `name`, returned by default, is to be returned."""
+        key = ("", name)
+        if self.requested is not None:
+            return key in self.requested
+        return _WHOLE not in self.excluded.get(key, _NOTHING)
 
     def asks(self, name: str, sub: str) -> bool:
-        """Tell whether the client named a sub-attribute that is sent on request only."""
-        return self.asked is not None and sub in self.asked.get(("", name), _NOTHING)
+        """Tell whether the client named a sub-attribute that is returned on request only."""
+        return self.requested is not None and sub in self.requested.get(("", name), _NOTHING)
 
 
 def project(
     resource: Resource, resource_type: ResourceType, projection: Projection
 ) -> dict[str, Any]:
-    """Make the document that is sent: schemas, id, externalId, the attributes, meta.
+    """Return the document of a response: schemas, id, externalId, the attributes, meta.
 
-    `schemas` names the schemas of what is sent. Nothing in it is null or empty, and nothing that
-    the schemas do not know gets out. Parts are shared with `resource`: serialise, don't change.
+    `schemas` names the schemas of what is returned. Nothing is null or empty, and nothing that the
+    schemas do not know is returned. Parts are shared with `resource`: serialise, don't change.
     """
-    sent = _shown(resource, _HEAD + resource_type.schema.attributes, "", projection)
+    document = _project(resource, _HEAD + resource_type.schema.attributes, "", projection)
     schemas = [resource_type.schema.id]
     for extension in resource_type.extensions:
         if extension.id in resource:
-            held = resource[extension.id]
-            if inner := _shown(held, extension.attributes, extension.id, projection):
-                sent[extension.id] = inner
+            values = resource[extension.id]
+            if inner := _project(values, extension.attributes, extension.id, projection):
+                document[extension.id] = inner
                 schemas.append(extension.id)
-    return {"schemas": schemas} | sent | _shown(resource, _TAIL, "", projection)
+    return {"schemas": schemas} | document | _project(resource, _TAIL, "", projection)
 
 
-def _shown(
-    held: Resource, attributes: tuple[Attribute, ...], urn: str, projection: Projection
+def _project(
+    values: Resource, attributes: tuple[Attribute, ...], urn: str, projection: Projection
 ) -> Resource:
-    shown = {}
+    projected = {}
     for attribute in attributes:
-        if attribute.name in held:
-            named, hidden = _named(attribute, urn, projection), _hidden(attribute, urn, projection)
-            if _is_sent(attribute, named, hidden):
-                value = _kept(held[attribute.name], attribute, named, hidden)
+        if attribute.name in values:
+            included = _included(attribute, urn, projection)
+            excluded = _excluded(attribute, urn, projection)
+            if _is_returned(attribute, included, excluded):
+                value = _value(values[attribute.name], attribute, included, excluded)
                 if value not in _EMPTY:
-                    shown[attribute.name] = value
-    return shown
+                    projected[attribute.name] = value
+    return projected
 
 
-def _named(attribute: Attribute, urn: str, projection: Projection) -> frozenset[str]:
-    """Say what of an attribute the client is to see, by asking or by not having asked."""
-    asked = projection.asked
-    unasked = asked is None or attribute.returned == "always" or (urn != "" and (urn, "") in asked)
-    explicit = asked.get((urn, attribute.name), _NOTHING) if asked else _NOTHING
-    return explicit | {_WHOLE} if unasked and attribute.returned != "request" else explicit
+def _included(attribute: Attribute, urn: str, projection: Projection) -> frozenset[str]:
+    """Return the sub-attributes to include, "" for the whole, as requested or by default."""
+    requested = projection.requested
+    by_default = (
+        requested is None
+        or attribute.returned == "always"
+        or (urn != "" and (urn, "") in requested)
+    )
+    explicit = requested.get((urn, attribute.name), _NOTHING) if requested else _NOTHING
+    return explicit | {_WHOLE} if by_default and attribute.returned != "request" else explicit
 
 
-def _hidden(attribute: Attribute, urn: str, projection: Projection) -> frozenset[str]:
-    if urn and (urn, "") in projection.hidden:
+def _excluded(attribute: Attribute, urn: str, projection: Projection) -> frozenset[str]:
+    if urn and (urn, "") in projection.excluded:
         return frozenset({_WHOLE})
-    return projection.hidden.get((urn, attribute.name), _NOTHING)
+    return projection.excluded.get((urn, attribute.name), _NOTHING)
 
 
-def _is_sent(attribute: Attribute, named: frozenset[str], hidden: frozenset[str]) -> bool:
+def _is_returned(attribute: Attribute, included: frozenset[str], excluded: frozenset[str]) -> bool:
     if attribute.returned in _FIXED:
         return _FIXED[attribute.returned]
-    return bool(named) and _WHOLE not in hidden
+    return bool(included) and _WHOLE not in excluded
 
 
-def _kept(value: Any, attribute: Attribute, named: frozenset[str], hidden: frozenset[str]) -> Any:
+def _value(
+    value: Any, attribute: Attribute, included: frozenset[str], excluded: frozenset[str]
+) -> Any:
     if attribute.type != "complex":
         return value
-    names = [sub.name for sub in attribute.sub_attributes if _is_sub_sent(sub, named, hidden)]
+    names = [
+        sub.name for sub in attribute.sub_attributes if _is_sub_returned(sub, included, excluded)
+    ]
     if not attribute.multi_valued:
         return _only(value, names)
-    return [kept for element in value if (kept := _only(element, names))]
+    return [each for element in value if (each := _only(element, names))]
 
 
-def _is_sub_sent(sub: Attribute, named: frozenset[str], hidden: frozenset[str]) -> bool:
+def _is_sub_returned(sub: Attribute, included: frozenset[str], excluded: frozenset[str]) -> bool:
     if sub.returned in _FIXED:
         return _FIXED[sub.returned]
-    by_default = sub.returned == "default" and _WHOLE in named and sub.name not in hidden
-    return by_default or sub.name in named
+    by_default = sub.returned == "default" and _WHOLE in included and sub.name not in excluded
+    return by_default or sub.name in included
 
 
 def _only(value: Resource, names: Sequence[str]) -> Resource:
@@ -140,16 +147,16 @@ def _only(value: Resource, names: Sequence[str]) -> Resource:
 
 
 def _paths(text: str, resource_type: ResourceType) -> _Paths:
-    paths: dict[_Place, frozenset[str]] = {}
+    paths: dict[_Key, frozenset[str]] = {}
     for path in _split(text):
         target = resource_type.locate(path)
         if target is not None:
-            place, sub = _place(target)
-            paths[place] = paths.get(place, _NOTHING) | {sub}
+            key, sub = _key(target)
+            paths[key] = paths.get(key, _NOTHING) | {sub}
     return paths
 
 
-def _place(target: Target) -> tuple[_Place, str]:
+def _key(target: Target) -> tuple[_Key, str]:
     schema: Schema | None = target.extension
     urn = schema.id if schema else ""
     name = target.attribute.name if target.attribute else ""
@@ -157,20 +164,20 @@ def _place(target: Target) -> tuple[_Place, str]:
 
 
 def _split(text: str) -> Iterator[str]:
-    """Yield the paths of a list: parted by commas, without what stands in brackets."""
+    """Yield the paths of a list: separated by commas, without value filters."""
     path: list[str] = []
-    selecting = quoted = False
+    bracketed = quoted = False
     for character in text:
         if character == '"':
             quoted = not quoted
         elif quoted:
             continue
         elif character in _BRACKETS:
-            selecting = _BRACKETS[character]
-        elif character == "," and not selecting:
+            bracketed = _BRACKETS[character]
+        elif character == "," and not bracketed:
             yield "".join(path).strip()
             path = []
-        elif not selecting:
+        elif not bracketed:
             path.append(character)
     yield "".join(path).strip()
 

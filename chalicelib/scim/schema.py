@@ -17,7 +17,7 @@ MutabilityRule = Literal["readOnly", "readWrite", "immutable", "writeOnly"]
 ReturnedRule = Literal["always", "never", "default", "request"]
 UniquenessRule = Literal["none", "server", "global"]
 
-# A SCIM resource or a complex value, as a JSON document: names in the schema's spelling.
+# A SCIM resource or a complex value as a JSON object, names in the schema's spelling.
 Resource = dict[str, Any]
 
 
@@ -108,7 +108,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
-    """A kind of resource: its core schema and its extensions (RFC 7643 section 6)."""
+    """A resource type: its core schema and its extensions (RFC 7643 section 6)."""
 
     name: str
     endpoint: str
@@ -117,7 +117,7 @@ class ResourceType:
     extensions: tuple[Schema, ...] = ()
 
     def extended(self, schemas: Iterable[Schema]) -> ResourceType:
-        """Make the same kind with further extensions."""
+        """Return this resource type with further extensions."""
         return replace(self, extensions=(*self.extensions, *schemas))
 
     def schemas(self) -> Iterator[Schema]:
@@ -135,12 +135,12 @@ class ResourceType:
         return self.schema.find(name) or COMMON.find(name)
 
     def resolve(self, urn: str | None, name: str, sub: str | None = None) -> Target | None:
-        """Say where an attribute path points; None where the schemas know no such place.
+        """Find the attribute that a path names; None where the schemas do not have it.
 
-        Without a URN the core is searched first and then the extensions, because Entra writes
-        `manager` for the enterprise attribute. A URN may also stand in `name`'s place, as
-        `urn:...:2.0` + `User`, or with a dot before the attribute, as `User` + `department`:
-        identity providers write both.
+        Without a URN the core is searched first and then the extensions, because Entra ID writes
+        `manager` for the enterprise attribute. The last part of a URN may be in `name`, as in
+        `urn:...:2.0` + `User`, or a dot may stand before the attribute, as in `User` +
+        `department`: identity providers write both.
         """
         if urn is None:
             return self._bare(name, sub)
@@ -153,9 +153,9 @@ class ResourceType:
         return None
 
     def locate(self, path: str) -> Target | None:
-        """Say where a path points that is one text: `resolve` for keys and attribute lists.
+        """Find the attribute that a text names: `resolve` for keys and attribute lists.
 
-        Takes `name`, `name.givenName`, a schema's URN before either, and an extension's URN alone.
+        Accepts `name`, `name.givenName`, a schema's URN before either, an extension's URN alone.
         """
         for schema in self.schemas():
             urn, rest = path[: len(schema.id)], path[len(schema.id) :]

@@ -43,7 +43,7 @@ def attribute(schema: Schema, path: str) -> Attribute:
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_schema_is_written_as_it_was_read(name):
-    """`dump` answers /Schemas: what is served is what the file says, and loads again."""
+    """`dump` makes /Schemas: what is served is what the file says, and loads again."""
     document = json.loads((DATA / f"{name}.json").read_text())
 
     assert catalog.dump(SCHEMAS[name]) == document
@@ -166,7 +166,7 @@ def a_schema(*attributes: Any, **characteristics: Any) -> dict[str, Any]:
     return {"id": "urn:example:2.0:User", "name": "Example", "attributes": found}
 
 
-# What a customer may get wrong in an extension of his own, and where the error points.
+# What a customer may get wrong in an extension of their own, and where the error points.
 WRONG = [
     ({}, "id"),
     ({"id": "urn:x", "name": ""}, "name"),
@@ -197,12 +197,12 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("document", "where"), WRONG)
-def test_a_wrong_definition_is_refused_with_its_path(document, where):
+def test_a_wrong_definition_is_rejected_with_its_path(document, where):
     """RFC 7643 section 7; a complex attribute holds no complex one (erratum 8415)."""
-    with pytest.raises(InvalidValue) as refused:
+    with pytest.raises(InvalidValue) as rejected:
         catalog.load(document)
 
-    assert refused.value.detail.startswith(f"{where}:")
+    assert rejected.value.detail.startswith(f"{where}:")
 
 
 def test_what_a_definition_leaves_out_has_the_defaults_of_the_rfc():

@@ -76,7 +76,7 @@ FOLDED = [
 
 @pytest.mark.parametrize(("text", "folded"), FOLDED)
 def test_folding_is_by_character(text, folded):
-    """Nobody is found by a name that is only like his: "straße" is not "strasse"."""
+    """No user is found by a name that is only like theirs: "straße" is not "strasse"."""
     assert fold(text) == folded
 
 

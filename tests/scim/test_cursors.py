@@ -34,7 +34,7 @@ FORGED = [
 
 
 @pytest.mark.parametrize("text", FORGED)
-def test_a_cursor_that_was_not_given_is_refused(text):
+def test_a_cursor_that_was_not_given_is_rejected(text):
     """RFC 9865 section 2.1: in one text, whatever is wrong with it."""
     with pytest.raises(InvalidCursor, match="start again"):
         cursors.read(text, "q")

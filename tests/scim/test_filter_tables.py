@@ -36,7 +36,7 @@ def test_a_filter_finds_whom_the_table_says(case):
 
 
 @pytest.mark.parametrize("case", titled(TABLES["refused"]))
-def test_what_the_table_says_to_fail_is_refused(case):
+def test_what_the_table_says_to_fail_is_rejected(case):
     """Table 3: booleans and binaries have no order, and the scimType is invalidFilter."""
     with pytest.raises(InvalidFilter, match=re.escape(case["filter"].split()[0])):
         compile_filter(parse_filter(case["filter"]), USER)

@@ -69,7 +69,7 @@ def texts(value):
     ],
 )
 def test_a_filter_keeps_its_form_and_loses_its_values(text, shown):
-    """An admin sees by which attribute his provider looks people up."""
+    """An admin sees by which attribute their provider looks users up."""
     assert masked_filter(text) == shown
 
 
@@ -90,7 +90,7 @@ def test_a_query_string_shows_what_is_known_of_it(query, shown):
     assert masked_query(query) == shown
 
 
-def test_a_refusal_is_kept_without_what_it_quotes():
+def test_an_error_is_kept_without_what_it_quotes():
     """The second line points into the filter that was sent."""
     detail = "The filter is not valid at character 9: see alice@example.com.\nuserName alice"
 
@@ -100,7 +100,7 @@ def test_a_refusal_is_kept_without_what_it_quotes():
 @pytest.mark.parametrize(
     ("quoted", "kept"), [("Ada Lovelace", "A… (up to 16)"), ('A "B\nC', "A… (up to 8)"), (UID, UID)]
 )
-def test_what_a_refusal_quotes_is_masked(quoted, kept):
+def test_what_an_error_quotes_is_masked(quoted, kept):
     """A provider that sends names for ids would have the log tell them; ids of ours stay."""
     detail = f'members: no user of this connection has the id "{quoted}".'
 

@@ -1,4 +1,4 @@
-"""A filter means what RFC 7644 section 3.4.2.2 says, or it is refused."""
+"""A filter means what RFC 7644 section 3.4.2.2 says, or it is rejected."""
 
 import pytest
 from hypothesis import given
@@ -116,13 +116,13 @@ ABSENT_CASES = [
 
 
 @pytest.mark.parametrize(("text", "expected"), [*RFC_CASES, *IDP_CASES, *TYPE_CASES, *ABSENT_CASES])
-def test_a_filter_finds_whom_it_describes(text, expected):
+def test_a_filter_finds_the_resources_it_describes(text, expected):
     """The RFC's examples, what identity providers send, types, and what is not there."""
     assert matches(parse_filter(text), BABS, USER) is expected
 
 
-# A filter, and what the refusal names.
-REFUSED = [
+# A filter, and what the error names.
+REJECTED = [
     ("active gt true", "gt"),
     ('active co "r"', "co"),
     ("active eq 1", "true or false"),
@@ -147,13 +147,13 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("text", "named"), REFUSED)
-def test_what_cannot_be_compared_is_refused_before_anything_is_read(text, named):
+@pytest.mark.parametrize(("text", "named"), REJECTED)
+def test_what_cannot_be_compared_is_rejected_before_anything_is_read(text, named):
     """Invalid is not empty: an empty list makes Entra ID create a second user."""
-    with pytest.raises(InvalidFilter) as refusal:
+    with pytest.raises(InvalidFilter) as error:
         compile_filter(parse_filter(text), USER)
 
-    assert named in refusal.value.detail
+    assert named in error.value.detail
 
 
 @pytest.mark.parametrize("text", ["password pr", 'password sw "a"', "not (password pr)"])
@@ -163,12 +163,12 @@ def test_what_is_never_returned_is_never_filtered(text):
         compile_filter(parse_filter(text), USER)
 
 
-def test_a_refusal_does_not_repeat_long_names():
+def test_an_error_does_not_repeat_long_names():
     """What strangers send is cut before it is sent back."""
-    with pytest.raises(InvalidFilter) as refusal:
+    with pytest.raises(InvalidFilter) as error:
         compile_filter(parse_filter(f"{'x' * 3000} pr"), USER)
 
-    assert len(refusal.value.detail) < 150
+    assert len(error.value.detail) < 150
 
 
 def test_a_group_is_filtered_by_its_own_schema():

@@ -11,7 +11,7 @@ from chalicelib.scim.messages import RawOperation, parse_patch
 
 
 def test_an_envelope_becomes_operations():
-    """Dialect rows 1 and 16: `op` in any case, a value of null is a value, no value is none."""
+    """Rows 1 and 16: `op` in any case, a value of null is a value, and a missing value is not."""
     operations = parse_patch(
         {
             "schemas": [messages.PATCH_URN],
@@ -70,16 +70,16 @@ MISREAD = [
 
 
 @pytest.mark.parametrize(("body", "text"), MISREAD)
-def test_an_envelope_that_is_none_is_refused_with_the_place(body, text):
+def test_an_envelope_that_is_invalid_is_rejected_with_the_place(body, text):
     """RFC 7644 section 3.5.2; the text names the place and repeats no content."""
-    with pytest.raises(InvalidSyntax) as refused:
+    with pytest.raises(InvalidSyntax) as rejected:
         parse_patch(body)
 
-    assert refused.value.detail.startswith(text)
-    assert SECRET not in refused.value.detail
+    assert rejected.value.detail.startswith(text)
+    assert SECRET not in rejected.value.detail
 
 
-def test_too_many_operations_are_refused_before_they_are_read():
+def test_too_many_operations_are_rejected_before_they_are_read():
     """60,000 operations fit a body; each would be read and applied."""
     with pytest.raises(PayloadTooLarge, match="at most 2,000 operations; this one has 2,001"):
         parse_patch({"Operations": [{}] * 2_001})

@@ -20,9 +20,9 @@ from chalicelib.scim.schema import Attribute, ResourceType, Schema
 from chalicelib.scim.validation import MAX_VALUES
 
 CORPUS = Path(__file__).parent.parent / "corpus" / "patch"
-KINDS = {kind.name: kind for kind in RESOURCE_TYPES.values()}
+TYPES_BY_NAME = {each.name: each for each in RESOURCE_TYPES.values()}
 CASES = [
-    (KINDS[document["kind"]], case, f"{path.stem}: {case['title']}")
+    (TYPES_BY_NAME[document["kind"]], case, f"{path.stem}: {case['title']}")
     for path in sorted(CORPUS.glob("*.json"))
     for document in [json.loads(path.read_text(encoding="utf-8"))]
     for case in document["cases"]
@@ -31,34 +31,35 @@ CASES = [
 
 def those_with(key):
     """The cases that end so, with their titles."""
-    return [pytest.param(kind, case, id=title) for kind, case, title in CASES if key in case]
+    return [pytest.param(of, case, id=title) for of, case, title in CASES if key in case]
 
 
-def patched(kind, given, operations):
-    """Do what the directory does with the body of a PATCH; answer the resource and its members."""
+def patched(resource_type, given, operations):
+    """Do what the directory does with the body of a PATCH; return the resource and its members."""
     body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}
-    rest, change = member_changes.split_members(normalise(parse_patch(body), kind), kind)
-    return patch.apply(rest, given, kind), change
+    operations = normalise(parse_patch(body), resource_type)
+    rest, change = member_changes.split_members(operations, resource_type)
+    return patch.apply(rest, given, resource_type), change
 
 
-@pytest.mark.parametrize(("kind", "case"), those_with("expected"))
-def test_a_recorded_request_has_the_effect_that_was_meant(kind, case):
-    """Each row of the dialect table, and each example of RFC 7644 section 3.5.2."""
-    resource, change = patched(kind, case["given"], case["operations"])
+@pytest.mark.parametrize(("resource_type", "case"), those_with("expected"))
+def test_a_recorded_request_has_the_effect_that_was_meant(resource_type, case):
+    """Each row of the table of what providers send, and each example of RFC 7644 section 3.5.2."""
+    resource, change = patched(resource_type, case["given"], case["operations"])
 
     assert resource == case["expected"]
     assert change == expected_change(case.get("members", {}))
 
 
-@pytest.mark.parametrize(("kind", "case"), those_with("error"))
-def test_a_request_that_cannot_be_meant_is_refused(kind, case):
+@pytest.mark.parametrize(("resource_type", "case"), those_with("error"))
+def test_a_request_that_cannot_be_meant_is_rejected(resource_type, case):
     """Its scimType is that of RFC 7644 table 9, and what was there is as it was."""
     before = copy.deepcopy(case["given"])
 
-    with pytest.raises(BadRequest) as refusal:
-        patched(kind, case["given"], case["operations"])
+    with pytest.raises(BadRequest) as error:
+        patched(resource_type, case["given"], case["operations"])
 
-    assert refusal.value.scim_type == case["error"]
+    assert error.value.scim_type == case["error"]
     assert case["given"] == before
 
 
@@ -133,7 +134,7 @@ def test_a_patch_never_changes_the_document_that_it_was_given(operations):
 
 
 @given(OPERATIONS)
-def test_whatever_is_sent_is_patched_or_refused(operations):
+def test_whatever_is_sent_is_patched_or_rejected(operations):
     """No input reaches a fault of ours, and the result is a document as validation makes it."""
     resource = outcome(operations, a_user())
 
@@ -145,9 +146,9 @@ def test_whatever_is_sent_is_patched_or_refused(operations):
 
 @given(OPERATIONS)
 def test_a_repeated_replace_changes_nothing_more(operations):
-    """Identity providers repeat a request whose answer they did not see.
+    """Identity providers repeat a request whose response they did not see.
 
-    Where the first one made the path match nothing (`[type eq "work"].type`), it is refused.
+    Where the first one made the path match nothing (`[type eq "work"].type`), it is rejected.
     """
     replaces = [operation | {"op": "replace"} for operation in operations][:1]
     once = outcome(replaces, a_user())
@@ -157,7 +158,7 @@ def test_a_repeated_replace_changes_nothing_more(operations):
 
 
 def outcome(operations, user):
-    """The patched user, or None where the request is refused."""
+    """The patched user, or None where the request is rejected."""
     try:
         return patched(USER, user, operations)[0]
     except ApiError:
@@ -192,7 +193,7 @@ def test_the_limits_of_a_resource_hold_after_a_patch():
 BADGE = ResourceType(
     name="User",
     endpoint="/Badges",
-    description="A kind with what the catalogue's kinds lack",
+    description="What the resource types of the catalogue lack",
     schema=Schema(
         id="urn:example:Badge",
         name="Badge",
@@ -224,20 +225,20 @@ IMMUTABLE_CASES = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "refusal"), IMMUTABLE_CASES)
-def test_an_immutable_value_is_set_once(path, value, refusal):
+@pytest.mark.parametrize(("path", "value", "error"), IMMUTABLE_CASES)
+def test_an_immutable_value_is_set_once(path, value, error):
     """RFC 7643 section 2.2; to say again what is there is no change."""
     badge = {"number": "1", "holder": {"value": "a"}}
     operation = Operation("replace", parse_path(path), value)
 
-    if refusal is None:
+    if error is None:
         assert patch.apply((operation,), badge, BADGE)
     else:
-        with pytest.raises(refusal):
+        with pytest.raises(error):
             patch.apply((operation,), badge, BADGE)
 
 
-def test_an_immutable_value_may_be_set_where_there_is_none():
+def test_an_immutable_value_may_be_set_where_there_is_absent():
     """RFC 7644 section 3.5.2.1: `add` is allowed where there is no value yet."""
     operation = Operation("add", parse_path("number"), "1")
 
@@ -275,8 +276,8 @@ def test_an_element_without_a_value_is_known_by_all_that_is_said(doors, count):
     assert len(badge["keys"]) == count
 
 
-def test_an_operation_on_nothing_is_refused():
-    """`dialects` lets none through; whoever skips it learns so."""
+def test_an_operation_on_nothing_is_rejected():
+    """`patch_operations` lets none through; code that skips it gets an error."""
     operation = Operation("add", parse_path("shoeSize"), "44")
 
     with pytest.raises(InvalidPath, match="shoeSize"):

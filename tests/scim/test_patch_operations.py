@@ -1,4 +1,4 @@
-"""Operations leave the dialects as the RFC means them; what they do is tested with `patch`."""
+"""What providers send becomes operations of the RFC; `test_patch` tests their effect."""
 
 import pytest
 
@@ -17,9 +17,9 @@ def at(path, value, op="replace"):
     return RawOperation(op, path, value, has_value=True)
 
 
-def paths(operations, kind=USER):
+def paths(operations, resource_type=USER):
     """The paths that operations have afterwards, with their values."""
-    return [(str(one.path), one.value) for one in normalise(operations, kind)]
+    return [(str(one.path), one.value) for one in normalise(operations, resource_type)]
 
 
 CANONICAL = [
@@ -72,7 +72,7 @@ IGNORED = ["id", "meta", "schemas", "groups", "meta.created", "manager.displayNa
 
 
 @pytest.mark.parametrize("name", IGNORED)
-def test_what_clients_do_not_write_is_ignored_in_a_value_and_refused_as_a_path(name):
+def test_what_clients_do_not_write_is_ignored_in_a_value_and_rejected_as_a_path(name):
     """RFC 7644 section 3.5.2; Okta sends the id of a group along with its name."""
     assert paths([at(None, {name: "x", "title": "Boss"})]) == [("title", "Boss")]
 
@@ -94,7 +94,7 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_what_the_schemas_do_not_keep_is_passed_over(name):
+def test_what_the_schemas_do_not_keep_is_ignored(name):
     """A mapping with one attribute too many must not stop the others."""
     assert paths([at(name, "x"), at(None, {name: "x"}), at(name, None, "remove")]) == []
 
@@ -105,7 +105,7 @@ def test_a_key_that_is_no_path_names_no_attribute(key):
     assert paths([at(None, {key: "x"}), at(None, {ENTERPRISE: {key: "x"}})]) == []
 
 
-REFUSED = [
+REJECTED = [
     (RawOperation("add", "title", None, has_value=False), InvalidValue, "`value` is missing"),
     (RawOperation("remove", None, None, has_value=False), NoTarget, "`path` is missing"),
     (at(None, "x"), InvalidValue, "an object"),
@@ -120,10 +120,10 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("operation", "refusal", "named"), REFUSED)
-def test_what_has_no_meaning_is_refused(operation, refusal, named):
+@pytest.mark.parametrize(("operation", "error", "named"), REJECTED)
+def test_what_has_no_meaning_is_rejected(operation, error, named):
     """RFC 7644 table 9 tells which scimType; the text names what is at fault."""
-    with pytest.raises(refusal, match=named):
+    with pytest.raises(error, match=named):
         normalise([operation], USER)
 
 

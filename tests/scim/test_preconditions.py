@@ -38,12 +38,12 @@ def test_a_version_that_is_not_named_has_passed():
 
 
 def test_without_the_header_nothing_is_asked():
-    """An empty header is none of the forms, a missing one is none at all."""
+    """An empty header is not valid; a missing one is no precondition."""
     assert entity_tags(()) is None
 
 
 @pytest.mark.parametrize("header", ["", "3", '"3', 'W/"', '""', 'W/"3" W/"4"', "*, *"])
-def test_what_is_no_version_is_refused(header):
+def test_what_is_no_version_is_rejected(header):
     """To take it for one that has passed would hide the client's fault."""
-    with pytest.raises(BadRequest, match="as they were sent"):
+    with pytest.raises(BadRequest, match="as in ETag"):
         entity_tags((header,))

@@ -55,7 +55,7 @@ def placed(path, kind=USER):
 
 @pytest.mark.parametrize(("path", "extension", "attribute", "sub"), PLACES)
 def test_a_path_points_to_its_attribute_in_any_spelling(path, extension, attribute, sub):
-    """Names and URNs are compared without case (RFC 7643 section 2.1); dialect rows 6 to 8."""
+    """Names and URNs are compared without case (RFC 7643 section 2.1); rows 6 to 8."""
     assert placed(path) == (extension, attribute, sub)
 
 
@@ -65,7 +65,7 @@ def test_a_path_that_no_schema_knows_points_nowhere(path):
     assert placed(path) is None
 
 
-def test_a_kind_without_extensions_does_not_know_the_enterprise_user():
+def test_a_resource_type_without_extensions_does_not_know_the_enterprise_user():
     """The Enterprise User extends users only (RFC 7643 section 4.3)."""
     assert placed(f"{ENTERPRISE}:department", GROUP) is None
 
@@ -89,7 +89,7 @@ PARTS = [
 
 @pytest.mark.parametrize(("parts", "name"), PARTS)
 def test_parts_of_a_path_are_put_together_again(parts, name):
-    """`urn:...:2.0:User.manager` looks like attribute `User` and sub-attribute (dialect row 7)."""
+    """`urn:...:2.0:User.manager` looks like attribute `User` and sub-attribute (row 7)."""
     target = USER.resolve(*parts)
 
     assert target is not None

@@ -37,7 +37,7 @@ def test_a_body_is_read_as_json():
     assert parse_json(b"\xef\xbb\xbf" + body, LIMIT) == read
 
 
-# Hostile JSON, with what the text of the refusal says.
+# Hostile JSON, with what the text of the error says.
 HOSTILE = [
     (b"", InvalidSyntax, "not JSON"),
     (b"{", InvalidSyntax, "line 1 column 2"),
@@ -78,13 +78,13 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize(("body", "refusal", "text"), HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_body_is_refused(body, refusal, text):
+@pytest.mark.parametrize(("body", "error", "text"), HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_body_is_rejected(body, error, text):
     """Each of these is silently accepted, or ends in a 500, with plain `json.loads`."""
-    with pytest.raises(refusal) as refused:
+    with pytest.raises(error) as rejected:
         parse_json(body, LIMIT)
 
-    assert text in refused.value.detail
+    assert text in rejected.value.detail
 
 
 HARMLESS: list[tuple[bytes, Any]] = [
@@ -111,7 +111,7 @@ def test_a_body_that_only_looks_hostile_is_read(body, expected):
 
 
 @given(st.binary() | st.text('{}[]":,\\ud8cafe01 \n').map(str.encode))
-def test_any_body_is_read_or_refused(body):
+def test_any_body_is_read_or_rejected(body):
     """No other error leaves the reader, whatever the bytes."""
     try:
         read = parse_json(body, LIMIT)

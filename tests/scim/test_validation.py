@@ -21,15 +21,15 @@ SECRET = "zq9-never-to-be-repeated"
 
 
 def a_user(**attributes: Any) -> dict[str, Any]:
-    """Write a user with what he needs, and these."""
+    """Return a user with what is required, and these."""
     return {"userName": "ana"} | attributes
 
 
-def refusal(document: dict[str, Any], kind: ResourceType = USER) -> str:
-    """Check what must be refused; answer the text of the refusal."""
-    with pytest.raises(InvalidValue) as refused:
-        check(document, kind)
-    return refused.value.detail
+def error_of(document: dict[str, Any], resource_type: ResourceType = USER) -> str:
+    """Check what must be rejected; return the text of the error."""
+    with pytest.raises(InvalidValue) as rejected:
+        check(document, resource_type)
+    return rejected.value.detail
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
@@ -46,11 +46,11 @@ def test_a_document_becomes_canonical(path):
 def test_a_canonical_document_is_its_own_canonical_form(path):
     """A resource is checked again after a PATCH; that may change nothing."""
     case = json.loads(path.read_text())
-    kind = RESOURCE_TYPES[case["kind"]]
+    resource_type = RESOURCE_TYPES[case["kind"]]
 
-    kept = check(case["sent"], kind)
+    kept = check(case["sent"], resource_type)
 
-    assert check(kept, kind) == kept
+    assert check(kept, resource_type) == kept
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
@@ -64,8 +64,8 @@ def test_what_was_sent_is_not_changed(path):
     assert json.dumps(case["sent"]) == before
 
 
-# What is refused, and how its text begins.
-REFUSED = [
+# What is rejected, and how its text begins.
+REJECTED = [
     ({}, "userName: required"),
     ({"userName": ""}, "userName: required"),
     ({"userName": None}, "userName: required"),
@@ -96,10 +96,10 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("document", "where"), REFUSED)
-def test_a_value_of_another_type_is_refused_with_its_path(document, where):
+@pytest.mark.parametrize(("document", "where"), REJECTED)
+def test_a_value_of_another_type_is_rejected_with_its_path(document, where):
     """RFC 7643 section 2.3; the path is what an administrator can act upon."""
-    assert refusal(document).startswith(where)
+    assert error_of(document).startswith(where)
 
 
 LEAKS = [
@@ -118,21 +118,21 @@ LEAKS = [
 
 
 @pytest.mark.parametrize("document", LEAKS)
-def test_a_refusal_never_repeats_the_value(document):
-    """Refusals are logged and shown; what was sent may be personal or secret."""
-    assert SECRET not in refusal(document)
+def test_an_error_never_repeats_the_value(document):
+    """Errors are logged and shown; what was sent may be personal or secret."""
+    assert SECRET not in error_of(document)
 
 
 @pytest.mark.parametrize("document", [{}, {"displayName": ""}, {"members": ["u1"]}])
 def test_a_group_needs_a_name(document):
     """RFC 7643 section 4.2 with erratum 5368."""
-    assert refusal(document, GROUP).startswith("displayName: required")
+    assert error_of(document, GROUP).startswith("displayName: required")
 
 
 @pytest.mark.parametrize("member", [{}, {"value": ""}, {"value": None}, {"type": "User"}])
-def test_a_member_without_an_id_is_refused(member):
+def test_a_member_without_an_id_is_rejected(member):
     """Nobody would be added, and the caller would believe that somebody was."""
-    text = refusal({"displayName": "Sales", "members": ["u1", member]}, GROUP)
+    text = error_of({"displayName": "Sales", "members": ["u1", member]}, GROUP)
 
     assert text.startswith("members[1].value: required")
 
@@ -147,7 +147,7 @@ TWICE = [
 
 
 @pytest.mark.parametrize("document", TWICE)
-def test_an_attribute_in_two_spellings_is_refused(document):
+def test_an_attribute_in_two_spellings_is_rejected(document):
     """Which one wins would depend on the order of keys, which JSON does not have."""
     with pytest.raises(InvalidSyntax, match="twice"):
         check(document, USER)
@@ -158,9 +158,9 @@ ANYWHERE = ["a\0b", "\0", "a\ud800b", "\udfff"]
 
 @pytest.mark.parametrize("text", ANYWHERE)
 @pytest.mark.parametrize("name", ["userName", "title", "profileUrl"])
-def test_what_no_store_can_keep_is_refused_everywhere(name, text):
+def test_what_no_store_can_keep_is_rejected_everywhere(name, text):
     """U+0000 and half a surrogate pair."""
-    assert refusal(a_user(**{name: text})).startswith(f"{name}: contains")
+    assert error_of(a_user(**{name: text})).startswith(f"{name}: contains")
 
 
 HIDDEN = [
@@ -172,10 +172,10 @@ HIDDEN = [
 
 
 @pytest.mark.parametrize("name", HIDDEN, ids=ascii)
-def test_a_name_that_looks_like_another_is_refused(name):
-    """Two users whom an administrator cannot tell apart are a way in."""
-    assert refusal({"userName": name}).startswith("userName: ")
-    assert refusal({"displayName": name}, GROUP).startswith("displayName: ")
+def test_a_name_that_looks_like_another_is_rejected(name):
+    """Two users that an administrator cannot tell apart are a way in."""
+    assert error_of({"userName": name}).startswith("userName: ")
+    assert error_of({"displayName": name}, GROUP).startswith("displayName: ")
 
 
 @pytest.mark.parametrize("name", HIDDEN, ids=ascii)
@@ -218,9 +218,9 @@ def test_a_name_is_kept_as_it_was_sent(name):
         (a_user(title="é" * 51_200), "The User may have at most 100 KB"),
     ],
 )
-def test_more_than_a_user_may_hold_is_refused(document, limit):
+def test_more_than_a_user_may_hold_is_rejected(document, limit):
     """A user is one item and one transaction."""
-    assert limit in refusal(document)
+    assert limit in error_of(document)
 
 
 def test_a_user_may_hold_all_that_is_allowed():
@@ -234,16 +234,16 @@ def test_a_user_may_hold_all_that_is_allowed():
 
 
 @pytest.mark.parametrize(
-    ("kind", "needed", "limit"),
+    ("resource_type", "needed", "limit"),
     [(USER, {"userName": "ana"}, 102_400), (GROUP, {"displayName": "Sales"}, 4_096)],
 )
-def test_the_limit_is_counted_in_bytes_of_json(kind, needed, limit):
+def test_the_limit_is_counted_in_bytes_of_json(resource_type, needed, limit):
     """The store bills bytes: two for an é, none for the blanks of the request."""
     room = limit - len(json.dumps(needed | {"externalId": ""}, separators=(",", ":")))
     most = "é" * (room // 2) + "e" * (room % 2)
 
-    assert check(needed | {"externalId": most}, kind)["externalId"] == most
-    assert "may have at most" in refusal(needed | {"externalId": most + "e"}, kind)
+    assert check(needed | {"externalId": most}, resource_type)["externalId"] == most
+    assert "may have at most" in error_of(needed | {"externalId": most + "e"}, resource_type)
 
 
 def test_a_group_is_small_but_its_members_do_not_count():
@@ -253,14 +253,14 @@ def test_a_group_is_small_but_its_members_do_not_count():
     kept = check({"displayName": "x" * 4_000, "members": members}, GROUP)
 
     assert len(kept["members"]) == 5_000
-    assert "4 KB" in refusal({"displayName": "x" * 4_096}, GROUP)
+    assert "4 KB" in error_of({"displayName": "x" * 4_096}, GROUP)
 
 
 def test_only_one_value_is_primary():
     """RFC 7643 section 2.4; which one was meant cannot be guessed."""
     two = [{"value": "a", "primary": True}, {"value": "b", "primary": "True"}]
 
-    assert refusal(a_user(emails=two)).startswith("emails: only one value may be primary")
+    assert error_of(a_user(emails=two)).startswith("emails: only one value may be primary")
 
 
 def an_extension(*attributes: Attribute) -> tuple[str, ResourceType]:
@@ -269,7 +269,7 @@ def an_extension(*attributes: Attribute) -> tuple[str, ResourceType]:
     return schema.id, ResourceType("User", "/Users", "", USER.schema, (ENTERPRISE_USER, schema))
 
 
-# type, values that are kept as they are, values that are refused
+# type, values that are kept as they are, values that are rejected
 TYPES: list[tuple[Any, list[Any], list[Any]]] = [
     ("integer", [0, -5, 2**63 - 1], [True, 1.0, "1", 2**63, -(2**63), 1.5]),
     ("decimal", [0, 1.5, -2, 1e300], [False, "1.5", float("inf"), float("nan"), 10**40]),
@@ -297,37 +297,39 @@ TYPES: list[tuple[Any, list[Any], list[Any]]] = [
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"), [(kind, value) for kind, values, _ in TYPES for value in values]
+    ("type_name", "value"), [(name, value) for name, values, _ in TYPES for value in values]
 )
-def test_a_value_of_its_type_is_kept_as_sent(kind, value):
+def test_a_value_of_its_type_is_kept_as_sent(type_name, value):
     """Dates too: what comes back is what went in, character by character."""
-    checked = check_value(value, Attribute("x", kind), "x")
+    checked = check_value(value, Attribute("x", type_name), "x")
 
     assert checked == value
     assert type(checked) is type(value)
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"), [(kind, value) for kind, _, values in TYPES for value in values]
+    ("type_name", "value"), [(name, value) for name, _, values in TYPES for value in values]
 )
-def test_a_value_of_no_such_type_is_refused(kind, value):
+def test_a_value_of_no_such_type_is_rejected(type_name, value):
     """A boolean is no number, a number no boolean, and no date is guessed (RFC 7643 2.3)."""
     with pytest.raises(InvalidValue, match=r"^x: "):
-        check_value(value, Attribute("x", kind), "x")
+        check_value(value, Attribute("x", type_name), "x")
 
 
 @pytest.mark.parametrize("empty", [None, "", {}])
-def test_an_empty_extension_is_none(empty):
+def test_an_empty_extension_is_absent(empty):
     """RFC 7643 section 2.5; Entra ID clears with "" what it does not know the type of."""
     assert check(a_user(**{ENTERPRISE: empty}), USER) == a_user()
 
 
 @pytest.mark.parametrize("empty", [None, "", []])
-@pytest.mark.parametrize("kind", ["string", "boolean", "integer", "dateTime", "binary", "complex"])
-def test_an_empty_value_clears_every_type(kind, empty):
+@pytest.mark.parametrize(
+    "type_name", ["string", "boolean", "integer", "dateTime", "binary", "complex"]
+)
+def test_an_empty_value_clears_every_type(type_name, empty):
     """Dialect row 16; a PATCH asks for one value by `check_value`."""
-    assert check_value(empty, Attribute("x", kind), "x") is CLEARED
-    assert check_value(empty, Attribute("x", kind, multi_valued=True), "x") is CLEARED
+    assert check_value(empty, Attribute("x", type_name), "x") is CLEARED
+    assert check_value(empty, Attribute("x", type_name, multi_valued=True), "x") is CLEARED
 
 
 def test_what_is_never_returned_is_checked_and_discarded():
@@ -349,19 +351,21 @@ def test_several_simple_values_are_kept_in_order():
 
 def test_an_extension_asks_for_what_it_requires_where_it_is_used():
     """No extension is required of a user (RFC 7643 section 6), so a user without it is whole."""
-    urn, kind = an_extension(Attribute("badge", required=True), Attribute("floor"))
+    urn, resource_type = an_extension(Attribute("badge", required=True), Attribute("floor"))
 
-    assert check(a_user(), kind) == a_user()
-    assert refusal(a_user(**{urn: {"floor": "2"}}), kind).startswith(f"{urn}:badge: required")
+    assert check(a_user(), resource_type) == a_user()
+    assert error_of(a_user(**{urn: {"floor": "2"}}), resource_type).startswith(
+        f"{urn}:badge: required"
+    )
 
 
 def test_a_required_sub_attribute_is_asked_of_each_value():
     """RFC 7643 section 2.2 contains for sub-attributes too."""
     subs = (Attribute("kind", required=True), Attribute("name"))
     pet = Attribute("pet", "complex", multi_valued=True, sub_attributes=subs)
-    urn, kind = an_extension(pet)
+    urn, resource_type = an_extension(pet)
 
-    text = refusal(a_user(**{urn: {"pet": [{"kind": "cat"}, {"name": "Rex"}]}}), kind)
+    text = error_of(a_user(**{urn: {"pet": [{"kind": "cat"}, {"name": "Rex"}]}}), resource_type)
 
     assert text.startswith(f"{urn}:pet.kind: required")
 
@@ -376,9 +380,11 @@ def test_required_and_limits_look_at_a_patched_document():
 
 def test_a_custom_name_that_is_unique_must_be_visible_too():
     """The rule belongs to what resources are told apart by, not to the name `userName`."""
-    urn, kind = an_extension(Attribute("badge", uniqueness="server"))
+    urn, resource_type = an_extension(Attribute("badge", uniqueness="server"))
 
-    assert refusal(a_user(**{urn: {"badge": "a\u200b"}}), kind).startswith(f"{urn}:badge: contains")
+    assert error_of(a_user(**{urn: {"badge": "a\u200b"}}), resource_type).startswith(
+        f"{urn}:badge: contains"
+    )
 
 
 TEXTS = st.text("aZ\0\ud800\u200bé ", max_size=4)
@@ -397,8 +403,8 @@ SHAPED = st.dictionaries(KEYS, JSON | ELEMENTS | st.lists(ELEMENTS, max_size=3),
 
 
 @given(SHAPED)
-def test_any_document_is_kept_or_refused(document):
-    """Whatever comes, the answer is a canonical document or a refusal, never a fault of ours."""
+def test_any_document_is_kept_or_rejected(document):
+    """Whatever comes, the result is a canonical document or an error, never a fault of ours."""
     try:
         kept = check({"userName": "ana"} | document, USER)
     except ApiError:
