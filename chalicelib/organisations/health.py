@@ -1,4 +1,4 @@
-"""How a connection fares: what was counted of its calls, by hour, and how much it holds."""
+"""The health of a connection: its requests as counted by hour, and its size."""
 
 from __future__ import annotations
 
@@ -12,47 +12,51 @@ from chalicelib.storage.counters import Counters, Health, health_of, hour
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.lookups import ConnectionScope
 
-CALLS_OF = timedelta(hours=24)
-# A reason of last week may be mended long since; it would only alarm.
-REFUSALS_OF = timedelta(days=7)
+REQUESTS_OF = timedelta(hours=24)
+# An older reason may have been fixed long ago.
+REJECTIONS_OF = timedelta(days=7)
 
-# What an admin does about calls that were refused; the caller himself is not told the reason.
+# What an admin does about rejected requests; the sender is not told the reason.
 FIXES: Mapping[str, str] = {
-    "missing": "The caller sent no token: paste one into the identity provider.",
-    "garbage": "What was sent is no token of ours: copy it again, whole, or make a new one.",
-    "wrong": "The token's secret part is wrong: copy it again, whole, or make a new one.",
-    "foreign": "The token is of another connection: make one here, or correct the SCIM URL.",
-    "revoked": "The token was revoked: make a new one and paste it into the identity provider.",
-    "expired": "The token has expired: make a new one and paste it into the identity provider.",
-    "ended": "This connection has ended: take the SCIM URL and a token of another one.",
-    "suspended": "The organisation is suspended: ask the SaaS's support to activate it.",
-    "plan": "The organisation's plan lacks SCIM: ask the SaaS's support for one that has it.",
-    "paused": "The connection is paused: set it to active.",
-    "rate": "More calls came than the plan allows; the provider repeats them. If it lasts, ask "
-    "the SaaS's support for more.",
+    "missing": "The request had no token. Paste one into the identity provider.",
+    "garbage": "What was sent is not a token of Passerelle. Copy the whole token again, or create "
+    "a new one.",
+    "wrong": "The token's secret part is wrong. Copy the whole token again, or create a new one.",
+    "foreign": "The token belongs to another connection. Create one here, or correct the SCIM URL.",
+    "revoked": "The token was revoked. Create a new one in the console and paste it into your "
+    "identity provider.",
+    "expired": "The token has expired. Create a new one in the console and paste it into your "
+    "identity provider.",
+    "ended": "This connection has ended. Use the SCIM URL and a token of another one.",
+    "suspended": "The organisation is suspended. Ask the SaaS's support to set it to active again.",
+    "plan": "The organisation's plan does not include SCIM. Ask the SaaS's support for one that "
+    "does.",
+    "paused": "The connection is paused. Set it to active.",
+    "rate": "There were more requests than the plan allows; the identity provider sends them "
+    "again. If it goes on, ask the SaaS's support for a higher limit.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many users and teams there are."""
+    """How many users and groups there are."""
 
     users: int
     teams: int
 
 
 def read(admin: AdminContext, connection_id: str, waiting: Counters) -> Health:
-    """Read what was counted: one Query of 30 days of hours.
+    """Read the counters of a connection: one Query of 30 days of hours.
 
-    `waiting` is what this process has counted and not yet written.
+    `waiting` is what this process has counted and not written yet.
     """
     now = admin.now()
     written = admin.items.query(ConnectionKeys(connection_id).hours())
-    since, refused_since = hour(now - CALLS_OF), hour(now - REFUSALS_OF)
-    return health_of([*written, waiting.row(now)], since, refused_since)
+    since, rejected_since = hour(now - REQUESTS_OF), hour(now - REJECTIONS_OF)
+    return health_of([*written, waiting.row(now)], since, rejected_since)
 
 
 def size(admin: AdminContext, connection_id: str) -> Size:
-    """Count users and teams, exactly: two Queries of counters."""
-    view = ConnectionScope(admin.items, ConnectionKeys(connection_id))
-    return Size(users=lookups.count(view, "U"), teams=lookups.count(view, "G"))
+    """Count users and groups exactly: two Queries of counters."""
+    scope = ConnectionScope(admin.items, ConnectionKeys(connection_id))
+    return Size(users=lookups.count(scope, "U"), teams=lookups.count(scope, "G"))

@@ -1,7 +1,7 @@
 """Idempotency-Key: a POST that is sent again within 24 hours creates nothing again.
 
-What it created is noted in the transaction that creates, so there is no moment at which the
-one is there without the other. What a replay is answered is for the route to say.
+The id of what it creates is written in the same transaction, so neither exists without the other.
+The route decides what a replay is responded with.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,62 +26,64 @@ FORM = re.compile(r"[\x21-\x7e]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A POST that carries a key: the key's row, and what tells its content from another."""
+    """The key of a POST: where its item is stored, and the digest of the request's content."""
 
     key: Key
     digest: str
 
     def created_item(self, created: str, now: datetime) -> Put:
-        """Note what is created, in the same transaction."""
-        row = {
+        """Make the item that records the id of what is created, for the same transaction."""
+        item = {
             "id": created,
             "digest": self.digest,
             "ttl": int((now + KEPT).timestamp()),
             "shape": SHAPE,
         }
-        return Put(self.key, row, NEW)
+        return Put(self.key, item, NEW)
 
 
 def parse_header(
     owner: str, values: tuple[str, ...], route: str, body: Mapping[str, Any]
 ) -> IdempotencyKey | None:
-    """Read the header's values; None where the client sent none.
+    """Parse the header's values; None where the client sent none.
 
-    Keys of one `owner` do not meet another's. The digest covers route and content, whatever
-    the order of the members.
+    Each `owner` has keys of their own. The digest covers route and content, without regard to the
+    order of the members.
 
     Raises:
-        BadRequest: there are several, or it is not 1 to 255 visible ASCII characters.
+        BadRequest: more than one value, or not 1 to 255 visible ASCII characters.
     """
     if not values:
         return None
     if len(values) > 1 or FORM.fullmatch(values[0]) is None:
-        raise BadRequest("Idempotency-Key takes one value of 1 to 255 visible ASCII characters.")
+        raise BadRequest(
+            "Idempotency-Key: expected one value of 1 to 255 visible ASCII characters."
+        )
     content = hashlib.sha256(f"{route}\n{canonical(body)}".encode()).hexdigest()
     return IdempotencyKey(idempotency(owner, values[0]), content)
 
 
-def find_created(rows: Namespace, idempotency_key: IdempotencyKey | None) -> str | None:
-    """Give the id of what this POST created before; None where it did not.
+def find_created(items: Namespace, idempotency_key: IdempotencyKey | None) -> str | None:
+    """Return the id of what this POST created before; None where it did not.
 
-    DynamoDB deletes expired rows late, so one past its time is deleted here.
+    DynamoDB deletes expired items late, so one past its time is deleted here.
 
     Raises:
         BadRequest: the key was sent with other content.
     """
-    row = rows.get(idempotency_key.key) if idempotency_key else None
-    if idempotency_key is None or row is None:
+    item = items.get(idempotency_key.key) if idempotency_key else None
+    if idempotency_key is None or item is None:
         return None
-    if row["ttl"] <= rows.table.clock.now().timestamp():
-        with suppress(TransactionCanceled):  # somebody else has: his key is in force then
-            rows.commit([Delete(idempotency_key.key, equals("ttl", row["ttl"]))])
+    if item["ttl"] <= items.table.clock.now().timestamp():
+        # A failed condition: another request has used the key again since, which then counts.
+        items.try_commit([Delete(idempotency_key.key, equals("ttl", item["ttl"]))])
         return None
-    if row["digest"] != idempotency_key.digest:
+    if item["digest"] != idempotency_key.digest:
         raise BadRequest(
             "This Idempotency-Key was used for another request within the last 24 hours; "
-            "take a new one for each thing that shall be created."
+            "use a new key for each thing to be created."
         )
-    return str(row["id"])
+    return str(item["id"])
 
 
 def is_concurrent_replay(

@@ -1,7 +1,8 @@
-"""Changing what an organisation says about a user: read, edit, one transaction.
+"""What an organisation itself says about a user: their account, and that they have a password.
 
-Every write is conditioned on the version that was read and on the user being there, so of two
-at the same time neither is lost and none outlives its user.
+Roles are in `assignments`, which changes the same item through `change`.
+Only the operator links accounts. Nothing is linked by an e-mail address: an identity provider's
+admin could otherwise choose whose account to take over by choosing an address.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from chalicelib.organisations import audit
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.snapshot import OrganisationSnapshot, read_snapshot_for_change
+from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import Change, Document, User, user_of
 from chalicelib.storage.expressions import EXISTS, Action, Check, absent
 from chalicelib.storage.keys import ConnectionKeys, is_id
@@ -33,11 +35,41 @@ class UserForChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangeDescription:
-    """How a change is told: its kind and attribute in the feed, its values in the audit."""
+    """How a change is published: its type and attribute in the feed, its values in the audit."""
 
-    kind: str
+    change_type: str
     attribute: str
     values: Callable[[UserForChange, LocalUser], Document]
+
+
+def link_account(admin: AdminContext, uid: str, account: str | None) -> None:
+    """Set which account of the SaaS a user is; None: no account.
+
+    Raises:
+        NotFound: no such user.
+    """
+    change(admin, uid, lambda current: replace(current.local, account=account), ACCOUNT)
+
+
+def password_was_set(admin: AdminContext, uid: str) -> None:
+    """Record that a user has set a password: from now on they sign in with it.
+
+    Raises:
+        NotFound: no such user.
+    """
+    now = timestamp(admin.now())
+
+    def edit(current: UserForChange) -> LocalUser:
+        return replace(current.local, password_set_at=current.local.password_set_at or now)
+
+    change(admin, uid, edit, None)
+
+
+ACCOUNT = ChangeDescription(
+    "account",
+    "account",
+    lambda _, local: {} if local.account is None else {"account": local.account},
+)
 
 
 def change(
@@ -46,15 +78,16 @@ def change(
     edit: Callable[[UserForChange], LocalUser],
     description: ChangeDescription | None,
 ) -> None:
-    """Change a user's local row; `edit` may be called again on a newer one.
+    """Change a user's local item; `edit` is repeated on a newer one where another write came first.
 
-    An edit that changes nothing writes nothing. Without `telling` neither the feed nor the
-    audit hears of it.
+    The write depends on the version that was read and on the user, so no concurrent change is lost
+    and none outlives its user. An edit that changes nothing writes nothing. Without a description
+    the change appears neither in the feed nor in the audit.
 
     Raises:
-        NotFound: no such user, or he is being deleted.
+        NotFound: no such user, or they are being deleted.
         Conflict: the organisation is being deleted.
-        Busy: still contended at the deadline.
+        Busy: other writes came first until the deadline.
     """
     snapshot = read_snapshot_for_change(admin)
     for _ in admin.items.deadline.attempts():
@@ -62,26 +95,25 @@ def change(
         after = edit(current)
         if after == current.local:
             return
-        if admin.items.try_commit(list(_writing(admin, current, after, description))) is None:
+        if admin.items.try_commit(list(_actions(admin, current, after, description))) is None:
             return
 
 
 def _read(admin: AdminContext, snapshot: OrganisationSnapshot, uid: str) -> UserForChange:
-    """Find a user in one of the connections, and his local row: one BatchGetItem."""
-    if not is_id(uid):
+    """Find a user in any of the connections, with their local item: one BatchGetItem."""
+    if not is_id(uid) or not snapshot.connections:
         raise NotFound
-    owners = {ConnectionKeys(each.id).user(uid): each for each in snapshot.connections}
-    locals_ = {ConnectionKeys(each.id).local(uid) for each in snapshot.connections}
-    found = admin.items.batch_get([*owners, *locals_]) if owners else {}
-    for key, connection in owners.items():
-        user = user_of(found[key]) if key in found else None
+    owners = {ConnectionKeys(each.id): each for each in snapshot.connections}
+    items = admin.items.batch_get(key for own in owners for key in (own.user(uid), own.local(uid)))
+    for own, connection in owners.items():
+        user = user_of(items[own.user(uid)]) if own.user(uid) in items else None
         if user is not None and user.lease is None:
-            local = found.get(ConnectionKeys(connection.id).local(uid))
-            return UserForChange(snapshot, connection, user, local_user_of(uid, local))
+            local = local_user_of(uid, items.get(own.local(uid)))
+            return UserForChange(snapshot, connection, user, local)
     raise NotFound
 
 
-def _writing(
+def _actions(
     admin: AdminContext,
     current: UserForChange,
     after: LocalUser,
@@ -90,16 +122,14 @@ def _writing(
     keys, before, uid = ConnectionKeys(current.connection.id), current.local, current.user.id
     yield written(keys.local(uid), before, replace(after, version=before.version + 1))
     yield Check(keys.user(uid), EXISTS & absent("lease"))
-    if description is None:
-        return
-    yield admin.change_item(Change(description.kind, uid, attributes=[description.attribute]))
-    yield audit.entry_item(
-        admin,
-        Edit(
+    if description is not None:
+        edit = Edit(
             "user",
             uid,
             before=description.values(current, before),
             after=description.values(current, after),
             action=f"{description.attribute}_changed",
-        ),
-    )
+        )
+        change = Change(description.change_type, uid, attributes=[description.attribute])
+        yield admin.change_item(change)
+        yield audit.entry_item(admin, edit)

@@ -1,7 +1,7 @@
-"""Why a connection does not work, told from its settings: what holds, what does not, what to do.
+"""Why a connection does not work, as far as its settings tell: what is right, wrong and to do.
 
-A check that fails keeps the identity provider out or leaves its users without a place. Advice is
-what works and could be better. Knows settings and health; what a provider sends is not its job.
+A check that fails keeps the identity provider out, or leaves its users without a workspace or a
+role. Advice is about what works and could be better.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from chalicelib.storage.clock import timestamp
 from chalicelib.storage.counters import Counters
 from chalicelib.storage.settings_items import SERVED_STATES, Connection, ConnectionToken
 
-# Providers call every 40 minutes or more often; after this they have stopped.
+# Providers send requests every 40 minutes or more often; after this time they have stopped.
 SILENCE = timedelta(hours=3)
-# A new token is not made and pasted in a day.
-SOON = timedelta(days=30)
+# Nobody creates a new token and pastes it into the identity provider within a day.
+EXPIRES_SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +31,30 @@ class ConnectionDetails:
     snapshot: OrganisationSnapshot
     connection: Connection
     plan: Plan | None
-    live: tuple[ConnectionToken, ...]
-    last_call: str | None
+    live_tokens: tuple[ConnectionToken, ...]
+    last_request: str | None
     now: datetime
 
     @property
-    def last_end(self) -> str:
-        """When the last of its live tokens ends."""
-        return max((token.expires for token in self.live), default="")
+    def last_expiry(self) -> str:
+        """When the last of the live tokens expires; "" where there are none."""
+        return max((token.expires for token in self.live_tokens), default="")
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something that must hold for a connection to work.
+    """Something that a connection needs in order to work.
 
-    `found` says what is, in words with {organisation}, {connection} and {details}; `fix` what to do
-    where it does not hold. Where one that `bars` fails, no request is let in.
+    `finding` describes what is there; it is a format of {organisation}, {connection}, {live} and
+    {until}. `fix` says what to do where the check fails. Where one that `blocks_requests` fails,
+    every SCIM request is rejected.
     """
 
     name: str
-    holds: Callable[[ConnectionDetails], bool]
-    found: str
+    passes: Callable[[ConnectionDetails], bool]
+    finding: str
     fix: str
-    bars: bool = False
+    blocks_requests: bool = False
 
 
 CHECKS = (
@@ -63,49 +64,49 @@ CHECKS = (
         "The organisation's plan is `{organisation.plan}`.",
         "This plan does not include SCIM. Ask the SaaS's support for one that does; the "
         "connection then works as it is.",
-        bars=True,
+        blocks_requests=True,
     ),
     Check(
         "Organisation",
         lambda details: details.snapshot.organisation.state == "active",
         "The organisation is {organisation.state}.",
         "Ask the SaaS's support to set the organisation to active again.",
-        bars=True,
+        blocks_requests=True,
     ),
     Check(
         "Connection",
         lambda details: details.connection.state == "active",
         "The connection is {connection.state}.",
-        "Set a paused connection to active; in the place of one that has ended, make another.",
-        bars=True,
+        "Set a paused connection to active; create a new connection to replace one that has ended.",
+        blocks_requests=True,
     ),
     Check(
         "Token",
-        lambda details: bool(details.live),
-        "The connection has {live} token(s) in force{until}.",
-        "Make a new token and paste it into the identity provider.",
+        lambda details: bool(details.live_tokens),
+        "The connection has {live} valid token(s){until}.",
+        "Create a new token and paste it into the identity provider.",
     ),
     Check(
         "Workspace",
         lambda details: details.connection.workspace in details.snapshot.workspaces,
-        "Users and teams come into the workspace `{connection.workspace}`.",
-        "This workspace is no longer there: choose another one for the connection.",
+        "Users and teams are provisioned into the workspace `{connection.workspace}`.",
+        "This workspace no longer exists. Choose another one for the connection.",
     ),
     Check(
         "Default role",
         lambda details: details.connection.default_role in details.snapshot.roles,
         "New users get the role `{connection.default_role}`.",
-        "This role is no longer there: choose another one for the connection.",
+        "This role no longer exists. Choose another one for the connection.",
     ),
 )
 
 
-def read(
+def read_details(
     admin: AdminContext, connection: Connection, plans: Mapping[str, Plan], waiting: Counters
 ) -> ConnectionDetails:
     """Read what a connection depends on: three Queries.
 
-    `waiting` is what this process has counted of its calls and not yet written.
+    `waiting` is what this process has counted of its requests and not written yet.
 
     Raises:
         NotFound: no such organisation.
@@ -116,46 +117,41 @@ def read(
         snapshot,
         connection,
         plan=plans.get(snapshot.organisation.plan),
-        live=tuple(row for row in tokens.stored_tokens(admin, connection.id) if row.live(now)),
-        last_call=health.read(admin, connection.id, waiting).last_call,
+        live_tokens=tuple(t for t in tokens.stored_tokens(admin, connection.id) if t.live(now)),
+        last_request=health.read(admin, connection.id, waiting).last_call,
         now=now,
     )
 
 
 def describe(check: Check, details: ConnectionDetails) -> str:
-    """Say what a check has found."""
-    return check.found.format(
+    """Return a check's finding for a connection."""
+    return check.finding.format(
         organisation=details.snapshot.organisation,
         connection=details.connection,
-        live=len(details.live),
-        until=f", until {details.last_end}" if details.live else "",
+        live=len(details.live_tokens),
+        until=f", the last until {details.last_expiry}" if details.live_tokens else "",
     )
 
 
 def advice(details: ConnectionDetails) -> Iterator[str]:
-    """Say what works and could be better."""
+    """Yield what works and could be better."""
     sso = details.snapshot.organisation.sso
     if not (sso and sso.get("forced")):
         yield (
-            "SSO is not forced for all: users whom the identity provider creates must reset a "
-            "password before they sign in, and keep it when they leave. Set up SSO with `force for "
-            "all users` first."
+            "SSO is not forced for all users: those whom the identity provider creates must set a "
+            "password before they sign in, and it keeps working in the SaaS when they leave. Set "
+            "up SSO with `force for all users` first."
         )
-    if details.connection.state in SERVED_STATES:
-        yield from _silence(details)
-    if details.live and details.last_end < timestamp(details.now + SOON):
+    silent_since = details.last_request or details.connection.created
+    silent = silent_since <= timestamp(details.now - SILENCE)
+    if silent and details.connection.state in SERVED_STATES:
+        last = f"since {details.last_request}" if details.last_request else "yet"
         yield (
-            f"The last token ends at {details.last_end}: rotate it, and paste the new one into the "
-            "identity provider before then."
+            f"The identity provider has not sent a request {last}. Check that provisioning is "
+            "started there, and that the connection's health shows no rejected requests."
         )
-
-
-def _silence(details: ConnectionDetails) -> Iterator[str]:
-    silent_since = details.last_call or details.connection.created
-    if silent_since > timestamp(details.now - SILENCE):
-        return
-    last = f"since {details.last_call}" if details.last_call else "yet"
-    yield (
-        f"The identity provider has not called {last}. See that provisioning is started there, "
-        "and that the connection's health shows no refused calls."
-    )
+    if details.live_tokens and details.last_expiry < timestamp(details.now + EXPIRES_SOON):
+        yield (
+            f"The last token expires at {details.last_expiry}: rotate it, and paste the new one "
+            "into the identity provider before then."
+        )

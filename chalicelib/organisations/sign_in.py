@@ -1,12 +1,12 @@
 """What the login page must do next for an e-mail address.
 
-Within an organisation's domains an address that nobody has and a user without a password get
-the same answer after the same number of calls to the table: nobody can ask who is there.
+Within an organisation's domains, an address that nobody has and a user without a password get the
+same response after the same calls to the table: nobody can find out who is a user.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.errors import NotFound
@@ -15,12 +15,10 @@ from chalicelib.organisations.snapshot import OrganisationSnapshot, read_snapsho
 from chalicelib.organisations.users import has_email, has_user_name, is_active
 from chalicelib.storage import grants
 from chalicelib.storage.directory_items import User, user_of
-from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import (
     FIRST,
     LAST,
     ConnectionKeys,
-    Key,
     OrganisationKeys,
     Range,
     verified_domain,
@@ -32,17 +30,17 @@ from chalicelib.storage.table import Namespace, Table
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
-    """What to do: `sso` with where to go, `password` with whether to set one first, `inactive`."""
+class NextStep:
+    """`sso`: redirect; `password`: ask for it, or have it reset first; `inactive`: reject."""
 
     method: str
     redirect_url: str | None = None
     reset_required: bool | None = None
 
 
-INACTIVE = Next("inactive")
-# Also where nothing is known of the address.
-FIRST_PASSWORD = Next("password", reset_required=True)
+INACTIVE = NextStep("inactive")
+# Also where nothing is known about the address.
+FIRST_PASSWORD = NextStep("password", reset_required=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +52,24 @@ class _Candidate:
     local: LocalUser
 
     @property
+    def active(self) -> bool:
+        """Tell whether the user may sign in at all."""
+        return is_active(self.user, self.connection)
+
+    @property
     def order(self) -> tuple[bool, str, str]:
         """Active before inactive, then the oldest."""
         return not self.active, self.user.created, self.user.id
 
-    @property
-    def active(self) -> bool:
-        """Tell whether he may sign in at all."""
-        return is_active(self.user, self.connection)
 
+def next_step(table: Table, email: str, deadline: Deadline) -> NextStep:
+    """Return what the login page must do for an address.
 
-def next_step(table: Table, email: str, deadline: Deadline) -> Next:
-    """Tell what the login page must do for an address.
-
-    It is looked up in the organisation that owns its domain and nowhere else: each step reads
-    through a namespace of its own.
+    The address is looked up only in the organisation that owns its domain: each read has a
+    namespace of its own.
     """
-    admin = _owner(table, email.rpartition("@")[2], deadline)
-    snapshot = _standing(admin) if admin else None
+    admin = _find_domain_owner(table, email.rpartition("@")[2], deadline)
+    snapshot = _find_snapshot(admin) if admin else None
     if admin is None or snapshot is None:
         return FIRST_PASSWORD
     candidates = sorted(_candidates(admin, snapshot, email), key=lambda each: each.order)
@@ -79,12 +77,13 @@ def next_step(table: Table, email: str, deadline: Deadline) -> Next:
         return INACTIVE
     sso = snapshot.organisation.sso
     if sso and sso["forced"]:
-        return Next("sso", redirect_url=sso["redirect_url"])
-    known = bool(candidates) and candidates[0].local.password_set_at is not None
-    return Next("password", reset_required=False) if known else FIRST_PASSWORD
+        return NextStep("sso", redirect_url=sso["redirect_url"])
+    if candidates and candidates[0].local.password_set_at is not None:
+        return NextStep("password", reset_required=False)
+    return FIRST_PASSWORD
 
 
-def _owner(table: Table, domain: str, deadline: Deadline) -> AdminContext | None:
+def _find_domain_owner(table: Table, domain: str, deadline: Deadline) -> AdminContext | None:
     """Find the organisation that has verified a domain."""
     owner = table.namespace(grants.domain_lookup(), deadline).get(verified_domain(domain))
     if owner is None:
@@ -93,8 +92,8 @@ def _owner(table: Table, domain: str, deadline: Deadline) -> AdminContext | None
     return AdminContext(table.namespace(grants.sign_in(keys), deadline), keys, by="")
 
 
-def _standing(admin: AdminContext) -> OrganisationSnapshot | None:
-    """Read what is there; an organisation that is being deleted has nobody any more."""
+def _find_snapshot(admin: AdminContext) -> OrganisationSnapshot | None:
+    """Read the organisation; None where it is gone or being deleted."""
     try:
         snapshot = read_snapshot(admin)
     except NotFound:
@@ -105,32 +104,25 @@ def _standing(admin: AdminContext) -> OrganisationSnapshot | None:
 def _candidates(
     admin: AdminContext, snapshot: OrganisationSnapshot, email: str
 ) -> Iterator[_Candidate]:
-    owned = [ConnectionKeys(each.id) for each in snapshot.connections]
-    may_read = [grant for keys in owned for grant in grants.sign_in_users(keys)]
-    rows = admin.items.narrowed([*grants.sign_in_settings(admin.keys), *may_read])
-    named = [(keys, uid) for keys in owned for uid in _ids(rows, keys, email)]
-    wanted = (key for keys, uid in named for key in (keys.user(uid), keys.local(uid)))
-    # The organisation's own row only keeps the call there where nobody has the address.
-    found = rows.batch_get([admin.keys.row, *wanted])
-    connections = {each.id: each for each in snapshot.connections}
-    for keys, uid in named:
-        user = _bearer(found, keys.user(uid), email)
-        if user is not None:
-            local = local_user_of(uid, found.get(keys.local(uid)))
-            yield _Candidate(user, connections[keys.connection], local)
+    """Yield the users who have the address; the number of calls does not depend on them."""
+    connections = {ConnectionKeys(each.id): each for each in snapshot.connections}
+    may_read = [grant for keys in connections for grant in grants.sign_in_users(keys)]
+    items = admin.items.narrowed([*grants.sign_in_settings(admin.keys), *may_read])
+    found = [(keys, uid) for keys in connections for uid in _user_ids(items, keys, email)]
+    wanted = (key for keys, uid in found for key in (keys.user(uid), keys.local(uid)))
+    # Reading the organisation's own item too means that there is always something to read.
+    read = items.batch_get([admin.keys.row, *wanted])
+    for keys, uid in found:
+        user = user_of(read[keys.user(uid)]) if keys.user(uid) in read else None
+        # An index may still name a user who has another address by now.
+        if user and (has_user_name(user.document, email) or has_email(user.document, email)):
+            local = local_user_of(uid, read.get(keys.local(uid)))
+            yield _Candidate(user, connections[keys], local)
 
 
-def _ids(rows: Namespace, keys: ConnectionKeys, email: str) -> list[str]:
-    """Tell whom the indexes name for an address: a GetItem and a Query, whoever is there."""
-    lock = rows.get(keys.user_name(email))
+def _user_ids(items: Namespace, keys: ConnectionKeys, email: str) -> list[str]:
+    """Read the ids that the indexes have for an address: always one GetItem and one Query."""
+    by_name = items.get(keys.user_name(email))
     index = keys.email(email, FIRST)
-    indexed = [row["SK"] for row in rows.query(Range(index.pk, FIRST, LAST))]
-    return list(dict.fromkeys([*([lock["uid"]] if lock else []), *indexed]))
-
-
-def _bearer(found: Mapping[Key, Item], key: Key, email: str) -> User | None:
-    """Give the user of a key if the address is really his."""
-    user = user_of(found[key]) if key in found else None
-    if user is None or not (has_user_name(user.document, email) or has_email(user.document, email)):
-        return None
-    return user
+    by_email = [item["SK"] for item in items.query(Range(index.pk, FIRST, LAST))]
+    return list(dict.fromkeys([*([by_name["uid"]] if by_name else []), *by_email]))

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.directory import deletes
 from chalicelib.errors import Conflict, InvalidFields, NotFound
-from chalicelib.organisations import accounts, assignments, audit, connections, users
+from chalicelib.organisations import assignments, audit, connections, local_users, users
 from chalicelib.organisations.assignments import MOST_ASSIGNMENTS
 from chalicelib.organisations.inputs import ConnectionChanges
 from chalicelib.storage.expressions import Delete, Put, Update
@@ -108,8 +108,8 @@ def test_an_empty_list_is_an_explicit_none(admin, uid):
 
 def test_an_account_and_a_password_decide_no_role(admin, uid):
     """The row is there, and the granted role still holds."""
-    accounts.link(admin, uid, "4711")
-    accounts.password_was_set(admin, uid)
+    local_users.link_account(admin, uid, "4711")
+    local_users.password_was_set(admin, uid)
 
     assert held(admin, uid) == [("reader", "main", "default")]
 
@@ -185,7 +185,7 @@ def test_a_user_has_no_more_roles_than_a_row_should_hold(services, admin, uid):
     local = replace(row, version=1, roles=many).row()
     admin.items.commit([Put(ConnectionKeys(users.get(admin, uid).connection.id).local(uid), local)])
 
-    with pytest.raises(InvalidFields, match="200 roles at most"):
+    with pytest.raises(InvalidFields, match="at most 200 roles"):
         assignments.assign(admin, uid, Assignment("editor"))
 
 
@@ -193,8 +193,8 @@ CHANGES = [
     lambda admin, uid: assignments.assign(admin, uid, Assignment("editor")),
     lambda admin, uid: assignments.withdraw(admin, uid, Assignment("reader")),
     lambda admin, uid: assignments.replace_all(admin, uid, []),
-    lambda admin, uid: accounts.link(admin, uid, "4711"),
-    accounts.password_was_set,
+    lambda admin, uid: local_users.link_account(admin, uid, "4711"),
+    local_users.password_was_set,
 ]
 
 
@@ -272,8 +272,8 @@ def test_a_changed_role_is_told_in_the_feed_without_its_value(services, admin, u
 
 def test_a_linked_account_is_told_in_the_feed(services, admin, uid):
     """Linked and unlinked: twice."""
-    accounts.link(admin, uid, "4711")
-    accounts.link(admin, uid, None)
+    local_users.link_account(admin, uid, "4711")
+    local_users.link_account(admin, uid, None)
 
     assert [row["id"] for row in notes(services, "account")] == [uid, uid]
 
@@ -292,8 +292,8 @@ def test_the_audit_says_who_changed_whose_roles(admin, uid, manual_clock):
 SAID_AGAIN = [
     lambda admin, uid: assignments.assign(admin, uid, Assignment("editor")),
     lambda admin, uid: assignments.withdraw(admin, uid, Assignment("auditor")),
-    lambda admin, uid: accounts.link(admin, uid, "4711"),
-    accounts.password_was_set,
+    lambda admin, uid: local_users.link_account(admin, uid, "4711"),
+    local_users.password_was_set,
 ]
 
 
@@ -301,8 +301,8 @@ SAID_AGAIN = [
 def test_what_is_so_already_writes_nothing(services, admin, uid, manual_clock, change):
     """A repeated request is no second change."""
     assignments.replace_all(admin, uid, [Assignment("editor")])
-    accounts.link(admin, uid, "4711")
-    accounts.password_was_set(admin, uid)
+    local_users.link_account(admin, uid, "4711")
+    local_users.password_was_set(admin, uid)
     before = read_all(services.table)
     manual_clock.advance(seconds=1)
 

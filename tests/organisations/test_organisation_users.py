@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.directory import deletes
 from chalicelib.errors import BadRequest, NotFound
-from chalicelib.organisations import accounts, groups, users
+from chalicelib.organisations import groups, local_users, users
 from chalicelib.organisations.paging import FIRST_PAGE, parse_list_cursor
 from chalicelib.organisations.users import MOST_SEARCHED, UserQuery
 from chalicelib.storage.expressions import Put, Update
@@ -108,7 +108,7 @@ def test_a_user_has_his_roles_teams_and_account(admin, scim):
     """One list says all that the SaaS needs of him."""
     uid = a_user(scim)
     gid = a_group(scim, "Tour", [uid])
-    accounts.link(admin, uid, "4711")
+    local_users.link_account(admin, uid, "4711")
 
     (person,) = users.list_users(admin, UserQuery(100)).items
 
@@ -213,7 +213,7 @@ def test_those_who_are_linked_and_those_who_are_not_are_found_whole(admin, scim,
     """However many a page looks at: it may then hold fewer and go on."""
     uids = some_users(scim, 7)
     for uid in uids[1:5]:
-        accounts.link(admin, uid, f"account-{uid}")
+        local_users.link_account(admin, uid, f"account-{uid}")
 
     found = pages(
         lambda after: users.list_users(
@@ -228,8 +228,8 @@ def test_those_who_are_linked_and_those_who_are_not_are_found_whole(admin, scim,
 def test_a_user_whose_account_was_taken_away_is_not_linked(admin, scim):
     """His row is still there."""
     uid = a_user(scim)
-    accounts.link(admin, uid, "4711")
-    accounts.link(admin, uid, None)
+    local_users.link_account(admin, uid, "4711")
+    local_users.link_account(admin, uid, None)
 
     assert users.list_users(admin, UserQuery(100, linked=True)).items == ()
     assert len(users.list_users(admin, UserQuery(100, linked=False)).items) == 1

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.organisations import accounts, settings, sign_in
-from chalicelib.organisations.sign_in import FIRST_PASSWORD, INACTIVE, Next
+from chalicelib.organisations import local_users, settings, sign_in
+from chalicelib.organisations.sign_in import FIRST_PASSWORD, INACTIVE, NextStep
 from chalicelib.storage.expressions import Put, Update
 from chalicelib.storage.settings_items import Connection
 from tests.support.builders import Between, a_customer
@@ -16,8 +16,8 @@ from tests.support.directory import a_user, edit
 
 DOMAIN = "example.com"
 REDIRECT = "https://sso.example.com/start"
-PASSWORD = Next("password", reset_required=False)
-SSO = Next("sso", redirect_url=REDIRECT)
+PASSWORD = NextStep("password", reset_required=False)
+SSO = NextStep("sso", redirect_url=REDIRECT)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_provisioned_user_sets_a_password_first(services, scim):
 
 def test_who_has_set_a_password_signs_in_with_it(services, context, scim):
     """The SaaS has said so."""
-    accounts.password_was_set(context.admin, a_user(scim))
+    local_users.password_was_set(context.admin, a_user(scim))
 
     assert ask(services, "ada@example.com") == PASSWORD
 
@@ -130,14 +130,14 @@ SPELLINGS = ["ADA@EXAMPLE.COM", "ada@Example.com", "work@example.com"]
 def test_userName_and_every_address_of_a_user_lead_to_him(services, context, scim, email):  # noqa: N802
     """In whatever letter case."""
     addresses = [{"value": "ada@example.com"}, {"value": "Work@example.com"}]
-    accounts.password_was_set(context.admin, a_user(scim, emails=addresses))
+    local_users.password_was_set(context.admin, a_user(scim, emails=addresses))
 
     assert ask(services, email) == PASSWORD
 
 
 def test_a_look_alike_leads_to_nobody(services, context, scim):
     """Its key is the same, but it is another address (`ß` is not `ss`)."""
-    accounts.password_was_set(context.admin, a_user(scim, "strasse"))
+    local_users.password_was_set(context.admin, a_user(scim, "strasse"))
 
     assert ask(services, "straße@example.com") == FIRST_PASSWORD
 
@@ -145,14 +145,14 @@ def test_a_look_alike_leads_to_nobody(services, context, scim):
 def test_active_comes_before_inactive(services, context, scim):
     """Somebody who moved from one connection to another is not locked out."""
     a_user(scim, active=False)
-    accounts.password_was_set(context.admin, a_user(another_connection(services, context)))
+    local_users.password_was_set(context.admin, a_user(another_connection(services, context)))
 
     assert ask(services, "ada@example.com") == PASSWORD
 
 
 def test_of_several_the_oldest_decides(services, context, scim, manual_clock):
     """Who comes later with the same address takes nothing over."""
-    accounts.password_was_set(context.admin, a_user(scim))
+    local_users.password_was_set(context.admin, a_user(scim))
     manual_clock.advance(seconds=1)
     a_user(another_connection(services, context))
 
@@ -162,7 +162,9 @@ def test_of_several_the_oldest_decides(services, context, scim, manual_clock):
 def test_another_organisations_domain_leads_to_nobody_here(services, scim, context):
     """An address in a foreign domain is looked up where the domain is, and only there."""
     settings.put_domain(a_customer(services).admin, "rival.example")
-    accounts.password_was_set(context.admin, a_user(scim, emails=[{"value": "boss@rival.example"}]))
+    local_users.password_was_set(
+        context.admin, a_user(scim, emails=[{"value": "boss@rival.example"}])
+    )
 
     assert ask(services, "boss@rival.example") == FIRST_PASSWORD
 
@@ -189,7 +191,7 @@ def test_an_organisation_that_is_being_deleted_has_nobody(services, context, sci
 def test_a_changed_address_does_not_bring_a_password_back(services, context, scim):
     """An e-mail address that provisioning changes resets nothing: the password is the user's."""
     uid = a_user(scim)
-    accounts.password_was_set(context.admin, uid)
+    local_users.password_was_set(context.admin, uid)
     edit(scim, uid, userName="lovelace@example.com", emails=[])
 
     assert ask(services, "lovelace@example.com") == PASSWORD

@@ -65,7 +65,9 @@ def run_self_test(request: AdminRequest) -> Ok[TestReport]:
     connection = connections.get(admin, request.connection)
     request.services.buckets.take(f"{connection.id} self-test", RATE)
     pending = request.services.pending_counters.of(connection.id)
-    details = self_test_checks.read(admin, connection, request.services.settings.plans, pending)
+    details = self_test_checks.read_details(
+        admin, connection, request.services.settings.plans, pending
+    )
     steps = [*_check(details), *_try(request, admin, details)]
     failed = any(step["outcome"] == FAILED for step in steps)
     return Ok(
@@ -80,13 +82,13 @@ def run_self_test(request: AdminRequest) -> Ok[TestReport]:
 def _check(details: ConnectionDetails) -> Iterator[TestStep]:
     """Check the settings."""
     for check in CHECKS:
-        holds = check.holds(details)
+        passes = check.passes(details)
         yield {
             "name": check.name,
             "request": None,
-            "outcome": PASSED if holds else FAILED,
+            "outcome": PASSED if passes else FAILED,
             "detail": self_test_checks.describe(check, details),
-            "fix": None if holds else check.fix,
+            "fix": None if passes else check.fix,
         }
 
 
@@ -95,7 +97,7 @@ def _try(
 ) -> Iterator[TestStep]:
     """Play the dialogue, unless every request would be rejected; the rest is skipped."""
     steps = dialogue(details.connection.identity_provider)
-    rejected = any(check.bars and not check.holds(details) for check in CHECKS)
+    rejected = any(check.blocks_requests and not check.passes(details) for check in CHECKS)
     played = [] if rejected else _play(request, admin, details.connection.id, steps)
     yield from map(_result, played)
     for step in steps[len(played) :]:

@@ -13,7 +13,7 @@ from chalicelib.api.admin.request_bodies import read_body, read_list
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import NoContent, Ok, User, page
 from chalicelib.errors import BadRequest
-from chalicelib.organisations import accounts, assignments, users
+from chalicelib.organisations import assignments, local_users, users
 from chalicelib.organisations.assignments import MOST_ASSIGNMENTS
 from chalicelib.organisations.inputs import Body, LocalId, Name
 from chalicelib.organisations.paging import ListCursor, Page, parse_list_cursor
@@ -147,19 +147,19 @@ def replace_roles(request: AdminRequest) -> Ok[User]:
 def link_account(request: AdminRequest) -> Ok[User]:
     """PUT .../users/{user}/account."""
     body = read_body(AccountOfUser, request.http)
-    accounts.link(request.admin_context(), request.http.path["user"], body.id)
+    local_users.link_account(request.admin_context(), request.http.path["user"], body.id)
     return get_user(request)
 
 
 def unlink_account(request: AdminRequest) -> NoContent:
     """DELETE .../users/{user}/account."""
-    accounts.link(request.admin_context(), request.http.path["user"], None)
+    local_users.link_account(request.admin_context(), request.http.path["user"], None)
     return NoContent()
 
 
 def report_password_set(request: AdminRequest) -> Ok[User]:
     """POST .../users/{user}/password-set."""
-    accounts.password_was_set(request.admin_context(), request.http.path["user"])
+    local_users.password_was_set(request.admin_context(), request.http.path["user"])
     return get_user(request)
 
 

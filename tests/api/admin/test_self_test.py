@@ -129,9 +129,9 @@ OBSTACLES = [
     (is_on_a_plan_without_scim, "Plan", "skipped", "does not include SCIM"),
     (is_suspended, "Organisation", "skipped", "to active again"),
     (is_paused, "Connection", "skipped", "Set a paused connection to active"),
-    (has_no_token, "Token", "passed", "Make a new token"),
-    (has_no_workspace, "Workspace", "passed", "choose another one"),
-    (has_no_role, "Default role", "passed", "choose another one"),
+    (has_no_token, "Token", "passed", "Create a new token"),
+    (has_no_workspace, "Workspace", "passed", "Choose another one"),
+    (has_no_role, "Default role", "passed", "Choose another one"),
 ]
 
 
@@ -276,14 +276,16 @@ def test_a_silent_provider_is_advice(operator, context, manual_clock):
     assert run(operator, context)["advice"] == []
 
     manual_clock.advance(minutes=1)
-    assert "has not called since 2027-01-31T12:00" in run(operator, context)["advice"][0]
+    assert "has not sent a request since 2027-01-31T12:00" in run(operator, context)["advice"][0]
 
 
 def test_a_provider_that_has_never_called_is_advice(operator, context, manual_clock):
     """Somebody has stopped half way."""
     manual_clock.advance(hours=4)
 
-    assert [each for each in run(operator, context)["advice"] if "has not called yet" in each]
+    assert [
+        each for each in run(operator, context)["advice"] if "has not sent a request yet" in each
+    ]
 
 
 def test_a_token_that_ends_soon_is_advice(operator, context, manual_clock):
@@ -292,7 +294,7 @@ def test_a_token_that_ends_soon_is_advice(operator, context, manual_clock):
 
     advice = run(operator, context)["advice"]
 
-    assert [each for each in advice if "The last token ends at 2028-01-31T12:00" in each]
+    assert [each for each in advice if "The last token expires at 2028-01-31T12:00" in each]
 
 
 # --- who may ----------------------------------------------------------------------------------
