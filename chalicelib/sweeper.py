@@ -20,11 +20,12 @@ from chalicelib.organisations import purge
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.expressions import Delete, Item
+from chalicelib.storage.expressions import Delete, Item, key_of
 from chalicelib.storage.keys import (
     ConnectionKeys,
     OrganisationKeys,
     organisation_of,
+    pending_change_owner,
     pending_changes_due,
 )
 from chalicelib.storage.retries import Deadline
@@ -121,7 +122,7 @@ def _finish_change(services: Services, item: Item, deadline: Deadline) -> None:
 
 def _owner(item: Item) -> str:
     """Tell whose an operation is: a connection's, a self-test's or an organisation's."""
-    return str(item["SK"].split("#")[1])
+    return pending_change_owner(key_of(item))
 
 
 FINISH: Mapping[str, Callable[[Services, Item, Deadline], None]] = {

@@ -82,7 +82,7 @@ class ConnectionPrincipal:
     def keys(self) -> ConnectionKeys:
         """What is served: the connection's directory, or what a run of its self-test has."""
         keys = ConnectionKeys(self.id)
-        return keys.shadow(self.run) if self.run else keys
+        return keys.self_test(self.run) if self.run else keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ def _claimed(authorization: tuple[str, ...]) -> tokens.Token | None:
 
 def _token_key(connection_id: str, claimed: tokens.Token) -> Key:
     keys = OrganisationKeys(organisation_of(connection_id))
-    return (keys.run if claimed.kind == TEST else keys.token)(connection_id, claimed.id)
+    return (keys.self_test_token if claimed.kind == TEST else keys.token)(connection_id, claimed.id)
 
 
 def _claim(rows: Namespace, connection_id: str, authorization: tuple[str, ...]) -> _Claim:
@@ -220,7 +220,7 @@ def _claim(rows: Namespace, connection_id: str, authorization: tuple[str, ...]) 
     """
     claimed = _claimed(authorization)
     keys = OrganisationKeys(organisation_of(connection_id))
-    own = [keys.row, keys.connection(connection_id)]
+    own = [keys.own_item, keys.connection(connection_id)]
     token = _token_key(connection_id, claimed) if claimed else None
     found = rows.batch_get([*own, token] if token else own)
     if not found.keys() >= set(own):

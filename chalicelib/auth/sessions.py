@@ -132,6 +132,6 @@ def _found(table: Table, kind: Kind, text: str, deadline: Deadline) -> Item | No
 
 def _organisation(table: Table, organisation: str, deadline: Deadline) -> Organisation | None:
     keys = OrganisationKeys(organisation)
-    row = table.namespace((Grant(keys.partition, READ),), deadline).get(keys.row)
+    row = table.namespace((Grant(keys.partition, READ),), deadline).get(keys.own_item)
     found = organisation_from(row) if row else None
     return found if found is not None and found.state != DELETING else None

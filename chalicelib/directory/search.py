@@ -23,8 +23,16 @@ from chalicelib.scim.filters import Filter
 from chalicelib.scim.matching import compile_filter
 from chalicelib.scim.schema import Resource, ResourceType
 from chalicelib.storage.directory_items import Group, group_of
-from chalicelib.storage.expressions import Item
-from chalicelib.storage.keys import FIRST, LAST, Kind, Range, is_id
+from chalicelib.storage.expressions import Item, key_of
+from chalicelib.storage.keys import (
+    FIRST,
+    LAST,
+    Range,
+    ResourceClass,
+    counted_from,
+    is_id,
+    member_of,
+)
 from chalicelib.storage.lookups import (
     UserWithGroups,
     group_by_name,
@@ -108,7 +116,7 @@ def _page_of_users(context: ConnectionContext, query: Query) -> SearchResult:
         return SearchResult((), place.total, has_more=False)
     # One row more than is asked for: a user is complete when the next one begins.
     items = context.items.query(
-        Range(context.keys.users, place.low, LAST),
+        context.keys.users_from(place.low),
         page=min(place.skip + query.count, place.total) + 1,
     )
     rows = list(islice(users_of(items), place.skip, place.skip + query.count + place.ahead))
@@ -129,7 +137,7 @@ class _Place:
     ahead: int
 
 
-def _place(context: ConnectionContext, kind: Kind, query: Query) -> _Place:
+def _place(context: ConnectionContext, kind: ResourceClass, query: Query) -> _Place:
     """Count all, exactly, and tell where the page begins; LAST where it lies behind the end."""
     counters = list(context.items.query(context.keys.counters(kind)))
     ends = list(accumulate(item["n"] for item in counters))
@@ -139,7 +147,7 @@ def _place(context: ConnectionContext, kind: Kind, query: Query) -> _Place:
     for item, end in zip(counters, ends, strict=True):
         if end >= query.start:
             skip = query.start - 1 - (end - item["n"])
-            return _Place(total, item["SK"].partition("#")[2], skip, 0)
+            return _Place(total, counted_from(key_of(item)), skip, 0)
     return _Place(total, LAST, 0, 0)
 
 
@@ -160,7 +168,7 @@ def _user_candidates(
     for place, look_up in USER_KEYS.items():
         if place in known:
             return look_up(context, known[place])
-    return _bounded(users_of(_bounded_rows(context, context.keys.users)))
+    return _bounded(users_of(_bounded_rows(context, context.keys.users_from())))
 
 
 def _user_by_id(context: ConnectionContext, uid: str) -> Iterable[UserWithGroups]:
@@ -227,7 +235,7 @@ def _page_of_groups(context: ConnectionContext, query: Query) -> tuple[list[Grou
     last = place.skip + query.count + place.ahead
     # One row more than there are: behind a page that is exactly full DynamoDB sends us on.
     items = context.items.query(
-        Range(context.keys.groups, place.low, LAST), page=min(last, place.total) + 1
+        context.keys.groups_from(place.low), page=min(last, place.total) + 1
     )
     rows = [group_of(item) for item in islice(items, place.skip, last)]
     return rows[: query.count], place.total, len(rows) > query.count
@@ -266,9 +274,9 @@ def _collect(
 ) -> str | None:
     """Read on from a team; where another team's rows come between, tell where to start again."""
     last = next(reversed(found))
-    rows = Range(context.keys.members, f"{low}#", f"{last}#{LAST}")
-    for item in context.items.query(rows, page=page):
-        gid, _, uid = item["SK"].partition("#")
+    memberships = context.keys.members_between(low, last)
+    for item in context.items.query(memberships, page=page):
+        gid, uid = member_of(key_of(item))
         if gid not in found:
             return next((wanted for wanted in found if wanted > gid), None)
         found[gid].append(uid)
@@ -329,7 +337,7 @@ def _group_candidates(
     for place, look_up in GROUP_KEYS.items():
         if place in known:
             return look_up(context, known[place])
-    rows = _bounded(_bounded_rows(context, context.keys.groups))
+    rows = _bounded(_bounded_rows(context, context.keys.groups_from()))
     return (_Candidate(group_of(item)) for item in rows)
 
 
@@ -356,8 +364,7 @@ def _group_by_name(context: ConnectionContext, name: str) -> Iterable[_Candidate
 
 
 def _groups_by_external_id(context: ConnectionContext, value: str) -> Iterable[_Candidate]:
-    first = context.keys.group_external_id(value, FIRST)
-    items = _bounded(context.items.query(Range(first.pk, FIRST, LAST)))
+    items = _bounded(context.items.query(context.keys.group_external_ids(value)))
     found = groups_by_id(context, [item["SK"] for item in items])
     return [_Candidate(group) for group in found.values()]
 
@@ -390,8 +397,8 @@ def _keys(query: Query, kind: ResourceType, other: ResourceType) -> Mapping[str,
     return known
 
 
-def _bounded_rows(context: ConnectionContext, pk: str) -> Iterator[Item]:
-    for count, item in enumerate(context.items.query(Range(pk, FIRST, LAST))):
+def _bounded_rows(context: ConnectionContext, resources: Range) -> Iterator[Item]:
+    for count, item in enumerate(context.items.query(resources)):
         if count == MOST_ROWS:
             raise _too_many()
         yield item

@@ -74,7 +74,7 @@ def entry_item(admin: AdminContext, edit: Edit) -> Put:
         "ttl": int((now + KEPT).timestamp()),
         "shape": SHAPE,
     }
-    return Put(admin.keys.audited(ulid(now, admin.clock.random.getrandbits(80))), entry)
+    return Put(admin.keys.audit_entry(ulid(now, admin.clock.random.getrandbits(80))), entry)
 
 
 def _differing(values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from chalicelib.storage.settings_items import (
     changed,
     connection_from,
     new_connection_id,
+    of_type,
     role_from,
 )
 
@@ -193,7 +194,7 @@ def _unended(connection: Connection) -> Connection:
 def list_connections(admin: AdminContext) -> tuple[Connection, ...]:
     """List the connections: one Query, which passes their tokens too."""
     rows = admin.items.query(admin.keys.connections())
-    return tuple(connection_from(row) for row in rows if row["SK"].count("#") == 1)
+    return tuple(map(connection_from, of_type("connection", rows)))
 
 
 def change(

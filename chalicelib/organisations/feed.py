@@ -22,7 +22,7 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.snapshot import read_snapshot
 from chalicelib.storage.directory_items import CHANGES_KEPT, ChangeKeys
 from chalicelib.storage.expressions import Item
-from chalicelib.storage.keys import CROCKFORD, FIRST, LAST, ConnectionKeys, Range, ulid, ulid_moment
+from chalicelib.storage.keys import CROCKFORD, ConnectionKeys, ulid, ulid_moment
 
 NOW = "now"
 CURSOR = re.compile(rf"(?P<after>[0-7][{CROCKFORD}]{{25}})(?:-(?P<began>[0-9]{{1,14}}))?")
@@ -126,7 +126,7 @@ def _changes(
     """Yield the changes of all partitions in their order, up to the end of a day."""
     day = ulid_moment(after).date()
     while day <= last_day:
-        ranges = [Range(keys.change(after, day).pk, after + FIRST, LAST) for keys in partitions]
+        ranges = [keys.changes(day, after) for keys in partitions]
         queries = (admin.items.query(each, page=PAGE) for each in ranges)
         yield from merge(*queries, key=lambda item: str(item["SK"]))
         day += DAY

@@ -28,7 +28,7 @@ from chalicelib.organisations.users import (
 )
 from chalicelib.scim.comparison import fold
 from chalicelib.storage.directory_items import Group, group_of, user_of
-from chalicelib.storage.keys import LAST, Range, is_id
+from chalicelib.storage.keys import is_id
 from chalicelib.storage.lookups import group_by_name, member_ids, read_group
 from chalicelib.storage.settings_items import Connection
 
@@ -79,7 +79,7 @@ def _all_groups(
 ) -> Iterator[OrganisationGroup]:
     for connection, low in snapshot.connections_after(after):
         scope = connection_scope(admin, connection)
-        for item in scope.items.query(Range(scope.keys.groups, low, LAST), page=page):
+        for item in scope.items.query(scope.keys.groups_from(low), page=page):
             yield OrganisationGroup(group_of(item), connection)
 
 

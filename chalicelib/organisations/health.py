@@ -51,7 +51,7 @@ def read(admin: AdminContext, connection_id: str, waiting: Counters) -> Health:
     `waiting` is what this process has counted and not written yet.
     """
     now = admin.now()
-    written = admin.items.query(ConnectionKeys(connection_id).hours())
+    written = admin.items.query(ConnectionKeys(connection_id).health_hours())
     since, rejected_since = hour(now - REQUESTS_OF), hour(now - REJECTIONS_OF)
     return health_of([*written, waiting.row(now)], since, rejected_since)
 

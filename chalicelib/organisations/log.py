@@ -16,7 +16,7 @@ from chalicelib.organisations import connections
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.paging import UNKNOWN_CURSOR, Page
 from chalicelib.storage.expressions import Item
-from chalicelib.storage.keys import CROCKFORD, FIRST, ConnectionKeys, Range, ulid, ulid_moment
+from chalicelib.storage.keys import CROCKFORD, ConnectionKeys, ulid, ulid_moment
 from chalicelib.storage.log_entries import LogEntry, log_entry_of
 
 CURSOR = re.compile(rf"[0-7][{CROCKFORD}]{{25}}")
@@ -81,8 +81,8 @@ def _newest_first(
     for number, day in enumerate(_days(ulid_moment(last).date(), query.since.date())):
         if number == MOST_DAYS:
             yield _end_of(day), None
-        items = Range(keys.log_row(FIRST, day).pk, first, last)
-        for item in admin.items.query(items, page=100, descending=True):
+        entries = keys.log_entries(day, first, last)
+        for item in admin.items.query(entries, page=100, descending=True):
             if item["SK"] != query.cursor:
                 yield item["SK"], item
 

@@ -23,7 +23,17 @@ from chalicelib.settings import Plan
 from chalicelib.storage import keys as table_keys
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import SHAPE
-from chalicelib.storage.expressions import ANY, NEW, Action, Delete, Item, Put, Update, equals
+from chalicelib.storage.expressions import (
+    ANY,
+    NEW,
+    Action,
+    Delete,
+    Item,
+    Put,
+    Update,
+    equals,
+    key_of,
+)
 from chalicelib.storage.keys import Key
 from chalicelib.storage.settings_items import (
     DELETING,
@@ -32,6 +42,7 @@ from chalicelib.storage.settings_items import (
     Role,
     Workspace,
     changed,
+    of_type,
     organisation_from,
     role_from,
     workspace_from,
@@ -127,8 +138,8 @@ def _creation(
 ) -> Iterator[Action]:
     keys, organisation = admin.keys, details.organisation
     owned = {"org": organisation.id}
-    yield Put(keys.row, organisation.row(), NEW)
-    yield Put(keys.listed(), organisation.listed(), NEW)
+    yield Put(keys.own_item, organisation.row(), NEW)
+    yield Put(keys.list_item(), organisation.listed(), NEW)
     if organisation.reference is not None:
         yield Put(table_keys.reference(organisation.reference), owned, NEW)
     yield from (Put(keys.workspace(each.id), each.row()) for each in details.workspaces)
@@ -184,20 +195,16 @@ def get_details(admin: AdminContext) -> OrganisationDetails:
     Raises:
         NotFound: there is none of this id.
     """
-    rows = list(admin.items.query(admin.keys.row_and_domains()))
+    rows = list(admin.items.query(admin.keys.own_item_and_domains()))
     if not rows or rows[0]["SK"] != table_keys.ONLY:
         raise NotFound
     owned = list(admin.items.query(admin.keys.roles_and_workspaces()))
     return OrganisationDetails(
         organisation_from(rows[0]),
-        workspaces=tuple(map(workspace_from, _beginning("W#", owned))),
-        roles=tuple(map(role_from, _beginning("R#", owned))),
-        domains=tuple(row["SK"].removeprefix("D#") for row in _beginning("D#", rows)),
+        workspaces=tuple(map(workspace_from, of_type("workspace", owned))),
+        roles=tuple(map(role_from, of_type("role", owned))),
+        domains=tuple(table_keys.setting_of(key_of(row)).id for row in of_type("domain", rows)),
     )
-
-
-def _beginning(prefix: str, rows: list[Item]) -> Iterator[Item]:
-    return (row for row in rows if row["SK"].startswith(prefix))
 
 
 def get(admin: AdminContext) -> Organisation:
@@ -206,7 +213,7 @@ def get(admin: AdminContext) -> Organisation:
     Raises:
         NotFound: there is none of this id.
     """
-    row = admin.items.get(admin.keys.row)
+    row = admin.items.get(admin.keys.own_item)
     if row is None:
         raise NotFound
     return organisation_from(row)
@@ -230,7 +237,7 @@ def get_for_change(admin: AdminContext) -> Organisation:
 def version_bump(admin: AdminContext, organisation: Organisation) -> Update:
     """Raise the version of an organisation in a transaction that depends on what is in it."""
     return Update(
-        admin.keys.row,
+        admin.keys.own_item,
         set={"version": organisation.version + 1, "modified": timestamp(admin.now())},
         condition=equals("version", organisation.version),
     )
@@ -318,7 +325,7 @@ def _changed(
     """Write the change; False where another change came first."""
     after = replace(after, version=before.version + 1, modified=timestamp(admin.now()))
     canceled = admin.items.try_commit([*_replacement(admin, before, after), *beside])
-    if canceled and admin.keys.row not in canceled.items:
+    if canceled and admin.keys.own_item not in canceled.items:
         raise Conflict(REFERENCE_IN_USE)
     return canceled is None
 
@@ -326,8 +333,8 @@ def _changed(
 def _replacement(
     admin: AdminContext, before: Organisation, after: Organisation
 ) -> Iterator[Action]:
-    yield changed(admin.keys.row, after.row(), equals("version", before.version))
-    yield changed(admin.keys.listed(), after.listed(), ANY)
+    yield changed(admin.keys.own_item, after.row(), equals("version", before.version))
+    yield changed(admin.keys.list_item(), after.listed(), ANY)
     edit = Edit("organisation", after.id, settings(before), settings(after))
     yield audit.entry_item(admin, edit)
     old, new = _reference_key(before), _reference_key(after)

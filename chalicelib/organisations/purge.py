@@ -22,12 +22,14 @@ from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import SHAPE, Change
 from chalicelib.storage.expressions import Action, Delete, Item, Put, equals, key_of
 from chalicelib.storage.keys import (
-    ORGANISATION_ID_LENGTH,
-    RUN,
     ConnectionKeys,
     Key,
+    is_organisation,
+    pending_change_owner,
     pending_changes_due,
     reference,
+    self_test_of,
+    setting_of,
     verified_domain,
 )
 from chalicelib.storage.lookups import ConnectionScope
@@ -36,6 +38,7 @@ from chalicelib.storage.settings_items import (
     Connection,
     Organisation,
     connection_from,
+    of_type,
     organisation_from,
     token_from,
 )
@@ -66,9 +69,9 @@ def purge(admin: AdminContext, secrets: Secrets, operation: Item) -> Mapping[str
         Unavailable: a secret cannot be removed now; the next sweep goes on.
     """
     target, key = operation["target"], key_of(operation)
-    if len(target) == ORGANISATION_ID_LENGTH:
+    if is_organisation(target):
         return _purge_organisation(admin, secrets, key)
-    if RUN in target:
+    if self_test_of(target):
         return _purge_run(admin, key)
     return _purge_connection(admin, secrets, target, key)
 
@@ -145,7 +148,7 @@ def _drop_tokens(admin: AdminContext, secrets: Secrets, connection_id: str) -> N
     """Remove the secret of each token, then its row and the declaration that the secret goes."""
     for item in _owned(admin, connection_id):
         keys = [key_of(item)]
-        if item["SK"].split("#")[2] == "T":
+        if setting_of(key_of(item)).setting_type == "token":
             token = token_from(item)
             secrets.delete(connection_id, token.id, admin.items.deadline)
             keys.append(admin.keys.pending_change(token.secret_ends, connection_id, token.id))
@@ -159,22 +162,22 @@ def _drop_operations(admin: AdminContext, secrets: Secrets, owner: str, spared: 
     """Drop what is under way, or will soon be due, for a connection or all of an organisation."""
     soon = timestamp(admin.now() + AHEAD)
     for item in admin.items.query(pending_changes_due(soon)):
-        if item["SK"].split("#")[1].startswith(owner) and key_of(item) != spared:
+        if pending_change_owner(key_of(item)).startswith(owner) and key_of(item) != spared:
             DROPS.get(item["change_type"], _drop_ids)(admin, secrets, item)
             admin.items.batch_delete([key_of(item)])
 
 
 def _drop_secret(admin: AdminContext, secrets: Secrets, item: Item) -> None:
-    secrets.delete(item["SK"].split("#")[1], item["target"], admin.items.deadline)
+    secrets.delete(pending_change_owner(key_of(item)), item["target"], admin.items.deadline)
 
 
 def _drop_run(admin: AdminContext, _: Secrets, item: Item) -> None:
-    if RUN in item["target"]:
+    if self_test_of(item["target"]):
         _clear_run(admin, item["target"])
 
 
 def _drop_ids(admin: AdminContext, _: Secrets, item: Item) -> None:
-    scope = _scope(admin, item["SK"].split("#")[1])
+    scope = _scope(admin, pending_change_owner(key_of(item)))
     purge_directory.delete_all(scope, scope.keys.pending_change_pages(item["SK"]))
 
 
@@ -188,7 +191,7 @@ DROPS: Mapping[str, Callable[[AdminContext, Secrets, Item], None]] = {
 
 
 def _purge_run(admin: AdminContext, operation: Key) -> Mapping[str, int]:
-    run = operation.sk.split("#")[1]
+    run = pending_change_owner(operation)
     _clear_run(admin, run)
     admin.items.commit([Delete(operation)])
     return purge_directory.left(_scope(admin, run))
@@ -196,25 +199,24 @@ def _purge_run(admin: AdminContext, operation: Key) -> Mapping[str, int]:
 
 def _clear_run(admin: AdminContext, shadow: str) -> None:
     """Clear a run's rows, and its token's; that the secret goes is declared beside."""
-    connection, _, run = shadow.partition(RUN)
     purge_directory.clear(_scope(admin, shadow), admin.now() - AHEAD)
-    admin.items.batch_delete([admin.keys.run(connection, run)])
+    if run := self_test_of(shadow):
+        admin.items.batch_delete([admin.keys.self_test_token(*run)])
 
 
 # --- an organisation --------------------------------------------------------------------------
 
 
 def _purge_organisation(admin: AdminContext, secrets: Secrets, operation: Key) -> Mapping[str, int]:
-    row = admin.items.get(admin.keys.row)
+    row = admin.items.get(admin.keys.own_item)
     if row is None or row["state"] != DELETING:
         admin.items.commit([Delete(operation)])
         return {}
     organisation = organisation_from(row)
     left: Counter[str] = Counter()
-    for item in list(admin.items.query(admin.keys.connections())):
-        if item["SK"].count("#") == 1:
-            left.update(_emptied(admin, secrets, connection_from(item), operation))
-            admin.items.batch_delete([key_of(item)])
+    for item in list(of_type("connection", admin.items.query(admin.keys.connections()))):
+        left.update(_emptied(admin, secrets, connection_from(item), operation))
+        admin.items.batch_delete([key_of(item)])
     _drop_operations(admin, secrets, organisation.id, operation)
     _clear_settings(admin, organisation)
     with suppress(TransactionCanceled):  # another sweeper was through at the same moment
@@ -226,21 +228,26 @@ def _clear_settings(admin: AdminContext, organisation: Organisation) -> None:
     """Delete what belongs to the organisation itself, and let go of its domains."""
     keys, scope = admin.keys, ConnectionScope(admin.items, ConnectionKeys(organisation.id))
     for item in admin.items.query(keys.domains()):
-        held = verified_domain(item["SK"].removeprefix("D#"))
+        held = verified_domain(setting_of(key_of(item)).id)
         with suppress(TransactionCanceled):  # let go of before
             admin.items.commit([Delete(held, equals("org", organisation.id))])
     since = datetime.fromisoformat(organisation.created)
     for day in purge_directory.days(since, admin.now()):
         # The last change, where another sweeper was through already, tells of the organisation.
         purge_directory.delete_all(scope, keys.changes(day), spared=organisation.id)
-    for each in (keys.settings(), keys.local(), keys.attempts(), keys.audit()):
+    for each in (
+        keys.settings_after_own_item(),
+        keys.all_local_users(),
+        keys.all_idempotency_keys(),
+        keys.audit(),
+    ):
         purge_directory.delete_all(scope, each)
 
 
 def _last(admin: AdminContext, organisation: Organisation, operation: Key) -> Iterator[Action]:
     """Make the last transaction; the change that it writes is all that stays, for a while."""
-    yield Delete(admin.keys.row, equals("state", DELETING))
-    yield Delete(admin.keys.listed())
+    yield Delete(admin.keys.own_item, equals("state", DELETING))
+    yield Delete(admin.keys.list_item())
     yield Delete(operation)
     if organisation.reference is not None:
         yield Delete(reference(organisation.reference), equals("org", organisation.id))

@@ -22,7 +22,7 @@ from chalicelib.storage.directory_items import (
     user_of,
 )
 from chalicelib.storage.expressions import EXISTS, Action, Delete, Item, Update, key_of
-from chalicelib.storage.keys import FIRST, LAST, Key, Kind, Range
+from chalicelib.storage.keys import Key, Range, ResourceClass, user_and_group
 from chalicelib.storage.lookups import ConnectionScope
 from chalicelib.storage.table import MOST_BATCH_WRITES
 from chalicelib.storage.transactions import MOST_ACTIONS, TransactionCanceled
@@ -42,29 +42,30 @@ def clear(scope: ConnectionScope, since: datetime) -> None:
     """
     keys = scope.keys
     _clear_resources(scope, "G")
-    delete_all(scope, Range(keys.members, FIRST, LAST))
+    delete_all(scope, keys.all_members())
     _clear_resources(scope, "U")
-    delete_all(scope, Range(keys.users, FIRST, LAST))
+    delete_all(scope, keys.users_from())
     for day in days(since, scope.items.table.clock.now()):
-        for rows in keys.notes(day):
+        for rows in (keys.changes(day), keys.log_entries(day)):
             delete_all(scope, rows)
-    for rows in (keys.hours(), keys.counters("U"), keys.counters("G")):
+    for rows in (keys.health_hours(), keys.counters("U"), keys.counters("G")):
         delete_all(scope, rows)
 
 
 def left(scope: ConnectionScope) -> dict[str, int]:
     """Count what is there, by reading it: for the end, when it is nothing."""
     keys = scope.keys
-    users = (row for row in _rows(scope, keys.users) if "#" not in row["SK"])
+    users = (item for item in scope.items.query(keys.users_from()) if _is_user(item))
     return {
         "users": _count(users),
-        "teams": _count(_rows(scope, keys.groups)),
-        "members": _count(_rows(scope, keys.members)),
+        "teams": _count(scope.items.query(keys.groups_from())),
+        "members": _count(scope.items.query(keys.all_members())),
     }
 
 
-def _rows(scope: ConnectionScope, partition: str) -> Iterator[Item]:
-    return scope.items.query(Range(partition, FIRST, LAST))
+def _is_user(item: Item) -> bool:
+    _, gid = user_and_group(key_of(item))
+    return gid is None
 
 
 def _count(rows: Iterable[Item]) -> int:
@@ -87,7 +88,7 @@ def delete_all(scope: ConnectionScope, rows: Range, spared: str = "") -> None:
 # --- users and teams, with their locks and indexes -------------------------------------------
 
 
-def _clear_resources(scope: ConnectionScope, kind: Kind) -> None:
+def _clear_resources(scope: ConnectionScope, kind: ResourceClass) -> None:
     """Delete users or teams until a look at them finds none."""
     found = True
     while found:
@@ -120,7 +121,7 @@ def _fitting(removals: Iterable[_Removal]) -> Iterator[list[_Removal]]:
         yield batch
 
 
-def _commit(scope: ConnectionScope, kind: Kind, batch: Sequence[_Removal]) -> None:
+def _commit(scope: ConnectionScope, kind: ResourceClass, batch: Sequence[_Removal]) -> None:
     """Delete a batch; where another sweeper has deleted one of it, the next look tells."""
     counted = Counter(scope.keys.counter(kind, removal.id) for removal in batch)
     counters = [Update(key, add={"n": -number}) for key, number in counted.items()]
@@ -130,8 +131,8 @@ def _commit(scope: ConnectionScope, kind: Kind, batch: Sequence[_Removal]) -> No
 
 def _user_removals(scope: ConnectionScope) -> Iterator[_Removal]:
     keys = scope.keys
-    for item in _rows(scope, keys.users):
-        if "#" not in item["SK"]:
+    for item in scope.items.query(keys.users_from()):
+        if _is_user(item):
             user = user_of(item)
             with_him = [keys.user_name(user.document["userName"]), keys.local(user.id)]
             yield _removal(
@@ -141,7 +142,7 @@ def _user_removals(scope: ConnectionScope) -> Iterator[_Removal]:
 
 def _group_removals(scope: ConnectionScope) -> Iterator[_Removal]:
     keys = scope.keys
-    for group in map(group_of, _rows(scope, keys.groups)):
+    for group in map(group_of, scope.items.query(keys.groups_from())):
         with_it = group_index_keys(keys, group.id, group.document)
         yield _removal(
             keys.group(group.id), [keys.group_name(group.document["displayName"]), *with_it]
@@ -152,7 +153,7 @@ def _removal(key: Key, beside: Iterable[Key]) -> _Removal:
     return _Removal(key.sk, (Delete(key, EXISTS), *map(Delete, beside)))
 
 
-REMOVALS: Mapping[Kind, Callable[[ConnectionScope], Iterator[_Removal]]] = {
+REMOVALS: Mapping[ResourceClass, Callable[[ConnectionScope], Iterator[_Removal]]] = {
     "U": _user_removals,
     "G": _group_removals,
 }

@@ -41,7 +41,7 @@ class Run:
     @property
     def shadow(self) -> ConnectionKeys:
         """What its token opens."""
-        return ConnectionKeys(self.connection).shadow(self.token.id)
+        return ConnectionKeys(self.connection).self_test(self.token.id)
 
 
 def begin(admin: AdminContext, table: Table, secrets: Secrets, connection_id: str) -> Run:
@@ -79,7 +79,7 @@ def _declarations(admin: AdminContext, run: Run) -> Iterator[Action]:
     secret = {"change_type": "secret", "target": run.token.id, "shape": SHAPE}
     clearing = {"change_type": purge.CHANGE_TYPE, "target": run.shadow.connection, "shape": SHAPE}
     yield Check(admin.keys.connection(run.connection), EXISTS)
-    yield Put(admin.keys.run(run.connection, run.token.id), run.token.row(), NEW)
+    yield Put(admin.keys.self_test_token(run.connection, run.token.id), run.token.row(), NEW)
     yield Put(_secret_key(admin, run), secret)
     yield Put(_purge_key(admin, run), clearing)
 
@@ -101,7 +101,7 @@ def end(admin: AdminContext, table: Table, secrets: Secrets, run: Run) -> None:
         secrets.delete(run.connection, run.token.id, admin.items.deadline)
         admin.items.commit(
             [
-                Delete(admin.keys.run(run.connection, run.token.id)),
+                Delete(admin.keys.self_test_token(run.connection, run.token.id)),
                 Delete(_secret_key(admin, run)),
                 Delete(_purge_key(admin, run)),
             ]

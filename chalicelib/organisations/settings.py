@@ -18,7 +18,7 @@ from chalicelib.organisations.audit import Edit
 from chalicelib.storage import keys as table_keys
 from chalicelib.storage.directory_items import SHAPE, Change
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Item, Put, equals
-from chalicelib.storage.keys import Key
+from chalicelib.storage.keys import Key, setting_of
 from chalicelib.storage.settings_items import (
     DELETING,
     Connection,
@@ -148,7 +148,7 @@ def _domain(admin: AdminContext, domain: str) -> OrganisationSetting:
 
 
 def _there(admin: AdminContext, key: Key) -> Item:
-    formed = FORM.fullmatch(key.sk[2:]) is not None
+    formed = FORM.fullmatch(setting_of(key).id) is not None
     row = admin.items.get(key) if formed else None
     if row is None:
         raise NotFound

@@ -16,11 +16,8 @@ from chalicelib.organisations.users import has_email, has_user_name, is_active
 from chalicelib.storage import grants
 from chalicelib.storage.directory_items import User, user_of
 from chalicelib.storage.keys import (
-    FIRST,
-    LAST,
     ConnectionKeys,
     OrganisationKeys,
-    Range,
     verified_domain,
 )
 from chalicelib.storage.local_users import LocalUser, local_user_of
@@ -111,7 +108,7 @@ def _candidates(
     found = [(keys, uid) for keys in connections for uid in _user_ids(items, keys, email)]
     wanted = (key for keys, uid in found for key in (keys.user(uid), keys.local(uid)))
     # Reading the organisation's own item too means that there is always something to read.
-    read = items.batch_get([admin.keys.row, *wanted])
+    read = items.batch_get([admin.keys.own_item, *wanted])
     for keys, uid in found:
         user = user_of(read[keys.user(uid)]) if keys.user(uid) in read else None
         # An index may still name a user who has another address by now.
@@ -123,6 +120,5 @@ def _candidates(
 def _user_ids(items: Namespace, keys: ConnectionKeys, email: str) -> list[str]:
     """Read the ids that the indexes have for an address: always one GetItem and one Query."""
     by_name = items.get(keys.user_name(email))
-    index = keys.email(email, FIRST)
-    by_email = [item["SK"] for item in items.query(Range(index.pk, FIRST, LAST))]
+    by_email = [item["SK"] for item in items.query(keys.emails(email))]
     return list(dict.fromkeys([*([by_name["uid"]] if by_name else []), *by_email]))

@@ -12,7 +12,6 @@ from chalicelib.errors import Conflict, NotFound
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.organisations import BEING_DELETED
 from chalicelib.organisations.paging import ListCursor
-from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import FIRST, LAST, ONLY, ConnectionKeys
 from chalicelib.storage.lookups import ConnectionScope
 from chalicelib.storage.settings_items import (
@@ -20,7 +19,10 @@ from chalicelib.storage.settings_items import (
     Connection,
     Organisation,
     connection_from,
+    of_type,
     organisation_from,
+    role_from,
+    workspace_from,
 )
 
 
@@ -51,15 +53,15 @@ def read_snapshot(admin: AdminContext) -> OrganisationSnapshot:
     Raises:
         NotFound: no such organisation.
     """
-    items = list(admin.items.query(admin.keys.whole()))
+    items = list(admin.items.query(admin.keys.all_settings()))
     if not items or items[0]["SK"] != ONLY:
         raise NotFound
-    connections = map(connection_from, filter(_is_connection, items))
+    connections = map(connection_from, of_type("connection", items))
     return OrganisationSnapshot(
         organisation_from(items[0]),
         tuple(each for each in connections if each.state != DELETING),
-        roles=_ids("R#", items),
-        workspaces=_ids("W#", items),
+        roles=frozenset(each.id for each in map(role_from, of_type("role", items))),
+        workspaces=frozenset(each.id for each in map(workspace_from, of_type("workspace", items))),
     )
 
 
@@ -79,14 +81,3 @@ def read_snapshot_for_change(admin: AdminContext) -> OrganisationSnapshot:
 def connection_scope(admin: AdminContext, connection: Connection) -> ConnectionScope:
     """Return access to the users and groups of a connection."""
     return ConnectionScope(admin.items, ConnectionKeys(connection.id))
-
-
-def _is_connection(item: Item) -> bool:
-    """Tell a connection from its tokens, which follow it."""
-    sort_key: str = item["SK"]
-    return sort_key.startswith("N#") and sort_key.count("#") == 1
-
-
-def _ids(prefix: str, items: list[Item]) -> frozenset[str]:
-    sort_keys = (item["SK"] for item in items)
-    return frozenset(key.removeprefix(prefix) for key in sort_keys if key.startswith(prefix))

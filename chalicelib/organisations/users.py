@@ -21,7 +21,7 @@ from chalicelib.organisations.snapshot import (
 )
 from chalicelib.scim.comparison import fold
 from chalicelib.storage.directory_items import Document, Group, User
-from chalicelib.storage.keys import LAST, ConnectionKeys, Kind, Range, exact, is_id
+from chalicelib.storage.keys import ConnectionKeys, ResourceClass, exact, is_id
 from chalicelib.storage.local_users import LocalUser, local_user_of
 from chalicelib.storage.lookups import (
     ConnectionScope,
@@ -149,11 +149,11 @@ def _all_users(
 ) -> Iterator[ConnectionUser]:
     for connection, low in snapshot.connections_after(after):
         scope = connection_scope(admin, connection)
-        for rows in users_of(scope.items.query(Range(scope.keys.users, low, LAST), page=page)):
+        for rows in users_of(scope.items.query(scope.keys.users_from(low), page=page)):
             yield ConnectionUser(connection, rows.user, rows.group_ids)
 
 
-def count(admin: AdminContext, snapshot: OrganisationSnapshot, kind: Kind) -> int:
+def count(admin: AdminContext, snapshot: OrganisationSnapshot, kind: ResourceClass) -> int:
     """Count the users or groups of an organisation: one Query per connection."""
     counters = (
         item

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.expressions import Condition, Item, Put, absent, equals
-from chalicelib.storage.keys import ConnectionKeys, Key, ulid
+from chalicelib.storage.keys import ConnectionKeys, Key, Range, ulid
 
 # Version of the rows' shape: a release reads its own and the one before.
 SHAPE = 1
@@ -174,7 +174,10 @@ class ChangeKeys(Protocol):
     """Who has a feed: a connection, and the organisation itself."""
 
     def change(self, change_ulid: str, at: date) -> Key:
-        """Key of a change row."""
+        """Key of a change item."""
+
+    def changes(self, day: date, after: str = "") -> Range:
+        """Range of the changes of a day, those after the ULID `after`."""
 
 
 @dataclass(frozen=True, slots=True)

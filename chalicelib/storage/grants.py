@@ -44,7 +44,7 @@ class Grant:
 
     @property
     def _start(self) -> str:
-        return self.prefix.removesuffix("#") + "#" if self.whole else self.prefix
+        return f"{self.prefix}#" if self.whole else self.prefix
 
     def covers(self, verb: Verb, key: Key) -> bool:
         """Return whether this grant allows `verb` on the item of that key."""
@@ -77,7 +77,7 @@ def administration(keys: OrganisationKeys) -> tuple[Grant, ...]:
         Grant(keys.partition, ALL_VERBS),
         Grant(keys.local_users, ALL_VERBS),
         Grant(keys.idempotency_keys, ALL_VERBS),
-        Grant("X#", ALL_VERBS),
+        Grant("X", ALL_VERBS),
         Grant(PENDING_CHANGES, ALL_VERBS, sort_key_part=f"#{keys.organisation}"),
         Grant(f"S#{keys.organisation}", READ, whole=False),
     )

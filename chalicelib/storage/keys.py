@@ -1,25 +1,25 @@
-"""Every key of the table. Pure.
+"""Every key of the table, built and parsed. Pure: no other file takes a key apart.
 
-Four rows carry the design; they are written in one transaction:
+Four items carry the design; they are written in one transaction:
 
-    user     S#<connection>#U            <uid>          the document
-    lock     S#<connection>#K#un#<hash>  #              who holds this userName
-    member   S#<connection>#M            <gid>#<uid>    and its reverse  ...#U  <uid>#<gid>
-    change   S#<connection>#F#<day>      <ulid>         what happened
+    user         S#<connection>#U            <uid>          the document
+    userName     S#<connection>#K#un#<hash>  #              uniqueness item: whose userName it is
+    member       S#<connection>#M            <gid>#<uid>    and its reverse  ...#U  <uid>#<gid>
+    change       S#<connection>#F#<day>      <ulid>         what happened
 
 What each access needs (consistent reads throughout, no index, no Scan):
 
-    a user, with the ids of his teams     Query  ...#U        <uid> .. <uid>~
+    a user, with the ids of their groups  Query  ...#U        <uid> .. <uid>~
     a user by userName                    Get    ...#K#un#<hash>, then as above
     users by externalId, by e-mail        Query  ...#K#ex#<hash>, ...#K#em#<hash>
-    a team                                Get    ...#G        <gid>
-    a team by displayName                 Get    ...#K#gn#<hash>
-    teams by externalId                   Query  ...#K#gx#<hash>
-    members of a team                     Query  ...#M        <gid># .. <gid>#~
+    a group                               Get    ...#G        <gid>
+    a group by displayName                Get    ...#K#gn#<hash>
+    groups by externalId                  Query  ...#K#gx#<hash>
+    members of a group                    Query  ...#M        <gid># .. <gid>#~
     exact totals, and where a page starts Query  ...#CNT      U#.. or G#..
-    a page of users or teams              Query  ...#U or ...#G, from the first two digits on
-    who calls                             BatchGet C#<org>: #, N#<conn>, N#<conn>#T#<token>
-    who administers                       Get    V#<digest>, then C#<org> #
+    a page of users or groups             Query  ...#U or ...#G, from the first two digits on
+    authentication of a SCIM request      BatchGet C#<org>: #, N#<conn>, N#<conn>#T#<token>
+    authentication of an admin            Get    V#<digest>, then C#<org> #
 
 The first letter of a partition key is its class and the next part its owner, so that
 `grants` can say who may read and write what. Hashes hide personal data and bound the length.
@@ -33,13 +33,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal, NamedTuple
 
-# Sorts behind every character that a sort key holds (digits, letters, '#'), so that
+# Sorts after every character that a sort key contains (digits, letters, '#'), so that
 # `prefix .. prefix + LAST` is "begins with".
 LAST = "~"
-# Sorts before every character that a sort key holds; DynamoDB refuses an empty one.
+# Sorts before every character that a sort key contains; DynamoDB rejects an empty sort key.
 FIRST = " "
 ONLY = "#"
-# Between a connection and a run of its self-test: no id holds it.
+# Between the id of a connection and that of a self-test run; no id contains it.
 RUN = "!"
 ORGANISATION_LIST = "A#ORG"
 PENDING_CHANGES = "O#"
@@ -48,31 +48,42 @@ ID_LENGTH = 32
 HEX_DIGITS = frozenset("0123456789abcdef")
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-Kind = Literal["U", "G"]
+# Users and groups, as keys name them.
+ResourceClass = Literal["U", "G"]
+SettingType = Literal[
+    "organisation",
+    "workspace",
+    "role",
+    "domain",
+    "connection",
+    "token",
+    "self-test token",
+    "schema",
+]
 
 
 class Key(NamedTuple):
-    """Partition key and sort key of a row."""
+    """Partition key and sort key of an item."""
 
     pk: str
     sk: str
 
 
 class Range(NamedTuple):
-    """Rows of one partition from `low` to `high`, both included."""
+    """The items of one partition from sort key `low` to `high`, both included."""
 
     pk: str
-    low: str
-    high: str
+    low: str = FIRST
+    high: str = LAST
 
 
 def fold_name(text: str) -> str:
-    """Fold a name for comparison: two names that fold equal may not stand side by side."""
+    """Fold a name: of two names that fold to the same text only one can be in use."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def exact(text: str) -> str:
-    """Normalise a case-exact value: the same characters, whatever their composition."""
+    """Normalise a case-exact value: the same characters in any composition are equal."""
     return unicodedata.normalize("NFC", text)
 
 
@@ -88,10 +99,10 @@ def ulid(at: datetime, entropy: int) -> str:
 
 
 def ulid_moment(text: str) -> datetime:
-    """Tell when a ULID was made, to the millisecond.
+    """Return when a ULID was made, to the millisecond.
 
     Raises:
-        ValueError: it is none, or lies behind the year 9999.
+        ValueError: not a ULID, or after the year 9999.
     """
     value = 0
     for character in text:
@@ -100,43 +111,108 @@ def ulid_moment(text: str) -> datetime:
 
 
 def is_id(text: str) -> bool:
-    """Tell whether a text may be the id of a user or team: 32 hex digits, as we make them.
+    """Return whether a text has the form of a user's or group's id: 32 hex digits.
 
-    Asked before a client's text gets into a key, where it could name a row of another kind.
+    Checked before a client's text becomes part of a key, where it could name another item.
     """
     return len(text) == ID_LENGTH and not set(text) - HEX_DIGITS
 
 
 def organisation_of(connection: str) -> str:
-    """Tell the organisation from a connection's id, so that a URL alone yields every key."""
+    """Return the organisation of a connection's id, so that a URL alone yields every key."""
     return connection[:ORGANISATION_ID_LENGTH]
+
+
+# --- parsing ----------------------------------------------------------------------------------
+
+
+def class_of(key: Key) -> str:
+    """Return the class of an item: the first letter of its partition key."""
+    return key.pk[:1]
+
+
+def user_and_group(key: Key) -> tuple[str, str | None]:
+    """Return the user and group of a reverse item; the group is None for the user's own item."""
+    uid, _, gid = key.sk.partition("#")
+    return uid, gid or None
+
+
+def member_of(key: Key) -> tuple[str, str]:
+    """Return the group and the user of a member item."""
+    gid, _, uid = key.sk.partition("#")
+    return gid, uid
+
+
+def counted_from(key: Key) -> str:
+    """Return the first two digits of the ids that a counter counts."""
+    return key.sk.partition("#")[2]
+
+
+def pending_change_owner(key: Key) -> str:
+    """Return whose pending change it is: the id of a connection, self-test or organisation."""
+    return key.sk.split("#")[1]
+
+
+def pending_change_time(key: Key) -> str:
+    """Return from when on the sweeper may work on a pending change."""
+    return key.sk.partition("#")[0]
+
+
+def self_test_of(owner: str) -> tuple[str, str] | None:
+    """Return connection and run of a self-test's id; None for any other id."""
+    connection, _, run = owner.partition(RUN)
+    return (connection, run) if run else None
+
+
+def is_organisation(owner: str) -> bool:
+    """Return whether an id is an organisation's, not that of a connection or self-test."""
+    return len(owner) == ORGANISATION_ID_LENGTH
+
+
+class Setting(NamedTuple):
+    """What an item of an organisation's settings is; `connection` only where it belongs to one."""
+
+    setting_type: SettingType
+    id: str
+    connection: str | None = None
+
+
+_SETTINGS: dict[str, SettingType] = {"W": "workspace", "R": "role", "D": "domain"}
+_OF_CONNECTIONS: dict[str, SettingType] = {"T": "token", "R": "self-test token", "S": "schema"}
+
+
+def setting_of(key: Key) -> Setting:
+    """Return what an item of an organisation's settings is, and its id."""
+    letter, _, rest = key.sk.partition("#")
+    if letter in _SETTINGS:
+        return Setting(_SETTINGS[letter], rest)
+    if letter != "N":
+        return Setting("organisation", key.pk.partition("#")[2])
+    connection, _, owned = rest.partition("#")
+    letter, _, owned_id = owned.partition("#")
+    if not owned:
+        return Setting("connection", connection)
+    return Setting(_OF_CONNECTIONS[letter], owned_id, connection)
+
+
+# --- building ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionKeys:
-    """Keys of one connection: its users, teams and what belongs to them."""
+    """Keys of one connection: its users, groups and what belongs to them."""
 
     connection: str
 
     @property
     def prefix(self) -> str:
-        """What each of its partition keys begins with."""
+        """Prefix of all its partition keys."""
         return f"S#{self.connection}"
 
     @property
     def users(self) -> str:
-        """Partition of the users and, behind each, the ids of his teams."""
+        """Partition of the users and, after each, the ids of their groups."""
         return f"{self.prefix}#U"
-
-    @property
-    def groups(self) -> str:
-        """Partition of the teams."""
-        return f"{self.prefix}#G"
-
-    @property
-    def members(self) -> str:
-        """Partition of the memberships, by team."""
-        return f"{self.prefix}#M"
 
     @property
     def lookups(self) -> str:
@@ -148,96 +224,129 @@ class ConnectionKeys:
         return Key(self.users, uid)
 
     def user_with_groups(self, uid: str) -> Range:
-        """Range of a user's row, first, and his reverse rows."""
+        """Range of a user's item, which is the first, and their reverse items."""
         return Range(self.users, uid, uid + LAST)
 
+    def users_from(self, start: str = FIRST) -> Range:
+        """Range of the users from `start` on, each followed by their reverse items."""
+        return Range(self.users, start)
+
     def reverse(self, uid: str, gid: str) -> Key:
-        """Key of the row that says, beside the user, that he is in a team."""
+        """Key of the item, next to the user's, that says that they are in a group."""
         return Key(self.users, f"{uid}#{gid}")
 
     def user_name(self, name: str) -> Key:
-        """Key of the lock of a userName."""
+        """Key of the uniqueness item of a userName."""
         return Key(f"{self.lookups}#un#{digest(fold_name(name))}", ONLY)
 
     def external_id(self, value: str, uid: str) -> Key:
-        """Key of the index row of a user's externalId; not unique."""
+        """Key of the index item of a user's externalId; not unique."""
         return Key(f"{self.lookups}#ex#{digest(exact(value))}", uid)
 
+    def external_ids(self, value: str) -> Range:
+        """Range of the index items of an externalId; each sort key is a user's id."""
+        return Range(self.external_id(value, "").pk)
+
     def email(self, value: str, uid: str) -> Key:
-        """Key of the index row of one of a user's e-mail addresses; not unique."""
+        """Key of the index item of one of a user's e-mail addresses; not unique."""
         return Key(f"{self.lookups}#em#{digest(fold_name(value))}", uid)
 
+    def emails(self, value: str) -> Range:
+        """Range of the index items of an e-mail address; each sort key is a user's id."""
+        return Range(self.email(value, "").pk)
+
     def group(self, gid: str) -> Key:
-        """Key of a team."""
-        return Key(self.groups, gid)
+        """Key of a group."""
+        return Key(f"{self.prefix}#G", gid)
+
+    def groups_from(self, start: str = FIRST) -> Range:
+        """Range of the groups from `start` on."""
+        return Range(f"{self.prefix}#G", start)
 
     def group_name(self, name: str) -> Key:
-        """Key of the lock of a team's displayName."""
+        """Key of the uniqueness item of a group's displayName."""
         return Key(f"{self.lookups}#gn#{digest(fold_name(name))}", ONLY)
 
     def group_external_id(self, value: str, gid: str) -> Key:
-        """Key of the index row of a team's externalId; not unique."""
+        """Key of the index item of a group's externalId; not unique."""
         return Key(f"{self.lookups}#gx#{digest(exact(value))}", gid)
+
+    def group_external_ids(self, value: str) -> Range:
+        """Range of the index items of a group's externalId; each sort key is a group's id."""
+        return Range(self.group_external_id(value, "").pk)
 
     def member(self, gid: str, uid: str) -> Key:
         """Key of a membership."""
-        return Key(self.members, f"{gid}#{uid}")
+        return Key(f"{self.prefix}#M", f"{gid}#{uid}")
 
-    def members_of(self, gid: str) -> Range:
-        """Range of a team's memberships."""
-        return Range(self.members, f"{gid}#", f"{gid}#{LAST}")
+    def members_of(self, gid: str, after: str = "") -> Range:
+        """Range of a group's memberships, those after the user `after`."""
+        low = f"{gid}#{after}{FIRST}" if after else f"{gid}#"
+        return Range(f"{self.prefix}#M", low, f"{gid}#{LAST}")
 
-    def counter(self, kind: Kind, resource_id: str) -> Key:
-        """Key of the counter that a resource is counted in: by its first two digits."""
-        return Key(f"{self.prefix}#CNT", f"{kind}#{resource_id[:2]}")
+    def members_between(self, first: str, last: str) -> Range:
+        """Range of the memberships of all groups from one to another."""
+        return Range(f"{self.prefix}#M", f"{first}#", f"{last}#{LAST}")
 
-    def counters(self, kind: Kind) -> Range:
-        """Range of all counters of a kind."""
-        return Range(f"{self.prefix}#CNT", f"{kind}#", f"{kind}#{LAST}")
+    def all_members(self) -> Range:
+        """Range of all memberships."""
+        return Range(f"{self.prefix}#M")
+
+    def counter(self, resource_class: ResourceClass, resource_id: str) -> Key:
+        """Key of the counter that a resource is counted in: by the first two digits of its id."""
+        return Key(f"{self.prefix}#CNT", f"{resource_class}#{resource_id[:2]}")
+
+    def counters(self, resource_class: ResourceClass) -> Range:
+        """Range of all counters of users or of groups."""
+        return Range(f"{self.prefix}#CNT", f"{resource_class}#", f"{resource_class}#{LAST}")
 
     def change(self, change_ulid: str, at: date) -> Key:
-        """Key of a change row; its partition is the day."""
+        """Key of a change item; the partition is the day."""
         return Key(f"{self.prefix}#F#{at:%Y-%m-%d}", change_ulid)
 
-    def log_row(self, log_ulid: str, at: date) -> Key:
-        """Key of a call's row in the provisioning log; its partition is the day."""
+    def changes(self, day: date, after: str = "") -> Range:
+        """Range of the changes of a day, those after the ULID `after`."""
+        return Range(self.change("", day).pk, after + FIRST)
+
+    def log_entry(self, log_ulid: str, at: date) -> Key:
+        """Key of an entry of the provisioning log; the partition is the day."""
         return Key(f"{self.prefix}#L#{at:%Y-%m-%d}", log_ulid)
 
+    def log_entries(self, day: date, first: str = FIRST, last: str = LAST) -> Range:
+        """Range of a day's log entries from one ULID to another, both included."""
+        return Range(self.log_entry("", day).pk, first, last)
+
     def health(self, hour: str) -> Key:
-        """Key of what was counted of the calls of an hour: `2027-01-31T12`."""
+        """Key of the counters of an hour's requests: `2027-01-31T12`."""
         return Key(f"{self.prefix}#H", hour)
 
-    def notes(self, day: date) -> list[Range]:
-        """Ranges of a day's changes and of its calls."""
-        return [Range(f"{self.prefix}#{kind}#{day:%Y-%m-%d}", FIRST, LAST) for kind in "FL"]
+    def health_hours(self) -> Range:
+        """Range of the counters of requests, by hour."""
+        return Range(f"{self.prefix}#H")
 
-    def hours(self) -> Range:
-        """Range of what was counted of the calls, by hour."""
-        return Range(f"{self.prefix}#H", FIRST, LAST)
-
-    def shadow(self, run: str) -> ConnectionKeys:
-        """Keys of a run of the self-test: a namespace of its own, which no reader looks into."""
+    def self_test(self, run: str) -> ConnectionKeys:
+        """Keys of a run of the self-test: items of its own, apart from the connection's."""
         return ConnectionKeys(f"{self.connection}{RUN}{run}")
 
-    def pending_change_id(self, due: str, unique: str) -> str:
-        """Name an operation of many steps: by when it is due, its connection, and chance."""
-        return f"{due}#{self.connection}#{unique}"
+    def pending_change_id(self, at: str, unique: str) -> str:
+        """Make the id of a pending change: from when on it may be finished, its owner, chance."""
+        return f"{at}#{self.connection}#{unique}"
 
     def pending_change(self, change_id: str) -> Key:
-        """Key of an operation; it sorts by when it is due."""
+        """Key of a pending change; they sort by when they may be finished."""
         return Key(PENDING_CHANGES, change_id)
 
     def pending_change_page(self, change_id: str, page: int) -> Key:
-        """Key of a row with ids that an operation works on."""
+        """Key of a page of the user ids of a pending change of members."""
         return Key(f"{self.prefix}#P#{change_id.rpartition('#')[2]}", f"{page:03d}")
 
     def pending_change_pages(self, change_id: str) -> Range:
-        """Range of all rows with ids that an operation works on."""
-        return Range(self.pending_change_page(change_id, 0).pk, FIRST, LAST)
+        """Range of all pages of the user ids of a pending change."""
+        return Range(self.pending_change_page(change_id, 0).pk)
 
     def local(self, uid: str) -> Key:
-        """Key of what the organisation itself says about a user."""
-        return Key(f"L#{organisation_of(self.connection)}", uid)
+        """Key of what the organisation itself sets for a user."""
+        return Key(OrganisationKeys(organisation_of(self.connection)).local_users, uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,25 +371,21 @@ class OrganisationKeys:
         return f"I#{self.organisation}"
 
     @property
-    def row(self) -> Key:
+    def own_item(self) -> Key:
         """Key of the organisation itself."""
         return Key(self.partition, ONLY)
+
+    def list_item(self) -> Key:
+        """Key of the organisation's item in the list of all organisations."""
+        return Key(ORGANISATION_LIST, self.organisation)
 
     def workspace(self, workspace: str) -> Key:
         """Key of a workspace."""
         return Key(self.partition, f"W#{workspace}")
 
-    def workspaces(self) -> Range:
-        """Range of all workspaces."""
-        return Range(self.partition, "W#", f"W#{LAST}")
-
     def role(self, role: str) -> Key:
         """Key of a role."""
         return Key(self.partition, f"R#{role}")
-
-    def roles(self) -> Range:
-        """Range of all roles."""
-        return Range(self.partition, "R#", f"R#{LAST}")
 
     def domain(self, domain: str) -> Key:
         """Key of a verified domain."""
@@ -290,17 +395,45 @@ class OrganisationKeys:
         """Range of all verified domains."""
         return Range(self.partition, "D#", f"D#{LAST}")
 
+    def own_item_and_domains(self) -> Range:
+        """Range of the organisation's own item, which is the first, and its verified domains."""
+        return Range(self.partition, ONLY, f"D#{LAST}")
+
+    def roles_and_workspaces(self) -> Range:
+        """Range of its roles and its workspaces."""
+        return Range(self.partition, "R#", f"W#{LAST}")
+
+    def all_settings(self) -> Range:
+        """Range of all settings, the organisation's own item first."""
+        return Range(self.partition)
+
+    def settings_after_own_item(self) -> Range:
+        """Range of all settings but the organisation's own item."""
+        return Range(self.partition, "A")
+
     def connection(self, connection: str) -> Key:
         """Key of a connection."""
         return Key(self.partition, f"N#{connection}")
 
     def connections(self) -> Range:
-        """Range of all connections, with their tokens between them."""
+        """Range of all connections, each followed by its tokens and schemas."""
         return Range(self.partition, "N#", f"N#{LAST}")
 
+    def owned_by(self, connection: str) -> Range:
+        """Range of what follows a connection's item: its tokens and schemas."""
+        return Range(self.partition, f"N#{connection}#", f"N#{connection}#{LAST}")
+
     def token(self, connection: str, token: str) -> Key:
-        """Key of a token's metadata; its digest lives in Secrets Manager."""
+        """Key of a token's metadata; its digest is in Secrets Manager."""
         return Key(self.partition, f"N#{connection}#T#{token}")
+
+    def tokens(self, connection: str) -> Range:
+        """Range of a connection's tokens."""
+        return Range(self.partition, f"N#{connection}#T#", f"N#{connection}#T#{LAST}")
+
+    def self_test_token(self, connection: str, run: str) -> Key:
+        """Key of the token of a self-test's run; it is not among the connection's tokens."""
+        return Key(self.partition, f"N#{connection}#R#{run}")
 
     def schema(self, connection: str, urn: str) -> Key:
         """Key of a connection's own extension schema; URNs are compared without case."""
@@ -310,85 +443,53 @@ class OrganisationKeys:
         """Range of a connection's own extension schemas."""
         return Range(self.partition, f"N#{connection}#S#", f"N#{connection}#S#{LAST}")
 
-    def tokens(self, connection: str) -> Range:
-        """Range of a connection's tokens."""
-        return Range(self.partition, f"N#{connection}#T#", f"N#{connection}#T#{LAST}")
-
     def change(self, change_ulid: str, at: date) -> Key:
-        """Key of a change row of the organisation itself; its partition is the day."""
+        """Key of a change item of the organisation itself; the partition is the day."""
         return Key(f"{self.partition}#F#{at:%Y-%m-%d}", change_ulid)
 
-    def run(self, connection: str, run: str) -> Key:
-        """Key of the token of a run of a connection's self-test; it is none of its tokens."""
-        return Key(self.partition, f"N#{connection}#R#{run}")
+    def changes(self, day: date, after: str = "") -> Range:
+        """Range of the changes of settings of a day, those after the ULID `after`."""
+        return Range(self.change("", day).pk, after + FIRST)
 
-    def row_and_domains(self) -> Range:
-        """Range of the organisation's own row and its verified domains."""
-        return Range(self.partition, ONLY, self.domains().high)
+    def audit_entry(self, entry_ulid: str) -> Key:
+        """Key of an audit entry: who changed which setting."""
+        return Key(f"{self.partition}#A", entry_ulid)
 
-    def roles_and_workspaces(self) -> Range:
-        """Range of its roles and its workspaces."""
-        return Range(self.partition, self.roles().low, self.workspaces().high)
+    def audit(self, last: str = LAST) -> Range:
+        """Range of the audit entries up to the ULID `last`, which is included."""
+        return Range(f"{self.partition}#A", FIRST, last)
 
-    def whole(self) -> Range:
-        """Range of all settings, whatever they are, from the organisation's own row on."""
-        return Range(self.partition, FIRST, LAST)
+    def all_local_users(self) -> Range:
+        """Range of what the organisation itself sets for users, of all its connections."""
+        return Range(self.local_users)
 
-    def settings(self) -> Range:
-        """Range of all settings, whatever they are, behind the organisation's own row."""
-        return Range(self.partition, "A", LAST)
-
-    def owned_by(self, connection: str) -> Range:
-        """Range of all that stands behind a connection's row: its tokens and the like."""
-        return Range(self.partition, f"N#{connection}#", f"N#{connection}#{LAST}")
-
-    def audited(self, change_ulid: str) -> Key:
-        """Key of the note of who changed which setting."""
-        return Key(f"{self.partition}#A", change_ulid)
-
-    def audit(self, before: str = LAST) -> Range:
-        """Range of the notes of who changed what, up to the one at `before`."""
-        return Range(f"{self.partition}#A", FIRST, before)
-
-    def changes(self, day: date) -> Range:
-        """Range of the changes of settings of one day."""
-        return Range(f"{self.partition}#F#{day:%Y-%m-%d}", FIRST, LAST)
-
-    def local(self) -> Range:
-        """Range of what the organisation itself says about users, of all its connections."""
-        return Range(self.local_users, FIRST, LAST)
-
-    def attempts(self) -> Range:
+    def all_idempotency_keys(self) -> Range:
         """Range of the Idempotency-Keys that its admins have sent."""
-        return Range(self.idempotency_keys, FIRST, LAST)
+        return Range(self.idempotency_keys)
 
-    def listed(self) -> Key:
-        """Key of the organisation's row in the list of all."""
-        return Key(ORGANISATION_LIST, self.organisation)
-
-    def pending_change(self, due: str, owner: str, unique: str) -> Key:
-        """Key of an operation on one of its connections, or on the organisation itself."""
+    def pending_change(self, at: str, owner: str, unique: str) -> Key:
+        """Key of a pending change of one of its connections, or of the organisation itself."""
         keys = ConnectionKeys(owner)
-        return keys.pending_change(keys.pending_change_id(due, unique))
+        return keys.pending_change(keys.pending_change_id(at, unique))
 
 
 def reference(value: str) -> Key:
-    """Key of the row that makes the SaaS's own id of an organisation unique."""
+    """Key of the uniqueness item of the SaaS's own id of an organisation."""
     return Key(f"X#ref#{digest(exact(value))}", ONLY)
 
 
 def verified_domain(domain: str) -> Key:
-    """Key of the row that says which organisation a domain belongs to; one at most."""
+    """Key of the uniqueness item of a verified domain: which organisation it belongs to."""
     return Key(f"X#dom#{digest(fold_name(domain))}", ONLY)
 
 
 def organisations(after: str = "") -> Range:
-    """Range of the list of organisations, from behind the id `after` on."""
-    return Range(ORGANISATION_LIST, after + FIRST, LAST)
+    """Range of the list of organisations, those after the id `after`."""
+    return Range(ORGANISATION_LIST, after + FIRST)
 
 
 def pending_changes_due(at: str) -> Range:
-    """Range of the operations that are due at a moment, of all organisations, oldest first."""
+    """Range of the pending changes of all organisations that may be finished at a moment."""
     return Range(PENDING_CHANGES, FIRST, at)
 
 

@@ -65,7 +65,7 @@ class LogEntry:
             "ttl": int((at + kept).timestamp()),
             "shape": SHAPE,
         }
-        return Put(keys.log_row(ulid(at, entropy), at), row)
+        return Put(keys.log_entry(ulid(at, entropy), at), row)
 
 
 def log_entry_of(item: Item) -> LogEntry:

@@ -11,8 +11,15 @@ from dataclasses import dataclass
 
 from chalicelib.errors import Busy
 from chalicelib.storage.directory_items import Group, User, group_of, user_of
-from chalicelib.storage.expressions import Item
-from chalicelib.storage.keys import FIRST, LAST, ConnectionKeys, Key, Kind, Range
+from chalicelib.storage.expressions import Item, key_of
+from chalicelib.storage.keys import (
+    ConnectionKeys,
+    Key,
+    Range,
+    ResourceClass,
+    member_of,
+    user_and_group,
+)
 from chalicelib.storage.table import Namespace
 
 # A lock may change hands between its read and the read of its owner; then both are read again.
@@ -48,8 +55,8 @@ def users_of(items: Iterable[Item]) -> Iterator[UserWithGroups]:
     user: User | None = None
     group_ids: list[str] = []
     for item in items:
-        uid, _, gid = item["SK"].partition("#")
-        if not gid:
+        uid, gid = user_and_group(key_of(item))
+        if gid is None:
             if user is not None:
                 yield UserWithGroups(user, tuple(group_ids))
             user, group_ids = user_of(item), []
@@ -62,8 +69,7 @@ def users_of(items: Iterable[Item]) -> Iterator[UserWithGroups]:
 def left_groups(scope: ConnectionScope, uid: str) -> tuple[str, ...]:
     """Read which teams the reverse rows of a user name, though he is gone himself."""
     items = scope.items.query(scope.keys.user_with_groups(uid))
-    parted = (item["SK"].partition("#") for item in items)
-    return tuple(gid for _, _, gid in parted if gid)
+    return tuple(gid for _, gid in map(user_and_group, map(key_of, items)) if gid)
 
 
 def user_names(scope: ConnectionScope, uids: Iterable[str]) -> dict[str, str]:
@@ -91,16 +97,16 @@ def user_by_name(scope: ConnectionScope, name: str) -> UserWithGroups | None:
 
 def users_by_external_id(scope: ConnectionScope, value: str) -> Iterator[UserWithGroups]:
     """Yield users by externalId, in the order of their ids; one may have let go of it."""
-    return _indexed(scope, scope.keys.external_id(value, FIRST))
+    return _indexed(scope, scope.keys.external_ids(value))
 
 
 def users_by_email(scope: ConnectionScope, value: str) -> Iterator[UserWithGroups]:
     """Yield users by e-mail address, in the order of their ids; one may have let go of it."""
-    return _indexed(scope, scope.keys.email(value, FIRST))
+    return _indexed(scope, scope.keys.emails(value))
 
 
-def _indexed(scope: ConnectionScope, first: Key) -> Iterator[UserWithGroups]:
-    for item in scope.items.query(Range(first.pk, FIRST, LAST)):
+def _indexed(scope: ConnectionScope, index: Range) -> Iterator[UserWithGroups]:
+    for item in scope.items.query(index):
         found = read_user(scope, item["SK"])
         if found:
             yield found
@@ -140,21 +146,18 @@ def member_ids(
     scope: ConnectionScope, gid: str, *, page: int | None = None, after: str = ""
 ) -> Iterator[str]:
     """Yield the ids of a team's members, in order, behind `after`, a page at a time."""
-    rows = scope.keys.members_of(gid)
-    # A blank sorts before all that a key may hold, so `after` itself is passed over.
-    behind = rows._replace(low=f"{rows.low}{after} ") if after else rows
-    for item in scope.items.query(behind, page=page):
-        yield item["SK"].partition("#")[2]
+    for item in scope.items.query(scope.keys.members_of(gid, after), page=page):
+        yield member_of(key_of(item))[1]
 
 
-def count(scope: ConnectionScope, kind: Kind) -> int:
+def count(scope: ConnectionScope, kind: ResourceClass) -> int:
     """Count users or teams, exactly, by reading their counters: 1 to 3 RCU."""
     return sum(item["n"] for item in scope.items.query(scope.keys.counters(kind)))
 
 
 def count_members(scope: ConnectionScope) -> int:
     """Count memberships by what each team's row tells: reads the rows of all teams."""
-    teams = scope.items.query(Range(scope.keys.groups, FIRST, LAST))
+    teams = scope.items.query(scope.keys.groups_from())
     return sum(item["n"] for item in teams)
 
 

@@ -7,7 +7,7 @@ request and administration writes it. A secret or its digest never stands here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
@@ -16,8 +16,14 @@ from typing import Any
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.connection_settings import ConnectionSettings, effective_settings
 from chalicelib.storage.directory_items import SHAPE
-from chalicelib.storage.expressions import Condition, Item, Update
-from chalicelib.storage.keys import ORGANISATION_ID_LENGTH, Key, organisation_of
+from chalicelib.storage.expressions import Condition, Item, Update, key_of
+from chalicelib.storage.keys import (
+    ORGANISATION_ID_LENGTH,
+    Key,
+    SettingType,
+    organisation_of,
+    setting_of,
+)
 
 # RFC 4648 base 32 in lower case: no character that a key, a URL or a reader could mistake.
 BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
@@ -209,7 +215,7 @@ class ConnectionToken:
 def organisation_from(item: Item) -> Organisation:
     """Read an organisation's row."""
     return Organisation(
-        id=item["PK"].removeprefix("C#"),
+        id=setting_of(key_of(item)).id,
         name=item["name"],
         plan=item["plan"],
         state=item["state"],
@@ -223,18 +229,20 @@ def organisation_from(item: Item) -> Organisation:
 
 def workspace_from(item: Item) -> Workspace:
     """Read a workspace's row."""
-    return Workspace(_last(item), item["name"])
+    return Workspace(setting_of(key_of(item)).id, item["name"])
 
 
 def role_from(item: Item) -> Role:
     """Read a role's row."""
-    return Role(_last(item), item["name"], item["may_be_default"], item["protected"])
+    return Role(
+        setting_of(key_of(item)).id, item["name"], item["may_be_default"], item["protected"]
+    )
 
 
 def connection_from(item: Item) -> Connection:
     """Read a connection's row."""
     return Connection(
-        id=_last(item),
+        id=setting_of(key_of(item)).id,
         name=item["name"],
         state=item["state"],
         workspace=item["workspace"],
@@ -253,7 +261,7 @@ def connection_from(item: Item) -> Connection:
 def token_from(item: Item) -> ConnectionToken:
     """Read a token's row."""
     return ConnectionToken(
-        id=_last(item),
+        id=setting_of(key_of(item)).id,
         name=item["name"],
         hint=item["hint"],
         state=item["state"],
@@ -263,8 +271,9 @@ def token_from(item: Item) -> ConnectionToken:
     )
 
 
-def _last(item: Item) -> str:
-    return str(item["SK"]).rpartition("#")[2]
+def of_type(setting_type: SettingType, items: Iterable[Item]) -> Iterator[Item]:
+    """Choose the items of an organisation's settings that are of one type."""
+    return (item for item in items if setting_of(key_of(item)).setting_type == setting_type)
 
 
 def changed(key: Key, row: Item, condition: Condition) -> Update:

@@ -27,7 +27,7 @@ from chalicelib.storage.expressions import (
     wire_key,
 )
 from chalicelib.storage.grants import Grant, Verb
-from chalicelib.storage.keys import Key, Range
+from chalicelib.storage.keys import Key, Range, class_of
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.transactions import TransactionCanceled, transact
 
@@ -208,7 +208,7 @@ class Namespace:
 
     def _guard(self, verb: Verb, key: Key) -> None:
         if not any(grant.covers(verb, key) for grant in self._grants):
-            message = f"no grant to {verb} an item of class {key.pk[:2]}"
+            message = f"no grant to {verb} an item of class {class_of(key)}"
             raise OutsideNamespace(message)
 
 

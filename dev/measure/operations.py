@@ -219,7 +219,7 @@ def _configuration(keys: OrganisationKeys, token: str, hint: str) -> Iterator[tu
     now, end = timestamp(NOON), "2027-01-31T12:00:00.000Z"
     organisation = Organisation(keys.organisation, "Acme", "enterprise", "active", now, now)
     connection = Connection(CONNECTION, "Entra ID", "active", "main", "member", "entra", now, now)
-    yield keys.row, organisation.row()
+    yield keys.own_item, organisation.row()
     yield keys.connection(CONNECTION), connection.row() | {"tokens_version": 1}
     row = ConnectionToken(token, "first", hint, "live", now, "operator", end).row()
     yield keys.token(CONNECTION, token), row

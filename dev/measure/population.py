@@ -14,7 +14,7 @@ from functools import partial
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.storage.directory_items import Document, Group, User, group_index_keys, index_keys
 from chalicelib.storage.expressions import Item
-from chalicelib.storage.keys import Key, Kind
+from chalicelib.storage.keys import Key, ResourceClass
 from chalicelib.storage.table import Table, chunks
 from dev.measure import reference
 from dev.measure.scene import CONNECTION, write
@@ -91,7 +91,9 @@ def _groups(context: ConnectionContext, gids: Iterable[str], size: int) -> Itera
         yield from (_row(key, {}) for key in group_index_keys(keys, gid, document))
 
 
-def _counters(context: ConnectionContext, kind: Kind, ids: Sequence[str]) -> Iterator[Item]:
+def _counters(
+    context: ConnectionContext, kind: ResourceClass, ids: Sequence[str]
+) -> Iterator[Item]:
     counted = Counter(context.keys.counter(kind, each) for each in ids)
     yield from (_row(key, {"n": count}) for key, count in counted.items())
 

@@ -195,7 +195,7 @@ def test_a_connection_at_its_end_is_unknown(services, context, state):
 
 def test_an_organisation_that_is_being_deleted_is_unknown(services, context):
     """As its connections are."""
-    context.admin.items.commit([Update(context.admin.keys.row, {"state": "deleting"})])
+    context.admin.items.commit([Update(context.admin.keys.own_item, {"state": "deleting"})])
 
     with pytest.raises(Unauthorized):
         authenticate(services, context.connection, context.token)
@@ -205,7 +205,7 @@ def test_an_organisation_that_is_being_deleted_is_unknown(services, context):
 def test_a_missing_row_is_unknown(services, context, row):
     """A token alone is not enough."""
     keys = context.admin.keys
-    key = keys.row if row == "organisation" else keys.connection(context.connection)
+    key = keys.own_item if row == "organisation" else keys.connection(context.connection)
     context.admin.items.commit([Delete(key)])
 
     with pytest.raises(Unauthorized):
@@ -275,7 +275,7 @@ def test_a_wrong_token_is_not_told_why(services, context, shut, _reason):
 def test_a_plan_that_the_settings_no_longer_know_has_no_scim(services, context):
     """Nothing missing opens a door; a long name stays within 200 characters."""
     named = "x" * 300
-    context.admin.items.commit([Update(context.admin.keys.row, {"plan": named})])
+    context.admin.items.commit([Update(context.admin.keys.own_item, {"plan": named})])
 
     with pytest.raises(Forbidden) as refusal:
         authenticate(services, context.connection, context.token, plans={"y": Plan(scim=True)})

@@ -140,12 +140,12 @@ def test_rows_go_by_themselves(services, dynamodb, admin, link):
 
 def is_deleted(admin):
     """Take the organisation's row away, as the last step of a purge does."""
-    admin.items.commit([Delete(admin.keys.row)])
+    admin.items.commit([Delete(admin.keys.own_item)])
 
 
 def is_being_deleted(admin):
     """Set its state, as the first step of a purge does."""
-    admin.items.commit([Update(admin.keys.row, set={"state": "deleting"}, condition=EXISTS)])
+    admin.items.commit([Update(admin.keys.own_item, set={"state": "deleting"}, condition=EXISTS)])
 
 
 @pytest.mark.parametrize("happens", [is_deleted, is_being_deleted])

@@ -76,7 +76,7 @@ QUERIES = [
     (Range(KEYS.users, "0", "9~"), 50, True),
     (Range(KEYS.users, "11", "23"), 5, True),
     (Range(KEYS.users, "7", "7"), None, False),
-    (Range(KEYS.groups, "0", "9~"), 3, False),
+    (Range(KEYS.groups_from().pk, "0", "9~"), 3, False),
 ]
 
 

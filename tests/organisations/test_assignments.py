@@ -141,7 +141,7 @@ GONE = [
 def test_what_is_no_longer_there_gives_no_role(admin, uid, sort_key, given):
     """A role or a workspace that the operator has taken away."""
     assignments.replace_all(admin, uid, given)
-    admin.items.commit([Delete(admin.keys.row._replace(sk=sort_key))])
+    admin.items.commit([Delete(admin.keys.own_item._replace(sk=sort_key))])
 
     assert roles_and_workspaces(admin, uid) == [("reader", "main")]
 
@@ -229,7 +229,7 @@ def test_a_user_who_is_being_deleted_is_not_there_any_more(admin, scim, uid, cha
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_organisation_that_is_being_deleted_says_nothing_more(admin, uid, change):
     """Its purge would leave behind what came after it."""
-    admin.items.commit([Update(admin.keys.row, set={"state": "deleting"})])
+    admin.items.commit([Update(admin.keys.own_item, set={"state": "deleting"})])
 
     with pytest.raises(Conflict):
         change(admin, uid)

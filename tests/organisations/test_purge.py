@@ -76,16 +76,16 @@ class World:
 def notes(context: Customer, uid: str) -> Iterator[Put]:
     """Write a row of every kind that requests leave beside users and teams."""
     keys, own = ConnectionKeys(context.connection), context.admin.keys
-    shadow = keys.shadow(RUN)
+    shadow = keys.self_test(RUN)
     large = keys.pending_change_id("2027-01-31T12:05:00.000Z", "large")
     run_ends = shadow.pending_change_id("2027-01-31T12:05:00.000Z", RUN)
-    yield Put(keys.log_row("01CALL", NOON), {"method": "GET"})
+    yield Put(keys.log_entry("01CALL", NOON), {"method": "GET"})
     yield Put(keys.health("2027-01-31T12"), {"n_success": 1})
     yield Put(keys.pending_change(large), {"change_type": "members", "target": "0" * 32})
     yield Put(keys.pending_change_page(large, 0), {"what": "add", "ids": b"0"})
     yield Put(keys.local(uid), {"v": 1, "roles": []})
     yield Put(own.schema(context.connection, "urn:example:T"), {"doc": "{}"})
-    yield Put(own.run(context.connection, RUN), {"state": "live"})
+    yield Put(own.self_test_token(context.connection, RUN), {"state": "live"})
     yield Put(keys.pending_change(run_ends), {"change_type": "purge", "target": shadow.connection})
     yield Put(Key(f"I#{context.organisation}", "key"), {"id": "x"})
 
@@ -97,7 +97,7 @@ def a_full_tenant(services: Services) -> Customer:
     uids = [a_user(scim, name) for name in ("ada", "bob", "cleo")]
     gids = [a_group(scim, name, uids, externalId=name) for name in ("Tour", "Choir")]
     change(scim, gids[0], remove=uids[:1])
-    a_user(scope(services.table, scim.keys.shadow(RUN).connection), "shadow")
+    a_user(scope(services.table, scim.keys.self_test(RUN).connection), "shadow")
     settings.put_domain(context.admin, "going.example")
     changes = OrganisationChanges(reference="going")
     organisations.change(context.admin, changes, services.settings.plans, None)
@@ -188,7 +188,7 @@ def test_of_a_connection_nothing_is_left_but_what_is_told_of_it(world: World) ->
         context.connection,
         none,
     )
-    assert list(admin.items.query(admin.keys.local())) == []
+    assert list(admin.items.query(admin.keys.all_local_users())) == []
     assert len(organisations.get_details(admin).roles) == 4
     with pytest.raises(NotFound):
         connections.get(admin, context.connection)

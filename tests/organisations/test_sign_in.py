@@ -43,7 +43,7 @@ def calls_of(services, email):
 def force_sso(admin, *, forced=True):
     """Set the organisation's SSO."""
     sso = {"provider": "entra", "redirect_url": REDIRECT, "forced": forced}
-    admin.items.commit([Update(admin.keys.row, set={"sso": sso})])
+    admin.items.commit([Update(admin.keys.own_item, set={"sso": sso})])
 
 
 def another_connection(services, context, **changes):
@@ -183,7 +183,7 @@ def test_a_domain_that_nobody_has_verified_tells_nothing(services, scim, email):
 def test_an_organisation_that_is_being_deleted_has_nobody(services, context, scim):
     """Its rows may still be there for a while."""
     a_user(scim, active=False)
-    context.admin.items.commit([Update(context.admin.keys.row, set={"state": "deleting"})])
+    context.admin.items.commit([Update(context.admin.keys.own_item, set={"state": "deleting"})])
 
     assert ask(services, "ada@example.com") == FIRST_PASSWORD
 

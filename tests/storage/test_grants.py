@@ -47,7 +47,7 @@ def foreign_items(keys):
         keys.counter("U", UID),
         keys.pending_change(keys.pending_change_id("2026", "1")),
         keys.local(UID),
-        organisation.row,
+        organisation.own_item,
         organisation.connection(keys.connection),
         k.idempotency(organisation.organisation, "key"),
     ]
@@ -100,7 +100,7 @@ def test_a_prefix_opens_no_longer_one(key):
 
 def test_a_connection_may_read_its_organisations_settings_and_no_more():
     """Authentication reads them; provisioning never changes them."""
-    assert allowed(grants.scim(MINE), ORGANISATION.row) == {"read"}
+    assert allowed(grants.scim(MINE), ORGANISATION.own_item) == {"read"}
     assert allowed(grants.scim(MINE), ORGANISATION.token(MINE.connection, "t")) == {"read"}
 
 
@@ -119,7 +119,7 @@ def test_administration_may_only_read_its_connections_users():
     """A condition on a user's row is a read; users are their identity provider's."""
     assert allowed(grants.administration(ORGANISATION), MINE.user(UID)) == {"read"}
     assert allowed(grants.administration(ORGANISATION), MINE.local(UID)) == ALL_VERBS
-    assert allowed(grants.administration(ORGANISATION), ORGANISATION.row) == ALL_VERBS
+    assert allowed(grants.administration(ORGANISATION), ORGANISATION.own_item) == ALL_VERBS
 
 
 @pytest.mark.parametrize("key", [*foreign_items(FOREIGN), Key("A#ORG", "abcdefghij")], ids=str)
@@ -132,7 +132,7 @@ def test_the_operator_may_list_organisations():
     """Besides what an admin may do: the list, and the operator's Idempotency-Keys."""
     granted = grants.operator(ORGANISATION)
 
-    assert allowed(granted, ORGANISATION.listed()) == ALL_VERBS
+    assert allowed(granted, ORGANISATION.list_item()) == ALL_VERBS
     assert allowed(granted, k.idempotency("operator", "key")) == ALL_VERBS
     assert allowed(granted, FOREIGN.user(UID)) == set()
 
@@ -140,7 +140,7 @@ def test_the_operator_may_list_organisations():
 @pytest.mark.parametrize("key", foreign_items(MINE)[:6], ids=str)
 def test_a_self_test_and_its_connection_do_nothing_to_one_another(key):
     """A run makes and deletes users; none of them may be the connection's."""
-    shadow = MINE.shadow("r")
+    shadow = MINE.self_test("r")
 
     assert allowed(grants.scim(shadow), key) == set()
     assert allowed(grants.scim(MINE), shadow.user(UID)) == set()
@@ -150,7 +150,7 @@ def test_a_console_link_grants_its_own_item_alone():
     """Before a link is exchanged, nothing of any organisation can be read."""
     assert allowed(grants.console_credentials("d1"), k.console("d1")) == ALL_VERBS
     assert allowed(grants.console_credentials("d1"), k.console("d12")) == set()
-    assert allowed(grants.console_credentials("d1"), ORGANISATION.row) == set()
+    assert allowed(grants.console_credentials("d1"), ORGANISATION.own_item) == set()
 
 
 # --- narrowing --------------------------------------------------------------------------------

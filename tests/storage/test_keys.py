@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,18 +26,18 @@ KEYS = {
     "counter": (MINE.counter("U", UID), "S#abcdefghijklmnop#CNT", "U#a1"),
     "change": (MINE.change("01X", AT), "S#abcdefghijklmnop#F#2026-01-31", "01X"),
     "local": (MINE.local(UID), "L#abcdefghij", UID),
-    "organisation": (ORGANISATION.row, "C#abcdefghij", "#"),
+    "organisation": (ORGANISATION.own_item, "C#abcdefghij", "#"),
     "connection": (ORGANISATION.connection("c"), "C#abcdefghij", "N#c"),
     "token": (ORGANISATION.token("c", "t"), "C#abcdefghij", "N#c#T#t"),
-    "token of a self-test": (ORGANISATION.run("c", "r"), "C#abcdefghij", "N#c#R#r"),
-    "user of a self-test": (MINE.shadow("r").user(UID), "S#abcdefghijklmnop!r#U", UID),
+    "token of a self-test": (ORGANISATION.self_test_token("c", "r"), "C#abcdefghij", "N#c#R#r"),
+    "user of a self-test": (MINE.self_test("r").user(UID), "S#abcdefghijklmnop!r#U", UID),
     "console link": (k.console("d1"), "V#d1", "#"),
 }
 
 
 @pytest.mark.parametrize(("key", "pk", "sk"), KEYS.values(), ids=KEYS)
 def test_a_key_is_as_the_table_of_access_patterns_says(key, pk, sk):
-    """Rows of an older release are found only if keys stay as they are."""
+    """Items of an older release are found only if keys stay as they are."""
     assert key == Key(pk, sk)
 
 
@@ -56,7 +58,7 @@ def test_no_personal_data_stands_in_a_key(key):
 
 
 def test_each_kind_of_name_has_keys_of_its_own():
-    """A userName must not collide with an e-mail address or with a team's name."""
+    """A userName must not collide with an e-mail address or with a group's name."""
     assert len({key.pk for key in HASHED.values()}) == len(HASHED)
 
 
@@ -70,7 +72,7 @@ SAME_NAME = {
 
 
 @pytest.mark.parametrize(("one", "other"), SAME_NAME.values(), ids=SAME_NAME)
-def test_names_that_fold_equal_share_a_lock(one, other):
+def test_names_that_fold_equal_share_a_uniqueness_item(one, other):
     """Look-alikes collide closed: of two such users only one exists."""
     assert MINE.user_name(one) == MINE.user_name(other)
 
@@ -82,8 +84,8 @@ def test_an_external_id_is_case_exact():
 
 
 @given(st.text(), st.text())
-def test_a_name_meets_its_own_lock_in_every_letter_case(name, other):
-    """Folding is idempotent, so a name that was read finds the lock that it was stored under."""
+def test_a_name_has_one_uniqueness_item_in_every_letter_case(name, other):
+    """Folding is idempotent, so a stored name finds the uniqueness item written for it."""
     assert MINE.user_name(k.fold_name(name)) == MINE.user_name(name)
     assert (MINE.user_name(name) == MINE.user_name(other)) == (
         k.fold_name(name) == k.fold_name(other)
@@ -91,12 +93,12 @@ def test_a_name_meets_its_own_lock_in_every_letter_case(name, other):
 
 
 def inside(rows, key):
-    """Tell whether a range holds a key."""
+    """Return whether a range contains a key."""
     return rows.pk == key.pk and rows.low <= key.sk <= rows.high
 
 
-def test_the_range_of_a_user_holds_him_and_his_teams_and_nobody_else():
-    """One Query reads a user with the ids of his teams."""
+def test_the_range_of_a_user_contains_the_user_and_their_groups_alone():
+    """One Query reads a user with the ids of their groups."""
     rows = MINE.user_with_groups(UID)
 
     assert inside(rows, MINE.user(UID))
@@ -104,8 +106,8 @@ def test_the_range_of_a_user_holds_him_and_his_teams_and_nobody_else():
     assert not inside(rows, MINE.user("a2" + UID[2:]))
 
 
-def test_the_range_of_a_team_holds_its_members_and_no_others():
-    """The members of a page of teams are one range as well: the teams are neighbours."""
+def test_the_range_of_a_group_contains_its_members_alone():
+    """The members of a page of groups are one range as well: the groups are neighbours."""
     rows = MINE.members_of(GID)
 
     assert inside(rows, MINE.member(GID, "0" * 32))
@@ -113,8 +115,8 @@ def test_the_range_of_a_team_holds_its_members_and_no_others():
     assert not inside(rows, MINE.member("c" * 32, UID))
 
 
-def test_counters_of_users_and_teams_are_ranges_apart():
-    """A total of users must not count teams."""
+def test_counters_of_users_and_of_groups_are_ranges_apart():
+    """A total of users must not count groups."""
     assert inside(MINE.counters("U"), MINE.counter("U", "ff"))
     assert not inside(MINE.counters("U"), MINE.counter("G", "00"))
 
@@ -125,3 +127,82 @@ def test_a_ulid_sorts_by_time():
 
     assert len(k.ulid(AT, 0)) == 26
     assert k.ulid(AT, 2**80 - 1) < k.ulid(later, 0)
+
+
+PARSED = {
+    "a user": (k.user_and_group, MINE.user(UID), (UID, None)),
+    "a reverse item": (k.user_and_group, MINE.reverse(UID, GID), (UID, GID)),
+    "a member": (k.member_of, MINE.member(GID, UID), (GID, UID)),
+    "a counter": (k.counted_from, MINE.counter("U", UID), UID[:2]),
+    "the owner of a pending change": (
+        k.pending_change_owner,
+        MINE.pending_change(MINE.pending_change_id("2026", "1")),
+        MINE.connection,
+    ),
+    "the owner of a self-test's": (
+        k.pending_change_owner,
+        ORGANISATION.pending_change("2026", MINE.self_test("r").connection, "1"),
+        "abcdefghijklmnop!r",
+    ),
+    "the time of a pending change": (
+        k.pending_change_time,
+        ORGANISATION.pending_change("2026", "abcdefghij", "1"),
+        "2026",
+    ),
+    "the organisation": (
+        k.setting_of,
+        ORGANISATION.own_item,
+        ("organisation", "abcdefghij", None),
+    ),
+    "a workspace": (k.setting_of, ORGANISATION.workspace("w"), ("workspace", "w", None)),
+    "a role": (k.setting_of, ORGANISATION.role("r"), ("role", "r", None)),
+    "a domain": (k.setting_of, ORGANISATION.domain("a.example"), ("domain", "a.example", None)),
+    "a connection": (k.setting_of, ORGANISATION.connection("c"), ("connection", "c", None)),
+    "a token": (k.setting_of, ORGANISATION.token("c", "t"), ("token", "t", "c")),
+    "a self-test's token": (
+        k.setting_of,
+        ORGANISATION.self_test_token("c", "r"),
+        ("self-test token", "r", "c"),
+    ),
+    "a schema": (
+        k.setting_of,
+        ORGANISATION.schema("c", "urn:x:Y#Z"),
+        ("schema", "urn:x:y#z", "c"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("parse", "key", "expected"), PARSED.values(), ids=PARSED)
+def test_a_key_is_parsed_into_what_it_was_built_from(parse, key, expected):
+    """Both directions are in one file, so neither changes without the other."""
+    assert parse(key) == expected
+
+
+@pytest.mark.parametrize(
+    ("owner", "expected"),
+    [("abcdefghijklmnop!r", ("abcdefghijklmnop", "r")), ("abcdefghijklmnop", None)],
+)
+def test_the_id_of_a_self_test_names_its_connection_and_run(owner, expected):
+    """The id of a connection is not a self-test's."""
+    assert k.self_test_of(owner) == expected
+
+
+TAKES_A_KEY_APART = re.compile(
+    r"""(partition|split|count|removeprefix|removesuffix|startswith|endswith)\(\s*f?["']"""
+    r"""([A-Z]{1,3})?\#|["']\#["']\s(not\s)?in\b|\[["'][PS]K["']\]\[|\b[ps]k\[""",
+    re.VERBOSE,
+)
+
+
+def test_no_other_file_takes_a_key_apart():
+    """What a key consists of is known to this module alone."""
+    package = Path(k.__file__).parents[1]
+    found = [
+        f"{path.relative_to(package)}: {line.strip()}"
+        for path in sorted(package.rglob("*.py"))
+        if path != Path(k.__file__)
+        for line in path.read_text().splitlines()
+        if TAKES_A_KEY_APART.search(line)
+    ]
+
+    assert found == []

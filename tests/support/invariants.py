@@ -20,7 +20,7 @@ from chalicelib.storage.directory_items import (
     user_of,
 )
 from chalicelib.storage.expressions import Item, from_wire, key_of
-from chalicelib.storage.keys import ONLY, ConnectionKeys, Key, Kind, organisation_of
+from chalicelib.storage.keys import ONLY, ConnectionKeys, Key, ResourceClass, organisation_of
 from chalicelib.storage.table import Table
 
 CLASSES = frozenset("SOCAXVIL")
@@ -183,7 +183,7 @@ def _groups_are_found(directory: Directory) -> Iterable[str]:
     return _differences(_locks_of(directory, ("gn", "gx")), _group_locks(directory))
 
 
-def _counted(directory: Directory, kind: Kind, ids: Iterable[str]) -> Iterable[str]:
+def _counted(directory: Directory, kind: ResourceClass, ids: Iterable[str]) -> Iterable[str]:
     found = {k: n for k, n in directory.counters.items() if k.sk.startswith(kind) and n}
     return _differences(found, Counter(directory.keys.counter(kind, each) for each in ids))
 
