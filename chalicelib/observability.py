@@ -1,7 +1,7 @@
 """Logger and metrics, on AWS Lambda Powertools.
 
 Never logged: tokens, keys, e-mail addresses, names, bodies, query strings. What identifies a
-call is its request id, its route, its connection and its status.
+request is its request id, its route, its connection and its status.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ logger = Logger()
 
 
 def record(method: str, route: str, status: int, milliseconds: int, **ids: str) -> None:
-    """Log one answered request and count it by the class of its status.
+    """Log one request and its response, and count it by the class of its status.
 
     `EphemeralMetrics` because `Metrics` keeps one set of values for all threads of a process,
-    and outside Lambda one process answers many requests at once.
+    and outside Lambda one process responds to many requests at once.
     """
     logger.info(
-        "answered",
+        "request",
         extra={"method": method, "route": route, "status": status, "ms": milliseconds, **ids},
     )
     metrics = EphemeralMetrics()
-    metrics.add_metric(name=f"Answers{status // 100}xx", unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name=f"Responses{status // 100}xx", unit=MetricUnit.Count, value=1)
     metrics.add_metric(name="Duration", unit=MetricUnit.Milliseconds, value=milliseconds)
     metrics.flush_metrics()

@@ -1,1 +1,1 @@
-"""HTTP: the only package that knows Chalice; requests come in, answers and errors go out."""
+"""HTTP: the only package that knows Chalice. Requests come in, responses and errors go out."""

@@ -1,7 +1,8 @@
 """How many requests a connection may make: a bucket for each, in each process.
 
-A limit in the table would be a hot row and a round trip. A bucket in the process holds off one
-connection that floods it; the stage's throttle and the reserved concurrency stand above.
+A limit in the table would be a hot item and one more call for each request. A bucket in the
+process stops one connection that floods it; above it are the throttle of the stage and the reserved
+concurrency of the function.
 """
 
 from __future__ import annotations
@@ -15,23 +16,23 @@ from threading import Lock
 from chalicelib.errors import TooManyRequests
 from chalicelib.settings import Rate
 
-# Buckets of connections that have not called for longest are forgotten: they are full by then.
-MOST_BUCKETS = 10_000
+# Beyond that, the bucket that was used longest ago is forgotten: it is full by then.
+MAX_BUCKETS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """The buckets of one process; `now` in seconds, monotonic."""
+    """The token buckets of one process, by connection; `now` is in seconds, monotonic."""
 
     now: Callable[[], float]
     _filled: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
     def take(self, connection: str, rate: Rate) -> None:
-        """Take one request out of a connection's bucket.
+        """Take one request from a connection's bucket.
 
         Raises:
-            TooManyRequests: it is empty; says after how many whole seconds one fits again.
+            TooManyRequests: it is empty; says in how many whole seconds to try again.
         """
         with self._lock:
             now = self.now()
@@ -39,7 +40,7 @@ class Buckets:
             level = min(float(rate.burst), level + (now - since) * rate.per_second)
             allowed = level >= 1
             self._filled[connection] = (level - allowed, now)
-            if len(self._filled) > MOST_BUCKETS:
+            if len(self._filled) > MAX_BUCKETS:
                 self._filled.popitem(last=False)
         if not allowed:
             raise TooManyRequests(math.ceil((1 - level) / rate.per_second))

@@ -1,4 +1,4 @@
-"""What every route needs of the world, made once by the composition root."""
+"""What every handler needs of this deployment, made once by app.py."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from chalicelib.settings import Settings
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Table
 
-# Below API Gateway's 29 s and the function's time-out, so that we answer, not they.
+# Below API Gateway's 29 s and the timeout of the function, so that the response is ours.
 DEADLINE_SECONDS = 23.0
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The table, the secrets and the settings of this deployment; what this process counts."""
+    """Table, secrets and settings of this deployment, and what this process keeps in memory."""
 
     table: Table
     secrets: Secrets
@@ -29,5 +29,5 @@ class Services:
     user_types: UserTypes = field(default_factory=UserTypes)
 
     def deadline(self) -> Deadline:
-        """Set the deadline of one request, counted from now."""
+        """Return the deadline of a request that has just come."""
         return Deadline.after(DEADLINE_SECONDS, self.table.clock)

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from chalicelib.api.admin.dialogue_player import Answer, Request, Send
+from chalicelib.api.admin.dialogue_player import Request, Response, Send
 from dev.play.corpus_files import Dialogue, load, play
 from dev.run import demo
 
@@ -39,14 +39,14 @@ def wire(scim_url: str, token: str) -> Iterator[Send]:
     parts = urlsplit(scim_url)
     with closing(http.client.HTTPConnection(parts.netloc, timeout=30)) as connection:
 
-        def send(request: Request) -> Answer:
+        def send(request: Request) -> Response:
             headers = {"Authorization": f"Bearer {token}", **request.headers}
             target = parts.path + request.target
             connection.request(request.method, target, request.body or None, headers)
             response = connection.getresponse()
             body = response.read()
             media_type = response.headers.get("Content-Type", "")
-            return Answer(response.status, media_type, json.loads(body) if body else None)
+            return Response(response.status, media_type, json.loads(body) if body else None)
 
         yield send
 

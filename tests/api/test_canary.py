@@ -110,8 +110,8 @@ def test_log_lines_and_metrics_hold_no_canary(world, written):
     answered = [answer.status for _, answer in sent(world, canary)]
     out = written()
 
-    assert out.count('"message":"answered"') >= len(answered) > 100
-    assert '"Answers2xx"' in out
+    assert out.count('"message":"request"') >= len(answered) > 100
+    assert '"Responses2xx"' in out
     assert "canary" not in out
     assert holding(credentials(canary), out) == set()
 

@@ -21,7 +21,7 @@ from zipfile import ZipFile
 import pytest
 
 from app import app as routed
-from chalicelib.api.admin.dialogue_player import Answer, Request
+from chalicelib.api.admin.dialogue_player import Request, Response
 from chalicelib.auth.tokens import mint
 from dev.play.corpus import ENTRA
 from dev.play.corpus_files import load, play
@@ -105,7 +105,7 @@ class Alone:
         self.process.stdin.flush()
         return read_line(self.process)
 
-    def send(self, form: Form, request: Request) -> Answer:
+    def send(self, form: Form, request: Request) -> Response:
         """Send a request in a form of API Gateway."""
         path, _, query = request.target.partition("?")
         headers = tuple(request.headers.items())
@@ -113,7 +113,7 @@ class Alone:
         answer = self.call(form.shape(event_of(form, sent)))
         headers_back = {name.lower(): value for name, value in answer["headers"].items()}
         document = json.loads(answer["body"]) if answer["body"] else None
-        return Answer(answer["statusCode"], headers_back.get("content-type", ""), document)
+        return Response(answer["statusCode"], headers_back.get("content-type", ""), document)
 
 
 def event_of(form: Form, sent: Sent) -> Event:
@@ -185,7 +185,7 @@ def form(request: pytest.FixtureRequest) -> Form:
 
 
 @pytest.fixture(scope="module")
-def send(alone: Alone, form: Form) -> Callable[[Request], Answer]:
+def send(alone: Alone, form: Form) -> Callable[[Request], Response]:
     """Call an empty connection of provider `entra`, made through the same archive."""
 
     def post(path: str, body: Mapping[str, Any]) -> Any:
@@ -204,7 +204,7 @@ def send(alone: Alone, form: Form) -> Callable[[Request], Answer]:
     token = post(f"{path}/{made['id']}/tokens", {"name": "first"})["token"]
     assert made["scim_url"] == f"{form.base_url}/scim/v2/{made['id']}"
 
-    def send(request: Request) -> Answer:
+    def send(request: Request) -> Response:
         headers = {"Authorization": f"Bearer {token}", **request.headers}
         target = f"/scim/v2/{made['id']}{request.target}"
         return alone.send(form, Request(request.method, target, headers, request.body))
@@ -232,12 +232,12 @@ def test_it_runs_from_the_archive_alone(alone: Alone, unpacked: Path):
 
 
 @pytest.mark.parametrize("name", DIALOGUES)
-def test_entra_gets_the_answers_that_it_needs(send: Callable[[Request], Answer], name: str):
+def test_entra_gets_the_answers_that_it_needs(send: Callable[[Request], Response], name: str):
     """Through every form of event: what differs is the gateway's business, not the customer's."""
     assert play(DIALOGUES[name], send) == []
 
 
-def test_locations_follow_from_the_address(send: Callable[[Request], Answer], form: Form):
+def test_locations_follow_from_the_address(send: Callable[[Request], Response], form: Form):
     """Without PUBLIC_URL they carry the stage, or the base path of a custom domain."""
     body = json.dumps({"userName": "location"}).encode()
     headers = {"Content-Type": "application/scim+json"}
@@ -248,7 +248,7 @@ def test_locations_follow_from_the_address(send: Callable[[Request], Answer], fo
     assert made["meta"]["location"].endswith(f"/Users/{made['id']}")
 
 
-def test_two_credentials_are_none(alone: Alone, send: Callable[[Request], Answer], form: Form):
+def test_two_credentials_are_none(alone: Alone, send: Callable[[Request], Response], form: Form):
     """`headers` shows only the last value of a repeated header: both must be looked at."""
     sent = Sent("GET", "/scim/v2/aaaaaaaaaaaaaaaa/Users", headers=(("Authorization", "Bearer a"),))
     event = event_of(form, sent)

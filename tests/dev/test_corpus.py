@@ -10,7 +10,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
-from chalicelib.api.admin.dialogue_player import Answer, Request, Step
+from chalicelib.api.admin.dialogue_player import Request, Response, Step
 from dev.play import corpus
 from dev.play.corpus_files import Dialogue
 from dev.run import demo
@@ -18,7 +18,7 @@ from dev.run.listener import HOST, listening
 
 
 def told(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer with what came over the wire."""
+    """Respond with what came over the wire."""
     seen = {
         "target": environ["REQUEST_URI"],
         "headers": environ["passerelle.headers"],
@@ -58,7 +58,7 @@ def test_the_report_counts_what_failed(capsys):
     step = Step(method="GET", path="/Users", status=200)
     dialogue = Dialogue(row="1.1 x", title="Look", source="here", steps=(step, step))
 
-    failed = corpus.report({"a": dialogue}, lambda _: Answer(500, "", None))
+    failed = corpus.report({"a": dialogue}, lambda _: Response(500, "", None))
 
     assert failed == 1
     assert "1 dialogues with 2 requests, 1 failed." in capsys.readouterr().out

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from chalicelib.api.admin.dialogue_player import Answer, Request, Step, differences
+from chalicelib.api.admin.dialogue_player import Request, Response, Step, differences
 from dev.play.corpus_files import Dialogue, load, play
 
 SCHEMAS = {"schemas": ["urn:example"]}
@@ -22,10 +22,10 @@ def a_dialogue(*steps: dict[str, Any]) -> Dialogue:
     return Dialogue(row="1.1 Example", title="An example", source="here", steps=made)
 
 
-def answering(*documents: Any, status: int = 200) -> Callable[[Request], Answer]:
-    """Answer with one document after the other."""
+def answering(*documents: Any, status: int = 200) -> Callable[[Request], Response]:
+    """Respond with one document after the other."""
     left = iter(documents)
-    return lambda _: Answer(status, "application/scim+json", next(left))
+    return lambda _: Response(status, "application/scim+json", next(left))
 
 
 EQUAL = [
@@ -70,9 +70,9 @@ def test_what_a_step_captures_is_sent_by_the_next():
     """A server chooses ids, so no file can hold them."""
     sent: list[Request] = []
 
-    def send(request: Request) -> Answer:
+    def send(request: Request) -> Response:
         sent.append(request)
-        return Answer(200, "application/scim+json", {**SCHEMAS, "id": "7"})
+        return Response(200, "application/scim+json", {**SCHEMAS, "id": "7"})
 
     second = {"path": "/Users/${user}", "query": "filter=id+eq+${user}", "body": {"v": ["${user}"]}}
     dialogue = a_dialogue({"capture": {"user": "id"}}, second)
@@ -109,9 +109,9 @@ def test_what_cannot_be_captured_is_a_fault():
     ("document", "said"),
     [
         ({**SCHEMAS, "a": [{"b": None}]}, "a.0.b is null"),
-        ({"a": 1}, "the body is no SCIM object with schemas"),
-        ([], "the body is no SCIM object with schemas"),
-        ({**SCHEMAS, "status": 400}, "status is no string (RFC 7644 section 3.12)"),
+        ({"a": 1}, "the body is not a SCIM object with schemas"),
+        ([], "the body is not a SCIM object with schemas"),
+        ({**SCHEMAS, "status": 400}, "status is not a string (RFC 7644 section 3.12)"),
         ({**SCHEMAS, "meta": {"resourceType": "User"}}, "a resource without an id"),
         (
             {**SCHEMAS, "Resources": [{"meta": {"resourceType": "Group"}}]},
@@ -126,7 +126,7 @@ def test_shapes_that_entra_cannot_read_are_faults_everywhere(document, said):
 
 def test_a_body_of_another_type_is_a_fault():
     """Entra wants application/scim+json on errors too."""
-    faults = play(a_dialogue({}), lambda _: Answer(200, "application/json", SCHEMAS))
+    faults = play(a_dialogue({}), lambda _: Response(200, "application/json", SCHEMAS))
 
     assert faults == [
         "step 1, GET /Users: Content-Type 'application/json' instead of application/scim+json"

@@ -1,1 +1,1 @@
-"""The admin API: JSON for the SaaS, its operator and an organisation's admin."""
+"""The admin API: JSON for the SaaS, the operator and the admins of an organisation."""

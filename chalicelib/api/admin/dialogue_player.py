@@ -1,7 +1,7 @@
-"""What a client and a server say to one another, as data: steps that are played and compared. Pure.
+"""Dialogues of a client and a server, as data: steps that are played and compared. Pure.
 
-A step is what is sent, as it stands on the wire, and what of the answer must hold. Knows how
-answers are compared; refuses to know what the requests mean and how they are sent.
+A step is a request as it is sent, and what must hold of the response. How a request is sent is a
+function that the caller passes.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from pydantic import BaseModel, ConfigDict
 SCIM = "application/scim+json"
 USUAL = {"Content-Type": f"{SCIM}; charset=utf-8"}
 
-# In what is expected: "there, whatever it is", and, in a list, "there may be others".
+# In `expected`: "there, with any value", and, in a list, "there may be others".
 ANY, OTHERS = "*", "..."
 
 
 class Step(BaseModel):
-    """One request and what must hold of its answer; a mistyped field is refused.
+    """One request and what must hold of its response; unknown fields are rejected.
 
     `${name}` in path, query and body stands for what an earlier step captured. In `expected` an
     object names some of the attributes, null one that must not be there; a list names all
     elements, in any order. `capture` gives names to values by dotted path: `Resources.0.id`.
-    `name` says what it is good for, and `fix` what to do where it fails.
+    `name` says what the step is for, and `fix` what to do where it fails.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,13 +45,13 @@ class Step(BaseModel):
 
     @property
     def statuses(self) -> tuple[int, ...]:
-        """The statuses that are right, the best one first."""
+        """The statuses that are expected, the best one first."""
         return (self.status,) if isinstance(self.status, int) else self.status
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request below a connection's address: `target` is path and query, nothing re-coded."""
+    """One request below a connection's URL: `target` is path and query, as they are sent."""
 
     method: str
     target: str
@@ -60,20 +60,20 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer; `document` None is one without a body."""
+class Response:
+    """One response; `document` None is one without a body."""
 
     status: int
     media_type: str
     document: Any
 
 
-Send = Callable[[Request], Answer]
+Send = Callable[[Request], Response]
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A step that was played: what was sent where, what came, and what was wrong with it."""
+    """A step that was played: where it was sent, the status that came, and what was wrong."""
 
     step: Step
     target: str
@@ -82,58 +82,58 @@ class Played:
 
 
 def play(steps: Iterable[Step], send: Send) -> Iterator[Played]:
-    """Play steps in order, up to the first that fails: those behind it rest on it."""
-    known: dict[str, str] = {}
+    """Play steps in order, up to the first that fails: those after it depend on it."""
+    values: dict[str, str] = {}
     for step in steps:
-        request = _request(step, known)
-        answer = send(request)
-        faults = [*_faults(step, answer, known)] or [*_caught(step, answer, known)]
-        yield Played(step, request.target, answer.status, tuple(faults))
+        request = _request(step, values)
+        response = send(request)
+        faults = [*_faults(step, response, values)] or [*_capture(step, response, values)]
+        yield Played(step, request.target, response.status, tuple(faults))
         if faults:
             return
 
 
-def _request(step: Step, known: Mapping[str, str]) -> Request:
-    query = f"?{_filled(step.query, known)}" if step.query else ""
+def _request(step: Step, values: Mapping[str, str]) -> Request:
+    query = f"?{_fill(step.query, values)}" if step.query else ""
     headers = {**USUAL, **step.headers}
     return Request(
         step.method,
-        _filled(step.path, known) + query,
+        _fill(step.path, values) + query,
         {name: value for name, value in headers.items() if value is not None},
-        b"" if step.body is None else json.dumps(_filled(step.body, known)).encode(),
+        b"" if step.body is None else json.dumps(_fill(step.body, values)).encode(),
     )
 
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
-def _filled(value: Any, known: Mapping[str, str]) -> Any:
+def _fill(value: Any, values: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return VARIABLE.sub(lambda found: known[found[1]], value)
+        return VARIABLE.sub(lambda found: values[found[1]], value)
     if isinstance(value, list):
-        return [_filled(each, known) for each in value]
+        return [_fill(each, values) for each in value]
     if isinstance(value, dict):
-        return {_filled(key, known): _filled(each, known) for key, each in value.items()}
+        return {_fill(key, values): _fill(each, values) for key, each in value.items()}
     return value
 
 
-def _faults(step: Step, answer: Answer, known: Mapping[str, str]) -> Iterator[str]:
-    if answer.status not in step.statuses:
+def _faults(step: Step, response: Response, values: Mapping[str, str]) -> Iterator[str]:
+    if response.status not in step.statuses:
         wanted = " or ".join(map(str, step.statuses))
-        yield f"status {answer.status} instead of {wanted}: {json.dumps(answer.document)}"
+        yield f"status {response.status} instead of {wanted}: {json.dumps(response.document)}"
         return
-    yield from _breaches(answer)
+    yield from _violations(response)
     if step.expected is not None:
-        yield from differences(_filled(step.expected, known), answer.document)
+        yield from differences(_fill(step.expected, values), response.document)
 
 
-def _caught(step: Step, answer: Answer, known: dict[str, str]) -> Iterator[str]:
-    """Note what later steps need; a value that is not there is a fault."""
+def _capture(step: Step, response: Response, values: dict[str, str]) -> Iterator[str]:
+    """Capture the values that later steps need; a missing one is a fault."""
     for name, path in step.capture.items():
         try:
-            known[name] = str(_value_at(path, answer.document))
+            values[name] = str(_value_at(path, response.document))
         except (KeyError, IndexError, TypeError):
-            yield f"{path} is not in {json.dumps(answer.document)}"
+            yield f"{path} is not in {json.dumps(response.document)}"
 
 
 def _value_at(path: str, document: Any) -> Any:
@@ -142,22 +142,22 @@ def _value_at(path: str, document: Any) -> Any:
     return document
 
 
-# --- what every answer must keep ---------------------------------------------------------------
+# --- what must hold of every response ----------------------------------------------------------
 
 
-def _breaches(answer: Answer) -> Iterator[str]:
-    """What makes a provider give up on a service, whatever it asked for: type, nulls, no id."""
-    document = answer.document
+def _violations(response: Response) -> Iterator[str]:
+    """Yield what no provider accepts, whatever the request: a wrong type, nulls, a missing id."""
+    document = response.document
     if document is None:
         return
-    if answer.media_type.partition(";")[0] != SCIM:
-        yield f"Content-Type {answer.media_type!r} instead of {SCIM}"
+    if response.media_type.partition(";")[0] != SCIM:
+        yield f"Content-Type {response.media_type!r} instead of {SCIM}"
     if not isinstance(document, dict) or not document.get("schemas"):
-        yield "the body is no SCIM object with schemas"
+        yield "the body is not a SCIM object with schemas"
         return
     yield from (f"{path} is null" for path in _nulls(document, ""))
     if not isinstance(document.get("status", ""), str):
-        yield "status is no string (RFC 7644 section 3.12)"
+        yield "status is not a string (RFC 7644 section 3.12)"
     for resource in document.get("Resources", [document] if "meta" in document else []):
         if resource.get("meta", {}).get("resourceType") in {"User", "Group"}:
             yield from [] if resource.get("id") else ["a resource without an id"]
@@ -180,7 +180,7 @@ def _parts(value: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def differences(expected: Any, found: Any, path: str = "body") -> list[str]:
-    """Say where an answer is not as expected; `Step` tells how that is written."""
+    """Return the differences from what is expected; see `Step` for how that is written."""
     if expected == ANY:
         return []
     if isinstance(expected, dict) and isinstance(found, dict):

@@ -38,7 +38,7 @@ class JsonResponse(Response, Generic[T]):
 
 
 class Ok(JsonResponse[T]):
-    """200: what was asked for, or what has been changed, whole."""
+    """200: the resource that was read or changed, or a page of a list."""
 
     STATUS = 200
 

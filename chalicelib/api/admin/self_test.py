@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from chalicelib.api import edge
 from chalicelib.api.admin import dialogue_player
-from chalicelib.api.admin.dialogue_player import Answer, Played, Request, Send, Step
+from chalicelib.api.admin.dialogue_player import Played, Request, Response, Send, Step
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import Ok, TestReport, TestStep
 from chalicelib.api.scim.handler import respond
@@ -36,7 +36,7 @@ from chalicelib.storage.transactions import TransactionCanceled
 
 DIALOGUES = Path(__file__).parent / "data"
 
-# Each run creates a secret and makes a few hundred writes: nobody needs one every second.
+# Each run creates a secret and makes a few hundred writes: none is needed every second.
 RATE = Rate(per_second=0.1, burst=6)
 # The part of the request's time that is kept to delete what the run has created.
 CLEANUP_SECONDS = 5.0
@@ -153,7 +153,7 @@ def _play(
 def _sender(request: AdminRequest, run: Run, deadline: Deadline) -> Send:
     """Return what sends a request as the edge would pass it on, with the run's token."""
 
-    def send(sent: Request) -> Answer:
+    def send(sent: Request) -> Response:
         path, _, query = sent.target.partition("?")
         root, _, resource_id = path.strip("/").partition("/")
         template = f"/{root}/{{id}}" if resource_id else f"/{root}"
@@ -174,6 +174,6 @@ def _sender(request: AdminRequest, run: Run, deadline: Deadline) -> Send:
         )
         # As text and back: what would be sent, and none of our objects.
         document = json.loads(json.dumps(response.document))
-        return Answer(response.status, response.media_type, document)
+        return Response(response.status, response.media_type, document)
 
     return send

@@ -17,7 +17,7 @@ EMAIL_FORM = r"^[^\x00-\x1f\x7f]+@[^@\x00-\x20\x7f]+$"
 
 
 class Visitor(Body):
-    """Somebody on the sign-in page."""
+    """The user on the sign-in page."""
 
     email: Annotated[
         str, StringConstraints(strip_whitespace=True, max_length=320, pattern=EMAIL_FORM)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from app import build
-from chalicelib.api.admin.dialogue_player import Answer, Request, Send
+from chalicelib.api.admin.dialogue_player import Request, Response, Send
 from chalicelib.api.services import Services
 from dev.play.corpus import CORPUS, PLAYED
 from dev.play.corpus_files import load, play
@@ -125,7 +125,7 @@ def calling(services: Services) -> Callable[[str], Send]:
         context = a_customer(services, identity_provider=provider)
         gateway = Gateway(build(services), "test", "id.example.com")
 
-        def send(request: Request) -> Answer:
+        def send(request: Request) -> Response:
             path, _, query = request.target.partition("?")
             headers = {"Authorization": f"Bearer {context.token}", **request.headers}
             address = f"/scim/v2/{context.connection}{path}"
@@ -133,7 +133,7 @@ def calling(services: Services) -> Callable[[str], Send]:
             answered = gateway.answer(sent)
             media_type = dict(answered.headers).get("Content-Type", "")
             document = json.loads(answered.body) if answered.body else None
-            return Answer(answered.status, media_type, document)
+            return Response(answered.status, media_type, document)
 
         return send
 
