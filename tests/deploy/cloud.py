@@ -1,6 +1,6 @@
 """An account of AWS in an emulator, and a working folder that is deployed into it.
 
-The account enforces IAM: what a role does not allow is refused, in functions too.
+The account enforces IAM: what a role does not allow is denied, in functions too.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def a_project(folder: Path, cloud: Cloud) -> Project:
 
 @dataclass(frozen=True, slots=True)
 class AdminPrincipal:
-    """Calls a URL with a credential; "" sends none. `host` is asked for where a name is none."""
+    """Calls a URL with a credential; "" sends none. `host` is the name in the Host header."""
 
     url: str
     credential: str = ""

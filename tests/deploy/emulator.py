@@ -1,7 +1,7 @@
 """The emulator of AWS on which deployment is tried, with what it lacks.
 
 Executed by the interpreter of .venv-emulator, with the emulator's settings in the environment.
-It ends when whoever started it is gone. Its API Gateway imports an OpenAPI document for
+It ends with the process that started it. Its API Gateway imports an OpenAPI document for
 CloudFormation only; Chalice uses the calls for it, so they are routed to the same functions. Two
 settings of an API and those of a domain, which Chalice changes, it cannot change.
 """
@@ -65,7 +65,7 @@ def update_domain_name(name: str, changes: Any) -> Answer:
 
 
 def left_to_the_emulator(api: str, body: Any) -> Any:
-    """Change what the emulator cannot: a list's element, and a number that is taken away."""
+    """Change what the emulator cannot: a list's element, and a number that is removed."""
     left = []
     for each in body["patchOperations"]:
         if each["path"].startswith("/endpointConfiguration/types/"):

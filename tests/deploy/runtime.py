@@ -1,4 +1,4 @@
-"""Lambda's side of an invocation: events in on stdin, answers out on stdout, a line each.
+"""Lambda's side of an invocation: events in on stdin, responses out on stdout, one per line.
 
 Executed by an interpreter that has boto3 and nothing else, in the folder that an archive was
 unpacked into. The first line out tells where the app came from.
@@ -28,7 +28,7 @@ class Context:
 
 
 def serve() -> None:
-    """Answer events until there are no more."""
+    """Respond to events until there are no more."""
     answers, sys.stdout = sys.stdout, sys.stderr
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as Lambda does it
     began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The packed archive alone answers API Gateway's events, in every form that they come in.
+"""The packed archive alone serves API Gateway's events, in every form that they have.
 
 Unpacked into an empty folder and run by an interpreter that has boto3 and nothing else, as in
 Lambda: a package that is missing in the archive, or a file of this repository that is not
@@ -99,7 +99,7 @@ class Alone:
     started: Mapping[str, Any]
 
     def call(self, event: Event) -> Mapping[str, Any]:
-        """Hand over an event; gives the answer for API Gateway."""
+        """Send an event; returns the response for API Gateway."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(event) + "\n")
         self.process.stdin.flush()

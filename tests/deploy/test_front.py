@@ -31,7 +31,7 @@ def resources() -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_a_refusal_of_the_gateway_says_what_the_local_gateway_says(kind: str):
-    """`make run` and AWS answer alike: status, media type and SCIM's Error body."""
+    """`make run` and AWS respond alike: status, media type and SCIM's Error body."""
     (found,) = [each for each in front.gateway_responses() if each["ResponseType"] == kind]
     body = json.loads(found["ResponseTemplates"]["application/json"])
 
@@ -62,7 +62,7 @@ def test_a_template_text_holds_nothing_that_the_gateway_would_replace():
 
 
 def test_the_template_has_every_refusal():
-    """People with a pipeline get the answers that `make deploy` makes."""
+    """A pipeline makes the same gateway responses as `make deploy`."""
     found = [
         each["Properties"]
         for each in resources().values()

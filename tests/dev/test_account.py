@@ -1,4 +1,4 @@
-"""Which deployment a folder's record is of, and what is refused where it does not fit."""
+"""Which deployment a folder's record is of, and what is rejected if it does not match."""
 
 from __future__ import annotations
 

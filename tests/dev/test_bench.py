@@ -14,7 +14,7 @@ SHOWN = bench.SECTION.marked.search(bench.SECTION.page.read_text(encoding="utf-8
 
 @pytest.mark.parametrize("text", bench.FILTERS)
 def test_a_filter_and_its_loop_by_hand_find_the_same(text):
-    """A quicker answer that is another one would be no comparison."""
+    """A quicker but different result would not be comparable."""
     found = bench.filtering(text, MANY)()
 
     assert found == bench.FILTERS[text](MANY)

@@ -13,7 +13,7 @@ from dev.release import bytecode
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """Write an archive with two modules and a file that is none."""
+    """Write an archive with two modules and another file."""
     path = tmp_path / "deployment.zip"
     with ZipFile(path, "w") as file:
         file.writestr("app.py", "ANSWER = 42\n")

@@ -92,14 +92,14 @@ def test_a_dialogue_ends_at_its_first_fault():
 
 
 def test_a_wrong_status_is_told_with_the_body():
-    """The body of a refusal says why."""
+    """The body of an error says why."""
     faults = play(a_dialogue({"status": 201}), answering({"detail": "why"}))
 
     assert faults == ['step 1, GET /Users: status 200 instead of 201: {"detail": "why"}']
 
 
 def test_what_cannot_be_captured_is_a_fault():
-    """An answer without an id is what Entra cannot use."""
+    """Entra cannot use a response without an id."""
     faults = play(a_dialogue({"capture": {"user": "Resources.0.id"}}), answering(SCHEMAS))
 
     assert faults == [f"step 1, GET /Users: Resources.0.id is not in {json.dumps(SCHEMAS)}"]

@@ -25,7 +25,7 @@ def secrets_of(engine: engines.Engine):
 
 
 def test_data_survive_a_restart(tmp_path):
-    """An engineer goes on in the afternoon where he stopped in the morning."""
+    """An engineer continues in the afternoon where they stopped in the morning."""
     with engines.running(tmp_path) as first:
         secrets_of(first).create_secret(Name=NAME, SecretString="s")
 
@@ -64,7 +64,7 @@ def test_a_second_engine_waits_until_the_first_has_saved(tmp_path):
 
 
 def test_an_engine_that_is_not_installed_is_said(tmp_path):
-    """Whoever starts the module by hand learns which verb installs it."""
+    """An engineer who starts the module by hand learns which verb installs it."""
     with (
         pytest.raises(engines.EngineFailed, match="make run"),
         engines.running(tmp_path, Path("/nowhere/python")),

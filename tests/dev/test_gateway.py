@@ -27,7 +27,7 @@ def request_of(app: Chalice) -> Request:
 
 
 def an_app() -> Chalice:
-    """Build an app whose answers repeat the event that reached it."""
+    """Build an app whose responses repeat the event that reached it."""
     app = Chalice("tiny", configure_logs=False)
 
     def event(**_: str) -> dict[str, object]:
@@ -186,7 +186,7 @@ def test_bytes_that_are_no_text_travel_as_base64(gateway, path, media_type, body
 
 
 def test_a_fault_outside_the_views_is_a_500_without_internals(gateway, capsys):
-    """An answer that cannot be written fails the function; the gateway says so and goes on."""
+    """A response that cannot be written fails the function; the gateway says so and goes on."""
     answered = gateway.answer(Sent("GET", "/unwritable"))
 
     assert answered.status == 500
@@ -196,7 +196,7 @@ def test_a_fault_outside_the_views_is_a_500_without_internals(gateway, capsys):
 
 
 def test_a_fault_in_a_view_is_the_apps_own_500(gateway):
-    """Chalice answers for its views, here as on AWS."""
+    """Chalice responds for its views, here as on AWS."""
     assert b"InternalServerError" in gateway.answer(Sent("GET", "/raise")).body
 
 
@@ -251,7 +251,7 @@ def test_a_chunked_body_arrives_whole_and_the_connection_lives_on(connection):
 
 
 def test_head_has_no_body_and_keeps_the_connection_in_step(connection):
-    """RFC 9110 section 9.3.2: a body here would be read as the next answer."""
+    """RFC 9110 section 9.3.2: a body here would be read as the next response."""
     connection.request("HEAD", "/things")
     assert connection.getresponse().read() == b""
 
@@ -260,7 +260,7 @@ def test_head_has_no_body_and_keeps_the_connection_in_step(connection):
 
 
 def test_headers_that_pose_as_a_proxy_change_nothing(connection):
-    """Whoever can reach the server could send them: nothing is believed."""
+    """Any client of the server could send them: none is trusted."""
     posing = {
         "X-Forwarded-For": "1.2.3.4",
         "X-Forwarded-Host": "evil.example.com",
@@ -285,7 +285,7 @@ def test_the_target_is_taken_as_sent(connection, target):
 
 
 def test_requests_under_way_do_not_see_each_other():
-    """Chalice keeps the request on the app, so one caller got another's data."""
+    """Chalice keeps the request on the app, so one client got another's data."""
     app = Chalice("threads", configure_logs=False)
     together = threading.Barrier(2, timeout=10)
 
@@ -306,7 +306,7 @@ def test_requests_under_way_do_not_see_each_other():
 
 
 def test_many_connections_each_get_their_own_answers():
-    """The same over HTTP, as `make run` serves it: 16 callers, 800 requests."""
+    """The same over HTTP, as `make run` serves it: 16 clients, 800 requests."""
     app = Chalice("threads", configure_logs=False)
 
     @app.route("/who/{it}", methods=["GET"])

@@ -27,7 +27,7 @@ def secrets(dynamodb):
 
 
 def test_the_table_is_made_as_it_is_defined(dynamodb, secrets):
-    """One table on demand, protected, restorable, with rows that can expire."""
+    """One table on demand, protected, restorable, with items that can expire."""
     resources.make("test", dynamodb, secrets, lambda: KEY)
 
     table = dynamodb.describe_table(TableName="passerelle-test")["Table"]
@@ -38,7 +38,7 @@ def test_the_table_is_made_as_it_is_defined(dynamodb, secrets):
 
 
 def test_rows_expire_by_their_ttl(dynamodb, secrets):
-    """Logs, changes and sessions end by themselves: the attribute is the one that rows carry."""
+    """Logs, changes and sessions end by themselves: the attribute is the one that items have."""
     resources.make("test", dynamodb, secrets, lambda: KEY)
 
     answer = dynamodb.describe_time_to_live(TableName="passerelle-test")

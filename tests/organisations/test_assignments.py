@@ -38,7 +38,7 @@ def held(admin, uid):
 
 
 def roles_and_workspaces(admin, uid):
-    """Tell the roles of a user whoever gave them."""
+    """Return a user's roles, granted or assigned."""
     return [(role, workspace) for role, workspace, _ in held(admin, uid)]
 
 
@@ -56,7 +56,7 @@ def meanwhile(services, admin, action):
 
 
 def notes(services, kind):
-    """Read the change rows of a kind in the organisation's own feed."""
+    """Read the change items of one type in the organisation's own feed."""
     rows = read_all(services.table)
     return [row for key, row in sorted(rows.items()) if "#F#" in key.pk and row["kind"] == kind]
 
@@ -65,7 +65,7 @@ def notes(services, kind):
 
 
 def test_who_is_provisioned_has_the_default_role(admin, uid):
-    """Without a row: the role granted at the moment of creation."""
+    """Without an item: the role granted at the moment of creation."""
     assert held(admin, uid) == [("reader", "main", "default")]
 
 
@@ -107,7 +107,7 @@ def test_an_empty_list_is_an_explicit_none(admin, uid):
 
 
 def test_an_account_and_a_password_decide_no_role(admin, uid):
-    """The row is there, and the granted role still holds."""
+    """The item exists, and the granted role still applies."""
     local_users.link_account(admin, uid, "4711")
     local_users.password_was_set(admin, uid)
 
@@ -179,7 +179,7 @@ def test_an_unknown_role_is_not_found_and_an_unknown_workspace_is_a_fault(admin,
 
 
 def test_a_user_has_no_more_roles_than_a_row_should_hold(services, admin, uid):
-    """Every write bills the whole row."""
+    """Every write bills the whole item."""
     row = users.get(admin, uid).local
     many = tuple(Assignment("reader", f"w{number}") for number in range(MOST_ASSIGNMENTS))
     local = replace(row, version=1, roles=many).row()
@@ -201,14 +201,14 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("uid", [NOBODY, "short", "", "#", f"{'1' * 32}#{'2' * 32}"])
 def test_nothing_is_said_about_somebody_who_is_not_there(admin, uid, change):
-    """And no row is left for one who may come."""
+    """And no item is left that a later user could inherit."""
     with pytest.raises(NotFound):
         change(admin, uid)
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_nothing_is_left_of_a_user_who_went_meanwhile(services, admin, scim, uid, change):
-    """The transaction itself looks whether he is there."""
+    """The transaction itself checks that the user exists."""
     late = meanwhile(services, admin, lambda: deletes.delete_user(scim, uid))
 
     with pytest.raises(NotFound):
@@ -218,7 +218,7 @@ def test_nothing_is_left_of_a_user_who_went_meanwhile(services, admin, scim, uid
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_user_who_is_being_deleted_is_not_there_any_more(admin, scim, uid, change):
-    """His delete may be a long one; nothing may be written behind it."""
+    """The delete may take long; nothing may be written behind it."""
     lease = {"change_id": "due#connection#1", "expires_at": "2027-01-31T12:00:30.000Z"}
     scim.items.commit([Update(scim.keys.user(uid), set={"lease": lease})])
 
@@ -249,7 +249,7 @@ def test_two_withdrawals_at_the_same_time_leave_what_both_meant(services, admin,
 
 
 def test_two_first_words_at_the_same_time_both_hold(services, admin, uid):
-    """Neither finds a row; one of them must not put its own over the other's."""
+    """Neither finds an item; one must not overwrite the other's."""
     late = meanwhile(services, admin, lambda: assignments.assign(admin, uid, Assignment("editor")))
 
     assignments.assign(late, uid, Assignment("auditor"))
@@ -315,7 +315,7 @@ def test_what_is_so_already_writes_nothing(services, admin, uid, manual_clock, c
 
 
 def test_provisioning_can_neither_read_nor_write_what_the_organisation_says(services, context, uid):
-    """The namespace of a SCIM request refuses; nothing is sent."""
+    """The namespace of a SCIM request rejects it; nothing is sent."""
     rows = scim_namespace(services, context.connection)
     key = ConnectionKeys(context.connection).local(uid)
     tries = [
@@ -331,7 +331,7 @@ def test_provisioning_can_neither_read_nor_write_what_the_organisation_says(serv
 
 
 def test_of_another_organisation_nothing_can_be_deleted_either(services, context, uid):
-    """The one verb that provisioning has is for its own organisation's rows."""
+    """Provisioning has one verb, and for its own organisation's items only."""
     rows = scim_namespace(services, context.connection)
 
     with pytest.raises(OutsideNamespace):

@@ -176,7 +176,7 @@ def test_the_audit_of_another_organisation_is_apart(services, context):
 
 
 def test_a_note_is_kept_for_400_days(services, context):
-    """Longer than a year, so that last year's audit can be answered."""
+    """Longer than a year, so that last year's audit can be read."""
     admin = an_admin_context(services, context.organisation)
 
     put = audit.entry_item(admin, Edit("x", "1"))

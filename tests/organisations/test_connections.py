@@ -44,7 +44,7 @@ def admin(services):
 
 
 def test_what_is_created_is_read_back_and_listed(admin):
-    """The answer to the POST is what a GET gives."""
+    """The response to the POST is what a GET returns."""
     made = create(admin)
 
     assert connections.get(admin, made.id) == made
@@ -79,7 +79,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("given", "expected"), ANSWERS)
 def test_patch_of_a_team_answers_as_set_or_as_the_provider_expects(admin, given, expected):
-    """Entra documents 204; the others may have the whole team."""
+    """Entra documents 204; the others may have the whole group."""
     assert create(admin, **given).effective_settings.group_patch_answer == expected
 
 
@@ -163,7 +163,7 @@ def test_two_creations_at_once_do_not_pass_the_limit(services, admin):
 
 
 def test_a_creation_raises_the_organisations_version(admin):
-    """Whoever deletes a role meanwhile has to look again."""
+    """A role that is deleted meanwhile has to be checked again."""
     create(admin)
 
     assert organisations.get(admin).version == 2

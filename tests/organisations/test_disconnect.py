@@ -53,14 +53,14 @@ def create_token(context, secrets):
 
 
 def of_users(services, context):
-    """Read the rows of the connection's users and teams."""
+    """Read the items of the connection's users and groups."""
     prefix = ConnectionKeys(context.connection).prefix + "#"
     rows = read_all(services.table)
     return {key: row for key, row in rows.items() if key.pk.startswith(prefix)}
 
 
 def declared(services):
-    """List what is declared to be done later, as (kind, when)."""
+    """List the pending changes, as (change type, when)."""
     rows = read_all(services.table)
     return {(rows[key]["change_type"], key.sk.partition("#")[0]) for key in rows if key.pk == "O#"}
 
@@ -75,7 +75,7 @@ def kept(secretsmanager):
 def test_an_ended_connection_keeps_its_users_and_says_how_they_are_read(
     services, settled, scim, secrets, users, inactive
 ):
-    """Not a row of them is written, however many they are."""
+    """Not one of their items is written, however many they are."""
     a_group(scim, "Tour", [a_user(scim)])
     before = of_users(services, settled)
 
@@ -90,7 +90,7 @@ def test_an_ended_connection_keeps_its_users_and_says_how_they_are_read(
 def test_the_tokens_of_an_ended_connection_are_gone(
     services, settled, secrets, secretsmanager, users
 ):
-    """Their rows, their secrets and what was declared for later."""
+    """Their items, their secrets and their pending changes."""
     create_token(settled, secrets)
     tokens.revoke(settled.admin, secrets, settled.connection, settled.token_id)
 
@@ -103,7 +103,7 @@ def test_the_tokens_of_an_ended_connection_are_gone(
 
 @pytest.mark.parametrize("users", ["keep", "deactivate", "delete"])
 def test_the_identity_provider_is_refused_at_its_next_request(services, settled, secrets, users):
-    """As with any token that is none."""
+    """As with any unknown token."""
     end(settled, secrets, users)
 
     with pytest.raises(Unauthorized):
@@ -146,7 +146,7 @@ ATTEMPTS = [
 @pytest.mark.parametrize("attempt", ATTEMPTS)
 @pytest.mark.parametrize("users", ["keep", "delete"])
 def test_an_ended_connection_is_ended_for_good(context, secrets, users, attempt):
-    """409: whoever wants to go on makes another one."""
+    """409: to continue, create another one."""
     end(context, secrets, users)
 
     with pytest.raises(Conflict, match="ended"):
@@ -154,7 +154,7 @@ def test_an_ended_connection_is_ended_for_good(context, secrets, users, attempt)
 
 
 def test_its_tokens_are_not_rotated(context, secrets):
-    """There are none any more."""
+    """None exists any more."""
     end(context, secrets)
 
     with pytest.raises(NotFound):
@@ -164,7 +164,7 @@ def test_its_tokens_are_not_rotated(context, secrets):
 
 
 def test_ending_again_is_no_fault_and_changes_nothing(services, settled, secrets):
-    """A lost answer is repeated."""
+    """A call whose response is lost is repeated."""
     once = end(settled, secrets)
     rows = read_all(services.table)
 
@@ -173,7 +173,7 @@ def test_ending_again_is_no_fault_and_changes_nothing(services, settled, secrets
 
 
 def test_an_ending_that_was_cut_off_is_finished_by_the_next(services, settled, secrets):
-    """The tokens' rows were still there, revoked."""
+    """The tokens' items were still there, revoked."""
     client = Between(services.table.client)
     client.faults["batch_write_item"] = [fail(KeyboardInterrupt())]
     cut = replace(services, table=replace(services.table, client=client))
@@ -228,7 +228,7 @@ def test_a_token_that_comes_second_is_refused(services, context, secrets):
 
 
 def test_a_token_whose_secret_is_in_the_making_is_never_shown(services, context, secretsmanager):
-    """The end comes between its row and its secret: neither is left, and it is declared."""
+    """It is disconnected between item and secret: neither is left, and a change is pending."""
     between: Any = Between(secretsmanager)
     secrets = Secrets(between, services.settings.secrets_prefix)
     between.faults["create_secret"] = [first(lambda: end(context, services.secrets))]
@@ -241,7 +241,7 @@ def test_a_token_whose_secret_is_in_the_making_is_never_shown(services, context,
 
 
 def test_a_secret_that_cannot_be_removed_now_is_removed_later(services, settled, secretsmanager):
-    """The end stands by the rows; the secret's removal stays declared."""
+    """The items say that it ended; the secret's removal stays pending."""
     between: Any = Between(secretsmanager)
     between.faults["delete_secret"] = [fail(refused("AccessDeniedException"))]
 
@@ -280,7 +280,7 @@ PREVIEWS = [("keep", "ended"), ("deactivate", "ended"), ("delete", "deleting")]
 
 @pytest.mark.parametrize(("users", "state"), PREVIEWS)
 def test_a_preview_counts_and_changes_nothing(services, context, scim, users, state):
-    """What the admin reads before he decides."""
+    """What the admin reads before they decide."""
     uids = [a_user(scim, name) for name in ("ada", "bob", "cleo")]
     a_group(scim, "Tour", uids)
     a_group(scim, "Choir", uids[:1])

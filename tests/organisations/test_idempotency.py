@@ -99,7 +99,7 @@ def test_a_replay_names_the_token_also_where_its_row_is_gone(services):
 
 
 def test_an_expired_key_that_somebody_else_renews_stays_his(services, manual_clock):
-    """Its row is deleted as it was read, never as it is by now."""
+    """Its item is deleted as it was read, never as it is by now."""
     admin = an_admin_context(services)
     idempotency_key = attempt("operator")
     assert idempotency_key

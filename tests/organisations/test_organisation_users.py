@@ -1,4 +1,4 @@
-"""Users and teams over all connections of an organisation: lists, searches, look-ups."""
+"""Users and groups over all connections of an organisation: lists, searches, look-ups."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def other(services, context):
 
 
 def mark(admin, context, **attributes):
-    """Set attributes of a connection's row."""
+    """Set attributes of a connection's item."""
     admin.items.commit([Update(admin.keys.connection(context.keys.connection), set=attributes)])
 
 
@@ -56,7 +56,7 @@ def find(admin, search, size=100):
 
 
 def pretend(scim, kind, number):
-    """Count users or teams that are not there: creating ten thousand takes too long."""
+    """Count users or groups that do not exist: creating ten thousand takes too long."""
     scim.items.commit([Update(scim.keys.counter(kind, "ff"), add={"n": number})])
 
 
@@ -105,7 +105,7 @@ def test_a_page_is_not_disturbed_by_who_goes(admin, scim):
 
 
 def test_a_user_has_his_roles_teams_and_account(admin, scim):
-    """One list says all that the SaaS needs of him."""
+    """One list has all that the SaaS needs to know."""
     uid = a_user(scim)
     gid = a_group(scim, "Tour", [uid])
     local_users.link_account(admin, uid, "4711")
@@ -118,7 +118,7 @@ def test_a_user_has_his_roles_teams_and_account(admin, scim):
 
 
 def test_each_user_stands_in_the_workspace_of_his_own_connection(admin, scim, other):
-    """With the default role that his connection had."""
+    """With the default role that the connection had."""
     a_user(scim, "ada")
     a_user(other, "bob")
 
@@ -150,7 +150,7 @@ def test_ended_with_deactivate_they_read_as_inactive(admin, scim):
 
 
 def test_users_of_a_connection_that_is_being_deleted_are_gone(admin, scim):
-    """Though some of their rows may still be there."""
+    """Though some of their items may still be there."""
     uid = a_user(scim)
     mark(admin, scim, state="deleting")
 
@@ -226,7 +226,7 @@ def test_those_who_are_linked_and_those_who_are_not_are_found_whole(admin, scim,
 
 
 def test_a_user_whose_account_was_taken_away_is_not_linked(admin, scim):
-    """His row is still there."""
+    """The user's item is still there."""
     uid = a_user(scim)
     local_users.link_account(admin, uid, "4711")
     local_users.link_account(admin, uid, None)
@@ -256,7 +256,7 @@ SEARCHES = [
 
 @pytest.mark.parametrize(("search", "expected"), SEARCHES)
 def test_a_search_finds_a_whole_address_or_the_beginning_of_a_name(admin, scim, search, expected):
-    """Whoever types an @ means an address: it is looked up, not compared."""
+    """A text with an @ is an address: it is looked up, not compared."""
     emails = [{"value": "ada@example.com"}, {"value": "private@home.example"}]
     a_user(scim, "ada", emails=emails, **ADA)
     a_user(scim, "bob")
@@ -273,7 +273,7 @@ def test_a_search_by_address_does_not_read_all_users(services, admin, scim):
 
     find(noted, "user1@example.com")
 
-    # The settings; the lock and its user; the index and its user; his local row.
+    # The settings; the uniqueness item and its user; the look-up item and its user; the local item.
     expected = ["query", "get_item", "query", "query", "query", "batch_get_item"]
     assert client.calls == expected
 
@@ -356,7 +356,7 @@ def test_a_look_alike_is_not_resolved(admin, scim, key):
     assert users.resolve(admin, key, "straße@example.com") == ()
 
 
-# --- teams ------------------------------------------------------------------------------------
+# --- groups -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [1, 2, 100])
@@ -410,7 +410,7 @@ def test_the_members_of_a_team_are_paged(admin, scim, size):
 
 
 def test_a_member_who_is_just_deleted_is_left_out(services, admin, scim):
-    """His membership may be read a moment before his row."""
+    """The membership may be read a moment before the user's item."""
     uids = some_users(scim, 2)
     gid = a_group(scim, "Tour", uids)
     admin.items.table.client.delete_item(

@@ -56,7 +56,7 @@ SSO = {"provider": "entra", "redirect_url": "https://sso.example.com/start", "fo
 
 
 def test_what_is_created_is_read_back(services):
-    """The answer to the POST is what a GET gives."""
+    """The response to the POST is what a GET returns."""
     made = create(services, reference="acme-1", sso=SSO, domains=["acme.example", "a.example"])
 
     read = organisations.get_details(an_admin_context(services, made.organisation.id))
@@ -88,7 +88,7 @@ def test_the_largest_organisation_fits_one_transaction(services):
 
 
 def test_a_reference_names_one_organisation(services):
-    """The SaaS's own id is unique, and a refused creation leaves nothing behind."""
+    """The SaaS's own id is unique, and a rejected creation leaves nothing behind."""
     create(services, reference="acme-1")
 
     with pytest.raises(Conflict, match="reference"):
@@ -160,7 +160,7 @@ def test_an_organisation_is_found_by_its_reference(services):
 
 
 def test_a_change_is_seen_in_the_list_and_by_a_get(services):
-    """Both rows are written in one transaction."""
+    """Both items are written in one transaction."""
     admin = an_organisation(services)
 
     changed = change(services, admin, name="Acme Ltd", plan="free", state="suspended", sso=SSO)
@@ -220,7 +220,7 @@ def test_a_reference_of_another_is_refused_in_a_change(services):
 
 
 def test_the_same_reference_in_another_composition_is_the_same(services):
-    """One key, so one row of the transaction: e and an accent, or the letter with the accent."""
+    """One key, so one item of the transaction: e and an accent, or the letter with the accent."""
     before = create(services, reference="caf\u00e9").organisation
     admin = an_admin_context(services, before.id)
 

@@ -1,4 +1,4 @@
-"""The purge: to the last row and secret, whatever happens meanwhile, and not a row beside."""
+"""The purge deletes every item and secret, whatever happens meanwhile, and no other item."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class World:
 
 
 def notes(context: Customer, uid: str) -> Iterator[Put]:
-    """Write a row of every kind that requests leave beside users and teams."""
+    """Write every type of item that requests leave beside users and groups."""
     keys, own = ConnectionKeys(context.connection), context.admin.keys
     shadow = keys.self_test(RUN)
     large = keys.pending_change_id("2027-01-31T12:05:00.000Z", "large")
@@ -91,7 +91,7 @@ def notes(context: Customer, uid: str) -> Iterator[Put]:
 
 
 def a_full_tenant(services: Services) -> Customer:
-    """Make a tenant that has a row of every kind."""
+    """Make a customer that has an item of every type."""
     context = a_customer(services)
     scim = scope(services.table, context.connection)
     uids = [a_user(scim, name) for name in ("ada", "bob", "cleo")]
@@ -141,7 +141,7 @@ def only_the_last_change_is_left(world: World) -> bool:
 
 
 def test_of_an_organisation_its_last_change_is_left(world: World) -> None:
-    """Zero rows, zero secrets, and the other organisation as it was."""
+    """No items, no secrets, and the other organisation unchanged."""
     delete_organisation(world)
     world.manual_clock.advance(seconds=61)
 
@@ -342,7 +342,7 @@ def test_a_purge_goes_on_where_its_time_was_over(
 def test_a_secret_that_cannot_be_removed_keeps_the_purge_open(
     world: World, begin: Callable[[World], None]
 ) -> None:
-    """No row forgets a secret that is still paid for."""
+    """No item forgets a secret that is still paid for."""
     lost: Any = Between(world.secrets)
     lost.faults["delete_secret"] = [fail(refused("AccessDeniedException"))] * 100
     locked = Secrets(lost, world.services.settings.secrets_prefix)
@@ -359,7 +359,7 @@ def test_a_secret_that_cannot_be_removed_keeps_the_purge_open(
 
 @pytest.mark.parametrize("fault", ["AccessDeniedException", "InternalServiceError"])
 def test_secrets_that_cannot_be_removed_hold_up_no_directory(world: World, fault: str) -> None:
-    """A team's delete needs the table alone; Secrets Manager may be shut for days."""
+    """A group's delete needs the table alone; Secrets Manager may be down for days."""
     lost: Any = Between(world.secrets)
     lost.faults["delete_secret"] = [fail(refused(fault))] * 10_000
     keys = ConnectionKeys(world.going.connection)
@@ -390,7 +390,7 @@ def test_a_purge_of_what_stands_is_dropped(world: World) -> None:
 
 
 def test_a_run_of_a_self_test_is_cleared_by_its_own_declaration(world: World) -> None:
-    """Whoever ran it is gone; the connection stands."""
+    """The process that ran it is gone; the connection is unchanged."""
     context = world.going
     users = {key for key in world.left() if key.pk == ConnectionKeys(context.connection).users}
     world.manual_clock.advance(minutes=6)

@@ -76,7 +76,7 @@ DELETES = [
 
 @pytest.mark.parametrize(("delete", "named", "is_gone"), DELETES)
 def test_what_nobody_uses_is_deleted_once(admin, delete, named, is_gone):
-    """A second time there is none."""
+    """The second request finds nothing."""
     delete(admin, named)
 
     assert is_gone(organisations.get_details(admin))
@@ -89,7 +89,7 @@ USED = [(settings.delete_workspace, "main"), (settings.delete_role, "reader")]
 
 @pytest.mark.parametrize(("delete", "named"), USED)
 def test_what_a_connection_uses_stays_and_the_refusal_names_it(services, admin, delete, named):
-    """Whoever is refused must know where to change it; an ended one is still read by it."""
+    """The error says where to change it; a disconnected one still reads it."""
     used_by = a_connection(services, admin)
 
     for _ in ("active", "ended"):
@@ -126,7 +126,7 @@ def test_a_connection_that_comes_first_keeps_its_role(services, admin):
 
 
 def test_a_role_that_goes_first_is_given_by_nobody(services, admin):
-    """The other way round: the connection is refused."""
+    """The other way round: the connection is rejected."""
     made = a_connection(services, admin)
     raced = overtaken(services, admin, lambda: settings.delete_role(admin, "editor"))
     change = ConnectionChanges(default_role="editor")
@@ -204,7 +204,7 @@ def test_every_change_is_noted_in_the_audit(admin, change):
 
 
 def test_a_role_that_comes_or_goes_concerns_all_users(services):
-    """Who has it effectively is no row of theirs, so the feed says: read them again."""
+    """Having the role is not an item of the user, so the feed says: read them again."""
     context = a_customer(services)
     before = set(read_all(services.table))
 
@@ -219,7 +219,7 @@ def test_a_role_that_comes_or_goes_concerns_all_users(services):
 
 
 def test_a_role_comes_and_goes_however_many_connections_there_are(services, admin):
-    """Ended ones stay and are told too; a transaction takes a hundred rows."""
+    """Disconnected ones stay and are recorded too; a transaction takes a hundred items."""
     made = a_connection(services, admin)
     row = admin.items.get(admin.keys.connection(made.id))
     ended = [new_connection_id(made.organisation, services.table.clock.random) for _ in range(220)]

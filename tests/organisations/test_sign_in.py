@@ -60,7 +60,7 @@ def another_connection(services, context, **changes):
 
 
 def test_a_provisioned_user_sets_a_password_first(services, scim):
-    """He never had one here."""
+    """The user never had one here."""
     a_user(scim)
 
     assert ask(services, "ada@example.com") == FIRST_PASSWORD
@@ -92,7 +92,7 @@ def test_sso_that_is_not_forced_leaves_the_password(services, context, scim):
 
 @pytest.mark.parametrize("forced", [False, True])
 def test_a_deactivated_user_is_inactive(services, context, scim, forced):
-    """He has left, however one signs in."""
+    """The user has left, so no way to sign in applies."""
     a_user(scim, active=False)
     force_sso(context.admin, forced=forced)
 
@@ -100,7 +100,7 @@ def test_a_deactivated_user_is_inactive(services, context, scim, forced):
 
 
 def test_a_connection_that_ended_with_deactivate_leaves_nobody_active(services, context, scim):
-    """Whatever the rows of its users say."""
+    """Whatever the items of its users say."""
     a_user(scim)
     ended = {"state": "ended", "after_end": "deactivate"}
     context.admin.items.commit(
@@ -181,7 +181,7 @@ def test_a_domain_that_nobody_has_verified_tells_nothing(services, scim, email):
 
 
 def test_an_organisation_that_is_being_deleted_has_nobody(services, context, scim):
-    """Its rows may still be there for a while."""
+    """Its items may still be there for a while."""
     a_user(scim, active=False)
     context.admin.items.commit([Update(context.admin.keys.own_item, set={"state": "deleting"})])
 
@@ -205,7 +205,7 @@ def test_a_changed_address_does_not_bring_a_password_back(services, context, sci
 def test_an_unknown_address_costs_the_calls_of_a_user_without_password(
     services, context, scim, others
 ):
-    """Else the time would tell: the same calls in the same order, and the same answer."""
+    """Otherwise the time would tell: the same calls in the same order, and the same response."""
     a_user(scim)
     for _ in range(others):
         another_connection(services, context)

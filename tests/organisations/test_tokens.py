@@ -1,4 +1,4 @@
-"""Tokens of a connection: row and secret, in every order of events."""
+"""Tokens of a connection: item and secret, in every order of events."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def revoke(context, secrets, token_id):
 
 
 def row(context, token_id):
-    """Read a token's row."""
+    """Read a token's item."""
     found = tokens.list_tokens(context.admin, context.connection)
     return next(each for each in found if each.id == token_id)
 
@@ -202,7 +202,7 @@ def test_two_creations_at_once_both_succeed_below_it(services, context, secrets)
 
 
 def test_a_revoked_token_leaves_its_row_only(services, settled, secrets, secretsmanager):
-    """The secret and both declarations are gone; the row stays for the list."""
+    """The secret and both pending changes are gone; the item stays for the list."""
     revoke(settled, secrets, settled.token_id)
 
     assert row(settled, settled.token_id).state == "revoked"
@@ -220,7 +220,7 @@ def test_the_secret_of_a_young_token_is_removed_twice(context, secrets, secretsm
 
 
 def test_revoking_again_is_no_fault(settled, secrets):
-    """A lost answer is repeated."""
+    """A call whose response is lost is repeated."""
     revoke(settled, secrets, settled.token_id)
 
     revoke(settled, secrets, settled.token_id)
@@ -229,7 +229,7 @@ def test_revoking_again_is_no_fault(settled, secrets):
 
 
 def test_a_revoke_stands_where_secrets_manager_does_not_answer(services, settled, between, secrets):
-    """It acts by the row; what is left to do stays declared."""
+    """The item decides; what is left to do stays pending."""
     between.faults["delete_secret"] = [fail(TIMES_OUT)] * 1000
 
     revoke(settled, secrets, settled.token_id)
@@ -241,7 +241,7 @@ def test_a_revoke_stands_where_secrets_manager_does_not_answer(services, settled
 def test_a_later_revoke_removes_what_an_earlier_one_left(
     context, between, secrets, secretsmanager, manual_clock
 ):
-    """Whoever repeats the DELETE finishes it."""
+    """A repeated DELETE completes it."""
     between.faults["delete_secret"] = [fail(refused("AccessDeniedException"))]
     revoke(context, secrets, context.token_id)
     manual_clock.advance(seconds=1)
@@ -252,7 +252,7 @@ def test_a_later_revoke_removes_what_an_earlier_one_left(
 
 
 def test_a_token_whose_secret_cannot_be_made_is_taken_back(context, between, secrets):
-    """503, no live row that counts among the five, and the removal is declared for soon."""
+    """503, no live item that counts among the five, and the removal is pending."""
     between.faults["create_secret"] = [fail(refused("LimitExceededException"))]
 
     with pytest.raises(Unavailable):
@@ -285,7 +285,7 @@ def test_a_secret_made_without_an_answer_is_used(services, context, between, sec
 def test_a_token_revoked_before_it_is_shown_is_never_shown(
     context, between, secrets, secretsmanager
 ):
-    """An admin who sees it in the list may revoke it between its row and its secret."""
+    """An admin who sees it in the list may revoke it between its item and its secret."""
 
     def revoke_all():
         for each in tokens.list_tokens(context.admin, context.connection):
@@ -301,7 +301,7 @@ def test_a_token_revoked_before_it_is_shown_is_never_shown(
 
 
 def test_a_crash_after_the_declaration_leaves_it_declared(context, between, secrets):
-    """The process dies before CreateSecret: nobody holds the token, and the row says all."""
+    """The process dies before CreateSecret: nobody has the token, and the item says so."""
     between.faults["create_secret"] = [fail(KeyboardInterrupt())]
 
     with pytest.raises(KeyboardInterrupt):
@@ -409,7 +409,7 @@ def test_a_sixth_token_lives_while_one_rotates_and_never_a_seventh(context, secr
 
 
 def test_a_token_that_has_ended_is_not_rotated(context, secrets):
-    """Whoever rotates it believes that it lives."""
+    """An admin who rotates it believes that it is live."""
     revoke(context, secrets, context.token_id)
 
     with pytest.raises(Conflict, match="ended"):
@@ -432,7 +432,7 @@ def test_a_revoke_that_comes_between_stands(services, context, secrets):
 
 
 def test_of_two_rotations_at_once_the_shorter_overlap_counts(services, context, secrets):
-    """Whoever asks for an hour is told that it is one, though another has asked for a day."""
+    """A request for one hour gets one hour, though another has asked for a day."""
     client = Between(services.table.client)
     client.faults["transact_write_items"] = [
         first(lambda: None),
