@@ -1,6 +1,6 @@
-"""The end of a connection: its tokens go, and what becomes of its users is chosen.
+"""Disconnecting: a connection ends with its tokens, and an admin chooses what happens to users.
 
-Users are never touched one by one: an ended connection says itself how they are read.
+No user is changed: the ended connection itself says how its users are read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from chalicelib.storage.expressions import Action, equals
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.settings_items import DELETING, Connection, changed
 
-# What an admin chooses for the users, and what the connection is then.
+# The choices for the users, and the state of the connection after each.
 CHOICES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "keep": {"state": "ended", "after_end": "keep"},
@@ -33,11 +33,11 @@ CHOICES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 EFFECTS: Mapping[str, str] = MappingProxyType(
     {
         "keep": "The connection ends; its users and teams stay readable as they are.",
-        "deactivate": "The connection ends; its users stay readable, every one as inactive.",
+        "deactivate": "The connection ends; its users stay readable, all of them as inactive.",
         "delete": "The connection is deleted with its users, their roles, teams and tokens.",
     }
 )
-NO_CHOICE = f"users: one of {', '.join(CHOICES)}."
+UNKNOWN_CHOICE = f"users: expected one of {', '.join(CHOICES)}."
 BEING_DELETED = "The connection is being deleted; its users can no longer be kept."
 
 
@@ -48,35 +48,41 @@ def end(
     users: str,
     precondition: Precondition | None,
 ) -> Connection:
-    """End a connection for good; repeating it is no fault, and another choice may follow.
+    """End a connection for good; repeating it is not an error, and another choice may follow.
 
-    One transaction ends it with its tokens; then their secrets go. With `delete` the rest is
-    left to the purge.
+    One transaction ends it and revokes its tokens; then their secrets are deleted. With `delete`
+    the purge deletes the rest.
 
     Raises:
-        NotFound: the organisation has none of this id.
+        NotFound: the organisation has no such connection.
         BadRequest: no such choice.
-        Conflict: it is being deleted, which leaves no other choice, or the organisation is.
-        PreconditionFailed: it is not at the version that the client means.
+        Conflict: it is being deleted and the choice is another one, or the organisation is.
+        PreconditionFailed: it has another version than If-Match names.
     """
     for _ in admin.items.deadline.attempts():
-        before = _endable(admin, connection_id, users, precondition)
+        before = _get_for_disconnect(admin, connection_id, users, precondition)
         after = replace(before, **CHOICES[users])
         revocations = list(_revocations(admin, connection_id))
         if after != before:
-            after = _next(admin, after)
-            if admin.items.try_commit(_ending(admin, before, after, revocations)) is not None:
+            after = replace(
+                after,
+                version=before.version + 1,
+                # A token that is being created fails the condition on this count.
+                tokens_version=before.tokens_version + 1,
+                modified=timestamp(admin.now()),
+            )
+            if admin.items.try_commit(_actions(admin, before, after, revocations)) is not None:
                 continue
-        _tidy(admin, secrets, after, revocations)
+        _clean_up(admin, secrets, after, revocations)
         return after
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
 
-def _endable(
+def _get_for_disconnect(
     admin: AdminContext, connection_id: str, users: str, precondition: Precondition | None
 ) -> Connection:
     if users not in CHOICES:
-        raise BadRequest(NO_CHOICE)
+        raise BadRequest(UNKNOWN_CHOICE)
     organisations.get_for_change(admin)
     connection = connections.get(admin, connection_id)
     if precondition:
@@ -87,29 +93,19 @@ def _endable(
 
 
 def _revocations(admin: AdminContext, connection_id: str) -> Iterator[Revocation]:
-    """Revoke what lives; the secrets of what has ended are removed at a time of their own."""
-    for row in tokens.stored_tokens(admin, connection_id):
-        if row.live(admin.now()):
-            yield tokens.plan_revocation(admin, connection_id, row)
+    """Plan to revoke the valid tokens; secrets of the others are being deleted already."""
+    for token in tokens.stored_tokens(admin, connection_id):
+        if token.live(admin.now()):
+            yield tokens.plan_revocation(admin, connection_id, token)
 
 
-def _next(admin: AdminContext, connection: Connection) -> Connection:
-    """Count the change, and let nobody make a token who has counted them before."""
-    return replace(
-        connection,
-        version=connection.version + 1,
-        tokens_version=connection.tokens_version + 1,
-        modified=timestamp(admin.now()),
-    )
-
-
-def _ending(
+def _actions(
     admin: AdminContext, before: Connection, after: Connection, revocations: list[Revocation]
 ) -> list[Action]:
     as_read = equals("version", before.version) & equals("tokens_version", before.tokens_version)
-    row = after.row() | {"tokens_version": after.tokens_version}
+    item = after.row() | {"tokens_version": after.tokens_version}
     actions: list[Action] = [
-        changed(admin.keys.connection(after.id), row, as_read),
+        changed(admin.keys.connection(after.id), item, as_read),
         *connections.change_records(admin, before, after),
         *(each for one in revocations for each in tokens.revocation_actions(admin, one)),
     ]
@@ -118,28 +114,28 @@ def _ending(
     return actions
 
 
-def _tidy(
+def _clean_up(
     admin: AdminContext, secrets: Secrets, ended: Connection, revocations: list[Revocation]
 ) -> None:
-    """Remove what nobody can use any more; the purge does it for a connection that is deleted."""
+    """Delete what nobody can use any more; for a deleted connection the purge does it."""
     for each in revocations:
         tokens.delete_secret(admin, secrets, each)
     if ended.state != DELETING:
-        gone = [admin.keys.token(ended.id, row.id) for row in tokens.stored_tokens(admin, ended.id)]
-        admin.items.batch_delete(gone)
+        ids = [token.id for token in tokens.stored_tokens(admin, ended.id)]
+        admin.items.batch_delete([admin.keys.token(ended.id, token_id) for token_id in ids])
 
 
 def preview(admin: AdminContext, connection_id: str, users: str) -> dict[str, Any]:
-    """Tell what the end of a connection would mean, and change nothing.
+    """Return what ending the connection would concern, and change nothing.
 
-    Reads the counters, the tokens, and the row of every team for its size.
+    Reads the counters, the tokens, and the item of every group for its size.
 
     Raises:
-        NotFound: the organisation has none of this id.
+        NotFound: the organisation has no such connection.
         BadRequest: no such choice.
-        Conflict: it is being deleted, which leaves no other choice, or the organisation is.
+        Conflict: it is being deleted and the choice is another one, or the organisation is.
     """
-    connection = _endable(admin, connection_id, users, None)
+    connection = _get_for_disconnect(admin, connection_id, users, None)
     scope = lookups.ConnectionScope(admin.items, ConnectionKeys(connection_id))
     return {
         "connection": connection.id,

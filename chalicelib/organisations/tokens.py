@@ -1,19 +1,18 @@
-"""Tokens of a connection: make, list, rotate, revoke.
+"""Tokens of a connection: create, list, rotate, revoke.
 
-A token is a row, which says whether it lives, and a secret, which holds the digest. The two
-stand in two services, so each is declared before it is made and an operation row says what is
-left to do: whatever is interrupted, no secret is kept for a token that has ended.
+A token is an item, which says whether it is valid, and a secret, which holds the digest. They are
+stored in two services, so a pending change is written before the secret is created and says when
+it must be deleted: whatever is interrupted, no secret outlives its token.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chalicelib.auth.secrets import Secrets
-from chalicelib.auth.tokens import TOKEN_ID, NewCredential, mint
+from chalicelib.auth.tokens import TOKEN_ID, mint
 from chalicelib.errors import Busy, Conflict, FieldError, InvalidFields, NotFound, Unavailable
 from chalicelib.organisations import audit, connections, idempotency
 from chalicelib.organisations.admin_context import AdminContext
@@ -26,33 +25,32 @@ from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Put, Upd
 from chalicelib.storage.keys import Key
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import Connection, ConnectionToken, token_from
-from chalicelib.storage.transactions import TransactionCanceled
 
 MOST_LIVE = 5
-LIFE = timedelta(days=365)
-LONGEST_LIFE = timedelta(days=3650)
-# Longer than any request: a secret that was being made when its token was revoked is there by
+LIFETIME = timedelta(days=365)
+LONGEST_LIFETIME = timedelta(days=3650)
+# Longer than any request: a secret that was being created when its token was revoked exists by
 # then.
-SETTLED = timedelta(seconds=60)
-# Seconds of the request's time kept back to take a token back whose secret could not be made.
-KEPT_BACK = 3.0
-# Seconds for removing the secret of a token that is revoked already.
-REMOVAL = 5.0
+CREATION_LIMIT = timedelta(seconds=60)
+# Seconds of the request kept back to revoke a token whose secret could not be created.
+REVOKE_SECONDS = 3.0
+# Seconds for deleting the secret of a token that is already revoked.
+DELETE_SECONDS = 5.0
 
-TOO_MANY = f"The connection has {MOST_LIVE} live tokens, the most that it may have: revoke one."
+TOO_MANY = f"The connection already has {MOST_LIVE} valid tokens, the most it may have: revoke one."
 REPLAYED = (
-    "This request has created a token before. Its text was shown once and is not kept: if it "
-    "was lost, revoke the token and make another one with another Idempotency-Key."
+    "This request has created a token before. Its text was shown once and is not stored: if it "
+    "was lost, revoke the token and create another one with another Idempotency-Key."
 )
-NOT_LIVE = "The token has ended, so there is nothing to rotate: make another one."
-REVOKED_MEANWHILE = "The token was revoked or ended before it could be shown; make another one."
+NOT_LIVE = "The token was revoked or has expired and cannot be rotated: create a new one."
+REVOKED_MEANWHILE = "The token was revoked before it could be shown: create a new one."
 
 
 @dataclass(frozen=True, slots=True)
 class CreatedToken:
-    """A new token; `text` goes into one answer and nowhere else."""
+    """A new token; `text` is returned in one response and stored nowhere."""
 
-    row: ConnectionToken
+    token: ConnectionToken
     text: str = field(repr=False)
 
 
@@ -63,243 +61,230 @@ def create(
     body: NewToken,
     idempotency_key: IdempotencyKey | None,
 ) -> CreatedToken:
-    """Make a token: its row, then its secret, then the row is read again.
-
-    Before the answer nobody holds it.
+    """Create a token: its item, then its secret; then the item is read again.
 
     Raises:
         NotFound: the organisation has no such connection.
-        InvalidFields: it would end in the past, or in more than ten years.
-        Conflict: too many live ones, the connection has ended, or the token was revoked before
-            it could be shown.
-        Unavailable: the secret could not be made; the token is taken back.
+        InvalidFields: it would expire in the past, or in more than ten years.
+        Conflict: too many valid ones, the connection has ended, or the token was revoked before it
+            could be shown.
+        Unavailable: the secret could not be created; the token is revoked.
     """
-    return _created(admin, secrets, connection_id, body, _Bounds(MOST_LIVE, idempotency_key))
+    return _create(admin, secrets, connection_id, body, _Limits(MOST_LIVE, idempotency_key))
 
 
 @dataclass(frozen=True, slots=True)
-class _Bounds:
-    """How many tokens may live with the new one, and the POST that makes it."""
+class _Limits:
+    """How many valid tokens there may be with the new one, and the key of the POST."""
 
     most: int
     idempotency_key: IdempotencyKey | None
 
 
-def _created(
-    admin: AdminContext, secrets: Secrets, connection_id: str, body: NewToken, bounds: _Bounds
+def _create(
+    admin: AdminContext, secrets: Secrets, connection_id: str, body: NewToken, limits: _Limits
 ) -> CreatedToken:
     credential = mint("scim", admin.clock.random)
-    row = _new(admin, credential, body)
-    _declare(admin, connection_id, row, bounds)
-    try:
-        _keep(admin, secrets, connection_id, credential)
-    except Unavailable:
-        _take_back(admin, connection_id, row, bounds.idempotency_key)
-        raise
-    _require_live(admin, secrets, connection_id, row)
-    return CreatedToken(row, credential.text)
-
-
-def _new(admin: AdminContext, credential: NewCredential, body: NewToken) -> ConnectionToken:
     now = admin.now()
-    return ConnectionToken(
+    token = ConnectionToken(
         id=credential.id,
         name=body.name,
         hint=credential.hint,
         state="live",
         created=timestamp(now),
         created_by=admin.by,
-        expires=timestamp(_end(body.expires_at, now)),
+        expires=timestamp(_expiry(body.expires_at, now)),
     )
+    _write_item(admin, connection_id, token, limits)
+    deadline = admin.items.deadline
+    try:
+        earlier = replace(deadline, at=deadline.at - REVOKE_SECONDS)
+        secrets.create(connection_id, credential.id, credential.digest, earlier)
+    except Unavailable:
+        _undo(admin, connection_id, token, limits.idempotency_key)
+        raise
+    _require_live(admin, secrets, connection_id, token)
+    return CreatedToken(token, credential.text)
 
 
-def _end(wanted: datetime | None, now: datetime) -> datetime:
-    if wanted is None:
-        return now + LIFE
-    if not now < wanted <= now + LONGEST_LIFE:
-        raise InvalidFields(FieldError("expires_at", "must be in the future, ten years at most"))
-    return wanted
+def _expiry(chosen: datetime | None, now: datetime) -> datetime:
+    if chosen is None:
+        return now + LIFETIME
+    if not now < chosen <= now + LONGEST_LIFETIME:
+        message = "must be in the future, and at most ten years from now"
+        raise InvalidFields(FieldError("expires_at", message))
+    return chosen
 
 
-def _declare(
-    admin: AdminContext, connection_id: str, row: ConnectionToken, bounds: _Bounds
+def _write_item(
+    admin: AdminContext, connection_id: str, token: ConnectionToken, limits: _Limits
 ) -> None:
     for _ in admin.items.deadline.attempts():
-        # In this order: a token made after the first read fails the condition on its count.
+        # In this order: a token created after the first read fails the condition on its count.
         connection = connections.get_for_change(admin, connection_id)
         live = [each for each in stored_tokens(admin, connection_id) if each.live(admin.now())]
-        if len(live) >= bounds.most:
+        if len(live) >= limits.most:
             raise Conflict(TOO_MANY)
-        canceled = admin.items.try_commit(_creation(admin, connection, row, bounds.idempotency_key))
+        actions = _creation(admin, connection, token, limits.idempotency_key)
+        canceled = admin.items.try_commit(actions)
         if canceled is None:
             return
-        if idempotency.is_concurrent_replay(canceled, bounds.idempotency_key):
+        if idempotency.is_concurrent_replay(canceled, limits.idempotency_key):
             raise Busy
 
 
 def _creation(
     admin: AdminContext,
     connection: Connection,
-    row: ConnectionToken,
+    token: ConnectionToken,
     idempotency_key: IdempotencyKey | None,
 ) -> list[Action]:
     count = connection.tokens_version
+    audited = {
+        "connection": connection.id,
+        "name": token.name,
+        "hint": token.hint,
+        "expires_at": token.expires,
+    }
     actions: list[Action] = [
-        Put(admin.keys.token(connection.id, row.id), row.row(), NEW),
+        Put(admin.keys.token(connection.id, token.id), token.row(), NEW),
         Update(
             admin.keys.connection(connection.id),
             set={"tokens_version": count + 1},
             condition=equals("tokens_version", count),
         ),
-        _removal(admin, connection.id, row, row.secret_ends),
-        audit.entry_item(admin, Edit("token", row.id, after=_audited(row, connection.id))),
+        _pending_deletion(admin, connection.id, token, token.secret_ends),
+        audit.entry_item(admin, Edit("token", token.id, after=audited)),
     ]
     if idempotency_key:
-        actions.append(idempotency_key.created_item(row.id, admin.now()))
+        actions.append(idempotency_key.created_item(token.id, admin.now()))
     return actions
 
 
-def _audited(row: ConnectionToken, connection_id: str) -> dict[str, str]:
-    return {
-        "connection": connection_id,
-        "name": row.name,
-        "hint": row.hint,
-        "expires_at": row.expires,
-    }
+def _deletion_key(admin: AdminContext, connection_id: str, token: ConnectionToken, at: str) -> Key:
+    return admin.keys.pending_change(at, connection_id, token.id)
 
 
-def _removal_key(admin: AdminContext, connection_id: str, row: ConnectionToken, due: str) -> Key:
-    return admin.keys.pending_change(due, connection_id, row.id)
-
-
-def _removal(admin: AdminContext, connection_id: str, row: ConnectionToken, due: str) -> Put:
-    """Declare that the secret goes when `due`; the token's id makes the operation's."""
-    declared = {
+def _pending_deletion(
+    admin: AdminContext, connection_id: str, token: ConnectionToken, at: str
+) -> Put:
+    """Make the pending change that deletes the secret `at` a time; its id is the token's."""
+    item = {
         "change_type": "secret",
-        "target": row.id,
+        "target": token.id,
         "connection": connection_id,
         "shape": SHAPE,
     }
-    return Put(_removal_key(admin, connection_id, row, due), declared)
+    return Put(_deletion_key(admin, connection_id, token, at), item)
 
 
-def _keep(
-    admin: AdminContext, secrets: Secrets, connection_id: str, credential: NewCredential
-) -> None:
-    deadline = admin.items.deadline
-    earlier = replace(deadline, at=deadline.at - KEPT_BACK)
-    secrets.create(connection_id, credential.id, credential.digest, earlier)
-
-
-def _take_back(
+def _undo(
     admin: AdminContext,
     connection_id: str,
-    row: ConnectionToken,
+    token: ConnectionToken,
     idempotency_key: IdempotencyKey | None,
 ) -> None:
-    """Revoke a token that has no secret, and forget its Idempotency-Key: nothing was created."""
-    actions = list(revocation_actions(admin, plan_revocation(admin, connection_id, row)))
+    """Revoke a token that has no secret, and its Idempotency-Key: nothing was created."""
+    actions = list(revocation_actions(admin, plan_revocation(admin, connection_id, token)))
     if idempotency_key:
         actions.append(Delete(idempotency_key.key))
     admin.items.commit(actions)
 
 
 def _require_live(
-    admin: AdminContext, secrets: Secrets, connection_id: str, row: ConnectionToken
+    admin: AdminContext, secrets: Secrets, connection_id: str, token: ConnectionToken
 ) -> None:
-    present = admin.items.get(admin.keys.token(connection_id, row.id))
-    if present is None or not token_from(present).live(admin.now()):
-        delete_secret(admin, secrets, plan_revocation(admin, connection_id, row))
-        raise Conflict(REVOKED_MEANWHILE, id=row.id, hint=row.hint)
+    item = admin.items.get(admin.keys.token(connection_id, token.id))
+    if item is None or not token_from(item).live(admin.now()):
+        delete_secret(admin, secrets, plan_revocation(admin, connection_id, token))
+        raise Conflict(REVOKED_MEANWHILE, id=token.id, hint=token.hint)
 
 
 def replay_conflict(admin: AdminContext, connection_id: str, token_id: str) -> Conflict:
-    """Answer a creation that was sent again: which token it made, never the token."""
-    row = admin.items.get(admin.keys.token(connection_id, token_id))
-    return Conflict(REPLAYED, id=token_id, hint=token_from(row).hint if row else None)
+    """Make the error of a creation that is sent again: which token it created, never its text."""
+    item = admin.items.get(admin.keys.token(connection_id, token_id))
+    return Conflict(REPLAYED, id=token_id, hint=token_from(item).hint if item else None)
 
 
 def list_tokens(admin: AdminContext, connection_id: str) -> tuple[ConnectionToken, ...]:
-    """List a connection's tokens, those that have ended too, the oldest first.
+    """List a connection's tokens, including expired and revoked ones, the oldest first.
 
     Raises:
         NotFound: the organisation has no such connection.
     """
     connections.get(admin, connection_id)
-    return tuple(sorted(stored_tokens(admin, connection_id), key=lambda row: (row.created, row.id)))
+    return tuple(sorted(stored_tokens(admin, connection_id), key=lambda t: (t.created, t.id)))
 
 
 def stored_tokens(admin: AdminContext, connection_id: str) -> Iterator[ConnectionToken]:
-    """Read the rows of a connection's tokens: one Query."""
+    """Read the tokens of a connection that exists: one Query."""
     return map(token_from, admin.items.query(admin.keys.tokens(connection_id)))
 
 
 def revoke(admin: AdminContext, secrets: Secrets, connection_id: str, token_id: str) -> None:
-    """End a token now; repeating it is no fault.
+    """Revoke a token now; repeating it is not an error.
 
-    It is revoked with its row. Where the secret cannot be removed at once, the operation row
-    stays and says that it is still to be done.
+    It is revoked once its item says so. Where the secret cannot be deleted at once, its pending
+    change remains.
 
     Raises:
-        NotFound: the organisation has no such connection, or that no such token.
+        NotFound: the organisation has no such connection, or the connection no such token.
     """
-    row = _get(admin, connection_id, token_id)
-    ending = plan_revocation(admin, connection_id, row)
-    try:
-        admin.items.commit(list(revocation_actions(admin, ending)))
-    except TransactionCanceled as canceled:
-        raise NotFound from canceled
-    delete_secret(admin, secrets, ending)
+    token = _get(admin, connection_id, token_id)
+    revocation = plan_revocation(admin, connection_id, token)
+    if admin.items.try_commit(list(revocation_actions(admin, revocation))) is not None:
+        raise NotFound
+    delete_secret(admin, secrets, revocation)
 
 
 def _get(admin: AdminContext, connection_id: str, token_id: str) -> ConnectionToken:
     connections.get(admin, connection_id)
-    formed = TOKEN_ID.fullmatch(token_id) is not None
-    row = admin.items.get(admin.keys.token(connection_id, token_id)) if formed else None
-    if row is None:
+    is_well_formed = TOKEN_ID.fullmatch(token_id) is not None
+    item = admin.items.get(admin.keys.token(connection_id, token_id)) if is_well_formed else None
+    if item is None:
         raise NotFound
-    return token_from(row)
+    return token_from(item)
 
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """A token that is revoked, and when its secret goes for good."""
+    """A token to be revoked, and from when its secret can be deleted for good."""
 
     connection: str
-    row: ConnectionToken
-    due: str
+    token: ConnectionToken
+    delete_secret_at: str
 
 
-def plan_revocation(admin: AdminContext, connection_id: str, row: ConnectionToken) -> Revocation:
-    """Revoke a token now; its secret goes now too, or once it can no longer be in the making."""
-    due = max(admin.now(), datetime.fromisoformat(row.created) + SETTLED)
-    return Revocation(connection_id, row, timestamp(due))
+def plan_revocation(admin: AdminContext, connection_id: str, token: ConnectionToken) -> Revocation:
+    """Plan to revoke a token now and delete its secret once it can no longer be being created."""
+    at = max(admin.now(), datetime.fromisoformat(token.created) + CREATION_LIMIT)
+    return Revocation(connection_id, token, timestamp(at))
 
 
 def revocation_actions(admin: AdminContext, revocation: Revocation) -> Iterator[Action]:
-    """Make the actions that revoke a token and declare the removal of its secret."""
-    connection, row, due = revocation.connection, revocation.row, revocation.due
-    key = admin.keys.token(connection, row.id)
-    yield Update(key, set={"state": "revoked"}, condition=EXISTS)
-    yield _removal(admin, connection, row, due)
-    if due != row.secret_ends:  # a transaction may not name a row twice
-        yield Delete(_removal_key(admin, connection, row, row.secret_ends))
-    if row.state == "live":
-        edit = Edit("token", row.id, {"state": "live"}, {"state": "revoked"}, action="revoked")
+    """Make the actions that revoke a token and have its secret deleted."""
+    connection, token = revocation.connection, revocation.token
+    yield Update(admin.keys.token(connection, token.id), set={"state": "revoked"}, condition=EXISTS)
+    yield _pending_deletion(admin, connection, token, revocation.delete_secret_at)
+    # A transaction may not name an item twice.
+    if revocation.delete_secret_at != token.secret_ends:
+        yield Delete(_deletion_key(admin, connection, token, token.secret_ends))
+    if token.state == "live":
+        edit = Edit("token", token.id, {"state": "live"}, {"state": "revoked"}, action="revoked")
         yield audit.entry_item(admin, edit)
 
 
 def delete_secret(admin: AdminContext, secrets: Secrets, revocation: Revocation) -> None:
-    """Remove the secret of a token that is revoked; what cannot be done now stays declared."""
-    connection, row, due = revocation.connection, revocation.row, revocation.due
-    soon = admin.clock.monotonic() + REMOVAL
+    """Delete the secret of a revoked token; where that fails its pending change remains."""
+    connection, token, at = revocation.connection, revocation.token, revocation.delete_secret_at
+    soon = admin.clock.monotonic() + DELETE_SECONDS
     deadline = Deadline(admin.clock, min(admin.items.deadline.at, soon))
     try:
-        secrets.delete(connection, row.id, deadline)
+        secrets.delete(connection, token.id, deadline)
     except Unavailable:
         return
-    if due <= timestamp(admin.now()):
-        admin.items.commit([Delete(_removal_key(admin, connection, row, due))])
+    if at <= timestamp(admin.now()):
+        admin.items.commit([Delete(_deletion_key(admin, connection, token, at))])
 
 
 # --- rotation ---------------------------------------------------------------------------------
@@ -313,57 +298,52 @@ def rotate(
     body: Rotation,
     idempotency_key: IdempotencyKey | None,
 ) -> CreatedToken:
-    """Make a token of the same name in the place of a live one, whose end is brought forward.
+    """Create a token of the same name, and let the old one expire after the overlap.
 
-    In this order: what is interrupted leaves the old one as it was. A connection that has all
-    the tokens it may have gets one more for as long as the old one lives.
+    In this order: an interruption leaves the old token as it was. A connection with as many tokens
+    as it may have gets one more while the old one is valid.
 
     Raises:
-        NotFound: the organisation has no such connection, or that no such token.
-        Conflict: the token has ended, or a rotation that was begun before is not over.
-        Unavailable: the secret could not be made; the new token is taken back.
+        NotFound: the organisation has no such connection, or the connection no such token.
+        Conflict: the token was revoked or has expired, or another rotation is not finished.
+        Unavailable: the secret could not be created; the new token is revoked.
     """
     old = _get(admin, connection_id, token_id)
     if not old.live(admin.now()):
         raise Conflict(NOT_LIVE)
-    asked = NewToken(name=old.name)
-    made = _created(admin, secrets, connection_id, asked, _Bounds(MOST_LIVE + 1, idempotency_key))
-    _bring_forward(admin, secrets, connection_id, old, timedelta(hours=body.overlap_hours))
-    return made
-
-
-def _bring_forward(
-    admin: AdminContext, secrets: Secrets, connection_id: str, old: ConnectionToken, rest: timedelta
-) -> None:
-    """Let a token end after the rest, unless it ends before."""
-    if not rest:
+    limits = _Limits(MOST_LIVE + 1, idempotency_key)
+    created = _create(admin, secrets, connection_id, NewToken(name=old.name), limits)
+    if body.overlap_hours:
+        _expire_at(admin, connection_id, old, admin.now() + timedelta(hours=body.overlap_hours))
+    else:
         revoke(admin, secrets, connection_id, old.id)
-        return
-    ends, key = timestamp(admin.now() + rest), admin.keys.token(connection_id, old.id)
+    return created
+
+
+def _expire_at(
+    admin: AdminContext, connection_id: str, old: ConnectionToken, moment: datetime
+) -> None:
+    """Let a token expire at a moment, unless it expires earlier."""
+    expires = timestamp(moment)
     for _ in admin.items.deadline.attempts():
-        # Read again, it may have been revoked or rotated meanwhile.
-        found = admin.items.get(key)
-        present = token_from(found) if found else None
-        if present is None or present.state != "live" or present.expires <= ends:
+        # Read again: it may have been revoked or rotated meanwhile.
+        item = admin.items.get(admin.keys.token(connection_id, old.id))
+        token = token_from(item) if item else None
+        if token is None or token.state != "live" or token.expires <= expires:
             return
-        with suppress(TransactionCanceled):
-            admin.items.commit(_sooner(admin, connection_id, present, ends))
+        if admin.items.try_commit(_new_expiry(admin, connection_id, token, expires)) is None:
             return
 
 
-def _sooner(
-    admin: AdminContext, connection_id: str, old: ConnectionToken, ends: str
+def _new_expiry(
+    admin: AdminContext, connection_id: str, old: ConnectionToken, expires: str
 ) -> list[Action]:
-    new = replace(old, expires=ends)
+    new = replace(old, expires=expires)
     as_read = equals("state", "live") & equals("expires", old.expires)
-    edit = Edit(
-        "token", old.id, {"expires_at": old.expires}, {"expires_at": new.expires}, action="rotated"
-    )
+    before, after = {"expires_at": old.expires}, {"expires_at": expires}
     return [
-        Update(
-            admin.keys.token(connection_id, old.id), {"expires": new.expires}, condition=as_read
-        ),
-        Delete(_removal_key(admin, connection_id, old, old.secret_ends)),
-        _removal(admin, connection_id, new, new.secret_ends),
-        audit.entry_item(admin, edit),
+        Update(admin.keys.token(connection_id, old.id), {"expires": expires}, condition=as_read),
+        Delete(_deletion_key(admin, connection_id, old, old.secret_ends)),
+        _pending_deletion(admin, connection_id, new, new.secret_ends),
+        audit.entry_item(admin, Edit("token", old.id, before, after, action="rotated")),
     ]

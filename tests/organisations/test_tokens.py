@@ -107,19 +107,19 @@ def test_only_a_digest_is_kept(services, context, secrets, dynamodb, secretsmana
     secret = made.text.split("_")[3]
 
     rows = str(dynamodb.scan(TableName="passerelle-test"))
-    name = f"passerelle/test/{context.connection}/{made.row.id}"
+    name = f"passerelle/test/{context.connection}/{made.token.id}"
     held = str(secretsmanager.get_secret_value(SecretId=name))
 
     assert secret not in rows + held
-    assert made.row.id in rows
+    assert made.token.id in rows
     assert secret not in repr(made)
 
 
 def test_a_token_lives_a_year_unless_it_says_otherwise(context, secrets):
     """There is always an end."""
-    assert create(context, secrets).row.expires == "2028-01-31T12:00:00.000Z"
+    assert create(context, secrets).token.expires == "2028-01-31T12:00:00.000Z"
     given = create(context, secrets, expires_at="2027-02-01T00:00:00+02:00")
-    assert given.row.expires == "2027-01-31T22:00:00.000Z"
+    assert given.token.expires == "2027-01-31T22:00:00.000Z"
 
 
 ENDS = [
@@ -143,7 +143,7 @@ def test_a_token_declares_when_its_secret_goes(context, secrets):
     """A minute after the token's end, so that none is paid for in vain."""
     made = create(context, secrets, expires_at="2027-02-01T00:00:00Z")
 
-    assert ("2027-02-01T00:01:00.000Z", made.row.id) in declared(context)
+    assert ("2027-02-01T00:01:00.000Z", made.token.id) in declared(context)
 
 
 def test_five_tokens_live_at_most(context, secrets):
@@ -151,7 +151,7 @@ def test_five_tokens_live_at_most(context, secrets):
     for _ in range(4):
         create(context, secrets)
 
-    with pytest.raises(Conflict, match="5 live tokens"):
+    with pytest.raises(Conflict, match="5 valid tokens"):
         create(context, secrets)
 
 
@@ -187,7 +187,7 @@ def test_two_creations_at_once_do_not_pass_the_limit(services, context, secrets)
         create(context, secrets)
     raced = overtaken(services, context, lambda: create(context, secrets))
 
-    with pytest.raises(Conflict, match="5 live tokens"):
+    with pytest.raises(Conflict, match="5 valid tokens"):
         create(raced, secrets)
 
 
@@ -314,7 +314,7 @@ def test_a_crash_after_the_declaration_leaves_it_declared(context, between, secr
 def test_tokens_are_listed_the_oldest_first(context, secrets, manual_clock):
     """With what has ended."""
     manual_clock.advance(seconds=1)
-    second = create(context, secrets).row
+    second = create(context, secrets).token
     manual_clock.advance(seconds=1)
     revoke(context, secrets, context.token_id)
 
@@ -364,7 +364,7 @@ def test_a_rotation_gives_a_token_and_lets_the_old_one_rest(services, context, s
 
     assert opens(services, context, context.token)
     assert opens(services, context, made.text)
-    assert (made.row.name, made.row.expires) == ("first", "2028-01-31T12:00:00.000Z")
+    assert (made.token.name, made.token.expires) == ("first", "2028-01-31T12:00:00.000Z")
     assert row(context, context.token_id).expires == "2027-01-31T15:00:00.000Z"
 
 
@@ -376,7 +376,7 @@ def test_a_rotated_token_ends_with_its_overlap(services, context, secrets, manua
     assert not opens(services, replace(context, admin=renewed(context)), context.token)
     assert declared(context) == {
         ("2027-02-01T12:01:00.000Z", context.token_id),
-        ("2028-01-31T12:01:00.000Z", made.row.id),
+        ("2028-01-31T12:01:00.000Z", made.token.id),
     }
 
 
@@ -385,12 +385,12 @@ def test_a_rotation_without_overlap_revokes(services, settled, secrets, secretsm
     made = rotate(settled, secrets, settled.token_id, overlap_hours=0)
 
     assert not opens(services, settled, settled.token)
-    assert kept(secretsmanager) == {made.row.id}
+    assert kept(secretsmanager) == {made.token.id}
 
 
 def test_a_rotation_never_makes_a_token_live_longer(context, secrets):
     """Its end is brought forward or stays."""
-    old = create(context, secrets, expires_at="2027-01-31T13:00:00Z").row
+    old = create(context, secrets, expires_at="2027-01-31T13:00:00Z").token
 
     rotate(context, secrets, old.id, overlap_hours=24)
 
@@ -399,7 +399,7 @@ def test_a_rotation_never_makes_a_token_live_longer(context, secrets):
 
 def test_a_sixth_token_lives_while_one_rotates_and_never_a_seventh(context, secrets):
     """Rotation must be possible for who has five; a second one waits for the first."""
-    four = [create(context, secrets).row.id for _ in range(4)]
+    four = [create(context, secrets).token.id for _ in range(4)]
     rotate(context, secrets, context.token_id, overlap_hours=1)
 
     with pytest.raises(Conflict, match="live tokens"):
@@ -412,7 +412,7 @@ def test_a_token_that_has_ended_is_not_rotated(context, secrets):
     """An admin who rotates it believes that it is live."""
     revoke(context, secrets, context.token_id)
 
-    with pytest.raises(Conflict, match="ended"):
+    with pytest.raises(Conflict, match="revoked or has expired"):
         rotate(context, secrets, context.token_id)
 
 

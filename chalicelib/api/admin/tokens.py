@@ -61,7 +61,7 @@ def rotate_token(request: AdminRequest) -> Created[NewTokenShown]:
 
 
 def _shown(request: AdminRequest, created: tokens.CreatedToken) -> Created[NewTokenShown]:
-    return Created({**_document(request, created.row), "token": created.text}, NO_STORE)
+    return Created({**_document(request, created.token), "token": created.text}, NO_STORE)
 
 
 def _document(request: AdminRequest, token: ConnectionToken, last_used: str | None = None) -> Token:
