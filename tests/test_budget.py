@@ -20,17 +20,17 @@ def test_every_operation_costs_what_the_budget_says(costs):
     assert len(costs) == len(budget.BUDGET)
 
 
-def test_a_teams_size_does_not_change_what_its_operations_cost():
+def test_a_groups_size_does_not_change_what_its_operations_cost():
     """The same calls and units with 0 and with 1,000 members (others took minutes)."""
-    large = list(budget.measured_on_a_large_team())
+    large = list(budget.measured_on_a_large_group())
 
     assert budget.differences(large) == []
     assert {line.operation for line, _ in large} >= {
-        "PATCH team: add 1 member",
-        "PATCH team: remove 1 member",
-        "PATCH team: add who is there",
-        "GET team without members",
-        "rename team",
+        "PATCH group: add 1 member",
+        "PATCH group: remove 1 member",
+        "PATCH group: add who is there",
+        "GET group without members",
+        "rename group",
     }
 
 

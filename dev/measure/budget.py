@@ -1,7 +1,7 @@
 """`make budget`: what each operation of the directory costs, measured, beside what it may cost.
 
 Each line of the budget runs on a directory of its own in memory; the ones that must not know a
-team's size run once more on a team of 1,000 members. Prints the table of docs/storage.md and
+group's size run once more on a group of 1,000 members. Prints the table of docs/storage.md and
 fails where a figure is not the budget's.
 
     make budget                 print the table
@@ -44,21 +44,21 @@ SHORT = {
 }
 
 
-def empty_team() -> AbstractContextManager[Scene]:
-    """Set a scene with a team that nobody is in."""
-    return do.with_team_of(0)
+def empty_group() -> AbstractContextManager[Scene]:
+    """Set a scene with a group that nobody is in."""
+    return do.with_group_of(0)
 
 
-def large_team() -> AbstractContextManager[Scene]:
-    """Set a scene with a team of 1,000."""
-    return do.with_team_of(MANY)
+def large_group() -> AbstractContextManager[Scene]:
+    """Set a scene with a group of 1,000."""
+    return do.with_group_of(MANY)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line of the budget: an operation, what it may cost, and how that grows.
 
-    `flat`: the cost must be the same for a team of 1,000. `note` says why the figure is not the
+    `flat`: the cost must be the same for a group of 1,000. `note` says why the figure is not the
     one that the design foresaw, where it is not.
     """
 
@@ -70,7 +70,7 @@ class Line:
     growth: str = "O(1)"
     flat: bool = False
     note: str = ""
-    scene: SceneMaker = empty_team
+    scene: SceneMaker = empty_group
 
     @property
     def budget(self) -> Cost:
@@ -85,11 +85,11 @@ DELETE_USER = {QUERY: 2, TRANSACT: 1}
 READ_AND_WRITE_GROUP = {GET: 1, TRANSACT: 1}
 
 CLOSING = (
-    "when the team is gone for every reader, the rest takes at least two calls and 2 WCU: its "
+    "when the group is gone for every reader, the rest takes at least two calls and 2 WCU: its "
     "members are asked for, and the operation's row is deleted"
 )
 LATE_JOINS = (
-    "a Query may show half of a transaction, so whoever was joining a team while he was read is "
+    "a Query may show half of a transaction, so whoever was joining a group while he was read is "
     "looked for once more when he is gone"
 )
 DECLARED = (
@@ -97,7 +97,7 @@ DECLARED = (
     "ids back and counts them: three calls more than the fewest possible"
 )
 PAGES = (
-    "rows are asked for by the number of users, and the rows of their teams lie between them: "
+    "rows are asked for by the number of users, and the rows of their groups lie between them: "
     "a second Query reads twice as many, so up to half of them are read in vain"
 )
 
@@ -113,14 +113,14 @@ BUDGET: Sequence[Line] = (
     ),
     Line("create user", do.create_user, WRITE, 0, 12, "2 WCU an e-mail"),
     Line("create user, userName taken (409)", do.create_duplicate, WRITE, 0, 12),
-    Line("GET user in no team", partial(do.get_user, teams=0), READ_USER, 1, 0),
+    Line("GET user in no group", partial(do.get_user, groups=0), READ_USER, 1, 0),
     Line(
-        "GET user in 3 teams",
-        partial(do.get_user, teams=3),
+        "GET user in 3 groups",
+        partial(do.get_user, groups=3),
         {QUERY: 1, BATCH_GET: 1},
         4,
         0,
-        "1 RCU a team of his",
+        "1 RCU a group of his",
     ),
     Line("filter userName eq", do.find_by_name, {GET: 1, QUERY: 1}, 2, 0),
     Line("filter externalId eq", do.find_by_external_id, {QUERY: 2}, 2, 0, "1 Query a hit"),
@@ -136,75 +136,75 @@ BUDGET: Sequence[Line] = (
     ),
     Line("PATCH, PUT user, nothing new", do.patch_user_to_the_same, READ_USER, 1, 0),
     Line(
-        "DELETE user in no team",
-        partial(do.delete_user, teams=0),
+        "DELETE user in no group",
+        partial(do.delete_user, groups=0),
         DELETE_USER,
         2,
         14,
         note=LATE_JOINS,
     ),
     Line(
-        "DELETE user in the team", do.delete_member, DELETE_USER, 2, 20, flat=True, note=LATE_JOINS
+        "DELETE user in the group", do.delete_member, DELETE_USER, 2, 20, flat=True, note=LATE_JOINS
     ),
     Line(
-        "DELETE user in 3 teams",
-        partial(do.delete_user, teams=3),
+        "DELETE user in 3 groups",
+        partial(do.delete_user, groups=3),
         DELETE_USER,
         2,
         32,
-        "6 WCU a team of his",
+        "6 WCU a group of his",
         note=LATE_JOINS,
     ),
     Line(
-        "DELETE user in 40 teams",
-        partial(do.delete_user, teams=40),
+        "DELETE user in 40 groups",
+        partial(do.delete_user, groups=40),
         {QUERY: 3, TRANSACT: 3},
         4,
         262,
-        "1 Transact for each 33 teams of his",
+        "1 Transact for each 33 groups of his",
         note=LATE_JOINS,
     ),
-    Line("create team", partial(do.create_group, members=0), WRITE, 0, 10, "6 WCU a member"),
+    Line("create group", partial(do.create_group, members=0), WRITE, 0, 10, "6 WCU a member"),
     Line(
-        "create team of 31",
+        "create group of 31",
         partial(do.create_group, members=31),
         WRITE,
         0,
         196,
         "6 WCU a member",
     ),
-    Line("GET team without members", do.get_group_alone, {GET: 1}, 1, 0, flat=True),
+    Line("GET group without members", do.get_group_alone, {GET: 1}, 1, 0, flat=True),
     Line(
-        "GET team of 100",
+        "GET group of 100",
         do.get_group,
         {GET: 1, QUERY: 1},
         4,
         0,
         "1 RCU for each 45 members",
-        scene=partial(do.with_team_of, 100),
+        scene=partial(do.with_group_of, 100),
     ),
     Line(
-        "GET 100 of a team's 1,000 members",
+        "GET 100 of a group's 1,000 members",
         do.list_members,
         {GET: 1, QUERY: 1},
         4,
         0,
         "1 RCU for each 45 members of the page",
-        scene=large_team,
+        scene=large_group,
     ),
     Line("filter displayName eq", do.find_group_by_name, {GET: 2}, 2, 0, flat=True),
     Line(
-        "filter members.value eq, in 3 teams",
-        partial(do.find_groups_of, teams=3),
+        "filter members.value eq, in 3 groups",
+        partial(do.find_groups_of, groups=3),
         {QUERY: 1, BATCH_GET: 1},
         4,
         0,
-        "1 RCU a team of his",
+        "1 RCU a group of his",
     ),
     Line("filter id eq and members eq", do.find_membership, {BATCH_GET: 1}, 2, 0, flat=True),
-    Line("PATCH team: add 1 member", partial(do.add_members, count=1), WRITE, 0, 10, flat=True),
+    Line("PATCH group: add 1 member", partial(do.add_members, count=1), WRITE, 0, 10, flat=True),
     Line(
-        "PATCH team: add 32 members",
+        "PATCH group: add 32 members",
         partial(do.add_members, count=32),
         WRITE,
         0,
@@ -212,7 +212,7 @@ BUDGET: Sequence[Line] = (
         "6 WCU a member of the change",
     ),
     Line(
-        "PATCH team: remove 1 member",
+        "PATCH group: remove 1 member",
         partial(do.remove_members, count=1),
         WRITE,
         0,
@@ -220,7 +220,7 @@ BUDGET: Sequence[Line] = (
         flat=True,
     ),
     Line(
-        "PATCH team: remove 49 members",
+        "PATCH group: remove 49 members",
         partial(do.remove_members, count=49),
         WRITE,
         0,
@@ -228,7 +228,7 @@ BUDGET: Sequence[Line] = (
         "4 WCU a member of the change",
     ),
     Line(
-        "PATCH team: add 100 members",
+        "PATCH group: add 100 members",
         partial(do.add_members, count=100),
         {BATCH_GET: 2, TRANSACT: 7, GET: 1, QUERY: 2, BATCH_WRITE: 1},
         203,
@@ -237,7 +237,7 @@ BUDGET: Sequence[Line] = (
         note=DECLARED,
     ),
     Line(
-        "PATCH team: remove 100 members",
+        "PATCH group: remove 100 members",
         partial(do.remove_members, count=100),
         {TRANSACT: 6, GET: 1, QUERY: 2, BATCH_GET: 1, BATCH_WRITE: 1},
         103,
@@ -245,18 +245,18 @@ BUDGET: Sequence[Line] = (
         "1 BatchGet for each 100 members of the change, 1 Transact for each 49",
         note=DECLARED,
     ),
-    Line("PATCH team: add who is there", do.add_member_again, WRITE, 0, 10, flat=True),
+    Line("PATCH group: add who is there", do.add_member_again, WRITE, 0, 10, flat=True),
     Line(
-        "PATCH team of 50: add 1, answer 200",
+        "PATCH group of 50: add 1, answer 200",
         do.add_member_and_answer,
         {TRANSACT: 1, GET: 1, QUERY: 1},
         3,
         10,
         "bounded by 100 members",
     ),
-    Line("rename team", do.rename_group, READ_AND_WRITE_GROUP, 1, 8, flat=True),
+    Line("rename group", do.rename_group, READ_AND_WRITE_GROUP, 1, 8, flat=True),
     Line(
-        "PUT team of 20: replace 5",
+        "PUT group of 20: replace 5",
         do.replace_members,
         {GET: 1, QUERY: 1, TRANSACT: 1},
         2,
@@ -264,7 +264,7 @@ BUDGET: Sequence[Line] = (
         "1 RCU for each 45 members; 10 WCU one who is replaced",
     ),
     Line(
-        "DELETE team",
+        "DELETE group",
         partial(do.delete_group, members=0),
         {GET: 1, TRANSACT: 2, QUERY: 1},
         2,
@@ -273,7 +273,7 @@ BUDGET: Sequence[Line] = (
         note=CLOSING,
     ),
     Line(
-        "DELETE team of 30",
+        "DELETE group of 30",
         partial(do.delete_group, members=30),
         {GET: 1, TRANSACT: 2, QUERY: 1, BATCH_WRITE: 4},
         2,
@@ -296,7 +296,7 @@ BUDGET: Sequence[Line] = (
         {QUERY: 3, BATCH_GET: 1},
         36,
         0,
-        "O(count), and the teams met",
+        "O(count), and the groups met",
         note=PAGES,
         scene=do.with_crowd,
     ),
@@ -311,7 +311,7 @@ BUDGET: Sequence[Line] = (
         scene=do.with_crowd,
     ),
     Line(
-        "list 10 teams",
+        "list 10 groups",
         partial(do.list_groups, with_memberships=False),
         {QUERY: 2},
         2,
@@ -320,7 +320,7 @@ BUDGET: Sequence[Line] = (
         scene=do.with_crowd,
     ),
     Line(
-        "list 10 teams of 100 with members",
+        "list 10 groups of 100 with members",
         partial(do.list_groups, with_memberships=True),
         {QUERY: 3},
         24,
@@ -358,9 +358,9 @@ def measured(lines: Sequence[Line] = BUDGET) -> Iterator[tuple[Line, Cost]]:
                 yield from measured_on(scene, [line])
 
 
-def measured_on_a_large_team(lines: Sequence[Line] = BUDGET) -> Iterator[tuple[Line, Cost]]:
-    """Run the lines that must not know a team's size on a team of 1,000."""
-    return measured_on(large_team, [line for line in lines if line.flat])
+def measured_on_a_large_group(lines: Sequence[Line] = BUDGET) -> Iterator[tuple[Line, Cost]]:
+    """Run the lines that must not know a group's size on a group of 1,000."""
+    return measured_on(large_group, [line for line in lines if line.flat])
 
 
 def measured_on(make: SceneMaker, lines: Sequence[Line]) -> Iterator[tuple[Line, Cost]]:
@@ -404,7 +404,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print the table, and what differs from the budget; 0 when nothing does."""
     flat = [line for line in BUDGET if line.flat]
     costs = list(progress(measured(), len(BUDGET), "operations"))
-    large = list(progress(measured_on_a_large_team(), len(flat), "operations on a large group"))
+    large = list(progress(measured_on_a_large_group(), len(flat), "operations on a large group"))
     SECTION.publish(table(costs), arguments)
     wrong = differences(costs) + differences(large)
     for difference in wrong:

@@ -67,19 +67,19 @@ class Customer:
     """An organisation on Entra ID, and what changes there in a month."""
 
     users: int = 500
-    teams: int = 20
-    teams_a_user: int = 2
+    groups: int = 20
+    groups_a_user: int = 2
     joiners: int = 10
     leavers: int = 10
     edited: int = 50
-    moved: int = 25  # from one team to another
-    renamed_teams: int = 1
+    moved: int = 25  # from one group to another
+    renamed_groups: int = 1
     tokens: int = 1
 
     @property
     def memberships(self) -> int:
         """How many memberships there are."""
-        return self.users * self.teams_a_user
+        return self.users * self.groups_a_user
 
 
 CUSTOMER = Customer()
@@ -87,10 +87,10 @@ CUSTOMERS = 100
 CYCLES = MINUTES // 40
 
 MATCH_USER, CREATE_USER = "filter userName eq", "create user"
-READ_USER, PATCH_USER = "GET user in 3 teams", "PATCH, PUT user"
-DELETE_USER = "DELETE user in 3 teams"
-MATCH_TEAM, CREATE_TEAM, RENAME_TEAM = "filter displayName eq", "create team", "rename team"
-JOIN, LEAVE = "PATCH team: add 1 member", "PATCH team: remove 1 member"
+READ_USER, PATCH_USER = "GET user in 3 groups", "PATCH, PUT user"
+DELETE_USER = "DELETE user in 3 groups"
+MATCH_GROUP, CREATE_GROUP, RENAME_GROUP = "filter displayName eq", "create group", "rename group"
+JOIN, LEAVE = "PATCH group: add 1 member", "PATCH group: remove 1 member"
 # What comes with every request: before it, and behind it.
 AUTHENTICATION, TELLING = "authentication", "log and health of a call"
 
@@ -107,8 +107,8 @@ def initial(customer: Customer) -> Requests:
         MATCH_USER: customer.users,
         CREATE_USER: customer.users,
         PATCH_USER: customer.users,
-        MATCH_TEAM: customer.teams,
-        CREATE_TEAM: customer.teams,
+        MATCH_GROUP: customer.groups,
+        CREATE_GROUP: customer.groups,
         JOIN: customer.memberships,
     }
 
@@ -125,9 +125,9 @@ def monthly(customer: Customer) -> Requests:
         READ_USER: changes,
         PATCH_USER: changes,
         DELETE_USER: customer.leavers,
-        JOIN: customer.joiners * customer.teams_a_user + customer.moved,
+        JOIN: customer.joiners * customer.groups_a_user + customer.moved,
         LEAVE: customer.moved,
-        RENAME_TEAM: customer.renamed_teams,
+        RENAME_GROUP: customer.renamed_groups,
     }
 
 
@@ -162,33 +162,33 @@ class Sizes:
     """Bytes in the table: of what is, with the note of its change, and of what a call leaves."""
 
     user: float
-    team: float
+    group: float
     membership: float
     call: float
 
 
 def weigh() -> Sizes:
-    """Measure what a user, a team and a membership take, and what is told of a call."""
+    """Measure what a user, a group and a membership take, and what is told of a call."""
     with memory() as table:
         one = context(table)
         empty = _bytes(one)
         ids = [str(users.create(one, operations.document(one))["id"]) for _ in range(20)]
         of_users = _bytes(one)
-        team = str(groups.create(one, operations.team(one), frozenset())["id"])
-        of_team = _bytes(one)
+        group = str(groups.create(one, operations.group(one), frozenset())["id"])
+        of_group = _bytes(one)
         for uid in ids:
-            groups.change(one, team, GroupChange(None, MemberChange(add=frozenset({uid})), None))
+            groups.change(one, group, GroupChange(None, MemberChange(add=frozenset({uid})), None))
         of_memberships = _bytes(one)
     return Sizes(
         (of_users - empty) / len(ids),
-        of_team - of_users,
-        (of_memberships - of_team) / len(ids),
+        of_group - of_users,
+        (of_memberships - of_group) / len(ids),
         _bytes_of_a_call(),
     )
 
 
 def _bytes_of_a_call() -> float:
-    with operations.with_team_of(0) as scene:
+    with operations.with_group_of(0) as scene:
         call = operations.tell(scene)
         before = _bytes(scene.set)
         call()
@@ -241,7 +241,7 @@ def bill(requests: Requests, measured: Mapping[str, Units]) -> Bill:
 def standing(sizes: Sizes) -> dict[str, float]:
     """Price what costs without a request: what is kept, and the sweeper."""
     one = CUSTOMER
-    whole = one.users * sizes.user + one.teams * sizes.team + one.memberships * sizes.membership
+    whole = one.users * sizes.user + one.groups * sizes.group + one.memberships * sizes.membership
     whole += sum(monthly(one).values()) * sizes.call  # which is kept for a month
     kept = whole * CUSTOMERS / GIGABYTE
     secrets = CUSTOMERS * one.tokens + 1

@@ -41,46 +41,46 @@ from dev.measure.scene import CONNECTION, NOBODY, NOON, context, memory, write
 Act = Callable[[], object]
 
 CROWD = 1_000
-TEAMS = 10
+GROUPS = 10
 SMALL_ANSWER = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A directory with a team of some size: `set` writes uncounted, `measured` is counted."""
+    """A directory with a group of some size: `set` writes uncounted, `measured` is counted."""
 
     set: ConnectionContext
     measured: ConnectionContext
     meter: Meter
-    team: str
+    group: str
 
-    def user(self) -> str:
-        """Add a user who is in no team."""
+    def add_user(self) -> str:
+        """Add a user who is in no group."""
         return str(users.create(self.set, document(self.set))["id"])
 
-    def users(self, count: int) -> frozenset[str]:
-        """Add users as rows alone: changes of a team ask for no more of them."""
+    def add_users(self, count: int) -> frozenset[str]:
+        """Add users as rows alone: changes of a group ask for no more of them."""
         uids = [self.set.clock.new_id() for _ in range(count)]
         write(self.set.items.table, [_user(self.set, uid) for uid in uids])
         return frozenset(uids)
 
     def join(self, uids: Iterable[str]) -> None:
-        """Make users members of the team."""
+        """Make users members of the group."""
         joined = list(uids)
-        rows = [row for uid in joined for row in _membership(self.set, self.team, uid)]
+        rows = [row for uid in joined for row in _membership(self.set, self.group, uid)]
         write(self.set.items.table, rows)
-        size = Update(self.set.keys.group(self.team), add={"n": len(joined)})
+        size = Update(self.set.keys.group(self.group), add={"n": len(joined)})
         self.set.items.commit([size])
 
-    def group(self, uids: frozenset[str] = frozenset()) -> str:
-        """Add a team with these members."""
-        return str(groups.create(self.set, team(self.set), uids)["id"])
+    def add_group(self, uids: frozenset[str] = frozenset()) -> str:
+        """Add a group with these members."""
+        return str(groups.create(self.set, group(self.set), uids)["id"])
 
-    def user_in(self, count: int) -> str:
-        """Add a user and teams that he alone is in."""
-        uid = self.user()
+    def add_user_in(self, count: int) -> str:
+        """Add a user and groups that he alone is in."""
+        uid = self.add_user()
         for _ in range(count):
-            self.group(frozenset({uid}))
+            self.add_group(frozenset({uid}))
         return uid
 
 
@@ -99,20 +99,20 @@ def document(context: ConnectionContext) -> Document:
     }
 
 
-def team(context: ConnectionContext) -> Document:
-    """Make the document of a team."""
+def group(context: ConnectionContext) -> Document:
+    """Make the document of a group."""
     name = context.clock.new_id()[:8]
-    return {"displayName": f"Team {name}", "externalId": f"{name}-0000-4000-8000-000000000000"}
+    return {"displayName": f"Group {name}", "externalId": f"{name}-0000-4000-8000-000000000000"}
 
 
 # --- scenes -----------------------------------------------------------------------------------
 
 
 @contextmanager
-def with_team_of(size: int) -> Iterator[Scene]:
-    """Set a scene whose team has `size` members.
+def with_group_of(size: int) -> Iterator[Scene]:
+    """Set a scene whose group has `size` members.
 
-    Of those the memberships are there, not the users: no operation on the team asks for them.
+    Of those the memberships are there, not the users: no operation on the group asks for them.
     """
     with memory() as table:
         scene = _scene(table)
@@ -122,22 +122,22 @@ def with_team_of(size: int) -> Iterator[Scene]:
 
 @contextmanager
 def with_crowd() -> Iterator[Scene]:
-    """Set a scene of 1,000 users, each in one of 10 teams."""
+    """Set a scene of 1,000 users, each in one of 10 groups."""
     with memory() as table:
         scope = context(table)
         uids = [table.clock.new_id() for _ in range(CROWD)]
-        gids = [table.clock.new_id() for _ in range(TEAMS)]
+        gids = [table.clock.new_id() for _ in range(GROUPS)]
         write(table, [_user(scope, uid) for uid in uids])
         joined = zip(cycle(gids), uids, strict=False)
         write(table, [row for gid, uid in joined for row in _membership(scope, gid, uid)])
-        write(table, [_group(scope, gid, CROWD // TEAMS) for gid in gids])
+        write(table, [_group(scope, gid, CROWD // GROUPS) for gid in gids])
         write(table, [*_counters(scope, "U", uids), *_counters(scope, "G", gids)])
         yield _measured(table, gids[0])
 
 
 def _scene(table: Table) -> Scene:
     scene = _measured(table, "")
-    return replace(scene, team=scene.group())
+    return replace(scene, group=scene.add_group())
 
 
 def _measured(table: Table, gid: str) -> Scene:
@@ -146,7 +146,7 @@ def _measured(table: Table, gid: str) -> Scene:
         set=context(table),
         measured=context(replace(table, client=cast("Any", meter))),
         meter=meter,
-        team=gid,
+        group=gid,
     )
 
 
@@ -167,8 +167,8 @@ def _user(scope: ConnectionContext, uid: str) -> Item:
 
 def _group(scope: ConnectionContext, gid: str, size: int) -> Item:
     now = scope.now()
-    group = Group(gid, 1, 1, size, team(scope), now, now)
-    return _row(scope.keys.group(gid), group.row())
+    item = Group(gid, 1, 1, size, group(scope), now, now)
+    return _row(scope.keys.group(gid), item.row())
 
 
 def _counters(scope: ConnectionContext, kind: Any, ids: list[str]) -> list[Item]:
@@ -188,7 +188,7 @@ def authenticate(scene: Scene) -> Act:
 
 def tell(scene: Scene) -> Act:
     """Tell of a change of a user: its row in the log, and the first count of its minute."""
-    connection, uid = _caller(scene)(scene.set.items), scene.user()
+    connection, uid = _caller(scene)(scene.set.items), scene.add_user()
     told = replace(scene.set, trace=Trace())
     users.change(told, uid, lambda now: now | {"title": "Countess", "displayName": "Ada King"})
     table = scene.measured.items.table
@@ -249,9 +249,9 @@ def _refused(error: type[Exception], act: Act) -> None:
     raise AssertionError
 
 
-def get_user(scene: Scene, teams: int) -> Act:
-    """Read a user who is in some teams."""
-    uid = scene.user_in(teams)
+def get_user(scene: Scene, groups: int) -> Act:
+    """Read a user who is in some groups."""
+    uid = scene.add_user_in(groups)
     return lambda: users.get(scene.measured, uid)
 
 
@@ -285,38 +285,38 @@ def find_by_email(scene: Scene) -> Act:
 
 def patch_user(scene: Scene) -> Act:
     """Change an attribute that has no index."""
-    uid = scene.user()
+    uid = scene.add_user()
     return lambda: users.change(scene.measured, uid, lambda now: now | {"title": "Countess"})
 
 
 def rename_user(scene: Scene) -> Act:
     """Change userName and e-mail address together, as a marriage does."""
-    uid, new = scene.user(), document(scene.set)
+    uid, new = scene.add_user(), document(scene.set)
     names = {"userName": new["userName"], "emails": new["emails"]}
     return lambda: users.change(scene.measured, uid, lambda now: now | names)
 
 
 def patch_user_to_the_same(scene: Scene) -> Act:
     """Change nothing."""
-    uid = scene.user()
+    uid = scene.add_user()
     return lambda: users.change(scene.measured, uid, lambda now: now)
 
 
-def delete_user(scene: Scene, teams: int) -> Act:
-    """Delete a user who is in some teams."""
-    uid = scene.user_in(teams)
+def delete_user(scene: Scene, groups: int) -> Act:
+    """Delete a user who is in some groups."""
+    uid = scene.add_user_in(groups)
     return lambda: deletes.delete_user(scene.measured, uid)
 
 
 def delete_member(scene: Scene) -> Act:
-    """Delete a user who is in the scene's team."""
-    uid = scene.user()
+    """Delete a user who is in the scene's group."""
+    uid = scene.add_user()
     scene.join([uid])
     return lambda: deletes.delete_user(scene.measured, uid)
 
 
 def list_users(scene: Scene, start: int, count: int) -> Act:
-    """Read a page of users with their teams."""
+    """Read a page of users with their groups."""
     return lambda: search.users(scene.measured, search.Query(None, start, count))
 
 
@@ -326,77 +326,77 @@ def filter_without_key(scene: Scene) -> Act:
     return lambda: search.users(scene.measured, wanted)
 
 
-# --- teams ------------------------------------------------------------------------------------
+# --- groups ------------------------------------------------------------------------------------
 
 
 def create_group(scene: Scene, members: int) -> Act:
-    """Create a team with members."""
-    new, uids = team(scene.set), scene.users(members)
+    """Create a group with members."""
+    new, uids = group(scene.set), scene.add_users(members)
     return lambda: groups.create(scene.measured, new, uids)
 
 
 def get_group_alone(scene: Scene) -> Act:
-    """Read the team without its members."""
-    return lambda: groups.get(scene.measured, scene.team, with_members=False)
+    """Read the group without its members."""
+    return lambda: groups.get(scene.measured, scene.group, with_members=False)
 
 
 def get_group(scene: Scene) -> Act:
-    """Read the team with its members."""
-    return lambda: groups.get(scene.measured, scene.team)
+    """Read the group with its members."""
+    return lambda: groups.get(scene.measured, scene.group)
 
 
 def find_group_by_name(scene: Scene) -> Act:
-    """Find a team by displayName."""
-    name = groups.get(scene.set, scene.team, with_members=False)["displayName"]
+    """Find a group by displayName."""
+    name = groups.get(scene.set, scene.group, with_members=False)["displayName"]
     return lambda: _one(search.groups, scene, f'displayName eq "{name}"')
 
 
-def find_groups_of(scene: Scene, teams: int) -> Act:
-    """Find the teams that a user is in."""
-    uid = scene.user_in(teams)
+def find_groups_of(scene: Scene, groups: int) -> Act:
+    """Find the groups that a user is in."""
+    uid = scene.add_user_in(groups)
     wanted = search.Query(parse_filter(f'members.value eq "{uid}"'), 1, 100, with_memberships=False)
     return lambda: search.groups(scene.measured, wanted)
 
 
 def find_membership(scene: Scene) -> Act:
-    """Ask whether a user is in the team, as Entra ID does."""
-    uid = scene.user()
+    """Ask whether a user is in the group, as Entra ID does."""
+    uid = scene.add_user()
     scene.join([uid])
-    return lambda: _one(search.groups, scene, f'id eq "{scene.team}" and members eq "{uid}"')
+    return lambda: _one(search.groups, scene, f'id eq "{scene.group}" and members eq "{uid}"')
 
 
 def add_members(scene: Scene, count: int) -> Act:
-    """Add users to the team."""
-    uids = scene.users(count)
+    """Add users to the group."""
+    uids = scene.add_users(count)
     return lambda: _change(scene, MemberChange(add=uids))
 
 
 def _change(scene: Scene, members: MemberChange) -> None:
-    groups.change(scene.measured, scene.team, GroupChange(None, members))
+    groups.change(scene.measured, scene.group, GroupChange(None, members))
 
 
 def remove_members(scene: Scene, count: int) -> Act:
-    """Remove members from the team."""
-    uids = scene.users(count)
+    """Remove members from the group."""
+    uids = scene.add_users(count)
     scene.join(uids)
     return lambda: _change(scene, MemberChange(remove=uids))
 
 
 def list_members(scene: Scene) -> Act:
-    """Read a page of 100 of the team's members."""
-    return lambda: groups.members_after(scene.measured, scene.team, "", 100)
+    """Read a page of 100 of the group's members."""
+    return lambda: groups.members_after(scene.measured, scene.group, "", 100)
 
 
 def add_member_again(scene: Scene) -> Act:
-    """Add a user who is in the team already."""
-    uids = scene.users(1)
+    """Add a user who is in the group already."""
+    uids = scene.add_users(1)
     scene.join(uids)
     return lambda: _change(scene, MemberChange(add=uids))
 
 
 def add_member_and_answer(scene: Scene) -> Act:
-    """Add a user to a team of 50 and answer with all of it."""
-    gid, uids = scene.group(scene.users(50)), scene.users(1)
+    """Add a user to a group of 50 and answer with all of it."""
+    gid, uids = scene.add_group(scene.add_users(50)), scene.add_users(1)
 
     def act() -> None:
         groups.change(scene.measured, gid, GroupChange(None, MemberChange(add=uids)))
@@ -406,29 +406,29 @@ def add_member_and_answer(scene: Scene) -> Act:
 
 
 def rename_group(scene: Scene) -> Act:
-    """Rename the team."""
-    name = {"displayName": team(scene.set)["displayName"]}
+    """Rename the group."""
+    name = {"displayName": group(scene.set)["displayName"]}
     wanted = GroupChange(lambda now: now | name, MemberChange())
-    return lambda: groups.change(scene.measured, scene.team, wanted)
+    return lambda: groups.change(scene.measured, scene.group, wanted)
 
 
 def replace_members(scene: Scene) -> Act:
-    """Put a team of 20 with 5 of the members replaced by others."""
-    before = sorted(scene.users(20))
-    gid = scene.group(frozenset(before))
-    after = frozenset(before[5:]) | scene.users(5)
+    """Put a group of 20 with 5 of the members replaced by others."""
+    before = sorted(scene.add_users(20))
+    gid = scene.add_group(frozenset(before))
+    after = frozenset(before[5:]) | scene.add_users(5)
     wanted = GroupChange(lambda now: now, MemberChange(replace=after))
     return lambda: groups.change(scene.measured, gid, wanted)
 
 
 def delete_group(scene: Scene, members: int) -> Act:
-    """Delete a team with members."""
-    gid = scene.group(scene.users(members))
+    """Delete a group with members."""
+    gid = scene.add_group(scene.add_users(members))
     return lambda: deletes.delete_group(scene.measured, gid)
 
 
 def list_groups(scene: Scene, *, with_memberships: bool) -> Act:
-    """Read a page of teams, with their members or without."""
+    """Read a page of groups, with their members or without."""
     return lambda: search.groups(
         scene.measured, search.Query(None, 1, 100, with_memberships=with_memberships)
     )

@@ -1,4 +1,4 @@
-"""Many users and teams at once, written as rows: as sound as if each had been created.
+"""Many users and groups at once, written as rows: as sound as if each had been created.
 
 For what must be there before something is tried or measured. It refuses to know what that is.
 """
@@ -25,34 +25,34 @@ ROWS_A_TASK = 500
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """The ids of all users, the team that the first of them are in, and who is in many teams."""
+    """The ids of all users, the group that the first of them are in, and who is in many groups."""
 
     uids: tuple[str, ...]
-    team: str
+    group: str
     joiner: str
 
 
 def populate(
-    table: Table, users: int, *, joined: int, teams: int = 0, connection: str = CONNECTION
+    table: Table, users: int, *, joined: int, groups: int = 0, connection: str = CONNECTION
 ) -> Population:
-    """Write users, a team of the first `joined`, and one more user who is in `teams` others."""
+    """Write users, a group of the first `joined`, and one more user who is in `groups` others."""
     context = reference.request(table, connection)
     uids = tuple(table.clock.new_id() for _ in range(users))
-    joiner, team = table.clock.new_id(), table.clock.new_id()
-    gids = [table.clock.new_id() for _ in range(teams)]
+    joiner, group = table.clock.new_id(), table.clock.new_id()
+    gids = [table.clock.new_id() for _ in range(groups)]
     rows = [
         *_users(context, uids),
         *_users(context, [joiner]),
-        *_groups(context, [team], joined),
+        *_groups(context, [group], joined),
         *_groups(context, gids, 1),
         *_counters(context, "U", [*uids, joiner]),
-        *_counters(context, "G", [team, *gids]),
-        *(row for uid in uids[:joined] for row in _membership(context, team, uid)),
+        *_counters(context, "G", [group, *gids]),
+        *(row for uid in uids[:joined] for row in _membership(context, group, uid)),
         *(row for gid in gids for row in _membership(context, gid, joiner)),
     ]
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(partial(write, table), chunks(rows, ROWS_A_TASK)))
-    return Population(uids, team, joiner)
+    return Population(uids, group, joiner)
 
 
 def user_document(uid: str) -> Document:
@@ -67,9 +67,9 @@ def user_document(uid: str) -> Document:
     }
 
 
-def team_document(gid: str) -> Document:
-    """Make a team's document."""
-    return {"displayName": f"Team {gid}", "externalId": f"{gid[:8]}-0000-4000-8000-{gid[-12:]}"}
+def group_document(gid: str) -> Document:
+    """Make a group's document."""
+    return {"displayName": f"Group {gid}", "externalId": f"{gid[:8]}-0000-4000-8000-{gid[-12:]}"}
 
 
 def _users(context: ConnectionContext, uids: Iterable[str]) -> Iterator[Item]:
@@ -85,7 +85,7 @@ def _users(context: ConnectionContext, uids: Iterable[str]) -> Iterator[Item]:
 def _groups(context: ConnectionContext, gids: Iterable[str], size: int) -> Iterator[Item]:
     keys, now = context.keys, context.now()
     for gid in gids:
-        document = team_document(gid)
+        document = group_document(gid)
         yield _row(keys.group(gid), Group(gid, 1, 1, size, document, now, now).row())
         yield _row(keys.group_name(document["displayName"]), {"gid": gid})
         yield from (_row(key, {}) for key in group_index_keys(keys, gid, document))

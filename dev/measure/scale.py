@@ -2,7 +2,7 @@
 
     make scale ARGS='--users 20000'
 
-Writes the users, and a team that all of them are in, on Amazon DynamoDB Local; then measures,
+Writes the users, and a group that all of them are in, on Amazon DynamoDB Local; then measures,
 with the meter of `make budget`, each operation on it and on a directory of ten. Prints both, and
 the memory that the process took meanwhile; fails where they differ.
 """
@@ -26,7 +26,7 @@ from chalicelib.scim.member_changes import MemberChange
 from chalicelib.storage.table import Table
 from dev.measure import reference
 from dev.measure.meter import Cost, Meter
-from dev.measure.population import Population, populate, team_document, user_document
+from dev.measure.population import Population, group_document, populate, user_document
 from dev.run import dynamodb_local
 
 FEW = 10
@@ -58,7 +58,7 @@ class Place:
 
 @contextmanager
 def place(url: str, size: int) -> Iterator[Place]:
-    """Make a directory of so many users who are all in one team."""
+    """Make a directory of so many users who are all in one group."""
     with reference.table(reference.client(url)) as table:
         people = populate(table, size, joined=size)
         meter = Meter(table.client)
@@ -66,14 +66,14 @@ def place(url: str, size: int) -> Iterator[Place]:
 
 
 def _stranger(place: Place) -> frozenset[str]:
-    """Make a user who is in no team."""
+    """Make a user who is in no group."""
     new = user_document(place.table.clock.new_id())
     return frozenset({str(users.create(reference.request(place.table), new)["id"])})
 
 
 def _change(place: Place, members: MemberChange) -> Act:
     wanted = GroupChange(None, members)
-    return lambda context: groups.change(context, place.people.team, wanted)
+    return lambda context: groups.change(context, place.people.group, wanted)
 
 
 def _find_user(place: Place, attribute: str) -> Act:
@@ -96,7 +96,7 @@ def _one(page: search.SearchResult) -> None:
 
 
 def _name(place: Place) -> str:
-    return str(team_document(place.people.team)["displayName"])
+    return str(group_document(place.people.group)["displayName"])
 
 
 # Each must cost the same in both directories.
@@ -104,9 +104,9 @@ FLAT: Mapping[str, Callable[[Place], Act]] = {
     "add 1 member": lambda p: _change(p, MemberChange(add=_stranger(p))),
     "add who is there": lambda p: _change(p, MemberChange(add=frozenset(p.people.uids[:1]))),
     "remove 1 member": lambda p: _change(p, MemberChange(remove=frozenset(p.people.uids[1:2]))),
-    "rename the team and back": lambda p: partial(_rename_twice, p.people.team),
-    "GET team without members": lambda p: (
-        lambda context: groups.get(context, p.people.team, with_members=False)
+    "rename the group and back": lambda p: partial(_rename_twice, p.people.group),
+    "GET group without members": lambda p: (
+        lambda context: groups.get(context, p.people.group, with_members=False)
     ),
     "GET user": lambda p: lambda context: users.get(context, p.people.uids[0]),
     "userName eq": lambda p: _find_user(p, "userName"),
@@ -114,15 +114,15 @@ FLAT: Mapping[str, Callable[[Place], Act]] = {
     "emails.value eq": lambda p: _find_user(p, "emails.value"),
     "displayName eq": lambda p: _find_group(f'displayName eq "{_name(p)}"'),
     "id eq and members eq": lambda p: _find_group(
-        f'id eq "{p.people.team}" and members eq "{p.people.uids[0]}"'
+        f'id eq "{p.people.group}" and members eq "{p.people.uids[0]}"'
     ),
     "members.value eq": lambda p: _find_group(f'members.value eq "{p.people.uids[0]}"'),
 }
 
 
 def _rename_twice(gid: str, context: ConnectionContext) -> None:
-    for name in ("Another name", team_document(gid)["displayName"]):
-        document = team_document(gid) | {"displayName": name}
+    for name in ("Another name", group_document(gid)["displayName"]):
+        document = group_document(gid) | {"displayName": name}
         groups.change(context, gid, GroupChange(lambda _, new=document: new, MemberChange()))  # type: ignore[misc]
 
 
@@ -131,7 +131,7 @@ def _page(start: int) -> Act:
 
 
 def _members(after: str, place: Place) -> Act:
-    return lambda context: groups.members_after(context, place.people.team, after, PAGE)
+    return lambda context: groups.members_after(context, place.people.group, after, PAGE)
 
 
 # What a page costs is said by its length and by how many users a counter counts.
@@ -146,7 +146,7 @@ PAGES: Mapping[str, Callable[[Place], Act]] = {
 def most_read_units(users: int) -> int:
     """Tell what a page of users may cost: twice the rows asked for, those passed over, counters.
 
-    A user of below 1 KB and the row of his team beside him; 256 counters in 3 units at most.
+    A user of below 1 KB and the row of his group beside him; 256 counters in 3 units at most.
     """
     passed_over = ceil(users / 256) * 2
     return 3 + 1 + ceil((2 * 2 * PAGE + passed_over) / 4)
@@ -197,7 +197,7 @@ def main(arguments: Sequence[str]) -> int:
         started = time.monotonic()
         with place(engine.url, asked.users) as many:
             print(
-                f"{asked.users:,} users in one team, written in {time.monotonic() - started:.0f} s"
+                f"{asked.users:,} users in one group, written in {time.monotonic() - started:.0f} s"
             )
             found = list(compare(few, many))
     print(*found, sep="\n")

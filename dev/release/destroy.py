@@ -42,7 +42,7 @@ def main(arguments: Sequence[str], ask: Callable[[str], str] = input) -> int:
 def _confirmed(
     stage: Stage, account: Account, *, with_data: bool, ask: Callable[[str], str]
 ) -> bool:
-    data = "WITH all users, teams and tokens" if with_data else "its table and secrets stay"
+    data = "WITH all users, groups and tokens" if with_data else "its table and secrets stay"
     print(
         f"Stage {stage.name} in account {account.number}, region {account.region}: "
         f"functions, API and queue go; {data}."

@@ -1,7 +1,7 @@
-"""A client that cancels transactions which meet, as DynamoDB does and its local engine never.
+"""A client that cancels conflicting transactions, as DynamoDB does and DynamoDB Local never does.
 
-A transaction holds its rows while it is under way; another that names one of them is cancelled
-with TransactionConflict at that position. It refuses to know what the rows are.
+While a transaction is in progress, another one that names one of its items is cancelled with
+TransactionConflict at that position.
 """
 
 from __future__ import annotations
@@ -18,58 +18,61 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-Row = tuple[str, str]
+Keys = tuple[str, str]
 
-# A transaction takes so long in AWS; for that time its rows are held.
+# How long a transaction takes in AWS, in seconds: for that time its items conflict.
 SHORTEST, LONGEST = 0.004, 0.012
 
 
 class Conflicts:
-    """Stands before a client that many threads share; `conflicts` counts the cancelled."""
+    """Wraps a client that many threads share; `conflicts` counts the cancelled transactions."""
 
     def __init__(self, client: DynamoDBClient, seed: int) -> None:
-        """Take the client that does the work."""
+        """Wrap the client that sends the calls."""
         self._client = client
         self._random = Random(seed)  # noqa: S311 - how long a transaction takes
         self._lock = Lock()
-        self._held: set[Row] = set()
+        self._in_progress: set[Keys] = set()
         self.conflicts = 0
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """All other calls are the client's own."""
+        """Pass every other call to the client."""
         call: Callable[..., Any] = getattr(self._client, name)
         return call
 
     def transact_write_items(self, **request: Any) -> Any:
-        """Send a transaction unless one of its rows is in another that is under way."""
-        with self._holding([_row(entry) for entry in request["TransactItems"]]):
+        """Send a transaction unless one in progress has one of its items."""
+        with self._locked([_keys(entry) for entry in request["TransactItems"]]):
             time.sleep(self._random.uniform(SHORTEST, LONGEST))
             return self._client.transact_write_items(**request)
 
     @contextmanager
-    def _holding(self, rows: Sequence[Row]) -> Iterator[None]:
+    def _locked(self, items: Sequence[Keys]) -> Iterator[None]:
         with self._lock:
-            met = [row in self._held for row in rows]
+            met = [item in self._in_progress for item in items]
             self.conflicts += any(met)
             if any(met):
-                raise _cancelled(met)
-            self._held.update(rows)
+                raise _canceled(met)
+            self._in_progress.update(items)
         try:
             yield
         finally:
             with self._lock:
-                self._held.difference_update(rows)
+                self._in_progress.difference_update(items)
 
 
-def _row(entry: Mapping[str, Any]) -> Row:
+def _keys(entry: Mapping[str, Any]) -> Keys:
     (part,) = entry.values()
     key = part.get("Key") or part["Item"]
     return key["PK"]["S"], key["SK"]["S"]
 
 
-def _cancelled(met: Sequence[bool]) -> ClientError:
-    answer: Any = {
-        "Error": {"Code": "TransactionCanceledException", "Message": "rows are held"},
+def _canceled(met: Sequence[bool]) -> ClientError:
+    response: Any = {
+        "Error": {
+            "Code": "TransactionCanceledException",
+            "Message": "an item is in another transaction",
+        },
         "CancellationReasons": [{"Code": "TransactionConflict" if m else "None"} for m in met],
     }
-    return ClientError(answer, "TransactWriteItems")
+    return ClientError(response, "TransactWriteItems")

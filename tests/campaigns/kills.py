@@ -1,10 +1,10 @@
-"""`make kills`: a process is killed in the middle of a large operation, again and again.
+"""`make kills`: processes are killed during large changes, and the table must be consistent.
 
     make kills ARGS='--count 200 --seed 1'
 
-Each time a worker process begins a large add, a PUT, a group delete or the delete of a user in
-many teams on Amazon DynamoDB Local, and gets a SIGKILL at a random moment of it. Then the
-sweeper comes, and the table must be sound, with all of the operation done or nothing.
+Each time a worker process starts a large add, a PUT, a group delete or the delete of a user in
+many groups on Amazon DynamoDB Local, and gets a SIGKILL at a random moment of it. Then the sweeper
+runs. The invariants of the table must hold, and the change must be done as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -25,121 +25,122 @@ from chalicelib.scim.member_changes import MemberChange
 from chalicelib.storage.table import Table
 from dev.measure import reference
 from dev.measure.population import Population, populate
+from dev.progress import progress
 from dev.run import dynamodb_local, engines
 from tests.support.invariants import Directory, directories, read_all, unsound
 
-# A team of so many, of whom the first half is in it; a user in so many teams.
+# Users, of whom the first half is in the group, and groups that one more user is in.
 CROWD = 160
 HALF = CROWD // 2
-TEAMS = 120
+GROUPS = 120
 READY, DONE = "ready", "done"
 SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """A large operation, and how much of it is done: 0 nothing, 1 all."""
+class LargeChange:
+    """A change that needs several transactions, and how much of it is done: 0 nothing, 1 all."""
 
     act: Callable[[ConnectionContext, Population], object]
     done: Callable[[Directory, Population], float]
 
 
 def _members(directory: Directory, gid: str) -> set[str]:
-    return {uid for team, uid in directory.members if team == gid}
+    return {uid for group, uid in directory.members if group == gid}
 
 
-def _change(context: ConnectionContext, people: Population, members: MemberChange) -> None:
-    groups.change(context, people.team, GroupChange(None, members))
+def _change(context: ConnectionContext, population: Population, members: MemberChange) -> None:
+    groups.change(context, population.group, GroupChange(None, members))
 
 
-def _added(directory: Directory, people: Population) -> float:
-    return len(_members(directory, people.team) & set(people.uids[HALF:])) / HALF
+def _added(directory: Directory, population: Population) -> float:
+    return len(_members(directory, population.group) & set(population.uids[HALF:])) / HALF
 
 
-def _replaced(directory: Directory, people: Population) -> float:
-    gone = set(people.uids[:HALF]) - _members(directory, people.team)
-    return (len(gone) / HALF + _added(directory, people)) / 2
+def _replaced(directory: Directory, population: Population) -> float:
+    gone = set(population.uids[:HALF]) - _members(directory, population.group)
+    return (len(gone) / HALF + _added(directory, population)) / 2
 
 
-DEEDS: Mapping[str, Deed] = {
-    "large add": Deed(
-        lambda context, people: _change(
-            context, people, MemberChange(add=frozenset(people.uids[HALF:]))
+CHANGES: Mapping[str, LargeChange] = {
+    "large add": LargeChange(
+        lambda context, population: _change(
+            context, population, MemberChange(add=frozenset(population.uids[HALF:]))
         ),
         _added,
     ),
-    "PUT": Deed(
-        lambda context, people: _change(
-            context, people, MemberChange(replace=frozenset(people.uids[HALF:]))
+    "PUT": LargeChange(
+        lambda context, population: _change(
+            context, population, MemberChange(replace=frozenset(population.uids[HALF:]))
         ),
         _replaced,
     ),
-    "group delete": Deed(
-        lambda context, people: deletes.delete_group(context, people.team),
-        lambda directory, people: float(people.team not in directory.groups),
+    "group delete": LargeChange(
+        lambda context, population: deletes.delete_group(context, population.group),
+        lambda directory, population: float(population.group not in directory.groups),
     ),
-    "user delete": Deed(
-        lambda context, people: deletes.delete_user(context, people.joiner),
-        lambda directory, people: float(people.joiner not in directory.users),
+    "user delete": LargeChange(
+        lambda context, population: deletes.delete_user(context, population.joiner),
+        lambda directory, population: float(population.joiner not in directory.users),
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of one kill: whether the worker had said that it was done; what was done."""
+class Kill:
+    """The result of one kill; `acknowledged`: the worker had already reported the change as done."""
 
-    deed: str
+    change: str
     after: float
-    said_done: bool
+    acknowledged: bool
     done: float
     violations: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Yard:
-    """Where kills happen: an engine, and how long each deed takes when nobody is killed."""
+class Site:
+    """An engine, and how many seconds each change takes without a kill."""
 
     url: str
     random: Random
     lasts: dict[str, float]
 
-    def kill(self, deed: str) -> Fate:
-        """Set a scene, kill a worker in the middle of a deed, sweep, and look."""
-        if deed not in self.lasts:
-            self.lasts[deed] = self._timed(deed)
-        after = self.random.uniform(0, self.lasts[deed])
+    def kill_during(self, change: str) -> Kill:
+        """Prepare a table, kill a worker during a change, run the sweeper, and check."""
+        if change not in self.lasts:
+            self.lasts[change] = self._timed(change)
+        after = self.random.uniform(0, self.lasts[change])
         with reference.table(reference.client(self.url)) as table:
-            people = populate(table, CROWD, joined=HALF, teams=TEAMS)
-            said_done = self._killed(deed, table, people, after)
+            population = populate(table, CROWD, joined=HALF, groups=GROUPS)
+            acknowledged = self._killed(change, table, population, after)
             reference.sweep(table)
             rows = read_all(table)
             (directory,) = directories(rows)
-            done = DEEDS[deed].done(directory, people)
-        wrong = [*unsound(rows), *_half_done(done, said_done=said_done)]
-        return Fate(deed, after, said_done, done, wrong)
+            done = CHANGES[change].done(directory, population)
+        wrong = [*unsound(rows), *_half_done(done, acknowledged=acknowledged)]
+        return Kill(change, after, acknowledged, done, wrong)
 
-    def _timed(self, deed: str) -> float:
+    def _timed(self, change: str) -> float:
         with reference.table(reference.client(self.url)) as table:
-            people = populate(table, CROWD, joined=HALF, teams=TEAMS)
+            population = populate(table, CROWD, joined=HALF, groups=GROUPS)
             started = time.monotonic()
-            DEEDS[deed].act(reference.request(table), people)
+            CHANGES[change].act(reference.request(table), population)
             return time.monotonic() - started
 
-    def _killed(self, deed: str, table: Table, people: Population, after: float) -> bool:
-        """Tell whether the worker said that it was done before it was killed."""
+    def _killed(self, change: str, table: Table, population: Population, after: float) -> bool:
+        """Tell whether the worker reported the change as done before it was killed."""
         command = [
             sys.executable,
             "-m",
             "dev",
             "kills",
             "--work",
-            deed,
+            change,
             self.url,
             table.name,
         ]
         with subprocess.Popen(
-            [*command, people.team, people.joiner, *people.uids],
+            [*command, population.group, population.joiner, *population.uids],
             cwd=engines.ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -148,7 +149,7 @@ class Yard:
             assert worker.stdin
             assert worker.stdout
             if worker.stdout.readline().strip() != READY:
-                raise AssertionError("the worker did not begin")
+                raise AssertionError("the worker did not start")
             worker.stdin.write("go\n")
             worker.stdin.flush()
             time.sleep(after)
@@ -156,44 +157,50 @@ class Yard:
             return DONE in worker.stdout.read()
 
 
-def _half_done(done: float, *, said_done: bool) -> Iterator[str]:
-    if said_done and done != 1:
-        yield f"{done:.0%} is done of what the worker had answered for"
+def _half_done(done: float, *, acknowledged: bool) -> Iterator[str]:
+    if acknowledged and done != 1:
+        yield f"{done:.0%} is done of a change that was acknowledged"
     if done not in (0, 1):
         yield f"{done:.0%} is done, neither all nor nothing"
 
 
 def work(arguments: Sequence[str]) -> None:
-    """Be the worker: say that all is ready, wait for the word, do the deed, say that it is done."""
-    deed, url, name, team, joiner, *uids = arguments
+    """Be the worker: report that all is ready, wait for a line, change, report that it is done."""
+    change, url, name, group, joiner, *uids = arguments
     table = Table(reference.client(url), name)
-    people = Population(tuple(uids), team, joiner)
+    population = Population(tuple(uids), group, joiner)
     table.client.describe_table(TableName=name)
     print(READY, flush=True)
     sys.stdin.readline()
-    DEEDS[deed].act(reference.request(table), people)
+    CHANGES[change].act(reference.request(table), population)
     print(DONE, flush=True)
 
 
-def kill_often(url: str, count: int, seed: int) -> list[Fate]:
-    """Kill so many workers, in turns in each of the deeds."""
-    yard = Yard(url, Random(seed), {})  # noqa: S311 - a run must be repeatable
-    names = list(DEEDS)
-    return [yard.kill(names[number % len(names)]) for number in range(count)]
+def run_kills(url: str, count: int, seed: int) -> list[Kill]:
+    """Kill `count` workers, during each of the changes in turn, with progress."""
+    site = Site(url, Random(seed), {})  # noqa: S311 - a run must be repeatable
+    names = list(CHANGES)
+    chosen = (names[number % len(names)] for number in range(count))
+    kills = (site.kill_during(change) for change in chosen)
+    return list(progress(kills, count, "kills"))
 
 
-def summary(fates: Sequence[Fate]) -> str:
-    """Say in one line what came of it."""
-    kinds = Counter(
-        "had answered" if fate.said_done else "finished by the sweeper" if fate.done else "undone"
-        for fate in fates
+def summary(kills: Sequence[Kill]) -> str:
+    """Return the line to print."""
+    outcomes = Counter(
+        "acknowledged"
+        if kill.acknowledged
+        else "finished by the sweeper"
+        if kill.done
+        else "undone"
+        for kill in kills
     )
-    wrong = sum(bool(fate.violations) for fate in fates)
-    return f"{len(fates)} kills: {dict(kinds)}; {wrong} with violations"
+    wrong = sum(bool(kill.violations) for kill in kills)
+    return f"{len(kills)} kills: {dict(outcomes)}; {wrong} with violations"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Kill, and print what came of it; 0 where all is well."""
+    """Kill, and print the result; 0 when nothing was violated."""
     if arguments[:1] == ["--work"]:
         work(arguments[1:])
         return 0
@@ -202,9 +209,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args(arguments)
     with dynamodb_local.running() as engine:
-        fates = kill_often(engine.url, asked.count, asked.seed)
-    print(f"seed {asked.seed}, {summary(fates)}")
-    for fate in fates:
-        if fate.violations:
-            print(f"  {fate}")
-    return any(fate.violations for fate in fates)
+        kills = run_kills(engine.url, asked.count, asked.seed)
+    print(f"seed {asked.seed}, {summary(kills)}")
+    for kill in kills:
+        if kill.violations:
+            print(f"  {kill}")
+    return any(kill.violations for kill in kills)

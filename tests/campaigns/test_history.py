@@ -1,4 +1,4 @@
-"""The judge of concurrent histories: it must find what is wrong and pass what is right."""
+"""The check of concurrent histories finds what is wrong and accepts what is right."""
 
 from __future__ import annotations
 
@@ -37,39 +37,39 @@ READS = {
 
 
 def a_log(writes):
-    """Note writes of one membership."""
+    """Log writes of one membership."""
     log = Log()
-    for so, begin, end in writes:
-        log.wrote(MEMBER, Times(begin, end), so=so)
+    for value, begin, end in writes:
+        log.wrote(MEMBER, Times(begin, end), value=value)
     return log
 
 
 @pytest.mark.parametrize(("writes", "read", "right"), READS.values(), ids=READS)
 def test_a_read_is_right_if_some_order_of_the_writes_explains_it(writes, read, right):
-    """I9: the value is that of an operation not followed by a later opposite one."""
+    """I9: the value is that of a write that no later opposite write follows."""
     log = a_log(writes)
-    log.saw(MEMBER, Times(*read[1:]), so=read[0])
+    log.saw(MEMBER, Times(*read[1:]), value=read[0])
     history = History([log])
 
     assert (not list(history.wrong_reads(history.reads([log])))) is right
 
 
-def test_a_whole_list_says_who_is_not_in_it():
+def test_a_whole_list_also_shows_who_is_missing():
     """A member who is missing from a list that was read is a lost membership."""
     log = a_log([(True, 1, 2)])
-    log.wrote(Register("user", "ada"), Times(0, 0.5), so=True)
+    log.wrote(Register("user", "ada"), Times(0, 0.5), value=True)
     log.read_whole.append(Whole("member", "tour", frozenset(), Times(3, 4)))
     history = History([log])
 
     assert len(list(history.wrong_reads(history.reads([log])))) == 1
 
 
-def test_who_departs_leaves_his_teams_and_names():
-    """A user's delete is the end of his memberships, and his name is free."""
+def test_a_deleted_user_loses_groups_and_names():
+    """Deleting a user ends all memberships and frees the name."""
     log = a_log([(True, 1, 2)])
-    log.wrote(Register("holds", "ada", "name"), Times(1, 2), so=True)
+    log.wrote(Register("holds", "ada", "name"), Times(1, 2), value=True)
     log.departed.append(("ada", Times(3, 4)))
-    log.saw(MEMBER, Times(5, 6), so=False)
+    log.saw(MEMBER, Times(5, 6), value=False)
     log.named.append(Named("name", None, Times(5, 6)))
     history = History([log])
 
@@ -77,30 +77,30 @@ def test_who_departs_leaves_his_teams_and_names():
     assert not list(history.wrong_names(log.named))
 
 
-# what was seen of a name that Ada has held since 2 and Bob, who has another, never
+# observations of a name that Ada has had since 2, and Bob, who has another one, never
 NAMES = {
     "its holder": (Named("name", "ada", Times(3, 4)), True),
     "nobody": (Named("name", None, Times(3, 4)), False),
     "nobody, before": (Named("name", None, Times(0, 0.5)), True),
     "somebody else": (Named("name", "bob", Times(3, 4)), False),
     "taken": (Named("name", "bob", Times(3, 4), taken=True), True),
-    "taken, by the very one who asks": (Named("name", "ada", Times(3, 4), taken=True), False),
+    "taken, by the user who asks": (Named("name", "ada", Times(3, 4), taken=True), False),
     "taken, before": (Named("name", None, Times(0, 0.5), taken=True), False),
 }
 
 
 @pytest.mark.parametrize(("seen", "right"), NAMES.values(), ids=NAMES)
-def test_a_name_is_refused_only_if_another_holds_it(seen, right):
-    """I10: no false 409; a look-up finds the holder and nobody else."""
+def test_a_name_is_rejected_only_if_another_user_has_it(seen, right):
+    """I10: no false 409; a search finds the user of that name and nobody else."""
     log = Log()
-    log.wrote(Register("holds", "ada", "name"), Times(1, 2), so=True)
-    log.wrote(Register("holds", "bob", "other"), Times(1, 2), so=True)
+    log.wrote(Register("holds", "ada", "name"), Times(1, 2), value=True)
+    log.wrote(Register("holds", "bob", "other"), Times(1, 2), value=True)
 
     assert (not list(History([log]).wrong_names([seen]))) is right
 
 
-def test_a_name_may_be_held_by_whom_a_lost_creation_made():
-    """Its caller was told to come later; the user may be there all the same."""
+def test_a_creation_with_an_unknown_outcome_may_have_taken_the_name():
+    """Its client got 503; the user may exist all the same."""
     log = Log(lost_creations=[("name", 1.0)])
 
     assert not list(History([log]).wrong_names([Named("name", "somebody", Times(3, 4))]))
@@ -108,6 +108,6 @@ def test_a_name_may_be_held_by_whom_a_lost_creation_made():
 
 
 def test_two_changes_never_make_the_same_version():
-    """I13: of two who change the same version one starts over or is refused."""
+    """I13: of two changes of the same version one starts over or is rejected."""
     assert list(same_versions([Log(versions=[("ada", "2")]), Log(versions=[("ada", "2")])]))
     assert not list(same_versions([Log(versions=[("ada", "2"), ("ada", "3")])]))

@@ -42,7 +42,7 @@ def works(scim: AdminPrincipal, name: str) -> dict[str, object]:
     scim.need(200, "GET", "/Users?filter=userName%20eq%20%22nobody%22")
     user = scim.need(201, "POST", "/Users", {**USER, "userName": name})
     scim.need(200, "PATCH", f"/Users/{user['id']}", replaced(displayName="Ada"))
-    group = scim.need(201, "POST", "/Groups", {**GROUP, "displayName": f"Team of {name}"})
+    group = scim.need(201, "POST", "/Groups", {**GROUP, "displayName": f"Group of {name}"})
     add = {"op": "add", "path": "members", "value": [{"value": user["id"]}]}
     scim.need(204, "PATCH", f"/Groups/{group['id']}", {**PATCH, "Operations": [add]})
     found = scim.need(200, "GET", f"/Users?filter=userName%20eq%20%22{name}%22")
@@ -61,11 +61,11 @@ def test_deploy_tells_where_it_is_and_what_comes_next(first: str, project: Proje
 
 
 def test_an_identity_provider_works_with_it(connected: Connected):
-    """Test connection, create, patch, a team and its members, filter: through the live URL."""
+    """Test connection, create, patch, a group and its members, filter: through the live URL."""
     user = works(connected.principal, "ada@example.com")
 
     assert user["displayName"] == "Ada"
-    assert len(user["groups"]) == 1  # type: ignore[arg-type]  # a list of teams
+    assert len(user["groups"]) == 1  # type: ignore[arg-type]  # a list of groups
 
 
 def test_locations_are_below_the_public_url(connected: Connected):

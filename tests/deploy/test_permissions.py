@@ -41,8 +41,8 @@ NOT_ENFORCED = {
     "sqs:SendMessage": "Lambda's, when a sweep has failed three times",
 }
 
-# Members of so many teams are released before they are deleted: one transaction takes 33.
-MANY_TEAMS = 34
+# Members of so many groups are released before they are deleted: one transaction takes 33.
+MANY_GROUPS = 34
 # Members of a change that takes more than one transaction.
 MANY_USERS = 34
 
@@ -85,17 +85,17 @@ def play(admin: AdminPrincipal, cloud: Cloud) -> None:
     scim = made.principal
     user = scim.need(201, "POST", "/Users", {"userName": "ada"})["id"]
     scim.need(200, "GET", "/Users?filter=userName%20eq%20%22ada%22")
-    teams = [_team(scim, f"Team {number}", user) for number in range(MANY_TEAMS)]
+    groups = [_group(scim, f"Group {number}", user) for number in range(MANY_GROUPS)]
     change = {"Operations": [{"op": "replace", "path": "displayName", "value": "Renamed"}]}
-    scim.need(204, "PATCH", f"/Groups/{teams[0]}", change)
-    scim.need(204, "DELETE", f"/Groups/{_team(scim, 'Deleted', user)}")
+    scim.need(204, "PATCH", f"/Groups/{groups[0]}", change)
+    scim.need(204, "DELETE", f"/Groups/{_group(scim, 'Deleted', user)}")
     scim.need(204, "DELETE", f"/Users/{user}")
     admin.need(204, "DELETE", f"{made.path}/tokens/{made.token_id}")
     secrets = cloud.client("secretsmanager").list_secrets()["SecretList"]
     assert not [each for each in secrets if each["Name"].endswith(made.token_id)]
 
 
-def _team(scim: AdminPrincipal, name: str, member: str) -> str:
+def _group(scim: AdminPrincipal, name: str, member: str) -> str:
     body = {"displayName": name, "members": [{"value": member}]}
     return str(scim.need(201, "POST", "/Groups", body)["id"])
 
@@ -146,11 +146,11 @@ def leave_work(cloud: Cloud) -> str:
     connection = new_connection_id("abcdefghij", SystemRandom())
     context = directory.a_tenant(table, connection)
     users = directory.some_users(context, MANY_USERS)
-    team = directory.a_group(context, "Large")
+    group = directory.a_group(context, "Large")
     deleted = directory.a_group(context, "Deleted", users[:2])
-    directory.some_groups(context, MANY_TEAMS, users[:1])
+    directory.some_groups(context, MANY_GROUPS, users[:1])
     with pytest.raises(Crash):
-        directory.change(crashing(context), team, add=users[1:])
+        directory.change(crashing(context), group, add=users[1:])
     with pytest.raises(Crash):
         deletes.delete_group(crashing(context), deleted)
     with pytest.raises(Crash):

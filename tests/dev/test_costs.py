@@ -14,7 +14,7 @@ def test_the_page_says_what_is_computed():
 
 def test_a_cycle_that_changes_nothing_costs_little():
     """100 customers whose directories rest ask 36 times a day; that must not be a bill."""
-    resting = costs.Customer(joiners=0, leavers=0, edited=0, moved=0, renamed_teams=0)
+    resting = costs.Customer(joiners=0, leavers=0, edited=0, moved=0, renamed_groups=0)
 
     bill = costs.bill(costs.monthly(resting), costs.measure())
 

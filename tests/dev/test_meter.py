@@ -10,7 +10,7 @@ from chalicelib.storage.expressions import EXISTS, NEW, Action, Check, Delete, P
 from chalicelib.storage.keys import ConnectionKeys, Range
 from chalicelib.storage.transactions import TransactionCanceled
 from dev.measure.meter import Cost, item_size, number_size, read_units, write_units
-from dev.measure.operations import Scene, with_team_of
+from dev.measure.operations import Scene, with_group_of
 from dev.measure.scene import CONNECTION
 
 KEYS = ConnectionKeys(CONNECTION)
@@ -58,7 +58,7 @@ def test_units_are_started_ones(size, rcu, wcu):
 @pytest.fixture
 def scene() -> Iterator[Scene]:
     """Set a scene with a counted tenant, and nothing counted yet."""
-    with with_team_of(0) as scene:
+    with with_group_of(0) as scene:
         yield scene
 
 

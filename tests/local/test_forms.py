@@ -134,7 +134,7 @@ def place(table, secretsmanager) -> Callable[[int, int], Place]:
         there_is = populate(table, users, joined=there, connection=context.connection)
         scim = api_client(build(services), context.token)
         root = f"/scim/v2/{context.connection}"
-        return Place(services, scim, root, there_is.uids, there_is.team)
+        return Place(services, scim, root, there_is.uids, there_is.group)
 
     return make
 

@@ -9,7 +9,7 @@ COUNT, SEED = 5, 6
 
 def test_what_a_killed_process_leaves_is_finished_or_never_began(local, record_property):
     """Kill -9 in large add, PUT, group delete and user delete."""
-    fates = kills.kill_often(local, COUNT, SEED)
+    found = kills.run_kills(local, COUNT, SEED)
 
-    assert [fate for fate in fates if fate.violations] == []
-    record_property("kills", len(fates))
+    assert [kill for kill in found if kill.violations] == []
+    record_property("kills", len(found))

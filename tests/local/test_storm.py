@@ -12,9 +12,9 @@ THREADS, OPERATIONS, SEED = 64, 2_000, 20_260_101
 
 def test_whoever_is_answered_was_told_the_truth(table, record_property):
     """I0-I13 hold and less than 1 % are told to come later."""
-    verdict = storm.rage(replace(table, clock=Clock()), THREADS, OPERATIONS, SEED)
+    verdict = storm.run_storm(replace(table, clock=Clock()), THREADS, OPERATIONS, SEED)
 
     assert verdict.violations == []
     assert verdict.busy < 0.01
     assert verdict.conflicts > 100, "no storm"
-    record_property("calls in a storm", verdict.answers.total())
+    record_property("calls in a storm", verdict.outcomes.total())
