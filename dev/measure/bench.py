@@ -1,8 +1,8 @@
-"""`make bench`: what the SCIM engine costs, as multiples of what cannot be saved.
+"""`make bench`: measure the time of the SCIM engine, as a multiple of what cannot be avoided.
 
-A request's document is read from JSON and written to JSON whatever is done with it between; the
-engine's work is told in units of that, measured in the same run, so the figures carry over from
-one machine to another. A filter is told in units of a loop that is written for it by hand.
+The document of a request is parsed from JSON and written to JSON in any case. The engine's time is
+given in units of that, measured in the same run, so the numbers hold on other machines too. The
+unit of a filter is a loop that is written for it by hand.
 
     make bench                 print the table
     make bench ARGS=--write    put it into docs/performance.md
@@ -50,7 +50,7 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the table: some work, the unit that it is told in, and at most how many of it."""
+    """A line of the table: the work, its unit, and the aim in that unit."""
 
     what: str
     unit: str
@@ -59,13 +59,13 @@ class Line:
     measure: Work
 
     def multiple(self, rounds: int = ROUNDS) -> float:
-        """Measure: the best of some rounds, taken in turn with the unit's."""
+        """Return the time of the work in units: the best of several rounds of both, in turn."""
         times = [(_seconds(self.work), _seconds(self.measure)) for _ in range(rounds)]
         return min(own for own, _ in times) / min(unit for _, unit in times)
 
 
 def _seconds(work: Work) -> float:
-    """Time one call, as often as fills a round."""
+    """Return the seconds of one run of the work, averaged over a round."""
     started = time.perf_counter()
     calls = 0
     while (passed := time.perf_counter() - started) < SECONDS_A_ROUND:
@@ -78,13 +78,13 @@ def _seconds(work: Work) -> float:
 
 
 def sent_user() -> dict[str, Any]:
-    """Read the full user as a client sends it."""
+    """Return the full user as a client sends it."""
     document: dict[str, Any] = json.loads(SENT.read_text(encoding="utf-8"))["sent"]
     return document
 
 
 def stored_user(number: int = 0) -> Resource:
-    """Make the full user as the directory represents it: every third one is inactive."""
+    """Return the full user as the directory represents it: every third one is inactive."""
     meta = {
         "resourceType": "User",
         "created": "2027-01-31T12:00:00Z",
@@ -102,26 +102,26 @@ def stored_user(number: int = 0) -> Resource:
 
 
 def through_json(document: object) -> Work:
-    """Read a document from JSON and write it: the unit."""
+    """Parse a document from JSON and write it: the unit."""
     text = json.dumps(document)
     return lambda: json.dumps(json.loads(text))
 
 
 def patching(body: Mapping[str, Any], resource: Resource) -> Work:
-    """Do all that a PATCH does between its JSON and the store."""
+    """Do everything that a PATCH does between its JSON and the store."""
     return lambda: patch.apply(
         patch_operations.normalise(messages.parse_patch(body), USER), resource, USER
     )
 
 
 def projecting(page: Sequence[Resource]) -> Work:
-    """Make the documents of a page."""
+    """Build the documents of a page."""
     whole = Projection.parse(None, None, USER)
     return lambda: [project(each, USER, whole) for each in page]
 
 
 def filtering(text: str, resources: Sequence[Resource]) -> Work:
-    """Read a filter and apply it to resources."""
+    """Parse a filter and apply it to resources."""
 
     def work() -> list[Resource]:
         holds = compile_filter(parse_filter(text), USER)
@@ -148,7 +148,7 @@ def lines() -> Iterator[Line]:
         through_json(sent),
     )
     yield Line(
-        "a PATCH of three operations on him",
+        "a PATCH of three operations on it",
         JSON_OF_A_USER,
         8,
         patching(PATCH, stored),
@@ -202,7 +202,7 @@ HEAD = "| work | unit | aim | measured |\n|---|---|---|---|\n"
 
 
 def table() -> str:
-    """Measure all lines and print them."""
+    """Measure all lines; return the table."""
     rows = (
         f"| {line.what} | {line.unit} | {line.aim:g} | {line.multiple():.1f} |\n"
         for line in lines()
@@ -211,6 +211,6 @@ def table() -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the table, or put it into docs/performance.md."""
+    """Print the table, and put it into the page where that is asked for."""
     SECTION.publish(table(), arguments)
     return 0

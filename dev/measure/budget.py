@@ -1,8 +1,8 @@
-"""`make budget`: what each operation of the directory costs, measured, beside what it may cost.
+"""`make budget`: measure what each operation of the directory costs, and compare with its budget.
 
-Each line of the budget runs on a directory of its own in memory; the ones that must not know a
-group's size run once more on a group of 1,000 members. Prints the table of docs/storage.md and
-fails where a figure is not the budget's.
+Each line of the budget runs on a directory of its own in memory; those whose cost must not depend
+on the size of a group run again on a group of 1,000 members. Prints the table of docs/storage.md,
+and fails where a cost differs from the budget.
 
     make budget                 print the table
     make budget ARGS=--write    put it into docs/storage.md
@@ -45,12 +45,12 @@ SHORT = {
 
 
 def empty_group() -> AbstractContextManager[Scene]:
-    """Set a scene with a group that nobody is in."""
+    """Prepare a scene with an empty group."""
     return do.with_group_of(0)
 
 
 def large_group() -> AbstractContextManager[Scene]:
-    """Set a scene with a group of 1,000."""
+    """Prepare a scene with a group of 1,000 members."""
     return do.with_group_of(MANY)
 
 
@@ -58,8 +58,8 @@ def large_group() -> AbstractContextManager[Scene]:
 class Line:
     """A line of the budget: an operation, what it may cost, and how that grows.
 
-    `flat`: the cost must be the same for a group of 1,000. `note` says why the figure is not the
-    one that the design foresaw, where it is not.
+    `flat`: the cost must be the same for a group of 1,000 members. `note` explains a cost that is
+    higher than the smallest possible one.
     """
 
     operation: str
@@ -74,7 +74,7 @@ class Line:
 
     @property
     def budget(self) -> Cost:
-        """What it may cost."""
+        """The cost that it may have."""
         return Cost(self.calls, self.rcu, self.wcu)
 
 
@@ -86,32 +86,32 @@ READ_AND_WRITE_GROUP = {GET: 1, TRANSACT: 1}
 
 CLOSING = (
     "when the group is gone for every reader, the rest takes at least two calls and 2 WCU: its "
-    "members are asked for, and the operation's row is deleted"
+    "members are read, and the item of the pending change is deleted"
 )
 LATE_JOINS = (
-    "a Query may show half of a transaction, so whoever was joining a group while he was read is "
-    "looked for once more when he is gone"
+    "a Query may show half of a transaction, so groups that the user joined while being read are "
+    "searched for once more after the delete"
 )
 DECLARED = (
-    "who works on a declared change, first or after a crash alike, reads the declaration and its "
-    "ids back and counts them: three calls more than the fewest possible"
+    "a pending change and its ids are read back and counted before each run, the first one too: "
+    "three calls more than the fewest possible"
 )
 PAGES = (
-    "rows are asked for by the number of users, and the rows of their groups lie between them: "
-    "a second Query reads twice as many, so up to half of them are read in vain"
+    "the items of the users' groups lie between those of the users: a second Query reads twice as "
+    "many items, and up to half of them are not needed"
 )
 
 BUDGET: Sequence[Line] = (
     Line("authentication", do.authenticate, {BATCH_GET: 1}, 3, 0),
     Line(
-        "log and health of a call",
-        do.tell,
+        "log entry and counters of a request",
+        do.record,
         {PUT: 1, UPDATE: 1},
         0,
         2,
-        "1 Put; the 1st, 2nd, 4th ... call of a minute also 1 Update",
+        "1 Put; the 1st, 2nd, 4th ... request of a minute also 1 Update",
     ),
-    Line("create user", do.create_user, WRITE, 0, 12, "2 WCU an e-mail"),
+    Line("create user", do.create_user, WRITE, 0, 12, "2 WCU per e-mail"),
     Line("create user, userName taken (409)", do.create_duplicate, WRITE, 0, 12),
     Line("GET user in no group", partial(do.get_user, groups=0), READ_USER, 1, 0),
     Line(
@@ -120,11 +120,11 @@ BUDGET: Sequence[Line] = (
         {QUERY: 1, BATCH_GET: 1},
         4,
         0,
-        "1 RCU a group of his",
+        "1 RCU per group",
     ),
     Line("filter userName eq", do.find_by_name, {GET: 1, QUERY: 1}, 2, 0),
-    Line("filter externalId eq", do.find_by_external_id, {QUERY: 2}, 2, 0, "1 Query a hit"),
-    Line("filter emails.value eq", do.find_by_email, {QUERY: 2}, 2, 0, "1 Query a hit"),
+    Line("filter externalId eq", do.find_by_external_id, {QUERY: 2}, 2, 0, "1 Query per hit"),
+    Line("filter emails.value eq", do.find_by_email, {QUERY: 2}, 2, 0, "1 Query per hit"),
     Line("PATCH, PUT user", do.patch_user, READ_AND_WRITE_USER, 1, 4),
     Line(
         "PATCH, PUT user: userName and e-mail",
@@ -132,7 +132,7 @@ BUDGET: Sequence[Line] = (
         READ_AND_WRITE_USER,
         1,
         12,
-        "4 WCU an e-mail that changes",
+        "4 WCU per e-mail that changes",
     ),
     Line("PATCH, PUT user, nothing new", do.patch_user_to_the_same, READ_USER, 1, 0),
     Line(
@@ -152,7 +152,7 @@ BUDGET: Sequence[Line] = (
         DELETE_USER,
         2,
         32,
-        "6 WCU a group of his",
+        "6 WCU per group",
         note=LATE_JOINS,
     ),
     Line(
@@ -161,17 +161,17 @@ BUDGET: Sequence[Line] = (
         {QUERY: 3, TRANSACT: 3},
         4,
         262,
-        "1 Transact for each 33 groups of his",
+        "1 Transact for each 33 groups",
         note=LATE_JOINS,
     ),
-    Line("create group", partial(do.create_group, members=0), WRITE, 0, 10, "6 WCU a member"),
+    Line("create group", partial(do.create_group, members=0), WRITE, 0, 10, "6 WCU per member"),
     Line(
         "create group of 31",
         partial(do.create_group, members=31),
         WRITE,
         0,
         196,
-        "6 WCU a member",
+        "6 WCU per member",
     ),
     Line("GET group without members", do.get_group_alone, {GET: 1}, 1, 0, flat=True),
     Line(
@@ -199,7 +199,7 @@ BUDGET: Sequence[Line] = (
         {QUERY: 1, BATCH_GET: 1},
         4,
         0,
-        "1 RCU a group of his",
+        "1 RCU per group",
     ),
     Line("filter id eq and members eq", do.find_membership, {BATCH_GET: 1}, 2, 0, flat=True),
     Line("PATCH group: add 1 member", partial(do.add_members, count=1), WRITE, 0, 10, flat=True),
@@ -209,7 +209,7 @@ BUDGET: Sequence[Line] = (
         WRITE,
         0,
         196,
-        "6 WCU a member of the change",
+        "6 WCU per member of the change",
     ),
     Line(
         "PATCH group: remove 1 member",
@@ -225,7 +225,7 @@ BUDGET: Sequence[Line] = (
         WRITE,
         0,
         200,
-        "4 WCU a member of the change",
+        "4 WCU per member of the change",
     ),
     Line(
         "PATCH group: add 100 members",
@@ -245,10 +245,10 @@ BUDGET: Sequence[Line] = (
         "1 BatchGet for each 100 members of the change, 1 Transact for each 49",
         note=DECLARED,
     ),
-    Line("PATCH group: add who is there", do.add_member_again, WRITE, 0, 10, flat=True),
+    Line("PATCH group: add a member again", do.add_member_again, WRITE, 0, 10, flat=True),
     Line(
-        "PATCH group of 50: add 1, answer 200",
-        do.add_member_and_answer,
+        "PATCH group of 50: add 1, response 200",
+        do.add_member_and_return,
         {TRANSACT: 1, GET: 1, QUERY: 1},
         3,
         10,
@@ -261,7 +261,7 @@ BUDGET: Sequence[Line] = (
         {GET: 1, QUERY: 1, TRANSACT: 1},
         2,
         54,
-        "1 RCU for each 45 members; 10 WCU one who is replaced",
+        "1 RCU for each 45 members; 10 WCU per replaced member",
     ),
     Line(
         "DELETE group",
@@ -278,7 +278,7 @@ BUDGET: Sequence[Line] = (
         {GET: 1, TRANSACT: 2, QUERY: 1, BATCH_WRITE: 4},
         2,
         74,
-        "gone after 2 calls and 12 WCU; then 2 WCU a member",
+        "gone after 2 calls and 12 WCU; then 2 WCU per member",
         note=CLOSING,
     ),
     Line(
@@ -287,7 +287,7 @@ BUDGET: Sequence[Line] = (
         {QUERY: 1},
         3,
         0,
-        "at most 256 rows",
+        "at most 256 items",
         scene=do.with_crowd,
     ),
     Line(
@@ -296,7 +296,7 @@ BUDGET: Sequence[Line] = (
         {QUERY: 3, BATCH_GET: 1},
         36,
         0,
-        "O(count), and the groups met",
+        "O(count), and their groups",
         note=PAGES,
         scene=do.with_crowd,
     ),
@@ -306,7 +306,7 @@ BUDGET: Sequence[Line] = (
         {QUERY: 3, BATCH_GET: 1},
         36,
         0,
-        "as above, and 1/256 of the users passed over",
+        "as above, and 1/256 of the users skipped",
         note=PAGES,
         scene=do.with_crowd,
     ),
@@ -329,19 +329,19 @@ BUDGET: Sequence[Line] = (
         scene=do.with_crowd,
     ),
     Line(
-        "filter without a key, 1,000 users",
+        "filter without an index, 1,000 users",
         do.filter_without_key,
         {QUERY: 1},
         146,
         0,
-        "O(users), at most 10,000; above, 400",
+        "O(users), at most 10,000; 400 above",
         scene=do.with_crowd,
     ),
 )
 
 
 def measure(line: Line, scene: Scene) -> Cost:
-    """Run an operation and count."""
+    """Run an operation; return its cost."""
     act = line.prepare(scene)
     scene.meter.take()
     act()
@@ -349,7 +349,7 @@ def measure(line: Line, scene: Scene) -> Cost:
 
 
 def measured(lines: Sequence[Line] = BUDGET) -> Iterator[tuple[Line, Cost]]:
-    """Run each line on a new scene of its own; the crowd is only read, so one will do."""
+    """Run each line on a new scene; the crowd is only read, so one is enough."""
     for scene, group in groupby(lines, key=lambda line: line.scene):
         if scene is do.with_crowd:
             yield from measured_on(scene, list(group))
@@ -359,7 +359,7 @@ def measured(lines: Sequence[Line] = BUDGET) -> Iterator[tuple[Line, Cost]]:
 
 
 def measured_on_a_large_group(lines: Sequence[Line] = BUDGET) -> Iterator[tuple[Line, Cost]]:
-    """Run the lines that must not know a group's size on a group of 1,000."""
+    """Run the lines whose cost must not depend on the size of a group on one of 1,000 members."""
     return measured_on(large_group, [line for line in lines if line.flat])
 
 
@@ -374,7 +374,7 @@ HEAD = "| operation | calls | round trips | RCU | WCU | grows |\n|---|---|---|--
 
 
 def table(costs: Sequence[tuple[Line, Cost]]) -> str:
-    """Print what was measured, and below it why some figures are not those foreseen."""
+    """Return the table, and below it the notes."""
     rows = "".join(_row(line, cost) for line, cost in costs)
     notes = dict.fromkeys(line.note for line, _ in costs if line.note)
     return HEAD + rows + "".join(f"\n* {_marks(costs, note)}: {note}.\n" for note in notes)
@@ -392,9 +392,9 @@ def _marks(costs: Sequence[tuple[Line, Cost]], note: str) -> str:
 
 
 def differences(costs: Sequence[tuple[Line, Cost]]) -> list[str]:
-    """Say which figures are not the budget's."""
+    """List the costs that differ from the budget."""
     return [
-        f"{line.operation}: {cost} instead of {line.budget}"
+        f"{line.operation}: {cost}, expected {line.budget}"
         for line, cost in costs
         if cost != line.budget
     ]

@@ -1,11 +1,11 @@
-"""`make costs`: what a deployment costs a month, computed from the meter.
+"""`make costs`: what a deployment costs a month, computed from measured operations.
 
     make costs                 print the tables
     make costs ARGS=--write    put them into docs/costs.md
 
-What an operation costs in DynamoDB and how large rows are is measured here; how many operations
-Entra ID asks for is `CUSTOMER`, prices are `PRICES`, and what no emulator can tell stands in
-`ASSUMED`. Change them and run it again.
+The cost of an operation in DynamoDB and the size of items are measured here; how many requests
+Entra ID sends follows from `CUSTOMER`, prices are in `PRICES`, and what cannot be measured without
+an AWS account is in `ASSUMED`. Change them and run it again.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ PRICES: Mapping[str, float] = {
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """What is not measured, for want of a real account."""
+    """What cannot be measured without an AWS account."""
 
-    ms_own: float = 15  # of a request, beside its calls
-    ms_a_call: float = 8  # of DynamoDB or Secrets Manager
+    ms_own: float = 15  # of a request, without its calls to AWS
+    ms_per_call: float = 8  # to DynamoDB or Secrets Manager
     ms_sweep: float = 30
     log_bytes: int = 1_600  # of a request, in all logs together
-    answer_bytes: int = 1_500
+    response_bytes: int = 1_500
     metrics: int = 4
-    row_overhead: int = 100  # what DynamoDB adds to each row
+    item_overhead: int = 100  # bytes that DynamoDB adds to each item
 
 
 ASSUMED = Assumed()
@@ -78,7 +78,7 @@ class Customer:
 
     @property
     def memberships(self) -> int:
-        """How many memberships there are."""
+        """The number of memberships."""
         return self.users * self.groups_a_user
 
 
@@ -91,17 +91,17 @@ READ_USER, PATCH_USER = "GET user in 3 groups", "PATCH, PUT user"
 DELETE_USER = "DELETE user in 3 groups"
 MATCH_GROUP, CREATE_GROUP, RENAME_GROUP = "filter displayName eq", "create group", "rename group"
 JOIN, LEAVE = "PATCH group: add 1 member", "PATCH group: remove 1 member"
-# What comes with every request: before it, and behind it.
-AUTHENTICATION, TELLING = "authentication", "log and health of a call"
+# Part of every request: before it, and after it.
+AUTHENTICATION, RECORDING = "authentication", "log entry and counters of a request"
 
 Requests = Mapping[str, int]
 
 
 def initial(customer: Customer) -> Requests:
-    """Count what the first cycle asks for: each object is looked for, then made.
+    """Count the requests of the first cycle: each resource is searched for, then created.
 
-    A membership is a request of its own, which is how Entra sends them unless told otherwise;
-    and each user gets his manager by a PATCH.
+    A membership is a request of its own, as Entra ID sends them by default; and each user gets a
+    manager by a PATCH.
     """
     return {
         MATCH_USER: customer.users,
@@ -114,9 +114,9 @@ def initial(customer: Customer) -> Requests:
 
 
 def monthly(customer: Customer) -> Requests:
-    """Count what a month asks for after it: each cycle tries the connection, the rest is changes.
+    """Count the requests of a month after it: each cycle tests the connection, the rest is changes.
 
-    Who leaves is deactivated, and deleted a month later.
+    A user who leaves is deactivated, and deleted a month later.
     """
     changes = customer.edited + customer.leavers
     return {
@@ -133,7 +133,7 @@ def monthly(customer: Customer) -> Requests:
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """What one request costs, with its authentication and what is told of it."""
+    """The cost of one request, with its authentication, its log entry and its counters."""
 
     calls: int
     reads: int
@@ -141,11 +141,11 @@ class Units:
 
 
 def measure() -> dict[str, Units]:
-    """Measure each operation by the meter."""
-    wanted = {*initial(CUSTOMER), *monthly(CUSTOMER), AUTHENTICATION, TELLING}
+    """Measure each operation."""
+    wanted = {*initial(CUSTOMER), *monthly(CUSTOMER), AUTHENTICATION, RECORDING}
     lines = [line for line in budget.BUDGET if line.operation in wanted]
     found = {line.operation: cost for line, cost in budget.measured(lines)}
-    always = found.pop(AUTHENTICATION), found.pop(TELLING)
+    always = found.pop(AUTHENTICATION), found.pop(RECORDING)
     return {name: _together(cost, *always) for name, cost in found.items()}
 
 
@@ -159,16 +159,16 @@ def _together(*costs: Cost) -> Units:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes in the table: of what is, with the note of its change, and of what a call leaves."""
+    """Bytes in the table, each with its change item; `request` is the log entry of a request."""
 
     user: float
     group: float
     membership: float
-    call: float
+    request: float
 
 
 def weigh() -> Sizes:
-    """Measure what a user, a group and a membership take, and what is told of a call."""
+    """Measure the bytes of a user, a group, a membership and a log entry."""
     with memory() as table:
         one = context(table)
         empty = _bytes(one)
@@ -183,15 +183,15 @@ def weigh() -> Sizes:
         (of_users - empty) / len(ids),
         of_group - of_users,
         (of_memberships - of_group) / len(ids),
-        _bytes_of_a_call(),
+        _bytes_of_a_request(),
     )
 
 
-def _bytes_of_a_call() -> float:
+def _bytes_of_a_request() -> float:
     with operations.with_group_of(0) as scene:
-        call = operations.tell(scene)
+        record = operations.record(scene)
         before = _bytes(scene.set)
-        call()
+        record()
         return _bytes(scene.set) - before
 
 
@@ -199,12 +199,12 @@ def _bytes(one: ConnectionContext) -> int:
     table = one.items.table
     pages = table.client.get_paginator("scan").paginate(TableName=table.name)
     items = [item for page in pages for item in page["Items"]]
-    return sum(item_size(item) + ASSUMED.row_overhead for item in items)
+    return sum(item_size(item) + ASSUMED.item_overhead for item in items)
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What is used, for all customers."""
+    """The usage of all customers together."""
 
     requests: int
     seconds: float
@@ -212,11 +212,11 @@ class Bill:
     writes: int
 
     def dollars(self) -> dict[str, float]:
-        """Price it by service."""
+        """Return the price of each service."""
         memory_gb = int(resources.read_json("config.json")["lambda_memory_size"]) / 1024
         compute = self.seconds * memory_gb * PRICES["Lambda, a GB-second"]
         logs = self.requests * ASSUMED.log_bytes / GIGABYTE * PRICES["CloudWatch, a GB of logs"]
-        sent = self.requests * ASSUMED.answer_bytes / GIGABYTE * PRICES["Internet, a GB out"]
+        sent = self.requests * ASSUMED.response_bytes / GIGABYTE * PRICES["Internet, a GB out"]
         return {
             "API Gateway": self.requests * PRICES["API Gateway, a request"],
             "Lambda": self.requests * PRICES["Lambda, an invocation"] + compute,
@@ -227,22 +227,22 @@ class Bill:
 
 
 def bill(requests: Requests, measured: Mapping[str, Units]) -> Bill:
-    """Add up what requests use."""
+    """Add up the usage of requests."""
     count = sum(requests.values()) * CUSTOMERS
     calls = sum(measured[name].calls * times for name, times in requests.items()) * CUSTOMERS
     return Bill(
         requests=count,
-        seconds=(count * ASSUMED.ms_own + calls * ASSUMED.ms_a_call) / 1000,
+        seconds=(count * ASSUMED.ms_own + calls * ASSUMED.ms_per_call) / 1000,
         reads=sum(measured[name].reads * times for name, times in requests.items()) * CUSTOMERS,
         writes=sum(measured[name].writes * times for name, times in requests.items()) * CUSTOMERS,
     )
 
 
 def standing(sizes: Sizes) -> dict[str, float]:
-    """Price what costs without a request: what is kept, and the sweeper."""
+    """Return the price of what costs without a request: storage, secrets, the sweeper."""
     one = CUSTOMER
     whole = one.users * sizes.user + one.groups * sizes.group + one.memberships * sizes.membership
-    whole += sum(monthly(one).values()) * sizes.call  # which is kept for a month
+    whole += sum(monthly(one).values()) * sizes.request  # kept for a month
     kept = whole * CUSTOMERS / GIGABYTE
     secrets = CUSTOMERS * one.tokens + 1
     memory_gb = int(resources.read_json("config.json")["lambda_memory_size"]) / 1024
@@ -256,11 +256,11 @@ def standing(sizes: Sizes) -> dict[str, float]:
     }
 
 
-# --- what is printed --------------------------------------------------------------------------
+# --- the tables -------------------------------------------------------------------------------
 
 
 def report() -> str:
-    """Print everything."""
+    """Return both tables."""
     measured = measure()
     once, month, fixed = initial(CUSTOMER), monthly(CUSTOMER), standing(weigh())
     return "\n".join(
@@ -300,6 +300,6 @@ def _dollars(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the tables, or put them into the page."""
+    """Print the tables, and put them into the page where that is asked for."""
     SECTION.publish(report(), arguments)
     return 0

@@ -1,21 +1,21 @@
-"""What calls of DynamoDB cost, by AWS's published rules rather than by what an engine reports.
+"""Compute what calls to DynamoDB cost, by AWS's published rules instead of an engine's reports.
 
 Amazon DynamoDB Local counts 4 write units for a transaction that costs 6, moto counts something
-else, so the figures are computed from the sizes of the rows:
+else, so the costs are computed from the sizes of the items:
 
     item            UTF-8 bytes of every name and value; a number takes a byte for two digits and
                     one more; a list or map 3 bytes, and 1 for each element
-    GetItem         1 RCU for each started 4 KB, consistent; a row that is not there takes 1
-    BatchGetItem    the same for each row
-    Query           the rows of a call together, for each started 4 KB; at least 1
-    transactions    2 WCU for each started KB of each row, the larger of before and after; a
+    GetItem         1 RCU for each started 4 KB, consistent; an item that does not exist takes 1
+    BatchGetItem    the same for each item
+    Query           the items of a call together, for each started 4 KB; at least 1
+    transactions    2 WCU for each started KB of each item, the larger of before and after; a
                     ConditionCheck counts like a write, and a failed transaction like any other
-    BatchWriteItem  1 WCU for each started KB of a row that is deleted; at least 1
-    PutItem         1 WCU for each started KB of the row, the larger of before and after
+    BatchWriteItem  1 WCU for each started KB of an item that is deleted; at least 1
+    PutItem         1 WCU for each started KB of the item, the larger of before and after
     UpdateItem      the same
 
-All reads of this project are consistent. The meter refuses to know operations of SCIM, and any
-call that is not priced here: a Scan would be an AttributeError.
+All reads of this project are consistent. A call that has no price here, such as a Scan, is an
+AttributeError.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MOST_GETS = 100
 
 
 def item_size(item: Wire) -> int:
-    """Count the bytes of a row: names and values."""
+    """Count the bytes of an item: names and values."""
     return sum(len(name.encode()) + value_size(value) for name, value in item.items())
 
 
@@ -51,7 +51,7 @@ def value_size(value: Wire) -> int:
 
 
 def number_size(text: str) -> int:
-    """Count the bytes of a number: zeroes before and behind are not stored, a sign is."""
+    """Count the bytes of a number: leading and trailing zeroes are not stored, a sign is."""
     sign, digits, _ = Decimal(text).normalize().as_tuple()
     return ceil(len(digits) / 2) + 1 + sign
 
@@ -71,18 +71,18 @@ SIZES: Mapping[str, Callable[[Any], int]] = {
 
 
 def read_units(size: int) -> int:
-    """Price a consistent read of so many bytes."""
+    """Return the read units of a consistent read of `size` bytes."""
     return max(1, ceil(size / READ_BYTES))
 
 
 def write_units(size: int) -> int:
-    """Price a write, outside of a transaction, of a row of so many bytes."""
+    """Return the write units of an item of `size` bytes, outside of a transaction."""
     return max(1, ceil(size / WRITE_BYTES))
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What was called, how often, and what it cost."""
+    """The calls, how many of each, and their read and write units."""
 
     calls: Mapping[str, int]
     rcu: int
@@ -90,15 +90,15 @@ class Cost:
 
     @property
     def round_trips(self) -> int:
-        """Calls one after another: this project never sends two at a time."""
+        """The number of calls: this project never sends two at a time."""
         return sum(self.calls.values())
 
 
 @dataclass(slots=True)
 class Meter:
-    """A client of DynamoDB that counts; stands where a store expects its client.
+    """A DynamoDB client that wraps another one and counts.
 
-    It looks up rows by the client that it wraps, uncounted, to know what a write replaces.
+    It reads items by the wrapped client, uncounted, to know the size of what a write replaces.
     """
 
     client: DynamoDBClient
@@ -107,7 +107,7 @@ class Meter:
     wcu: int = 0
 
     def take(self) -> Cost:
-        """Give what was counted since the last time, and start again from nothing."""
+        """Return the cost since the last `take`, and start again from zero."""
         cost = Cost(dict(self.calls), self.rcu, self.wcu)
         self.calls, self.rcu, self.wcu = Counter(), 0, 0
         return cost
@@ -129,7 +129,7 @@ class Meter:
         return answer
 
     def query(self, **request: Any) -> Any:
-        """Count a Query; it reads no more than it answers, since ours have no filter."""
+        """Count a Query; it reads what it returns, because ours have no FilterExpression."""
         answer = self.client.query(**request)
         self._count("Query", rcu=read_units(sum(map(item_size, answer["Items"]))))
         return answer
@@ -173,21 +173,23 @@ class Meter:
         self.wcu += wcu
 
     def _sizes(self, parts: Sequence[Wire]) -> list[int]:
-        """Look up how large rows are at this moment; one that is not there has no size."""
+        """Read how large items are at this moment, 0 for one that does not exist."""
         keys = [_key(part) for part in parts]
         tables = {part["TableName"] for part in parts}
-        found = {_pair(item): item_size(item) for name in tables for item in self._rows(name, keys)}
+        found = {
+            _pair(item): item_size(item) for name in tables for item in self._items(name, keys)
+        }
         return [found.get(_pair(key), 0) for key in keys]
 
-    def _rows(self, table: str, keys: Sequence[Wire]) -> Iterable[Wire]:
+    def _items(self, table: str, keys: Sequence[Wire]) -> Iterable[Wire]:
         for start in range(0, len(keys), MOST_GETS):
             chunk: Any = {"Keys": keys[start : start + MOST_GETS], "ConsistentRead": True}
             yield from self.client.batch_get_item(RequestItems={table: chunk})["Responses"][table]
 
 
 def _key(part: Wire) -> Wire:
-    held = part.get("Key") or part["Item"]
-    return {"PK": held["PK"], "SK": held["SK"]}
+    key = part.get("Key") or part["Item"]
+    return {"PK": key["PK"], "SK": key["SK"]}
 
 
 def _pair(item: Wire) -> Keys:

@@ -1,6 +1,6 @@
-"""The operations of the budget: what each is, on a scene that it may add to.
+"""The operations of the budget, each on a scene that it may add to.
 
-Each function prepares, uncounted, what its operation needs, and gives back the operation itself.
+Each function prepares what its operation needs without counting, and returns the operation.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ Act = Callable[[], object]
 
 CROWD = 1_000
 GROUPS = 10
-SMALL_ANSWER = 100
+SMALL_GROUP = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A directory with a group of some size: `set` writes uncounted, `measured` is counted."""
+    """A directory with a group: calls by `set` are not counted, those by `measured` are."""
 
     set: ConnectionContext
     measured: ConnectionContext
@@ -55,11 +55,11 @@ class Scene:
     group: str
 
     def add_user(self) -> str:
-        """Add a user who is in no group."""
+        """Create a user without a group; return the id."""
         return str(users.create(self.set, document(self.set))["id"])
 
     def add_users(self, count: int) -> frozenset[str]:
-        """Add users as rows alone: changes of a group ask for no more of them."""
+        """Write users as single items: changes of a group read nothing else of them."""
         uids = [self.set.clock.new_id() for _ in range(count)]
         write(self.set.items.table, [_user(self.set, uid) for uid in uids])
         return frozenset(uids)
@@ -67,17 +67,17 @@ class Scene:
     def join(self, uids: Iterable[str]) -> None:
         """Make users members of the group."""
         joined = list(uids)
-        rows = [row for uid in joined for row in _membership(self.set, self.group, uid)]
-        write(self.set.items.table, rows)
+        items = [item for uid in joined for item in _membership(self.set, self.group, uid)]
+        write(self.set.items.table, items)
         size = Update(self.set.keys.group(self.group), add={"n": len(joined)})
         self.set.items.commit([size])
 
     def add_group(self, uids: frozenset[str] = frozenset()) -> str:
-        """Add a group with these members."""
+        """Create a group with these members; return the id."""
         return str(groups.create(self.set, group(self.set), uids)["id"])
 
     def add_user_in(self, count: int) -> str:
-        """Add a user and groups that he alone is in."""
+        """Create a user and `count` groups with that user as the only member."""
         uid = self.add_user()
         for _ in range(count):
             self.add_group(frozenset({uid}))
@@ -85,7 +85,7 @@ class Scene:
 
 
 def document(context: ConnectionContext) -> Document:
-    """Make the document of a user as Entra ID sends him: below 1 KB, one e-mail, externalId."""
+    """Return a user as Entra ID sends it: below 1 KB, one e-mail address, externalId."""
     name = context.clock.new_id()[:8]
     return {
         "externalId": f"{name}-0000-4000-8000-000000000000",
@@ -100,7 +100,7 @@ def document(context: ConnectionContext) -> Document:
 
 
 def group(context: ConnectionContext) -> Document:
-    """Make the document of a group."""
+    """Return the document of a group."""
     name = context.clock.new_id()[:8]
     return {"displayName": f"Group {name}", "externalId": f"{name}-0000-4000-8000-000000000000"}
 
@@ -110,9 +110,9 @@ def group(context: ConnectionContext) -> Document:
 
 @contextmanager
 def with_group_of(size: int) -> Iterator[Scene]:
-    """Set a scene whose group has `size` members.
+    """Prepare a scene whose group has `size` members.
 
-    Of those the memberships are there, not the users: no operation on the group asks for them.
+    Only their memberships are written, not the users: no operation on the group reads those.
     """
     with memory() as table:
         scene = _scene(table)
@@ -122,14 +122,14 @@ def with_group_of(size: int) -> Iterator[Scene]:
 
 @contextmanager
 def with_crowd() -> Iterator[Scene]:
-    """Set a scene of 1,000 users, each in one of 10 groups."""
+    """Prepare a scene of 1,000 users, each in one of 10 groups."""
     with memory() as table:
         scope = context(table)
         uids = [table.clock.new_id() for _ in range(CROWD)]
         gids = [table.clock.new_id() for _ in range(GROUPS)]
         write(table, [_user(scope, uid) for uid in uids])
         joined = zip(cycle(gids), uids, strict=False)
-        write(table, [row for gid, uid in joined for row in _membership(scope, gid, uid)])
+        write(table, [item for gid, uid in joined for item in _membership(scope, gid, uid)])
         write(table, [_group(scope, gid, CROWD // GROUPS) for gid in gids])
         write(table, [*_counters(scope, "U", uids), *_counters(scope, "G", gids)])
         yield _measured(table, gids[0])
@@ -150,69 +150,69 @@ def _measured(table: Table, gid: str) -> Scene:
     )
 
 
-def _row(key: Key, item: Item) -> Item:
+def _item(key: Key, item: Item) -> Item:
     return {"PK": key.pk, "SK": key.sk, **item}
 
 
 def _membership(scope: ConnectionContext, gid: str, uid: str) -> list[Item]:
     since = {"since": scope.now()}
-    return [_row(scope.keys.member(gid, uid), {}), _row(scope.keys.reverse(uid, gid), since)]
+    return [_item(scope.keys.member(gid, uid), {}), _item(scope.keys.reverse(uid, gid), since)]
 
 
 def _user(scope: ConnectionContext, uid: str) -> Item:
     now = scope.now()
     user = User(uid, 1, 1, document(scope), scope.default_role, now, now)
-    return _row(scope.keys.user(uid), user.row())
+    return _item(scope.keys.user(uid), user.row())
 
 
 def _group(scope: ConnectionContext, gid: str, size: int) -> Item:
     now = scope.now()
     item = Group(gid, 1, 1, size, group(scope), now, now)
-    return _row(scope.keys.group(gid), item.row())
+    return _item(scope.keys.group(gid), item.row())
 
 
 def _counters(scope: ConnectionContext, kind: Any, ids: list[str]) -> list[Item]:
     counted = Counter(scope.keys.counter(kind, each) for each in ids)
-    return [_row(key, {"n": count}) for key, count in counted.items()]
+    return [_item(key, {"n": count}) for key, count in counted.items()]
 
 
-# --- who calls --------------------------------------------------------------------------------
+# --- authentication, log and counters -----------------------------------------------------------
 
 
 def authenticate(scene: Scene) -> Act:
-    """Authenticate a token whose secret this process has read before."""
-    principal = _caller(scene)
+    """Authenticate a token whose secret is in the cache of this process."""
+    principal = _authenticator(scene)
     principal(scene.set.items)
     return partial(principal, scene.measured.items)
 
 
-def tell(scene: Scene) -> Act:
-    """Tell of a change of a user: its row in the log, and the first count of its minute."""
-    connection, uid = _caller(scene)(scene.set.items), scene.add_user()
-    told = replace(scene.set, trace=Trace())
-    users.change(told, uid, lambda now: now | {"title": "Countess", "displayName": "Ada King"})
+def record(scene: Scene) -> Act:
+    """Record a change of a user: its log entry, and the first count of its minute."""
+    connection, uid = _authenticator(scene)(scene.set.items), scene.add_user()
+    traced = replace(scene.set, trace=Trace())
+    users.change(traced, uid, lambda now: now | {"title": "Countess", "displayName": "Ada King"})
     table = scene.measured.items.table
     settings = Settings.model_validate({"TABLE_NAME": table.name, "STAGE": "memory"})
     services = Services(table, _secrets(), settings)
     request = Request("PATCH", "", "1", route=f"{ROOT}/Users/{{id}}", path={"id": uid})
     recorder = Recorder.start(services, scene.measured.items, scene.set.keys, request)
-    return lambda: recorder.log(told, connection, Response(204))
+    return lambda: recorder.log(traced, connection, Response(204))
 
 
 def _secrets() -> Secrets:
     return Secrets(NOBODY.client("secretsmanager"), "passerelle/memory")
 
 
-def _caller(scene: Scene) -> Callable[[Namespace], ConnectionPrincipal]:
-    """Make a token; gives what authenticates it by some rows."""
+def _authenticator(scene: Scene) -> Callable[[Namespace], ConnectionPrincipal]:
+    """Create a token; return the function that authenticates it."""
     credential, secrets = mint("scim", scene.set.clock.random), _secrets()
     secrets.create(CONNECTION, credential.id, credential.digest, scene.set.items.deadline)
     keys = OrganisationKeys(organisation_of(CONNECTION))
     scene.set.items.table.namespace(grants.administration(keys), scene.set.items.deadline).commit(
-        [Put(key, row) for key, row in _configuration(keys, credential.id, credential.hint)]
+        [Put(key, item) for key, item in _configuration(keys, credential.id, credential.hint)]
     )
     values = (f"Bearer {credential.text}",)
-    return lambda rows: authenticate_connection(rows, secrets, PLANS, CONNECTION, values, NOON)
+    return lambda items: authenticate_connection(items, secrets, PLANS, CONNECTION, values, NOON)
 
 
 def _configuration(keys: OrganisationKeys, token: str, hint: str) -> Iterator[tuple[Key, Item]]:
@@ -221,8 +221,8 @@ def _configuration(keys: OrganisationKeys, token: str, hint: str) -> Iterator[tu
     connection = Connection(CONNECTION, "Entra ID", "active", "main", "member", "entra", now, now)
     yield keys.own_item, organisation.row()
     yield keys.connection(CONNECTION), connection.row() | {"tokens_version": 1}
-    row = ConnectionToken(token, "first", hint, "live", now, "operator", end).row()
-    yield keys.token(CONNECTION, token), row
+    item = ConnectionToken(token, "first", hint, "live", now, "operator", end).row()
+    yield keys.token(CONNECTION, token), item
 
 
 # --- users ------------------------------------------------------------------------------------
@@ -238,10 +238,10 @@ def create_duplicate(scene: Scene) -> Act:
     """Create a user whose userName is taken."""
     new = document(scene.set)
     users.create(scene.set, new)
-    return partial(_refused, Uniqueness, lambda: users.create(scene.measured, new))
+    return partial(_rejected, Uniqueness, lambda: users.create(scene.measured, new))
 
 
-def _refused(error: type[Exception], act: Act) -> None:
+def _rejected(error: type[Exception], act: Act) -> None:
     try:
         act()
     except error:
@@ -250,7 +250,7 @@ def _refused(error: type[Exception], act: Act) -> None:
 
 
 def get_user(scene: Scene, groups: int) -> Act:
-    """Read a user who is in some groups."""
+    """Read a user in `groups` groups."""
     uid = scene.add_user_in(groups)
     return lambda: users.get(scene.measured, uid)
 
@@ -263,7 +263,7 @@ def _one(
     find: Callable[[ConnectionContext, search.Query], search.SearchResult], scene: Scene, text: str
 ) -> None:
     page = find(scene.measured, search.Query(parse_filter(text), 1, 100, with_memberships=False))
-    assert page.total == 1, text  # noqa: S101 - a look-up that finds nobody measures nothing
+    assert page.total == 1, text  # noqa: S101 - a search that finds nothing measures nothing
 
 
 def find_by_name(scene: Scene) -> Act:
@@ -290,7 +290,7 @@ def patch_user(scene: Scene) -> Act:
 
 
 def rename_user(scene: Scene) -> Act:
-    """Change userName and e-mail address together, as a marriage does."""
+    """Change userName and e-mail address together."""
     uid, new = scene.add_user(), document(scene.set)
     names = {"userName": new["userName"], "emails": new["emails"]}
     return lambda: users.change(scene.measured, uid, lambda now: now | names)
@@ -303,13 +303,13 @@ def patch_user_to_the_same(scene: Scene) -> Act:
 
 
 def delete_user(scene: Scene, groups: int) -> Act:
-    """Delete a user who is in some groups."""
+    """Delete a user in `groups` groups."""
     uid = scene.add_user_in(groups)
     return lambda: deletes.delete_user(scene.measured, uid)
 
 
 def delete_member(scene: Scene) -> Act:
-    """Delete a user who is in the scene's group."""
+    """Delete a member of the scene's group."""
     uid = scene.add_user()
     scene.join([uid])
     return lambda: deletes.delete_user(scene.measured, uid)
@@ -321,7 +321,7 @@ def list_users(scene: Scene, start: int, count: int) -> Act:
 
 
 def filter_without_key(scene: Scene) -> Act:
-    """Find users by what has no key: all are read."""
+    """Find users by an attribute without an index: all users are read."""
     wanted = search.Query(parse_filter('title sw "Ana"'), 1, 100, with_memberships=False)
     return lambda: search.users(scene.measured, wanted)
 
@@ -359,7 +359,7 @@ def find_groups_of(scene: Scene, groups: int) -> Act:
 
 
 def find_membership(scene: Scene) -> Act:
-    """Ask whether a user is in the group, as Entra ID does."""
+    """Search for a group by id and member, as Entra ID does."""
     uid = scene.add_user()
     scene.join([uid])
     return lambda: _one(search.groups, scene, f'id eq "{scene.group}" and members eq "{uid}"')
@@ -388,19 +388,19 @@ def list_members(scene: Scene) -> Act:
 
 
 def add_member_again(scene: Scene) -> Act:
-    """Add a user who is in the group already."""
+    """Add a user who is already a member."""
     uids = scene.add_users(1)
     scene.join(uids)
     return lambda: _change(scene, MemberChange(add=uids))
 
 
-def add_member_and_answer(scene: Scene) -> Act:
-    """Add a user to a group of 50 and answer with all of it."""
+def add_member_and_return(scene: Scene) -> Act:
+    """Add a user to a group of 50 and return the group with its members."""
     gid, uids = scene.add_group(scene.add_users(50)), scene.add_users(1)
 
     def act() -> None:
         groups.change(scene.measured, gid, GroupChange(None, MemberChange(add=uids)))
-        groups.get_if_small(scene.measured, gid, SMALL_ANSWER)
+        groups.get_if_small(scene.measured, gid, SMALL_GROUP)
 
     return act
 
@@ -413,7 +413,7 @@ def rename_group(scene: Scene) -> Act:
 
 
 def replace_members(scene: Scene) -> Act:
-    """Put a group of 20 with 5 of the members replaced by others."""
+    """Replace 5 of the 20 members of a group by PUT."""
     before = sorted(scene.add_users(20))
     gid = scene.add_group(frozenset(before))
     after = frozenset(before[5:]) | scene.add_users(5)

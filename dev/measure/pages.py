@@ -1,4 +1,4 @@
-"""A part of a page of docs/ that a command computes: printed, or put between its marks."""
+"""Put a table that a verb has computed into a page of docs/, between two marks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What stands between `<!-- name: begin -->` and `<!-- name: end -->` of a page."""
+    """The part of a page between `<!-- name: begin -->` and `<!-- name: end -->`."""
 
     file: str
     name: str
@@ -29,16 +29,16 @@ class Section:
 
     @property
     def end(self) -> str:
-        """The mark behind it."""
+        """The mark after it."""
         return f"<!-- {self.name}: end -->\n"
 
     @property
     def marked(self) -> re.Pattern[str]:
-        """What finds it, marks included."""
+        """The pattern that finds it, marks included."""
         return re.compile(re.escape(self.begin) + ".*" + re.escape(self.end), re.DOTALL)
 
     def publish(self, printed: str, arguments: Sequence[str]) -> None:
-        """Print it; with `--write` among the arguments put it into the page as well."""
+        """Print it; with `--write` among the arguments put it into the page too."""
         print(printed, end="")
         if "--write" in arguments:
             text = self.page.read_text(encoding="utf-8")

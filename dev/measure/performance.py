@@ -1,12 +1,11 @@
-"""`make performance`: how large the archive is, and how long a cold start imports it.
+"""`make performance`: measure the size of the archive, and how long a cold start imports it.
 
     python -m dev.measure.performance            print the table
     python -m dev.measure.performance --write    put it into docs/performance.md
 
-The app is packed for this machine's processor, unpacked where Python writes no byte code, as in
-Lambda, and imported by an interpreter that has boto3 and nothing else. Seconds of one machine
-say little: what is compared is the ratio to `import boto3` alone, in turn with it. Refuses to
-know what the app does once it is imported.
+The app is packaged for this machine's processor, unpacked where Python writes no byte code, as in
+Lambda, and imported by an interpreter that has boto3 and nothing else. Seconds of one machine say
+little, so the result is the ratio to `import boto3` alone, measured in turn.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from dev.measure.pages import Section
+from dev.progress import progress
 from dev.release import bytecode, package
 from dev.run import resources
 
@@ -44,7 +44,10 @@ print(time.perf_counter() - began)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the table, or put it into the page; build/ holds what is deployed afterwards."""
+    """Print the table, and put it into the page where that is asked for.
+
+    Afterwards build/ contains the archive as it is deployed.
+    """
     seconds = measure(build(ARCHITECTURES[platform.machine()]))
     shipped = build(resources.read_json("config.json")["lambda_architecture"])
     plain, unpacked = sizes(shipped)
@@ -55,10 +58,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def build(architecture: str) -> Path:
-    """Pack stage dev for a processor, without byte code; gives the archive.
+    """Package stage dev for a processor, without byte code; return the archive.
 
     Raises:
-        SystemExit: Chalice failed; its own words stand above.
+        VerbError: Chalice failed; its own output is above.
     """
     package.copy_source()
     file = package.SOURCE / ".chalice" / "config.json"
@@ -69,13 +72,13 @@ def build(architecture: str) -> Path:
 
 
 def sizes(archive: Path) -> tuple[int, int]:
-    """Tell the bytes of an archive, packed and unpacked."""
+    """Return the bytes of an archive, packed and unpacked."""
     with ZipFile(archive) as file:
         return archive.stat().st_size, sum(each.file_size for each in file.infolist())
 
 
 def measure(archive: Path) -> dict[str, float]:
-    """Import by turns, each time in a new process; gives the median of seconds."""
+    """Import in turn, each time in a new process; return the median of seconds."""
     with tempfile.TemporaryDirectory() as folder:
         bare, compiled = Path(folder) / "bare", Path(folder) / "compiled"
         _unpack(archive, bare)
@@ -83,7 +86,8 @@ def measure(archive: Path) -> dict[str, float]:
         _unpack(archive, compiled)
         what = {BOTO3: ("boto3", bare), BARE: ("app", bare), COMPILED: ("app", compiled)}
         # The first round fills the disk's cache and is not counted.
-        rounds = [{name: _import(*each) for name, each in what.items()} for _ in range(ROUNDS + 1)]
+        runs = ({name: _import(*each) for name, each in what.items()} for _ in range(ROUNDS + 1))
+        rounds = list(progress(runs, ROUNDS + 1, "rounds"))
     return {name: statistics.median(each[name] for each in rounds[1:]) for name in what}
 
 

@@ -1,6 +1,6 @@
-"""Many users and groups at once, written as rows: as sound as if each had been created.
+"""Write many users and groups as items at once, as if each had been created by a request.
 
-For what must be there before something is tried or measured. It refuses to know what that is.
+For tests and measurements that need a large directory.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from dev.measure import reference
 from dev.measure.scene import CONNECTION, write
 
 THREADS = 4
-ROWS_A_TASK = 500
+ITEMS_PER_TASK = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """The ids of all users, the group that the first of them are in, and who is in many groups."""
+    """The ids of all users, the group that the first of them are in, and a user in many groups."""
 
     uids: tuple[str, ...]
     group: str
@@ -40,23 +40,23 @@ def populate(
     uids = tuple(table.clock.new_id() for _ in range(users))
     joiner, group = table.clock.new_id(), table.clock.new_id()
     gids = [table.clock.new_id() for _ in range(groups)]
-    rows = [
+    items = [
         *_users(context, uids),
         *_users(context, [joiner]),
         *_groups(context, [group], joined),
         *_groups(context, gids, 1),
         *_counters(context, "U", [*uids, joiner]),
         *_counters(context, "G", [group, *gids]),
-        *(row for uid in uids[:joined] for row in _membership(context, group, uid)),
-        *(row for gid in gids for row in _membership(context, gid, joiner)),
+        *(item for uid in uids[:joined] for item in _membership(context, group, uid)),
+        *(item for gid in gids for item in _membership(context, gid, joiner)),
     ]
     with ThreadPoolExecutor(THREADS) as threads:
-        list(threads.map(partial(write, table), chunks(rows, ROWS_A_TASK)))
+        list(threads.map(partial(write, table), chunks(items, ITEMS_PER_TASK)))
     return Population(uids, group, joiner)
 
 
 def user_document(uid: str) -> Document:
-    """Make a user's document, below 1 KB; all of his names are made of his id."""
+    """Return a user's document, below 1 KB; its names are derived from the id."""
     return {
         "externalId": f"{uid[:8]}-0000-4000-8000-{uid[-12:]}",
         "userName": f"{uid}@example.com",
@@ -68,7 +68,7 @@ def user_document(uid: str) -> Document:
 
 
 def group_document(gid: str) -> Document:
-    """Make a group's document."""
+    """Return a group's document."""
     return {"displayName": f"Group {gid}", "externalId": f"{gid[:8]}-0000-4000-8000-{gid[-12:]}"}
 
 
@@ -77,31 +77,31 @@ def _users(context: ConnectionContext, uids: Iterable[str]) -> Iterator[Item]:
     for uid in uids:
         document = user_document(uid)
         user = User(uid, 1, 1, document, context.default_role, now, now)
-        yield _row(keys.user(uid), user.row())
-        yield _row(keys.user_name(document["userName"]), {"uid": uid})
-        yield from (_row(key, {}) for key in index_keys(keys, uid, document))
+        yield _item(keys.user(uid), user.row())
+        yield _item(keys.user_name(document["userName"]), {"uid": uid})
+        yield from (_item(key, {}) for key in index_keys(keys, uid, document))
 
 
 def _groups(context: ConnectionContext, gids: Iterable[str], size: int) -> Iterator[Item]:
     keys, now = context.keys, context.now()
     for gid in gids:
         document = group_document(gid)
-        yield _row(keys.group(gid), Group(gid, 1, 1, size, document, now, now).row())
-        yield _row(keys.group_name(document["displayName"]), {"gid": gid})
-        yield from (_row(key, {}) for key in group_index_keys(keys, gid, document))
+        yield _item(keys.group(gid), Group(gid, 1, 1, size, document, now, now).row())
+        yield _item(keys.group_name(document["displayName"]), {"gid": gid})
+        yield from (_item(key, {}) for key in group_index_keys(keys, gid, document))
 
 
 def _counters(
     context: ConnectionContext, kind: ResourceClass, ids: Sequence[str]
 ) -> Iterator[Item]:
     counted = Counter(context.keys.counter(kind, each) for each in ids)
-    yield from (_row(key, {"n": count}) for key, count in counted.items())
+    yield from (_item(key, {"n": count}) for key, count in counted.items())
 
 
 def _membership(context: ConnectionContext, gid: str, uid: str) -> Iterator[Item]:
-    yield _row(context.keys.member(gid, uid), {})
-    yield _row(context.keys.reverse(uid, gid), {"since": context.now()})
+    yield _item(context.keys.member(gid, uid), {})
+    yield _item(context.keys.reverse(uid, gid), {"since": context.now()})
 
 
-def _row(key: Key, item: Item) -> Item:
+def _item(key: Key, item: Item) -> Item:
     return {**item, "PK": key.pk, "SK": key.sk}

@@ -1,8 +1,4 @@
-"""A table on Amazon DynamoDB Local, for what only the reference engine can show.
-
-Makes a client, a new table, the bounds of a request, and the sweeper's run of a later minute.
-It refuses to know what is tried on the table.
-"""
+"""A table on Amazon DynamoDB Local, the reference engine, with the context of a request on it."""
 
 from __future__ import annotations
 
@@ -32,13 +28,13 @@ from dev.run import resources
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Longer than an operation of many steps is left to the one who began it.
+# Longer than a lease.
 LATER = timedelta(minutes=1)
 MOST_SWEEPS = 20
 
 
 def client(url: str, *, connections: int = 10) -> DynamoDBClient:
-    """Make a client as app.py does, for so many threads at once."""
+    """Create a client as app.py does, for `connections` threads at once."""
     once = Config(
         retries={"total_max_attempts": 1},
         connect_timeout=2,
@@ -52,7 +48,7 @@ def client(url: str, *, connections: int = 10) -> DynamoDBClient:
 
 @contextmanager
 def table(client: DynamoDBClient, clock: Clock | None = None) -> Iterator[Table]:
-    """Keep a new table, as `.chalice/resources.json` defines it, while the block runs."""
+    """Provide a new table, as `.chalice/resources.json` defines it, while the block runs."""
     name = f"passerelle-{SystemRandom().getrandbits(64):016x}"
     defined = resources.define({"Stage": "reference", "OperatorKey": ""})["Table"]
     keys = {key: defined[key] for key in ("BillingMode", "AttributeDefinitions", "KeySchema")}
@@ -62,7 +58,7 @@ def table(client: DynamoDBClient, clock: Clock | None = None) -> Iterator[Table]
 
 
 def request(table: Table, connection: str = CONNECTION) -> ConnectionContext:
-    """Bind a connection for one request, with the deadline of the service."""
+    """Return the context of one request of a connection, with the deadline of the service."""
     keys = ConnectionKeys(connection)
     return ConnectionContext(
         items=table.namespace(grants.scim(keys), Deadline.after(DEADLINE_SECONDS, table.clock)),
@@ -75,10 +71,10 @@ def request(table: Table, connection: str = CONNECTION) -> ConnectionContext:
 
 
 def sweep(table: Table) -> None:
-    """Let the sweeper run as of a minute later, until nothing is due then.
+    """Run the sweeper as of a minute later, until it has nothing left to do.
 
     Raises:
-        AssertionError: something is still due after 20 runs.
+        AssertionError: it still has after 20 runs.
     """
     now = table.clock.now
     later = replace(table.clock, now=lambda: _after(now()))
@@ -88,7 +84,7 @@ def sweep(table: Table) -> None:
     for _ in range(MOST_SWEEPS):
         if not sweep_due(services):
             return
-    raise AssertionError("the sweeper does not come to an end")
+    raise AssertionError("the sweeper still finds pending changes")
 
 
 def _after(moment: datetime) -> datetime:

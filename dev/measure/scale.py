@@ -1,10 +1,10 @@
-"""`make scale`: what an operation costs must not know how many users and members there are.
+"""`make scale`: the cost of an operation must not depend on the number of users and members.
 
     make scale ARGS='--users 20000'
 
-Writes the users, and a group that all of them are in, on Amazon DynamoDB Local; then measures,
-with the meter of `make budget`, each operation on it and on a directory of ten. Prints both, and
-the memory that the process took meanwhile; fails where they differ.
+Writes the users, and a group with all of them, on Amazon DynamoDB Local; then measures each
+operation with the meter of `make budget`, on this directory and on one of ten users. Prints both,
+and the memory that the process used; fails where they differ.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from chalicelib.storage.table import Table
 from dev.measure import reference
 from dev.measure.meter import Cost, Meter
 from dev.measure.population import Population, group_document, populate, user_document
+from dev.progress import progress
 from dev.run import dynamodb_local
 
 FEW = 10
 PAGE = 100
-# What an operation may take more of in a large directory than in a small one.
+# Bytes of memory that an operation may use more in a large directory than in a small one.
 MOST_MEMORY = 100_000
 
 Act = Callable[[ConnectionContext], object]
@@ -39,14 +40,14 @@ Act = Callable[[ConnectionContext], object]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A directory of some size, and the meter before it."""
+    """A directory, and the meter of its table."""
 
     table: Table
     meter: Meter
     people: Population
 
     def measure(self, prepare: Callable[[Place], Act]) -> tuple[Cost, int]:
-        """Do something: what it cost, and how much memory it took at most."""
+        """Run an operation; return its cost and the most memory that it used, in bytes."""
         act, context = prepare(self), reference.request(self.table)
         self.meter.take()
         tracemalloc.start()
@@ -58,7 +59,7 @@ class Place:
 
 @contextmanager
 def place(url: str, size: int) -> Iterator[Place]:
-    """Make a directory of so many users who are all in one group."""
+    """Provide a directory of `size` users who are all in one group."""
     with reference.table(reference.client(url)) as table:
         people = populate(table, size, joined=size)
         meter = Meter(table.client)
@@ -66,7 +67,7 @@ def place(url: str, size: int) -> Iterator[Place]:
 
 
 def _stranger(place: Place) -> frozenset[str]:
-    """Make a user who is in no group."""
+    """Create a user without a group."""
     new = user_document(place.table.clock.new_id())
     return frozenset({str(users.create(reference.request(place.table), new)["id"])})
 
@@ -92,17 +93,17 @@ def _find_group(text: str) -> Act:
 
 
 def _one(page: search.SearchResult) -> None:
-    assert page.total == 1  # noqa: S101 - a look-up that finds nobody measures nothing
+    assert page.total == 1  # noqa: S101 - a search that finds nothing measures nothing
 
 
 def _name(place: Place) -> str:
     return str(group_document(place.people.group)["displayName"])
 
 
-# Each must cost the same in both directories.
+# These must cost the same in both directories.
 FLAT: Mapping[str, Callable[[Place], Act]] = {
     "add 1 member": lambda p: _change(p, MemberChange(add=_stranger(p))),
-    "add who is there": lambda p: _change(p, MemberChange(add=frozenset(p.people.uids[:1]))),
+    "add a member again": lambda p: _change(p, MemberChange(add=frozenset(p.people.uids[:1]))),
     "remove 1 member": lambda p: _change(p, MemberChange(remove=frozenset(p.people.uids[1:2]))),
     "rename the group and back": lambda p: partial(_rename_twice, p.people.group),
     "GET group without members": lambda p: (
@@ -134,7 +135,7 @@ def _members(after: str, place: Place) -> Act:
     return lambda context: groups.members_after(context, place.people.group, after, PAGE)
 
 
-# What a page costs is said by its length and by how many users a counter counts.
+# The cost of a page depends on its length and on how many users a counter counts.
 PAGES: Mapping[str, Callable[[Place], Act]] = {
     "100 users from the first": lambda _: _page(1),
     "100 users from the middle": lambda p: _page(len(p.people.uids) // 2),
@@ -144,17 +145,17 @@ PAGES: Mapping[str, Callable[[Place], Act]] = {
 
 
 def most_read_units(users: int) -> int:
-    """Tell what a page of users may cost: twice the rows asked for, those passed over, counters.
+    """Return what a page of users may cost: twice the items of a page, those skipped, counters.
 
-    A user of below 1 KB and the row of his group beside him; 256 counters in 3 units at most.
+    A user takes an item below 1 KB and one for the group; 256 counters take at most 3 units.
     """
-    passed_over = ceil(users / 256) * 2
-    return 3 + 1 + ceil((2 * 2 * PAGE + passed_over) / 4)
+    skipped = ceil(users / 256) * 2
+    return 3 + 1 + ceil((2 * 2 * PAGE + skipped) / 4)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An operation in the small and in the large directory, and whether that is as it must be."""
+    """The cost of an operation in the small and in the large directory, and whether it is right."""
 
     operation: str
     few: Cost
@@ -163,7 +164,7 @@ class Finding:
     right: bool
 
     def __str__(self) -> str:
-        """Write a row of the table."""
+        """Return a line of the table."""
         mark = "" if self.right else "  <-- WRONG"
         cost = self.many
         return (
@@ -173,9 +174,9 @@ class Finding:
 
 
 def compare(few: Place, many: Place) -> Iterator[Finding]:
-    """Measure every operation in both."""
+    """Measure every operation in both directories."""
     for name, prepare in {**FLAT, **PAGES}.items():
-        few.measure(prepare)  # whatever is loaded and cached at the first time
+        few.measure(prepare)  # what is loaded and cached by the first one does not count
         small, before = few.measure(prepare)
         large, after = many.measure(prepare)
         memory = after - before
@@ -189,16 +190,15 @@ def compare(few: Place, many: Place) -> Iterator[Finding]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure and print; 0 where all is as it must be."""
+    """Measure and print; 0 when every cost is right."""
     parser = argparse.ArgumentParser(prog="make scale", description=str(__doc__).splitlines()[0])
     parser.add_argument("--users", type=int, default=20_000)
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     with dynamodb_local.running() as engine, place(engine.url, FEW) as few:
+        print(f"Writing {options.users:,} users ...", flush=True)
         started = time.monotonic()
-        with place(engine.url, asked.users) as many:
-            print(
-                f"{asked.users:,} users in one group, written in {time.monotonic() - started:.0f} s"
-            )
-            found = list(compare(few, many))
+        with place(engine.url, options.users) as many:
+            print(f"Written in {time.monotonic() - started:.0f} s", flush=True)
+            found = list(progress(compare(few, many), len(FLAT) + len(PAGES), "operations"))
     print(*found, sep="\n")
     return not all(each.right for each in found)

@@ -1,7 +1,4 @@
-"""A directory in memory, to measure on: moto's table, and a clock that stands still.
-
-It refuses to know what is measured.
-"""
+"""A directory in memory to measure on: a table of moto, and a clock that stands still."""
 
 from __future__ import annotations
 
@@ -37,13 +34,13 @@ CONNECTION = "abcdefghijklmnop"
 
 
 def clock() -> Clock:
-    """Make a clock that stands still and gives the same ids at every run."""
+    """Return a clock that stands still and makes the same ids in every run."""
     return Clock(now=lambda: NOON, random=Random(1))  # noqa: S311 - a run must be repeatable
 
 
 @contextmanager
 def memory() -> Iterator[Table]:
-    """Keep an empty table, as `.chalice/resources.json` defines it, while the block runs."""
+    """Provide an empty table, as `.chalice/resources.json` defines it, while the block runs."""
     defined = resources.define({"Stage": "memory", "OperatorKey": ""})["Table"]
     with mock_aws():
         client = NOBODY.client("dynamodb")
@@ -53,7 +50,7 @@ def memory() -> Iterator[Table]:
 
 
 def context(table: Table) -> ConnectionContext:
-    """Bind a connection, for all that is done in the scene."""
+    """Return the context of a connection, for everything in the scene."""
     keys = ConnectionKeys(CONNECTION)
     return ConnectionContext(
         items=table.namespace(grants.scim(keys), Deadline.after(SECONDS, table.clock)),
@@ -65,19 +62,19 @@ def context(table: Table) -> ConnectionContext:
     )
 
 
-# An entry of a transaction, and the call that does the same alone.
+# action of a transaction -> the call that does the same alone
 SINGLE_CALLS = {
     "Put": "put_item",
     "Update": "update_item",
     "Delete": "delete_item",
-    "ConditionCheck": "delete_item",  # and the row is put back
+    "ConditionCheck": "delete_item",  # and the item is put back
 }
 MOST_ACTIONS = 100
 CONDITION_FAILED = "ConditionalCheckFailed"
 
 
 class QuickTransactions:
-    """A client of moto whose transactions touch no more than the rows that they name.
+    """A client of moto whose transactions touch only the items that they name.
 
     moto copies the whole table for each action, so that a transaction on a directory of some size
     takes seconds. Here the actions are sent one by one, and what they wrote is put back when a
@@ -85,11 +82,11 @@ class QuickTransactions:
     """
 
     def __init__(self, client: DynamoDBClient) -> None:
-        """Take the client that does the work."""
+        """Wrap the client that sends the calls."""
         self._client = client
 
     def __getattr__(self, name: str) -> Any:
-        """All else is the client's own."""
+        """Pass every other call to the client."""
         return getattr(self._client, name)
 
     def transact_write_items(
@@ -102,18 +99,18 @@ class QuickTransactions:
 
         Raises:
             ClientError: as DynamoDB: TransactionCanceledException with its reasons, or
-                ValidationException for too many actions or two on one row.
+                ValidationException for too many actions or two on one item.
         """
         actions = [part for entry in TransactItems for part in entry.items()]
-        before = self._rows([request for _, request in actions])
+        before = self._items([request for _, request in actions])
         reasons = [self._reason(word, request, before) for word, request in actions]
         if any(reason["Code"] == CONDITION_FAILED for reason in reasons):
             self._put_back(actions[0][1]["TableName"], before)
             raise _error("TransactionCanceledException", CancellationReasons=reasons)
         return {}
 
-    def _rows(self, requests: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Any]:
-        """Read the rows that a transaction names; None where there is none."""
+    def _items(self, requests: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Any]:
+        """Read the items that a transaction names; None for one that does not exist."""
         keys = {_pair(key): key for key in map(_key, requests)}
         if len(keys) < len(requests) or len(requests) > MOST_ACTIONS:
             raise _error("ValidationException")
@@ -125,19 +122,19 @@ class QuickTransactions:
     def _reason(
         self, word: str, request: Mapping[str, Any], before: Mapping[tuple[str, str], Any]
     ) -> Mapping[str, Any]:
-        """Send one action; say why it failed, as DynamoDB says it."""
-        row = before[_pair(_key(request))]
+        """Send one action; return its cancellation reason, as DynamoDB would."""
+        item = before[_pair(_key(request))]
         try:
             getattr(self._client, SINGLE_CALLS[word])(**request)
         except self._client.exceptions.ConditionalCheckFailedException:
-            shown = row if "ReturnValuesOnConditionCheckFailure" in request else None
+            shown = item if "ReturnValuesOnConditionCheckFailure" in request else None
             return {"Code": CONDITION_FAILED} | ({"Item": shown} if shown else {})
         if word == "ConditionCheck":
-            self._put_back(request["TableName"], {_pair(_key(request)): row})
+            self._put_back(request["TableName"], {_pair(_key(request)): item})
         return {"Code": "None"}
 
-    def _put_back(self, table: str, rows: Mapping[tuple[str, str], Any]) -> None:
-        for (pk, sk), item in rows.items():
+    def _put_back(self, table: str, items: Mapping[tuple[str, str], Any]) -> None:
+        for (pk, sk), item in items.items():
             if item is None:
                 key: Any = {"PK": {"S": pk}, "SK": {"S": sk}}
                 self._client.delete_item(TableName=table, Key=key)
@@ -146,9 +143,9 @@ class QuickTransactions:
 
 
 class QuickQueries(QuickTransactions):
-    """As above, and a query looks at its own partition: moto sorts the whole table for each.
+    """As above, and a query reads its own partition only: moto sorts the whole table for each.
 
-    It knows ranges of sort keys, the only queries there are here, and gives pages of any size.
+    It knows ranges of sort keys, the only queries of this project, with pages of any size.
     """
 
     def query(
@@ -161,7 +158,7 @@ class QuickQueries(QuickTransactions):
         ExclusiveStartKey: Mapping[str, Any] | None = None,  # noqa: N803 - as above
         **_: Any,
     ) -> Mapping[str, Any]:
-        """Read the rows of a range in order, behind a key where one is given."""
+        """Read the items of a range in order, after ExclusiveStartKey where that is given."""
         pk, low, high = (value["S"] for value in ExpressionAttributeValues.values())
         found = [sk for sk in self._sort_keys(TableName, pk) if low <= sk <= high]
         found.sort(reverse=not ScanIndexForward)
@@ -169,26 +166,26 @@ class QuickQueries(QuickTransactions):
             start = ExclusiveStartKey["SK"]["S"]
             found = [sk for sk in found if (sk > start if ScanIndexForward else sk < start)]
         page = [{"PK": {"S": pk}, "SK": {"S": sk}} for sk in found[:Limit]]
-        items = [row for part in chunks(page, MOST_GETS) for row in self._read(TableName, part)]
+        items = [item for part in chunks(page, MOST_GETS) for item in self._read(TableName, part)]
         more = {"LastEvaluatedKey": page[-1]} if len(page) < len(found) else {}
         return {"Items": items, **more}
 
     def _sort_keys(self, table: str, pk: str) -> Iterator[str]:
-        """Look into moto for the sort keys of a partition."""
+        """List the sort keys of a partition from moto's own memory."""
         backend = dynamodb_backends[DEFAULT_ACCOUNT_ID][self._client.meta.region_name]
         return (
             str(key.value) for key in backend.tables[table].items.get(DynamoType({"S": pk}), ())
         )
 
     def _read(self, table: str, keys: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-        """Read rows in the order of their keys."""
-        found = self._rows([{"TableName": table, "Key": key} for key in keys])
+        """Read items in the order of their keys."""
+        found = self._items([{"TableName": table, "Key": key} for key in keys])
         return (found[_pair(key)] for key in keys)
 
 
 def _key(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    held = request.get("Key") or request["Item"]
-    return {"PK": held["PK"], "SK": held["SK"]}
+    key = request.get("Key") or request["Item"]
+    return {"PK": key["PK"], "SK": key["SK"]}
 
 
 def _pair(item: Mapping[str, Any]) -> tuple[str, str]:
@@ -196,16 +193,16 @@ def _pair(item: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _error(code: str, **fields: Any) -> ClientError:
-    answer: Any = {
+    response: Any = {
         "Error": {"Code": code},
         "ResponseMetadata": {"HTTPStatusCode": 400},
         **fields,
     }
-    return ClientError(answer, "TransactWriteItems")
+    return ClientError(response, "TransactWriteItems")
 
 
 def write(table: Table, items: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as they are, 25 a call."""
+    """Write items as they are, 25 per call."""
     for chunk in chunks(items, MOST_BATCH_WRITES):
         puts: Any = [{"PutRequest": {"Item": to_wire(item)}} for item in chunk]
         table.client.batch_write_item(RequestItems={table.name: puts})

@@ -88,7 +88,7 @@ CHANGES: Mapping[str, LargeChange] = {
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """The result of one kill; `acknowledged`: the worker had already reported the change as done."""
+    """The result of one kill; `acknowledged`: the worker had reported the change as done."""
 
     change: str
     after: float
