@@ -402,9 +402,9 @@ def test_a_sixth_token_lives_while_one_rotates_and_never_a_seventh(context, secr
     four = [create(context, secrets).token.id for _ in range(4)]
     rotate(context, secrets, context.token_id, overlap_hours=1)
 
-    with pytest.raises(Conflict, match="live tokens"):
+    with pytest.raises(Conflict, match="valid tokens"):
         rotate(context, secrets, four[0], overlap_hours=1)
-    with pytest.raises(Conflict, match="live tokens"):
+    with pytest.raises(Conflict, match="valid tokens"):
         create(context, secrets)
 
 
