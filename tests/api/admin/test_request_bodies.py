@@ -1,0 +1,191 @@
+"""The bodies of the admin API: every error names its field and never repeats a value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from app import build
+from chalicelib.api.admin.routes import ORGANISATIONS
+from tests.conftest import OPERATOR_KEY
+from tests.support.builders import api_client, connection_body, organisation_body
+
+SSO = {"provider": "entra", "redirect_url": "https://sso.example.com/start", "forced": True}
+
+
+ROLE = {"id": "r", "name": "R"}
+FAULTY_ORGANISATIONS = [
+    ({"name": None}, ["name"]),
+    ({"plan": "gold"}, ["plan"]),
+    ({"name": " ", "plan": 1}, ["name", "plan"]),
+    ({"name": "x" * 201}, ["name"]),
+    ({"name": "a\nb"}, ["name"]),
+    ({"colour": "blue"}, ["colour"]),
+    ({"state": "active"}, ["state"]),
+    ({"id": "aaaaaaaaaa"}, ["id"]),
+    ({"sso": {"provider": "entra"}}, ["sso.redirect_url"]),
+    ({"sso": {**SSO, "redirect_url": "http://sso.example.com"}}, ["sso.redirect_url"]),
+    ({"sso": {**SSO, "redirect_url": "https://sso.example.com@evil"}}, ["sso.redirect_url"]),
+    ({"sso": {**SSO, "redirect_url": "https://sso.example.com/\u00e9"}}, ["sso.redirect_url"]),
+    ({"sso": {**SSO, "redirect_url": "https://sso.example.com/#top"}}, ["sso.redirect_url"]),
+    ({"sso": {**SSO, "redirect_url": "https://sso.example.com/a b"}}, ["sso.redirect_url"]),
+    ({"sso": {**SSO, "forced": "yes"}}, ["sso.forced"]),
+    ({"workspaces": [{"id": "a#b", "name": "W"}]}, ["workspaces[0].id"]),
+    ({"workspaces": [{"id": "w", "name": "W", "x": 1}]}, ["workspaces[0].x"]),
+    ({"workspaces": [{"id": "w", "name": "W"}] * 2}, ["workspaces"]),
+    ({"workspaces": {"id": "w", "name": "W"}}, ["workspaces"]),
+    ({"roles": [{**ROLE, "protected": 1}]}, ["roles[0].protected"]),
+    ({"roles": [{**ROLE, "may_be_default": True, "protected": True}]}, ["roles[0]"]),
+    ({"roles": [ROLE, ROLE]}, ["roles"]),
+    ({"domains": ["acme"]}, ["domains[0]"]),
+    (
+        {"domains": ["acme.example", "-.example", "b\u00fccher.example"]},
+        ["domains[1]", "domains[2]"],
+    ),
+    ({"domains": ["acme.example", "ACME.example"]}, ["domains"]),
+    ({"domains": [f"{n}.example" for n in range(11)]}, ["domains"]),
+]
+
+
+@pytest.mark.parametrize(("changes", "fields"), FAULTY_ORGANISATIONS)
+def test_every_faulty_field_is_named(operator, changes, fields):
+    """400 as problem+json, with a message for each field."""
+    response = operator("POST", ORGANISATIONS, organisation_body(**changes))
+
+    assert [error["field"] for error in response.body["errors"]] == fields
+    assert all(error["message"] for error in response.body["errors"])
+    assert response.headers["content-type"] == "application/problem+json"
+    assert {name: response.body[name] for name in ("type", "title", "status")} == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+    }
+    assert response.body["request_id"] == response.headers["x-amzn-requestid"]
+
+
+FAULTY_CONNECTIONS = [
+    ({"identity_provider": "onelogin"}, "identity_provider"),
+    ({"workspace": "moon"}, "workspace"),
+    ({"default_role": "admin"}, "default_role"),
+    ({"settings": {"group_patch_answer": "200"}}, "settings.group_patch_answer"),
+    ({"settings": {"unknown_attributes": "refuse"}}, "settings.unknown_attributes"),
+    ({"settings": {"put_without_members": True}}, "settings.put_without_members"),
+    ({"settings": None}, "settings"),
+]
+
+
+@pytest.mark.parametrize(("changes", "field"), FAULTY_CONNECTIONS)
+def test_a_faulty_field_of_a_connection_is_named(operator, organisation, changes, field):
+    """A mistyped setting is rejected, never ignored."""
+    path = f"{organisation}/connections"
+
+    response = operator("POST", path, connection_body(**changes))
+
+    assert response.status == 400
+    assert [error["field"] for error in response.body["errors"]] == [field]
+
+
+def test_an_unknown_field_lists_the_known_ones(operator, organisation):
+    """So that a mistyped name is corrected at once, inside another field too."""
+    body = connection_body(settings={"unknown_attribute": "strict"})
+
+    response = operator("POST", f"{organisation}/connections", body)
+
+    [error] = response.body["errors"]
+    assert error["field"] == "settings.unknown_attribute"
+    assert error["message"].startswith("unknown field; expected one of group_patch_answer, ")
+
+
+FAULTY_CHANGES = [
+    ("organisation", {"state": "deleting"}, "state"),
+    ("organisation", {"name": None}, "name"),
+    ("organisation", {"plan": None}, "plan"),
+    ("organisation", {"id": "aaaaaaaaaa"}, "id"),
+    ("organisation", {"domains": []}, "domains"),
+    ("connection", {"state": "ended"}, "state"),
+    ("connection", {"workspace": None}, "workspace"),
+    ("connection", {"organisation": "aaaaaaaaaa"}, "organisation"),
+    ("connection", {"scim_url": "https://x.example"}, "scim_url"),
+]
+
+
+@pytest.mark.parametrize(("of", "change", "field"), FAULTY_CHANGES)
+def test_only_what_may_change_can_be_changed(request, operator, of, change, field):
+    """Owner, id and most states are not the client's to set."""
+    response = operator("PATCH", request.getfixturevalue(of), change)
+
+    assert response.status == 400
+    assert [error["field"] for error in response.body["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    "expires_at", ["tomorrow", "2028-01-31", 1859414400, "2027-01-31T11:00:00Z"]
+)
+def test_an_impossible_expires_at_is_named(operator, connection, expires_at):
+    """RFC 3339 with its offset, in the future."""
+    response = operator("POST", f"{connection}/tokens", {"name": "B", "expires_at": expires_at})
+
+    assert [error["field"] for error in response.body["errors"]] == ["expires_at"]
+
+
+def test_a_value_is_never_repeated(operator):
+    """It may be a secret that was pasted into the wrong field."""
+    canary = "canary-4711"
+    body = organisation_body(name=[canary], plan=canary, sso=canary, domains=[canary])
+
+    response = operator("POST", ORGANISATIONS, body)
+
+    assert response.status == 400
+    assert canary not in str(response.body)
+
+
+BROKEN = [b"", b"{", b"[]", b'{"name": "a", "name": "b"}', b"\xff", b'{"name": NaN}', b"[" * 10_000]
+
+
+@pytest.mark.parametrize("body", BROKEN, ids=range(len(BROKEN)))
+def test_a_body_that_is_not_a_json_object_is_400(operator, body):
+    """Nor is one that could be read in two ways."""
+    response = operator("POST", ORGANISATIONS, body)
+
+    assert response.status == 400
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_a_body_above_a_megabyte_is_413(operator):
+    """Names the limit."""
+    response = operator("POST", ORGANISATIONS, {"name": "x" * 1_000_000})
+
+    assert (response.status, "1,000,000" in response.body["detail"]) == (413, True)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json; charset=utf-8", 201),
+        ("application/scim+json", 201),
+        ("Application/JSON", 201),
+        ("text/plain", 415),
+    ],
+)
+def test_json_may_be_sent_as_json_or_as_scim(operator, content_type, status):
+    """Other media types are 415, as a problem."""
+    body = organisation_body()
+
+    response = operator("POST", ORGANISATIONS, body, content_type=content_type)
+
+    assert response.status == status
+    kind = "json" if status == 201 else "problem+json"
+    assert response.headers["content-type"] == f"application/{kind}"
+
+
+def test_a_fault_of_ours_shows_no_internals(services):
+    """500 with the request id to find it by."""
+    lost = replace(services, table=replace(services.table, name="nowhere"))
+
+    response = api_client(build(lost), OPERATOR_KEY)("GET", ORGANISATIONS)
+
+    assert response.status == 500
+    assert response.body["request_id"] in response.body["detail"]
+    assert not re.search("nowhere|table|dynamodb", str(response.body).lower())
