@@ -11,7 +11,7 @@ from dev.run.resources import read_json
 
 
 def test_a_call_that_hangs_at_the_deadline_is_given_up_before_lambda_gives_up_the_request():
-    """Else the gateway answers 502 or 504, without Retry-After."""
+    """Otherwise the gateway responds 502 or 504, without Retry-After."""
     options: Any = ONCE
     longest = options.connect_timeout + options.read_timeout
 

@@ -24,7 +24,7 @@ def test_a_token_has_the_form_that_secret_scanners_know():
 
 @given(seed=st.integers(), kind=st.sampled_from(get_args(Kind)))
 def test_what_is_minted_is_read_back(seed, kind):
-    """Id and secret survive the text; so does the kind."""
+    """Id and secret survive the text; so does the token type."""
     credential = mint(kind, Random(seed))  # noqa: S311 - as above
 
     read = parse(credential.text)
@@ -87,5 +87,5 @@ def test_neither_text_nor_secret_stands_in_a_representation():
 
 
 def test_the_hint_shows_the_last_four_characters_only():
-    """An admin recognises his token by it and cannot use it."""
+    """An admin recognises a token by it and cannot use it."""
     assert SCIM.hint == f"psl_scim_...{SCIM.text[-4:]}"

@@ -1,4 +1,4 @@
-"""`make oracle`: the SCIM engine and scim2-models answer the same random questions.
+"""`make oracle`: the SCIM engine and scim2-models get the same random questions.
 
 Each answers by its own means: what becomes of a user that is sent, whether a filter finds one,
 what a PATCH makes of one. Where they differ on purpose, a rule below says when and why; any other

@@ -21,7 +21,7 @@ def tree(folder, test: str):
 
 
 def test_every_bug_can_be_planted():
-    """Whoever changes the code that a bug edits updates the bug."""
+    """A change of the code that a bug edits includes the bug."""
     planted.check_table(planted.ROOT, BUGS)
 
 

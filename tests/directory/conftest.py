@@ -24,7 +24,7 @@ def on_moto(request: pytest.FixtureRequest) -> Table:
 
 @pytest.fixture
 def on_reference(request: pytest.FixtureRequest, manual_clock: ManualClock) -> Iterator[Table]:
-    """Reach a table on Amazon DynamoDB Local, which refuses what AWS refuses."""
+    """Reach a table on Amazon DynamoDB Local, which rejects what AWS rejects."""
     client = reference.client(request.getfixturevalue("local"))
     with reference.table(client, manual_clock.clock(next(SEEDS))) as table:
         yield table

@@ -62,7 +62,7 @@ def local_row(context, uid):
 
 
 def test_a_deleted_user_is_gone_with_all_that_led_to_him(context):
-    """No read, name, index or count knows him; only the change rows tell of him."""
+    """No read, name, look-up item or count knows the user; only the change items remain."""
     before = read_all(context.items.table)
     uid = a_user(context, "ada")
 
@@ -76,7 +76,7 @@ def test_a_deleted_user_is_gone_with_all_that_led_to_him(context):
 
 
 def test_a_delete_is_told_to_the_saas(context):
-    """A user's change without a version is his end."""
+    """A change of a user without a version, as in a delete."""
     uid = a_user(context)
 
     deletes.delete_user(context, uid)
@@ -86,7 +86,7 @@ def test_a_delete_is_told_to_the_saas(context):
 
 
 def test_what_the_organisation_noted_goes_with_the_user(context):
-    """Roles must not wait for whoever is created under his name next (I12)."""
+    """A later user with the same name must not inherit roles (I12)."""
     uid = a_user(context)
     local_row(context, uid)
 
@@ -96,7 +96,7 @@ def test_what_the_organisation_noted_goes_with_the_user(context):
 
 
 def test_a_user_who_is_created_again_is_another(context):
-    """A new id: nothing of the old one sticks to him."""
+    """A new id: the new user inherits nothing of the old one."""
     uid = a_user(context, "ada")
     a_group(context, uids=[uid])
     deletes.delete_user(context, uid)
@@ -129,7 +129,7 @@ def test_a_delete_with_another_version_is_refused(context):
 
 
 def test_a_user_in_a_few_teams_goes_in_one_transaction(context):
-    """7 + 3 a team, at most 100."""
+    """7 + 3 per group, at most 100."""
     uid = a_user(context)
     gids = some_groups(context, 3, [uid])
 
@@ -140,7 +140,7 @@ def test_a_user_in_a_few_teams_goes_in_one_transaction(context):
 
 
 def test_a_user_in_many_teams_goes_too(context):
-    """He is marked, released from his teams in steps, and deleted."""
+    """The user gets a lease, is removed from the groups in steps, and is deleted."""
     uid = a_user(context)
     gids = some_groups(context, MANY_TEAMS, [uid])
 
@@ -154,7 +154,7 @@ def test_a_user_in_many_teams_goes_too(context):
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """A user, a team that he is in, and one that he is not in."""
+    """A user, a group that has the user as a member, and one that has not."""
 
     context: ConnectionContext
     uid: str
@@ -174,7 +174,7 @@ RACES: Mapping[str, Callable[[Race], object]] = {
 
 @pytest.mark.parametrize("race", RACES.values(), ids=RACES)
 def test_a_delete_sees_what_comes_between(context, race):
-    """The row as read is its condition: no member row of nobody is left (I5)."""
+    """The item as read is the condition: no membership of a deleted user is left (I5)."""
     uid = a_user(context)
     gid, other = a_group(context, "one", [uid]), a_group(context, "other")
     run = Race(context, uid, gid, other)
@@ -186,7 +186,7 @@ def test_a_delete_sees_what_comes_between(context, race):
 
 
 def test_a_join_that_is_half_seen_leaves_no_member(context):
-    """In AWS a Query may show one row of a transaction and not yet another."""
+    """In AWS a Query may show one item of a transaction and not yet another."""
     uid = a_user(context)
     gid = a_group(context, "one", [uid])
 
@@ -200,7 +200,7 @@ def test_a_join_that_is_half_seen_leaves_no_member(context):
 
 
 def test_two_deletes_at_once_end_in_one(context):
-    """The second finds nobody: 404, and the counter is taken down once."""
+    """The second finds no user: 404, and the counter is decremented once."""
     uid = a_user(context)
     racing = between(context, 1, lambda: deletes.delete_user(context, uid))
 
@@ -292,7 +292,7 @@ MEETINGS = {
 
 @pytest.mark.parametrize(("act", "error"), MEETINGS.values(), ids=MEETINGS)
 def test_whoever_meets_a_delete_under_way_finishes_it(context, act, error):
-    """Its outcome is decided: he is answered as if it were over."""
+    """The outcome is decided: the response is as if the delete were complete."""
     uid = marked(context)
 
     with pytest.raises(error):
@@ -317,7 +317,7 @@ def test_a_delete_with_if_match_finishes_one_under_way(context):
 
 @pytest.mark.parametrize("size", [0, 1, 25, 26, 60])
 def test_a_deleted_group_is_gone_with_its_memberships(context, size):
-    """At any size; 25 rows go in a batch."""
+    """At any size; a batch deletes 25 items."""
     uids = some_users(context, size)
     gid = a_group(context, "Tour", uids, externalId="1")
 
@@ -352,7 +352,7 @@ def test_a_group_delete_with_another_version_is_refused(context, match):
 
 
 def test_a_member_who_came_between_fails_a_delete_with_if_match(context):
-    """The client meant the team as it was."""
+    """The client meant the group as it was."""
     uid, gid = a_user(context), a_group(context)
     racing = between(context, 1, lambda: change(context, gid, add=[uid]))
 
@@ -364,7 +364,7 @@ def test_a_member_who_came_between_fails_a_delete_with_if_match(context):
 
 @pytest.mark.parametrize("changed", [{"displayName": "Giro"}, {"externalId": "2"}], ids=str)
 def test_a_group_that_was_changed_meanwhile_leaves_no_trace(context, changed):
-    """Its locks and index rows are those of the document that is deleted (I7)."""
+    """Its uniqueness and look-up items match the document that is deleted (I7)."""
     gid = a_group(context, "Tour", externalId="1")
     wanted = groups.GroupChange(lambda now: now | changed, MemberChange())
     racing = between(context, 1, lambda: groups.change(context, gid, wanted))
@@ -385,7 +385,7 @@ def test_a_member_who_came_between_goes_with_the_group(context):
 
 
 def test_a_group_is_gone_for_readers_before_its_rows_are(context):
-    """They ask the group's row; the memberships behind it are nobody's business."""
+    """They read the group's item; the memberships behind it do not matter."""
     uids = some_users(context, 3)
     gid, other = a_group(context, "one", uids), a_group(context, "other", uids)
 
@@ -400,7 +400,7 @@ def test_a_group_is_gone_for_readers_before_its_rows_are(context):
 
 
 def test_a_group_delete_that_runs_out_of_time_is_answered(context, manual_clock):
-    """The team is gone, so 204 is true; the sweeper finds what is left by its row."""
+    """The group is gone, so 204 is correct; the sweeper deletes what is left."""
     uids = some_users(context, 3)
     gid = a_group(context, "Tour", uids)
 
@@ -441,7 +441,7 @@ def test_the_sweeper_clears_what_a_crashed_group_delete_left(context, number, cr
 
 
 def test_a_user_goes_while_a_team_of_his_is_being_cleared(context):
-    """Its rows may be there or not; the group is gone and gets no count."""
+    """Its items may exist or not; the group is gone and gets no count."""
     uid = a_user(context)
     gid = a_group(context, "Tour", [uid])
     client = FaultyClient(context.items.table.client, 3, CRASHES["crash before"])

@@ -36,7 +36,7 @@ TITLES = ("Guide", "guide", "Cook", None)
 
 @pytest.fixture
 def people(context):
-    """Seven users of whom some share a title, an externalId or an address, and three teams."""
+    """Seven users, some of whom share a title, an externalId or an address, and three groups."""
     random = Random(8)  # noqa: S311 - the same people in each run
     uids = [
         a_user(
@@ -89,7 +89,7 @@ def by_hand(resources, text, kind, others=()):
 
 
 def test_a_filter_finds_whom_a_look_at_everybody_finds(context, people):
-    """Whichever of its terms has a key: the way differs, the answer does not."""
+    """Whichever of its terms has a key: the plan differs, the result does not."""
     everybody = find_users(context).resources
 
     @some
@@ -104,7 +104,7 @@ def test_a_filter_finds_whom_a_look_at_everybody_finds(context, people):
 
 
 def test_a_filter_of_teams_finds_what_a_look_at_all_finds(context, people):
-    """With members among its terms, which are rows of their own."""
+    """With members among its terms, which are items of their own."""
     teams = find_groups(context).resources
     members = tuple(f'members eq "{uid}"' for uid in people[:4])
 
@@ -117,7 +117,7 @@ def test_a_filter_of_teams_finds_what_a_look_at_all_finds(context, people):
 
 
 def test_a_search_over_both_kinds_finds_what_a_look_at_all_finds(context, people):
-    """What a kind does not have is absent from it (RFC 7644 section 3.4.2.1)."""
+    """An attribute that a resource type does not have is absent (RFC 7644 section 3.4.2.1)."""
     everybody, teams = find_users(context).resources, find_groups(context).resources
 
     @some

@@ -26,7 +26,7 @@ from tests.support.invariants import read_all
 
 
 def stored(context, uid):
-    """Read a user's row."""
+    """Read a user's item."""
     return user_of(context.items.get(context.keys.user(uid)))
 
 
@@ -41,7 +41,7 @@ def test_a_created_user_is_read_as_he_was_sent(context):
 
 
 def test_a_created_user_has_meta_and_a_version(context):
-    """RFC 7643 section 3.1; the location is where he can be read."""
+    """RFC 7643 section 3.1; the location is where the user can be read."""
     created = users.create(context, a_document("ada"))
 
     meta = created["meta"]
@@ -80,7 +80,7 @@ LOOK_ALIKES = [("straße", "strasse"), ("\u212aelvin", "kelvin"), ("ﬁona", "fi
 
 @pytest.mark.parametrize(("first", "second"), LOOK_ALIKES)
 def test_a_look_alike_cannot_stand_beside_its_victim(context, first, second):
-    """They collide closed: whoever came first keeps the name."""
+    """They collide: the user who came first keeps the name."""
     a_user(context, userName=first)
 
     with pytest.raises(Uniqueness):
@@ -108,7 +108,7 @@ def test_the_name_of_another_connection_is_free(context):
 
 
 def test_a_failed_create_leaves_nothing(context):
-    """All or nothing: no index, no count, no change row (I16)."""
+    """All or nothing: no look-up item, no count, no change item (I16)."""
     a_user(context, "ada")
     before = read_all(context.items.table)
 
@@ -135,7 +135,7 @@ def test_a_change_raises_the_version_and_the_time(context, manual_clock):
 
 
 def test_a_change_of_nothing_keeps_everything(context, manual_clock):
-    """Identity providers send the same every 40 minutes: no write, no version, no change row."""
+    """Identity providers send the same every 40 minutes: no write, no version, no change item."""
     uid = a_user(context)
     before = read_all(context.items.table)
     manual_clock.advance(seconds=5)
@@ -191,7 +191,7 @@ MOVES = {
 
 @pytest.mark.parametrize("emails", MOVES.values(), ids=MOVES)
 def test_indexes_follow_the_addresses(context, emails):
-    """The invariants compare every index row with the documents when the test is over (I1)."""
+    """The invariants compare every look-up item with the documents after the test (I1)."""
     uid = a_user(context, "ada")
 
     assert edit(context, uid, emails=emails)["emails"] == emails
@@ -213,7 +213,7 @@ def test_a_user_may_have_as_many_addresses_as_we_take(context):
 
 
 def test_a_change_names_the_attributes_that_differ(context):
-    """The SaaS reads what it is interested in; values stand in no change row."""
+    """The SaaS reads what it is interested in; no change item holds a value."""
     uid = a_user(context, "ada")
 
     edit(context, uid, title="Countess", userName="byron", externalId="ada")
@@ -224,7 +224,7 @@ def test_a_change_names_the_attributes_that_differ(context):
 
 
 def test_membership_does_not_change_a_users_version(context):
-    """Else a large team's change would fail the If-Match of everybody in it."""
+    """Otherwise a large group's change would fail the If-Match of all its members."""
     uid = a_user(context)
 
     a_group(context, uids=[uid])
@@ -325,7 +325,7 @@ def test_contention_to_the_end_is_busy(context):
 
 
 def test_busy_does_not_say_that_nothing_was_changed(context):
-    """The change may be made, and only the reads for its answer be throttled."""
+    """The change may be made, and only the reads for its response be throttled."""
     uid = a_user(context)
     a_group(context, uids=[uid])
 

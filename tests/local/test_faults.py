@@ -1,7 +1,7 @@
 """Every operation, every call of it, every fault at that call: on DynamoDB Local.
 
-A single fault is survived: the answer is the true one and the effect happens once. After a
-crash the next caller who repeats the request, or the sweeper alone, brings all to its end.
+A single fault is survived: the response is correct and the effect happens once. After a
+crash the next client that repeats the request, or the sweeper alone, completes everything.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tests.support.trials import TRIALS, Trial
 
 
 def half_unprocessed(request: Request, send: Send) -> Any:
-    """The first half of a batch is answered with nothing, the rest not at all."""
+    """The first half of a batch is returned with nothing, the rest not at all."""
     answer = send()
     return answer | {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
 
 
 def met_by(call: str) -> Iterator[tuple[str, Fault]]:
-    """Yield the faults that this kind of call can meet and survive."""
+    """Yield the faults that a call of this type can meet and survive."""
     only = {
         "conflicting": call == "transact_write_items",
         "in progress": call == "transact_write_items",
@@ -52,7 +52,7 @@ def stage(table: Table, manual_clock: ManualClock, trial: Trial) -> Stage:
 
 @pytest.mark.parametrize("name", TRIALS)
 def test_a_single_fault_changes_neither_answer_nor_effect(stage, trial, record_property):
-    """The true answer and one effect, down to the feed."""
+    """The correct response and one effect, down to the feed."""
     plain = stage.run(trial.act)
     cases = [
         (index, called, named, fault)
@@ -94,7 +94,7 @@ def test_a_crash_is_made_good_by_the_sweeper_alone(stage, trial, record_property
 
 @pytest.mark.parametrize("name", WRITES)
 def test_a_crash_is_made_good_by_who_asks_again(stage, trial, record_property):
-    """The identity provider repeats its request and gets the answer, or that it is done."""
+    """The identity provider repeats its request and gets the response, or that it is done."""
     plain = stage.run(trial.act)
     allowed = {plain.said, said(trial.refused, {})}
     cases = [(index, fault) for index in range(len(plain.calls)) for fault in CRASHES.items()]

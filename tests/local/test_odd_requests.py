@@ -1,6 +1,6 @@
 """Requests that nobody would write, made of the pieces that parsers look for.
 
-On the reference engine, since moto reads all rows for each Query.
+On the reference engine, since moto reads all items for each Query.
 """
 
 from __future__ import annotations

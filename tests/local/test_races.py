@@ -26,7 +26,7 @@ REFUSALS = {each.__name__ for each in ApiError.__subclasses__()} | {
 
 
 def told(answer: Any) -> str:
-    """Tell a refusal by its name, and any answer as done."""
+    """Return the name of an error, and any other response as done."""
     return answer if isinstance(answer, str) and answer in REFUSALS else DONE
 
 

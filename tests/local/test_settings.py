@@ -1,6 +1,6 @@
 """Settings that meet: what one administrator is told while another is at work.
 
-The rows are on DynamoDB Local, the secrets on moto.
+The items are on DynamoDB Local, the secrets on moto.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class Desk:
     context: Customer
 
     def admin(self, client: Any = None) -> AdminContext:
-        """Bind the organisation for another administrator, by a client of his own."""
+        """Return another administrator's context, with a client of their own."""
         table = self.services.table
         theirs = replace(self.services, table=replace(table, client=client or table.client))
         return an_admin_context(theirs, self.context.organisation)
 
     def create(self, admin: AdminContext) -> str:
-        """Create a token; done, or the name of the refusal."""
+        """Create a token; returns done, or the name of the error."""
         try:
             tokens.create(admin, self.services.secrets, self.context.connection, TOKEN, None)
         except Conflict:
@@ -98,7 +98,7 @@ def to_the_limit(desk: Desk) -> int:
     return count
 
 
-# The creation reads the connection, its tokens, and writes; then it reads its own row again.
+# The creation reads the connection, its tokens, and writes; then it reads its own item again.
 BEFORE_THE_WRITE, AFTER_THE_WRITE = range(3), range(3, 4)
 
 
@@ -115,7 +115,7 @@ def test_of_two_creations_for_the_last_place_one_is_refused(desk, to_the_limit, 
 
 @pytest.mark.parametrize("index", [*BEFORE_THE_WRITE, *AFTER_THE_WRITE])
 def test_a_pause_does_not_lose_a_token_nor_the_token_the_pause(desk, index):
-    """The two write one row, by attributes of their own."""
+    """The two write one item, by attributes of their own."""
     told = desk.met(desk.create, desk.pause, index)
 
     assert told == {"done"}

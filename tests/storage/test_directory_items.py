@@ -1,4 +1,4 @@
-"""Users, teams and changes as rows."""
+"""Users, groups and changes as items."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GROUP = Group(UID, 3, 2, 7, {"displayName": "Tour"}, NOW, NOW)
 
 
 def stored(key, row):
-    """Write a row and read it back."""
+    """Write an item and read it back."""
     return from_wire(to_wire({"PK": key.pk, "SK": key.sk, **row}))
 
 
@@ -49,7 +49,7 @@ def test_a_user_is_read_as_he_was_written(user):
 
 @pytest.mark.parametrize("group", [GROUP, replace(GROUP, lease=HELD)], ids=["free", "held"])
 def test_a_group_is_read_as_it_was_written(group):
-    """Its size and versions are counted in the row, not in the document."""
+    """Its size and versions are counted in the item, not in the document."""
     row = group.row() | ({"lease": group.lease.attribute()} if group.lease else {})
 
     assert group_of(stored(KEYS.group(UID), row)) == group
@@ -57,7 +57,7 @@ def test_a_group_is_read_as_it_was_written(group):
 
 @pytest.mark.parametrize("row", [USER.row(), GROUP.row()], ids=["user", "group"])
 def test_a_row_carries_its_shape(row):
-    """The next release reads the rows of this one and tells them by it."""
+    """The next release reads the items of this one and recognises them by it."""
     assert row["shape"] == 1
 
 
@@ -100,18 +100,18 @@ INDEXED = {
 
 @pytest.mark.parametrize(("document", "keys"), INDEXED.values(), ids=INDEXED)
 def test_a_user_is_indexed_by_external_id_and_each_address_once(document, keys):
-    """A transaction may not name a row twice (fact 5)."""
+    """A transaction may not name an item twice (fact 5)."""
     assert index_keys(KEYS, UID, document) == set(keys)
 
 
 def test_a_group_is_indexed_by_external_id():
-    """Okta looks teams up by it."""
+    """Okta looks groups up by it."""
     assert group_index_keys(KEYS, UID, {}) == set()
     assert group_index_keys(KEYS, UID, {"externalId": "x"}) == {KEYS.group_external_id("x", UID)}
 
 
 def a_change(**fields):
-    """Write a change row."""
+    """Write a change item."""
     change = Change("membership", UID, **fields)
     return change.put(KEYS, AT, 0, request_id="r", token_id="t")
 

@@ -140,7 +140,7 @@ ACTIONS = {
 
 @pytest.mark.parametrize(("action", "wire"), ACTIONS.values(), ids=ACTIONS)
 def test_an_action_prints_itself(action, wire):
-    """A condition asks for the row that it met, so that the reason of a failure is a fact."""
+    """A condition returns the item that it met, so that the reason of a failure is a fact."""
     assert render(action, "t") == wire
 
 
@@ -158,7 +158,7 @@ VALUES = st.recursive(
 
 @given(st.dictionaries(st.text(min_size=1), VALUES, max_size=4))
 def test_a_row_is_read_as_it_was_written(row):
-    """boto3 reads numbers as Decimal and binaries as its own class; rows hold plain values."""
+    """boto3 reads numbers as Decimal and binaries as its own class; items hold plain values."""
     written = {name: value for name, value in row.items() if value is not None}
 
     read = from_wire(to_wire(row))
@@ -168,5 +168,5 @@ def test_a_row_is_read_as_it_was_written(row):
 
 
 def test_a_row_names_its_key():
-    """What BatchGetItem answers is told apart by key."""
+    """BatchGetItem's results are identified by key."""
     assert key_of({"PK": "pk", "SK": "sk", "n": 1}) == KEY

@@ -1,4 +1,4 @@
-"""The row of what an organisation says about a user, there and back."""
+"""The item of what an organisation says about a user, written and read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_first_write_finds_no_row_and_the_next_the_one_that_was_read():
 
 
 def test_what_is_taken_away_is_gone_from_the_row():
-    """An account that was linked wrongly leaves no trace in the row."""
+    """An account that was linked wrongly leaves no trace in the item."""
     action = written(KEY, LocalUser(UID, 1, account="4711"), LocalUser(UID, 2))
 
     assert isinstance(action, Update)

@@ -38,7 +38,7 @@ LASTING = {
 
 
 def test_the_codes_that_pass_are_these():
-    """Adding one is a decision: repeating what does not pass only delays the answer (rule 8)."""
+    """Adding one is a decision: repeating a permanent error only delays the response (rule 8)."""
     assert sorted(TRANSIENT_CODES) == [
         "InternalFailure",
         "InternalServerError",
@@ -55,7 +55,7 @@ def test_the_codes_that_pass_are_these():
 
 @pytest.mark.parametrize("error", PASSING.values(), ids=PASSING)
 def test_what_passes_is_repeated(error):
-    """The caller gets the answer and hears nothing of the failure before it."""
+    """The client gets the response and does not see the failure before it."""
     client, watch = Script([error, error, "answer"]), Watch()
 
     answer = Deadline.after(25, watch.clock()).repeat(client.call)
@@ -87,7 +87,7 @@ def test_at_the_deadline_it_is_busy():
 
 
 def test_nothing_is_sent_after_the_deadline():
-    """API Gateway has given the caller up by then; a late write would surprise him."""
+    """API Gateway has ended the request by then; a late write would surprise the client."""
     client, watch = Script(["answer"]), Watch()
     deadline = Deadline.after(25, watch.clock())
     watch.wait(25)
@@ -110,7 +110,7 @@ def test_no_pause_goes_past_the_deadline(seconds):
 
 
 def test_pauses_are_spread_wide_and_bounded():
-    """Full jitter: 5 ms and up to 4, 8 ... 200 ms, or many callers come back together."""
+    """Full jitter: 5 ms and up to 4, 8 ... 200 ms, or many clients come back together."""
     bounds = [min(200, 4 * 2**attempt) for attempt in range(10)]
     seen = [pauses(seed, len(bounds)) for seed in range(200)]
 

@@ -53,7 +53,7 @@ def test_the_content_stays_for_every_repetition():
 
 
 def test_other_content_has_another_token():
-    """Else DynamoDB would answer for the first and not write the second."""
+    """Otherwise DynamoDB would return the first result and not write the second."""
     client = Script([{}])
     rows = a_namespace(client)
 
@@ -94,7 +94,7 @@ def test_the_row_that_a_condition_met_comes_with_it():
 
 
 def test_a_condition_that_failed_beside_a_conflict_is_final():
-    """The condition's answer is known; waiting for the conflict to pass adds nothing."""
+    """The condition's result is known; waiting for the conflict to pass adds nothing."""
     client = Script([canceled("ConditionalCheckFailed", "TransactionConflict")])
 
     with pytest.raises(TransactionCanceled) as caught:
@@ -106,7 +106,7 @@ def test_a_condition_that_failed_beside_a_conflict_is_final():
 
 
 def test_contention_to_the_end_is_busy():
-    """Never 409 or 412: nobody else holds the name, the row was merely written often."""
+    """Never 409 or 412: no other user has the name, the item was merely written often."""
     watch = Watch()
 
     with pytest.raises(Busy):
@@ -126,7 +126,7 @@ FINAL = {
 
 @pytest.mark.parametrize("error", FINAL.values(), ids=FINAL)
 def test_what_nobody_foresaw_is_not_swallowed(error):
-    """It becomes a 500 with a request id, not a wrong answer."""
+    """It becomes a 500 with a request id, not a wrong response."""
     client = Script([error])
 
     with pytest.raises(ClientError) as caught:

@@ -1,4 +1,4 @@
-"""Every answer that a test gets, held against the published document.
+"""Every response that a test gets is compared with the published document.
 
 A shape there may leave fields open, so that a release can add some; here none may be there that
 the document does not name.
@@ -17,7 +17,7 @@ from dev.run.gateway import Route
 
 
 class Answered(Protocol):
-    """An answer as a test reads it."""
+    """A response as a test reads it."""
 
     @property
     def status(self) -> int:
@@ -29,11 +29,11 @@ class Answered(Protocol):
 
     @property
     def body(self) -> Any:
-        """Its body, read; None where there is none."""
+        """Its body, parsed; None without a body."""
 
 
 def require(method: str, path: str, answer: Answered) -> None:
-    """Hold an answer of a route beside SCIM against the document; others are not its business.
+    """Compare a response of the admin API with the document; others are ignored.
 
     Raises:
         AssertionError: its status, its type or its body is another one.
@@ -90,6 +90,6 @@ def _routes() -> tuple[Route, ...]:
 
 
 def template_of(path: str) -> str:
-    """Tell which path of the document a path is one of; "" where it is none."""
+    """Find the path of the document that a path matches; "" without one."""
     segments = tuple(path.split("/"))
     return next((each.template for each in _routes() if each.match(segments) is not None), "")

@@ -1,4 +1,4 @@
-"""Users and teams for tests of the directory, said in a word."""
+"""Users and groups for tests of the directory, in a word."""
 
 from __future__ import annotations
 
@@ -72,25 +72,25 @@ def a_document(name: str, /, **attributes: Any) -> dict[str, Any]:
 
 
 def a_user(context: ConnectionContext, name: str = "ada", /, **attributes: Any) -> str:
-    """Create a user; answer his id."""
+    """Create a user; returns the id."""
     return str(users.create(context, a_document(name, **attributes))["id"])
 
 
 def some_users(context: ConnectionContext, count: int) -> list[str]:
-    """Create users; answer their ids in the order of lists."""
+    """Create users; returns their ids in the order of lists."""
     return sorted(a_user(context, f"user{number}") for number in range(count))
 
 
 def a_group(
     context: ConnectionContext, name: str = "Tour", uids: Iterable[str] = (), **more: Any
 ) -> str:
-    """Create a team; answer its id."""
+    """Create a group; returns the id."""
     document = {"displayName": name, **more}
     return str(groups.create(context, document, frozenset(uids))["id"])
 
 
 def some_groups(context: ConnectionContext, count: int, uids: Iterable[str] = ()) -> list[str]:
-    """Create teams with the same members; answer their ids in the order of lists."""
+    """Create groups with the same members; returns their ids in the order of lists."""
     members = frozenset(uids)
     return sorted(a_group(context, f"Team {number}", members) for number in range(count))
 
@@ -110,14 +110,14 @@ def change(
     replace_by: Iterable[str] | None = None,
     match: str | None = None,
 ) -> None:
-    """Change a team's members."""
+    """Change a group's members."""
     whole = None if replace_by is None else frozenset(replace_by)
     members = MemberChange(whole, frozenset(add), frozenset(remove))
     groups.change(context, gid, GroupChange(None, members, _precondition(match)))
 
 
 def rename(context: ConnectionContext, gid: str, name: str, match: str | None = None) -> None:
-    """Change a team's displayName."""
+    """Change a group's displayName."""
     wanted = GroupChange(
         lambda now: now | {"displayName": name}, MemberChange(), _precondition(match)
     )
@@ -139,12 +139,12 @@ def precondition(tag: str) -> Precondition:
 
 
 def member_ids(context: ConnectionContext, gid: str) -> list[str]:
-    """Read who is in a team."""
+    """Read the members of a group."""
     return [each["value"] for each in groups.get(context, gid).get("members", ())]
 
 
 def group_ids(context: ConnectionContext, uid: str) -> list[str]:
-    """Read which teams a user is in."""
+    """Read the groups of a user."""
     return [each["value"] for each in users.get(context, uid).get("groups", ())]
 
 
@@ -168,7 +168,7 @@ def find_groups(
     *,
     with_memberships: bool = True,
 ) -> SearchResult:
-    """List teams."""
+    """List groups."""
     return search.groups(context, _query(text, start, count, with_memberships=with_memberships))
 
 
@@ -182,6 +182,6 @@ def ids(page: SearchResult) -> list[str]:
 
 
 def changes(context: ConnectionContext, kind: str) -> list[Item]:
-    """Read the change rows of a kind."""
+    """Read the change items of one type."""
     rows = read_all(context.items.table)
     return [rows[key] for key in sorted(rows) if "#F#" in key.pk and rows[key]["kind"] == kind]

@@ -1,4 +1,4 @@
-"""A client that plays back what DynamoDB would answer, and a clock that notes each wait."""
+"""A client that plays back DynamoDB's responses, and a clock that records each wait."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ MINE = "abcdefghijklmnop"
 
 @dataclass(slots=True)
 class Script:
-    """A client whose calls get these answers, one after another; an exception is raised.
+    """A client whose calls get these responses, one after another; an exception is raised.
 
-    The last answer is for all calls from there on. `requests` holds what was sent.
+    The last response is for all calls from there on. `requests` holds what was sent.
     """
 
     answers: list[Any]
     requests: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Give a method that notes its request and answers by the script."""
+        """Return a method that records its request and responds by the script."""
 
         def call(**request: Any) -> Any:
             self.requests.append((name, request))

@@ -86,7 +86,7 @@ def _put(text: str, values: Values, written: Any) -> str:
 
 
 def members(*uids: str) -> list[Any]:
-    """Write members of a team."""
+    """Write members of a group."""
     return [{"value": uid} for uid in uids]
 
 
@@ -263,7 +263,7 @@ def a_side(services: Services, word: str) -> Side:
 
 
 def _provisioned(scim: ApiClient, root: str, word: str) -> tuple[dict[str, str], list[str]]:
-    """Provision three users and a team; gives what stands for one, and the others' ids."""
+    """Provision three users and a group; returns the values of placeholders, and the other ids."""
     email, name = f"{word}-ada@{word}.example.com", f"{word}-lovelace"
     ada = {
         "userName": email,

@@ -1,6 +1,6 @@
 """Faults of DynamoDB, injected at a chosen call by a client that is passed in.
 
-moto never conflicts, throttles or loses an answer, and it applies a transaction twice whose
+moto never conflicts, throttles or loses a response, and it applies a transaction twice whose
 ClientRequestToken it has seen. `FaultyClient` adds both: the fault, and the memory of tokens.
 """
 
@@ -25,7 +25,7 @@ class Crash(BaseException):
 
 
 def refusal(code: str, *, status: int = 400, **fields: Any) -> ClientError:
-    """Make the error that boto3 raises when DynamoDB answers with `code`."""
+    """Make the error that boto3 raises when DynamoDB responds with `code`."""
     answer: Any = {
         "Error": {"Code": code, "Message": "injected"},
         "ResponseMetadata": {"HTTPStatusCode": status},
@@ -35,7 +35,7 @@ def refusal(code: str, *, status: int = 400, **fields: Any) -> ClientError:
 
 
 def canceled(*reasons: str | tuple[str, Request]) -> ClientError:
-    """Make a cancelled transaction; a reason may carry the row that its condition met."""
+    """Make a cancelled transaction; a reason may hold the item that its condition met."""
     rows = [each if isinstance(each, tuple) else (each, None) for each in reasons]
     return refusal(
         "TransactionCanceledException",
@@ -56,7 +56,7 @@ def broken(request: Request, send: Send) -> Any:
 
 
 def conflicting(request: Request, send: Send) -> Any:
-    """Another transaction writes one of the rows; a read does not meet that."""
+    """Another transaction writes one of the items; a read does not meet that."""
     actions = request.get("TransactItems")
     if not actions:
         return send()
@@ -71,7 +71,7 @@ def in_progress(request: Request, send: Send) -> Any:
 
 
 def lost_reply(request: Request, send: Send) -> Any:
-    """The call has its effect, or is refused; nobody hears of it."""
+    """The call has its effect, or is rejected; its response is lost."""
     with suppress(ClientError):
         send()
     raise ReadTimeoutError(endpoint_url=ENDPOINT)
@@ -96,13 +96,13 @@ def crash_before(request: Request, send: Send) -> Any:
 
 
 def crash_after(request: Request, send: Send) -> Any:
-    """The process ends when the call has had its effect, or was refused."""
+    """The process ends when the call has had its effect, or was rejected."""
     with suppress(ClientError):
         send()
     raise Crash
 
 
-# What a request survives with the true answer, and what it does not survive.
+# The faults that a request survives with the correct response, and those that it does not.
 PASSING: Mapping[str, Fault] = {
     "throttled": throttled,
     "broken": broken,
@@ -119,7 +119,7 @@ CRASHES: Mapping[str, Fault] = {"crash before": crash_before, "crash after": cra
 class FaultyClient:
     """A client whose call number `fail_at` (from 0) meets the fault; all others go well.
 
-    `calls` names the calls so far. A transaction whose token was answered is not applied again.
+    `calls` names the calls so far. A transaction whose token is known is not applied again.
     """
 
     client: Any

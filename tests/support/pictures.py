@@ -21,7 +21,7 @@ TIMES = re.compile(r'"(created|lastModified)":"[^"]*",?')
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Users and teams by name, each with all that counts; and what the feed says."""
+    """Users and groups by name, each with all that counts; and what the feed says."""
 
     users: Mapping[str, Any]
     groups: Mapping[str, Any]
@@ -34,7 +34,7 @@ class Picture:
 
 
 def names_in(rows: Mapping[Key, Item]) -> Names:
-    """Tell the names of all users and teams, by id."""
+    """Return the names of all users and groups, by id."""
     named: dict[str, str] = {}
     for directory in directories(rows):
         named |= {uid: str(user.document["userName"]) for uid, user in directory.users.items()}
@@ -43,7 +43,7 @@ def names_in(rows: Mapping[Key, Item]) -> Names:
 
 
 def picture(rows: Mapping[Key, Item]) -> Picture:
-    """Draw what the rows of a table say."""
+    """Describe what the items of a table say."""
     named = names_in(rows)
     (directory,) = directories(rows)
     members: dict[str, set[str]] = {gid: set() for gid in directory.groups}
@@ -78,7 +78,7 @@ def _changes(rows: Mapping[Key, Item], named: Names) -> Counter[Any]:
 
 
 def said(answer: Any, named: Names) -> str:
-    """Write an answer with names in place of ids, and without times."""
+    """Write a response with names in place of ids, and without times."""
     text = TIMES.sub("", canonical({"": answer}))
     for each, name in named.items():
         text = text.replace(each, name)
@@ -86,7 +86,7 @@ def said(answer: Any, named: Names) -> str:
 
 
 def restore(table: Table, present: Mapping[Key, Item], wanted: Mapping[Key, Item]) -> None:
-    """Bring a table that holds these rows back to those that it had."""
+    """Restore a table that holds these items to those that it had."""
     puts = [{"PutRequest": {"Item": to_wire(r)}} for k, r in wanted.items() if present.get(k) != r]
     gone = [
         {"DeleteRequest": {"Key": to_wire({"PK": k.pk, "SK": k.sk})}}

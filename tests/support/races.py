@@ -22,7 +22,7 @@ from tests.support.trials import (
 
 DONE = "done"
 
-# What either was told: the answer, or the name of the refusal.
+# The result of either request: the response, or the name of the error.
 Told = tuple[str, str]
 Holds = Callable[[Picture, Told], bool]
 

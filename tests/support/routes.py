@@ -26,7 +26,7 @@ class Call(NamedTuple):
 
 
 def calls_of(services: Services) -> list[Call]:
-    """List what the app answers, as API Gateway will be told; what deletes comes last.
+    """List the app's routes as API Gateway gets them; those that delete come last.
 
     Of what deletes, the inner things come before those that they are in, and the session last.
     """

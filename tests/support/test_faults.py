@@ -38,7 +38,7 @@ def test_the_fault_comes_at_the_chosen_call():
 
 
 def test_a_lost_reply_has_its_effect_once():
-    """DynamoDB answers a token that it knows with the first answer; moto would do it again."""
+    """DynamoDB repeats the first response for a token that it knows; moto would apply it again."""
     client = FaultyClient(Counting(), 0, lost_reply)
 
     with pytest.raises(Exception, match="Read timeout"):
@@ -63,7 +63,7 @@ def test_what_passes_is_an_error_that_passes(fault):
 
 @pytest.mark.parametrize("fault", CRASHES.values(), ids=CRASHES)
 def test_a_crash_is_caught_by_nobody(fault):
-    """`except Exception` would turn the end of a process into an answer."""
+    """`except Exception` would turn the end of a process into a response."""
     with pytest.raises(Crash):
         FaultyClient(Counting(), 0, fault).get_item()
 

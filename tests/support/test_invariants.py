@@ -14,19 +14,19 @@ from tests.support.invariants import INVARIANTS, violations
 
 @pytest.fixture
 def context(services):
-    """Bind a connection whose rows a test may break."""
+    """Return a connection whose items a test may break."""
     return a_tenant(services.table)
 
 
 def broken(context, action):
-    """Break a row; say what the checker finds, by its name."""
+    """Break an item; returns what the checker finds, by its name."""
     context.items.commit([action])
     return {each.partition(":")[0] for each in violations(context.items.table)}
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A user and a team that he is in, and what their keys are made by."""
+    """A user and one of their groups, and the keys of both."""
 
     keys: ConnectionKeys
     uid: str
@@ -34,7 +34,7 @@ class Made:
 
 
 def one(context):
-    """Make a user and a team that he is in."""
+    """Create a user and a group with the user as a member."""
     uid = a_user(context, "ada")
     return Made(context.keys, uid, a_group(context, "Tour", [uid], externalId="1"))
 
@@ -97,14 +97,14 @@ BREAKS = {
 
 @pytest.mark.parametrize(("name", "action"), BREAKS.values(), ids=BREAKS)
 def test_a_broken_row_is_found(context, name, action):
-    """Each invariant by a row that breaks it."""
+    """Each invariant by an item that breaks it."""
     found = broken(context, action(one(context)))
 
     assert name in {each.partition(" ")[0] for each in found}
 
 
 def test_a_local_row_without_its_user_is_found(context, services):
-    """A role that waits for whoever comes next."""
+    """A role that a later user would inherit."""
     row = {"PK": {"S": "L#abcdefghij"}, "SK": {"S": NOBODY}}
     one(context)
     services.table.client.put_item(TableName=services.table.name, Item=row)

@@ -51,7 +51,7 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came of one run: the answer, the calls, and the rows that it left."""
+    """The result of one run: the response, the calls, and the items that it left."""
 
     answer: Any
     calls: tuple[str, ...]
@@ -59,7 +59,7 @@ class Run:
 
     @property
     def said(self) -> str:
-        """Write the answer by names."""
+        """Write the response by names."""
         return said(self.answer, names_in(self.rows))
 
     @property
@@ -70,7 +70,7 @@ class Run:
 
 @dataclass(slots=True)
 class Stage:
-    """A scene on its table: the rows to begin with, their names, and the rows at this moment."""
+    """A scene on its table: the items to begin with, their names, and the items now."""
 
     table: Table
     manual_clock: ManualClock
@@ -84,7 +84,7 @@ class Stage:
         return a_tenant(replace(self.table, client=client, clock=clock))
 
     def try_once(self, act: Act, client: Any) -> Any:
-        """Make a request once; the answer, or the name of the error."""
+        """Send a request once; returns the response, or the name of the error."""
         ids = {name: each for each, name in self.names.items()}
         try:
             return act(self.context(client), ids)

@@ -1,4 +1,4 @@
-"""The operations that are tried under faults: each on a scene of its own kind, named by names."""
+"""The operations that are tried under faults: each on a scene of its own, named by names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TEAMS = 40
 
 
 def small(context: ConnectionContext) -> None:
-    """Set a scene of four users and two teams; what the organisation noted about Bob too."""
+    """Set a scene of four users and two groups; the organisation has data about Bob, too."""
     ada, bob, _, _ = (a_user(context, name) for name in ("ada", "bob", "cy", "dora"))
     a_group(context, "Tour", [ada, bob], externalId="tour")
     a_group(context, "Empty")
@@ -41,7 +41,7 @@ def small(context: ConnectionContext) -> None:
 
 
 def crowded(context: ConnectionContext) -> None:
-    """Set a scene of sixty users and three teams: of all but five of them, of ten, of nobody."""
+    """Set a scene of sixty users and three groups: with all but five of them, with ten, empty."""
     bare = {"externalId": None, "emails": None}
     uids = [a_user(context, f"user{number:02}", **bare) for number in range(CROWD)]
     a_group(context, "Full", uids[:-5])
@@ -50,7 +50,7 @@ def crowded(context: ConnectionContext) -> None:
 
 
 def busy(context: ConnectionContext) -> None:
-    """Set a scene of a user in more teams than one transaction takes him out of."""
+    """Set a scene of a user in more groups than one transaction can remove."""
     uid = a_user(context, "ada")
     for number in range(TEAMS):
         a_group(context, f"Team {number:02}", [uid])
@@ -78,12 +78,12 @@ def crowd(ids: Ids, start: int, stop: int) -> list[str]:
 
 
 def create_group(context: ConnectionContext, *uids: str) -> Any:
-    """Create a team with these members."""
+    """Create a group with these members."""
     return groups.create(context, {"displayName": "New", "externalId": "new"}, frozenset(uids))
 
 
 def put_group(context: ConnectionContext, gid: str, name: str, uids: list[str]) -> None:
-    """Say what a team is called and who is in it."""
+    """Write a group's name and members."""
     wanted = MemberChange(replace=frozenset(uids))
     groups.change(context, gid, GroupChange(lambda _: {"displayName": name}, wanted))
 
@@ -123,7 +123,7 @@ TRIALS: Mapping[str, Trial] = {
     "DELETE user in 40 teams": Trial(
         busy, lambda t, ids: deletes.delete_user(t, ids[user("ada")]), "NotFound"
     ),
-    # teams
+    # groups
     "create team": Trial(small, lambda t, _: create_group(t), "Uniqueness"),
     "create team of 2": Trial(
         small, lambda t, ids: create_group(t, ids[user("ada")], ids[user("cy")]), "Uniqueness"

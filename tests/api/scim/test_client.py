@@ -1,4 +1,4 @@
-"""scim2-client, typed and strict about every answer, goes through all operations over HTTP."""
+"""scim2-client, typed and strict about every response, uses all operations over HTTP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Typed:
     """The client, with the models that it has made of /Schemas and /ResourceTypes.
 
     It knows the versions of what it has, sends them as If-Match, and raises at whatever is
-    refused, or answered otherwise than the models say.
+    rejected, or the response differs from the models.
     """
 
     client: Client
@@ -36,7 +36,7 @@ class Typed:
         return self.client.create(self.person.model_validate(a_body(name)))
 
     def a_team(self, *members: str) -> Any:
-        """Create a team."""
+        """Create a group."""
         body = {"displayName": "Tour", "members": [{"value": each} for each in members]}
         return self.client.create(self.team.model_validate(body))
 
@@ -105,7 +105,7 @@ def test_a_client_goes_through_the_life_of_a_user(typed):
 
 
 def test_a_client_goes_through_the_life_of_a_team(typed):
-    """Members come and go, and a search from the root finds both kinds."""
+    """Members come and go, and a search from the root finds both resource types."""
     client, person = typed.client, typed.a_person("ada")
     made = typed.a_team(person.id)
     assert [each.value for each in client.query(typed.team, made.id).members] == [person.id]
@@ -127,7 +127,7 @@ def test_a_client_goes_through_the_life_of_a_team(typed):
 
 
 def test_a_client_sends_many_operations_at_once(typed):
-    """A team with a member who is created in the same request, after it."""
+    """A group with a member who is created in the same request, after it."""
     post, team = {"method": "POST"}, {"displayName": "Tour", "members": [{"value": "bulkId:u"}]}
     operations = (
         post | {"path": "/Groups", "bulkId": "g", "data": {"schemas": [GROUP.schema.id], **team}},

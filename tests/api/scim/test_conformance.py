@@ -1,4 +1,4 @@
-"""What docs/conformance.md says is not offered is asked for, and answered as it says."""
+"""What docs/conformance.md lists as not supported is requested, and compared with the page."""
 
 from __future__ import annotations
 

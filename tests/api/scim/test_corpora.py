@@ -94,7 +94,7 @@ OTHERS = (
     "Ping: groups by PATCH",
 )
 # Of RFC 7644: tables 3 to 5 are played on filters alone; of table 8 the redirections are never
-# sent and 500 is no answer to any request, of table 9 tooMany needs 10,000 users, invalidVers
+# sent and 500 is never a correct response, of table 9 tooMany needs 10,000 users, invalidVers
 # another version than the one that is routed, and sensitive a sensitive attribute in a URL.
 TABLES = (
     *(f"table {number}" for number in (1, 2, 6, 7)),
@@ -142,7 +142,7 @@ def calling(services: Services) -> Callable[[str], Send]:
 
 @pytest.mark.parametrize("name", DIALOGUES)
 def test_a_client_gets_the_answers_that_it_needs(calling: Callable[[str], Send], name: str):
-    """One answer that Entra does not understand puts a tenant's job into quarantine."""
+    """One response that Entra does not understand puts a customer's job into quarantine."""
     provider, dialogue = DIALOGUES[name]
 
     assert play(dialogue, calling(provider)) == []
@@ -154,7 +154,7 @@ def test_the_dialogues_of_a_folder_do_not_stand_in_each_others_way(
 ):
     """`make corpus` plays them one after another on one connection.
 
-    Entra ID's are left to it: their thousands of rows take moto minutes.
+    Entra ID's are left to it: their thousands of items take moto minutes.
     """
     send = calling(PLAYED[folder])
     dialogues = load(CORPUS / folder)

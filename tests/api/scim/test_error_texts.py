@@ -1,4 +1,4 @@
-"""What a client's author is told: each text names the place and says what to mend."""
+"""What a client's author reads: each text names the place and what was expected."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ NOBODY = "0" * 32
 
 
 def told(answer):
-    """Read a refusal as a person does: its status, its word and its text."""
+    """Read an error as a person does: its status, its scimType and its text."""
     return answer.status, answer.body.get("scimType"), answer.body["detail"].splitlines()
 
 
@@ -168,7 +168,7 @@ OPERATIONS = [
 
 @pytest.mark.parametrize(("operation", "text"), OPERATIONS)
 def test_a_bad_bulk_operation_is_told_what_is_due(scim, operation, text):
-    """In the place of its answer, so that the others are not held up."""
+    """In the place of its response, so that the others are not held up."""
     (answer,) = scim("POST", "/Bulk", {"Operations": [operation]}).body["Operations"]
 
     assert answer["response"]["detail"] == text

@@ -1,4 +1,4 @@
-"""What the RFCs demand of an answer and no other test shows; docs/musts.md names them all."""
+"""What the RFCs demand of a response and no other test shows; docs/musts.md names them all."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_discovery_is_whole_whatever_is_asked(scim, path, query):
 
 @pytest.mark.parametrize("path", ["/ServiceProviderConfig", "/ResourceTypes/User", "/Schemas"])
 def test_discovery_is_not_filtered(scim, path):
-    """RFC 7644 section 4: whoever filters must not believe that the filter was applied."""
+    """RFC 7644 section 4: a client must not believe that the filter was applied."""
     assert scim("GET", f"{path}?filter=id%20pr").status == 403
 
 
@@ -93,7 +93,7 @@ def test_a_token_in_an_address_opens_nothing(scim):
 
 @pytest.mark.parametrize("version", ["v1", "v3", "V2"])
 def test_another_version_of_the_protocol_is_not_served(scim, version):
-    """RFC 7644 section 3.13: rather than that of this one, an answer is refused."""
+    """RFC 7644 section 3.13: the request is rejected instead of served by another version."""
     assert scim.client("GET", scim.root.replace("v2", version) + "/Users").status == 404
 
 
