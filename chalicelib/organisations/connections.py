@@ -1,8 +1,7 @@
 """Connections of one organisation: create, read, list, change. One function per operation.
 
-What depends on what else there is in the organisation (how many connections, whether a role is
-there) raises the organisation's version in the same transaction, so two such changes never
-pass each other unseen.
+A change that depends on other items of the organisation (how many connections, whether a role
+exists) also increments the organisation's version, so of two concurrent ones the second one fails.
 """
 
 from __future__ import annotations
@@ -35,29 +34,29 @@ from chalicelib.storage.settings_items import (
     role_from,
 )
 
-# What a connection refers to; the referred must stay while it does.
+# Fields that name another item of the organisation, which cannot be deleted meanwhile.
 REFERENCES = frozenset({"workspace", "default_role"})
 DIRECT = frozenset(ConnectionChanges.model_fields) - {"settings"}
 
 WITHOUT_SCIM = (
-    "The organisation's plan `{plan}` does not include SCIM, so it can have no connection. "
+    "The organisation's plan `{plan}` does not include SCIM, so connections cannot be created. "
     "Change the plan first."
 )
 TOO_MANY = (
-    "The organisation's plan `{plan}` has {most} connection(s) at most, and that many are there."
+    "The organisation's plan `{plan}` allows at most {most} connection(s), and it has that many."
 )
 ENDED = (
-    "The connection has ended or is being deleted, so nothing of it can be changed any more; "
-    "create another one."
+    "The connection has ended or is being deleted and cannot be changed any more; create another "
+    "one."
 )
 NO_WORKSPACE = "there is no such workspace in this organisation"
 NO_ROLE = "there is no such role in this organisation"
-PROTECTED = "a protected role is never given by provisioning; choose another"
+PROTECTED = "a protected role cannot be given by provisioning; choose another role"
 NOT_DEFAULT = "this role may not be a default role; choose one with `may_be_default`"
 
 
 def version(connection: Connection) -> str:
-    """Give a connection's ETag."""
+    """Return a connection's ETag."""
     return f'W/"{connection.version}"'
 
 
@@ -67,19 +66,19 @@ def create(
     plans: Mapping[str, Plan],
     idempotency_key: IdempotencyKey | None,
 ) -> Connection:
-    """Create a connection, active at once; it serves nobody until it has a token.
+    """Create a connection, in state active; requests are accepted once it has a token.
 
     Raises:
         NotFound: no such organisation.
-        Forbidden: its plan lacks SCIM.
+        Forbidden: its plan does not include SCIM.
         Conflict: it has as many connections as its plan allows, or is being deleted.
-        InvalidFields: there is no such workspace or role, or the role may not be a default.
-        Busy: the same request is being served at this moment.
+        InvalidFields: no such workspace or role, or the role may not be a default role.
+        Busy: the same request is being processed at the moment.
     """
     for _ in admin.items.deadline.attempts():
         organisation = organisations.get_for_change(admin)
-        _require_room(admin, organisation, plans)
-        _require_referred(admin, body.workspace, body.default_role)
+        _require_plan_allows_another(admin, organisation, plans)
+        _require_workspace_and_role(admin, body.workspace, body.default_role)
         connection = _new(admin, body)
         canceled = admin.items.try_commit(
             _creation(admin, organisation, connection, idempotency_key)
@@ -109,51 +108,53 @@ def _new(admin: AdminContext, body: NewConnection) -> Connection:
 def _creation(
     admin: AdminContext,
     organisation: Organisation,
-    made: Connection,
+    connection: Connection,
     idempotency_key: IdempotencyKey | None,
 ) -> list[Action]:
-    row = made.row() | {"tokens_version": made.tokens_version}
+    item = connection.row() | {"tokens_version": connection.tokens_version}
     actions: list[Action] = [
-        Put(admin.keys.connection(made.id), row, NEW),
+        Put(admin.keys.connection(connection.id), item, NEW),
         organisations.version_bump(admin, organisation),
-        admin.change_item(Change("connection", made.id, made.version)),
-        audit.entry_item(admin, Edit("connection", made.id, after=settings(made))),
+        admin.change_item(Change("connection", connection.id, connection.version)),
+        audit.entry_item(
+            admin, Edit("connection", connection.id, after=audited_values(connection))
+        ),
     ]
     if idempotency_key:
-        actions.append(idempotency_key.created_item(made.id, admin.now()))
+        actions.append(idempotency_key.created_item(connection.id, admin.now()))
     return actions
 
 
-def settings(connection: Connection) -> dict[str, Any]:
-    """Give what has been set of a connection, as the audit and the feed tell it."""
+def audited_values(connection: Connection) -> dict[str, Any]:
+    """Return what an admin has set of a connection, for the audit and the feed."""
     names = ("name", "state", "workspace", "default_role", "identity_provider", "settings")
     return {name: getattr(connection, name) for name in (*names, "after_end")}
 
 
-def _require_room(
+def _require_plan_allows_another(
     admin: AdminContext, organisation: Organisation, plans: Mapping[str, Plan]
 ) -> None:
     plan = plans.get(organisation.plan, Plan(scim=False))
     if not plan.scim:
         raise Forbidden(WITHOUT_SCIM.format(plan=organisation.plan))
-    counted = [each for each in list_connections(admin) if each.state in SERVED_STATES]
-    if len(counted) >= plan.max_connections:
+    served = [each for each in list_connections(admin) if each.state in SERVED_STATES]
+    if len(served) >= plan.max_connections:
         raise Conflict(TOO_MANY.format(plan=organisation.plan, most=plan.max_connections))
 
 
-def _require_referred(admin: AdminContext, workspace: str, role: str) -> None:
-    """Check what a connection refers to: one BatchGetItem."""
+def _require_workspace_and_role(admin: AdminContext, workspace: str, role: str) -> None:
+    """Reject a workspace or a default role that cannot be used: one BatchGetItem."""
     workspace_key, role_key = admin.keys.workspace(workspace), admin.keys.role(role)
     found = admin.items.batch_get([workspace_key, role_key])
     faults = [] if workspace_key in found else [FieldError("workspace", NO_WORKSPACE)]
-    fault = _role_fault(role_from(found[role_key]) if role_key in found else None)
+    fault = _problem_of_role(role_from(found[role_key]) if role_key in found else None)
     if fault:
         faults.append(FieldError("default_role", fault))
     if faults:
         raise InvalidFields(*faults)
 
 
-def _role_fault(role: Role | None) -> str | None:
+def _problem_of_role(role: Role | None) -> str | None:
     if role is None:
         return NO_ROLE
     if role.protected:
@@ -165,36 +166,33 @@ def get(admin: AdminContext, connection_id: str) -> Connection:
     """Read a connection: 1 RCU.
 
     Raises:
-        NotFound: the organisation has none of this id.
+        NotFound: the organisation has no such connection.
     """
-    formed = CONNECTION_ID.fullmatch(connection_id) is not None
-    row = admin.items.get(admin.keys.connection(connection_id)) if formed else None
-    if row is None:
+    is_well_formed = CONNECTION_ID.fullmatch(connection_id) is not None
+    item = admin.items.get(admin.keys.connection(connection_id)) if is_well_formed else None
+    if item is None:
         raise NotFound
-    return connection_from(row)
+    return connection_from(item)
 
 
 def get_for_change(admin: AdminContext, connection_id: str) -> Connection:
-    """Read a connection in order to change something of it.
+    """Read a connection before something of it is changed.
 
     Raises:
-        NotFound: the organisation has none of this id.
+        NotFound: the organisation has no such connection.
         Conflict: it has ended, or it or the organisation is being deleted.
     """
     organisations.get_for_change(admin)
-    return _unended(get(admin, connection_id))
-
-
-def _unended(connection: Connection) -> Connection:
+    connection = get(admin, connection_id)
     if connection.state not in SERVED_STATES:
         raise Conflict(ENDED)
     return connection
 
 
 def list_connections(admin: AdminContext) -> tuple[Connection, ...]:
-    """List the connections: one Query, which passes their tokens too."""
-    rows = admin.items.query(admin.keys.connections())
-    return tuple(map(connection_from, of_type("connection", rows)))
+    """List the connections: one Query, which reads their tokens too."""
+    items = admin.items.query(admin.keys.connections())
+    return tuple(map(connection_from, of_type("connection", items)))
 
 
 def change(
@@ -203,24 +201,26 @@ def change(
     body: ConnectionChanges,
     precondition: Precondition | None,
 ) -> Connection:
-    """Change what the body names; a changed state acts at the next SCIM request.
+    """Change the fields of the body; a changed state applies to the next SCIM request.
 
     Raises:
-        NotFound: the organisation has none of this id.
-        InvalidFields: there is no such workspace or role, or the role may not be a default.
+        NotFound: the organisation has no such connection.
+        InvalidFields: no such workspace or role, or the role may not be a default role.
         Conflict: it has ended, or it or the organisation is being deleted.
-        PreconditionFailed: it is not at the version that the client means.
+        PreconditionFailed: it has another version than If-Match names.
     """
     for _ in admin.items.deadline.attempts():
         organisation = organisations.get_for_change(admin)
-        before = _unended(get(admin, connection_id))
+        before = get(admin, connection_id)
+        if before.state not in SERVED_STATES:
+            raise Conflict(ENDED)
         if precondition:
             precondition.require(version(before))
         after = replace(before, **_changes(before, body))
         if after == before:
             return before
         if body.model_fields_set & REFERENCES:
-            _require_referred(admin, after.workspace, after.default_role)
+            _require_workspace_and_role(admin, after.workspace, after.default_role)
         after = replace(after, version=before.version + 1, modified=timestamp(admin.now()))
         if admin.items.try_commit(list(_replacement(admin, organisation, before, after))) is None:
             return after
@@ -248,8 +248,8 @@ def _replacement(
 def change_records(
     admin: AdminContext, before: Connection, after: Connection
 ) -> tuple[Action, Action]:
-    """Note a change of a connection: in the audit, and for the organisation's feed."""
-    old, new = settings(before), settings(after)
+    """Make the items that record a change of a connection: for the audit and for the feed."""
+    old, new = audited_values(before), audited_values(after)
     differing = tuple(name for name in sorted(new) if new[name] != old[name])
     return (
         audit.entry_item(admin, Edit("connection", after.id, old, new)),

@@ -1,8 +1,7 @@
 """Organisations: create, read, list, change, delete. One function per operation.
 
-A reference and a domain are held by lock rows, so two organisations cannot have the same one.
-Every change is conditioned on the version that was read and starts over when another came
-first.
+Uniqueness items make sure that no two organisations have the same reference or domain. Every
+change depends on the version that was read, and is repeated where another change came first.
 """
 
 from __future__ import annotations
@@ -51,8 +50,8 @@ from chalicelib.storage.table import Namespace
 from chalicelib.storage.transactions import TransactionCanceled
 
 REFERENCE_IN_USE = "reference: another organisation has this reference."
-BEING_DELETED = "The organisation is being deleted, so nothing of it can be changed any more."
-PAGE = 100
+BEING_DELETED = "The organisation is being deleted and cannot be changed any more."
+PAGE_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class OrganisationDetails:
 
 @dataclass(frozen=True, slots=True)
 class OrganisationSummary:
-    """An organisation as the list of all shows it."""
+    """An organisation as the list of all organisations shows it."""
 
     id: str
     name: str
@@ -77,7 +76,7 @@ class OrganisationSummary:
 
 
 def version(organisation: Organisation) -> str:
-    """Give an organisation's ETag."""
+    """Return an organisation's ETag."""
     return f'W/"{organisation.version}"'
 
 
@@ -87,19 +86,18 @@ def create(
     plans: Mapping[str, Plan],
     idempotency_key: IdempotencyKey | None,
 ) -> OrganisationDetails:
-    """Create the organisation that `admin` is bound to: one transaction with all it has.
+    """Create the organisation of `admin` with all that it has: one transaction.
 
     Raises:
         InvalidFields: no such plan.
         Conflict: another organisation has the reference or one of the domains.
-        Busy: the same request is being served at this moment.
+        Busy: the same request is being processed at the moment.
     """
     _require_plan(body.plan, plans)
     details = _new(admin, body)
-    try:
-        admin.items.commit(list(_creation(admin, details, idempotency_key)))
-    except TransactionCanceled as canceled:
-        raise _refusal(canceled, details, idempotency_key) from canceled
+    canceled = admin.items.try_commit(list(_creation(admin, details, idempotency_key)))
+    if canceled is not None:
+        raise _creation_error(canceled, details, idempotency_key)
     return details
 
 
@@ -124,50 +122,46 @@ def _new(admin: AdminContext, body: NewOrganisation) -> OrganisationDetails:
 
 
 def new_role(body: NewRole) -> Role:
-    """Make the role that a body means: it may be a default role unless it says otherwise."""
+    """Make a role; unless the body says otherwise it may be a default role if not protected."""
     eligible = not body.protected if body.may_be_default is None else body.may_be_default
     return Role(body.id, body.name, may_be_default=eligible, protected=body.protected)
 
 
-def _by_id(row: Workspace | Role) -> str:
-    return row.id
+def _by_id(setting: Workspace | Role) -> str:
+    return setting.id
 
 
 def _creation(
     admin: AdminContext, details: OrganisationDetails, idempotency_key: IdempotencyKey | None
 ) -> Iterator[Action]:
     keys, organisation = admin.keys, details.organisation
-    owned = {"org": organisation.id}
+    owner = {"org": organisation.id}
     yield Put(keys.own_item, organisation.row(), NEW)
     yield Put(keys.list_item(), organisation.listed(), NEW)
     if organisation.reference is not None:
-        yield Put(table_keys.reference(organisation.reference), owned, NEW)
+        yield Put(table_keys.reference(organisation.reference), owner, NEW)
     yield from (Put(keys.workspace(each.id), each.row()) for each in details.workspaces)
     yield from (Put(keys.role(each.id), each.row()) for each in details.roles)
     for domain in details.domains:
         yield Put(keys.domain(domain), {"shape": SHAPE})
-        yield Put(table_keys.verified_domain(domain), owned, NEW)
+        yield Put(table_keys.verified_domain(domain), owner, NEW)
     if idempotency_key:
         yield idempotency_key.created_item(organisation.id, admin.now())
-    yield audit.entry_item(admin, Edit("organisation", organisation.id, after=_audited(details)))
-
-
-def _audited(details: OrganisationDetails) -> dict[str, Any]:
-    return {
-        **settings(details.organisation),
+    audited = {
+        **_audited_values(organisation),
         "workspaces": [workspace.id for workspace in details.workspaces],
         "roles": [role.id for role in details.roles],
         "domains": list(details.domains),
     }
+    yield audit.entry_item(admin, Edit("organisation", organisation.id, after=audited))
 
 
-def settings(organisation: Organisation) -> dict[str, Any]:
-    """Give what an operator has set of an organisation, as the audit tells it."""
+def _audited_values(organisation: Organisation) -> dict[str, Any]:
     names = ("name", "reference", "plan", "state", "sso")
     return {name: getattr(organisation, name) for name in names}
 
 
-def _refusal(
+def _creation_error(
     canceled: TransactionCanceled,
     details: OrganisationDetails,
     idempotency_key: IdempotencyKey | None,
@@ -181,7 +175,7 @@ def _refusal(
     ]
     if _reference_key(details.organisation) in canceled.items:
         taken.append(REFERENCE_IN_USE)
-    # Else the random id is taken, which the next attempt's will not be.
+    # Otherwise the random id exists already; the next attempt has another one.
     return Conflict(" ".join(taken)) if taken else Busy()
 
 
@@ -190,42 +184,42 @@ def _reference_key(organisation: Organisation) -> Key | None:
 
 
 def get_details(admin: AdminContext) -> OrganisationDetails:
-    """Read the organisation: two Queries, whatever its connections hold.
+    """Read the organisation: two Queries, which do not read its connections.
 
     Raises:
-        NotFound: there is none of this id.
+        NotFound: no such organisation.
     """
-    rows = list(admin.items.query(admin.keys.own_item_and_domains()))
-    if not rows or rows[0]["SK"] != table_keys.ONLY:
+    items = list(admin.items.query(admin.keys.own_item_and_domains()))
+    if not items or items[0]["SK"] != table_keys.ONLY:
         raise NotFound
-    owned = list(admin.items.query(admin.keys.roles_and_workspaces()))
+    more = list(admin.items.query(admin.keys.roles_and_workspaces()))
     return OrganisationDetails(
-        organisation_from(rows[0]),
-        workspaces=tuple(map(workspace_from, of_type("workspace", owned))),
-        roles=tuple(map(role_from, of_type("role", owned))),
-        domains=tuple(table_keys.setting_of(key_of(row)).id for row in of_type("domain", rows)),
+        organisation_from(items[0]),
+        workspaces=tuple(map(workspace_from, of_type("workspace", more))),
+        roles=tuple(map(role_from, of_type("role", more))),
+        domains=tuple(table_keys.setting_of(key_of(item)).id for item in of_type("domain", items)),
     )
 
 
 def get(admin: AdminContext) -> Organisation:
-    """Read the organisation's own row: 1 RCU.
+    """Read the organisation's own item: 1 RCU.
 
     Raises:
-        NotFound: there is none of this id.
+        NotFound: no such organisation.
     """
-    row = admin.items.get(admin.keys.own_item)
-    if row is None:
+    item = admin.items.get(admin.keys.own_item)
+    if item is None:
         raise NotFound
-    return organisation_from(row)
+    return organisation_from(item)
 
 
 def get_for_change(admin: AdminContext) -> Organisation:
-    """Read the organisation's own row in order to change something of it.
+    """Read the organisation's own item before something of it is changed.
 
-    Every change does, or the purge could leave behind what was made after it had begun.
+    Every change does this; otherwise the purge could miss what is created after it has begun.
 
     Raises:
-        NotFound: there is none of this id.
+        NotFound: no such organisation.
         Conflict: it is being deleted.
     """
     organisation = get(admin)
@@ -235,7 +229,7 @@ def get_for_change(admin: AdminContext) -> Organisation:
 
 
 def version_bump(admin: AdminContext, organisation: Organisation) -> Update:
-    """Raise the version of an organisation in a transaction that depends on what is in it."""
+    """Increment the organisation's version, in a transaction that depends on its other items."""
     return Update(
         admin.keys.own_item,
         set={"version": organisation.version + 1, "modified": timestamp(admin.now())},
@@ -244,7 +238,7 @@ def version_bump(admin: AdminContext, organisation: Organisation) -> Update:
 
 
 def list_organisations(
-    items: Namespace, cursor: str, size: int = PAGE
+    items: Namespace, cursor: str, size: int = PAGE_SIZE
 ) -> Page[OrganisationSummary]:
     """List the organisations after `cursor`, in the order of their ids: one Query.
 
@@ -276,13 +270,13 @@ def change(
     plans: Mapping[str, Plan],
     precondition: Precondition | None,
 ) -> OrganisationDetails:
-    """Change what the body names; a changed plan or state acts at the next SCIM request.
+    """Change the fields of the body; a changed plan or state applies to the next SCIM request.
 
     Raises:
-        NotFound: there is none of this id.
+        NotFound: no such organisation.
         InvalidFields: no such plan.
         Conflict: another organisation has the reference, or this one is being deleted.
-        PreconditionFailed: it is not at the version that the client means.
+        PreconditionFailed: it has another version than If-Match names.
     """
     changes = present(body, OrganisationChanges.model_fields)
     if "plan" in changes:
@@ -292,39 +286,39 @@ def change(
         if precondition:
             precondition.require(version(before))
         after = replace(before, **changes)
-        if after == before or _changed(admin, before, after):
+        if after == before or _write_change(admin, before, after):
             break
     return get_details(admin)
 
 
 def delete(admin: AdminContext, precondition: Precondition | None) -> OrganisationDetails:
-    """Begin to delete an organisation with all that it has; repeating it is no fault.
+    """Begin to delete an organisation with all that it has; repeating it is not an error.
 
-    Nothing of it is served from now on; its rows go when no request that began before can
-    still be at work.
+    Its requests are rejected from now on. The purge begins once no earlier request can still be
+    in progress.
 
     Raises:
-        NotFound: there is none of this id.
-        PreconditionFailed: it is not at the version that the client means.
+        NotFound: no such organisation.
+        PreconditionFailed: it has another version than If-Match names.
     """
     for _ in admin.items.deadline.attempts():
         before = get(admin)
         if precondition:
             precondition.require(version(before))
         after = replace(before, state=DELETING)
-        if after == before or _changed(
+        if after == before or _write_change(
             admin, before, after, purge.scheduled_purge(admin, before.id)
         ):
             break
     return get_details(admin)
 
 
-def _changed(
-    admin: AdminContext, before: Organisation, after: Organisation, *beside: Action
+def _write_change(
+    admin: AdminContext, before: Organisation, after: Organisation, *more: Action
 ) -> bool:
     """Write the change; False where another change came first."""
     after = replace(after, version=before.version + 1, modified=timestamp(admin.now()))
-    canceled = admin.items.try_commit([*_replacement(admin, before, after), *beside])
+    canceled = admin.items.try_commit([*_replacement(admin, before, after), *more])
     if canceled and admin.keys.own_item not in canceled.items:
         raise Conflict(REFERENCE_IN_USE)
     return canceled is None
@@ -335,7 +329,7 @@ def _replacement(
 ) -> Iterator[Action]:
     yield changed(admin.keys.own_item, after.row(), equals("version", before.version))
     yield changed(admin.keys.list_item(), after.listed(), ANY)
-    edit = Edit("organisation", after.id, settings(before), settings(after))
+    edit = Edit("organisation", after.id, _audited_values(before), _audited_values(after))
     yield audit.entry_item(admin, edit)
     old, new = _reference_key(before), _reference_key(after)
     if old == new:
@@ -348,8 +342,5 @@ def _replacement(
 
 def _require_plan(plan: str, plans: Mapping[str, Plan]) -> None:
     if plan not in plans:
-        raise InvalidFields(FieldError("plan", f"there is no such plan; there are {_words(plans)}"))
-
-
-def _words(plans: Mapping[str, Plan]) -> str:
-    return ", ".join(f"`{plan}`" for plan in sorted(plans))
+        names = ", ".join(f"`{name}`" for name in sorted(plans))
+        raise InvalidFields(FieldError("plan", f"no such plan; expected one of {names}"))

@@ -1,7 +1,7 @@
-"""What an organisation has, one by one: workspaces, roles and verified domains.
+"""Settings of an organisation, one at a time: workspaces, roles and verified domains.
 
-Every change raises the organisation's version, so it never passes unseen by a connection that
-begins to use what is being deleted.
+Every change also increments the organisation's version, so a connection cannot begin to use what
+is being deleted.
 """
 
 from __future__ import annotations
@@ -31,63 +31,63 @@ from chalicelib.storage.settings_items import (
 from chalicelib.storage.table import chunks
 from chalicelib.storage.transactions import MOST_ACTIONS
 
-# Which of a connection's fields names one; a domain is named by none.
-USES: Mapping[str, str] = {"workspace": "workspace", "role": "default_role"}
+# The field of a connection that names a setting; none names a domain.
+USED_AS: Mapping[str, str] = {"workspace": "workspace", "role": "default_role"}
 
-# What an id or a domain may consist of; anything else is not there, and never asked for.
-FORM = re.compile(r"[A-Za-z0-9._-]{1,253}")
+# The characters of ids and domains; anything else cannot exist and is not looked up.
+WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
-IN_USE = "The {kind} `{id}` is used by the connection `{name}` ({connection}); change that first."
+IN_USE = (
+    "The {setting_type} `{id}` is used by the connection `{name}` ({connection}): change the "
+    "connection first."
+)
 TAKEN = "domain: it belongs to another organisation."
 
 
 @dataclass(frozen=True, slots=True)
 class OrganisationSetting:
-    """One thing that an organisation has: its kind and id, its row, and what stands beside it.
+    """A workspace, a role or a domain, with its item and the uniqueness item of a domain."""
 
-    `beside` is the row, of all organisations, that makes a domain unique.
-    """
-
-    kind: str
+    setting_type: str
     id: str
     key: Key
-    row: Item
-    beside: Key | None = None
+    item: Item
+    uniqueness_key: Key | None = None
 
-    def told(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Give what the audit tells of a row of it."""
-        return {"id": self.id} | {name: row[name] for name in self.row if name != "shape"}
+    def audited_values(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the audit says about an item of this setting."""
+        return {"id": self.id} | {name: item[name] for name in self.item if name != "shape"}
 
-    def is_as(self, row: Mapping[str, Any]) -> bool:
-        """Tell whether a row says what this one does."""
-        return all(row.get(name) == value for name, value in self.row.items())
+    def is_stored_as(self, item: Mapping[str, Any]) -> bool:
+        """Tell whether a stored item says the same as this setting."""
+        return all(item.get(name) == value for name, value in self.item.items())
 
 
-def put_workspace(admin: AdminContext, wanted: Workspace) -> Workspace:
-    """Create a workspace, or give it another name.
+def put_workspace(admin: AdminContext, workspace: Workspace) -> Workspace:
+    """Create a workspace, or rename it.
 
     Raises:
         NotFound: no such organisation.
         Conflict: the organisation is being deleted.
     """
-    _put(admin, _workspace(admin, wanted))
-    return wanted
+    _put(admin, _workspace(admin, workspace))
+    return workspace
 
 
-def put_role(admin: AdminContext, wanted: Role) -> Role:
+def put_role(admin: AdminContext, role: Role) -> Role:
     """Create a role, or change it.
 
     Raises:
         NotFound: no such organisation.
-        Conflict: a connection gives it as its default role, which it no longer might be; or the
-            organisation is being deleted.
+        Conflict: it would no longer be allowed as a default role, and is one of a connection; or
+            the organisation is being deleted.
     """
-    _put(admin, _role(admin, wanted), free=not wanted.may_be_default)
-    return wanted
+    _put(admin, _role(admin, role), must_be_unused=not role.may_be_default)
+    return role
 
 
 def put_domain(admin: AdminContext, domain: str) -> str:
-    """Say that a domain belongs to the organisation, which has verified it.
+    """Add a domain that the organisation has verified.
 
     Raises:
         NotFound: no such organisation.
@@ -101,34 +101,34 @@ def delete_workspace(admin: AdminContext, workspace_id: str) -> None:
     """Delete a workspace.
 
     Raises:
-        NotFound: the organisation has none of this id.
-        Conflict: a connection uses it; names it. Or the organisation is being deleted.
+        NotFound: the organisation has no such workspace.
+        Conflict: a connection uses it, and is named; or the organisation is being deleted.
     """
-    row = _there(admin, admin.keys.workspace(workspace_id))
-    _delete(admin, _workspace(admin, workspace_from(row)))
+    item = _get(admin, admin.keys.workspace(workspace_id))
+    _delete(admin, _workspace(admin, workspace_from(item)))
 
 
 def delete_role(admin: AdminContext, role_id: str) -> None:
-    """Delete a role; whoever has it has it no longer.
+    """Delete a role; users who have it lose it.
 
     Raises:
-        NotFound: the organisation has none of this id.
-        Conflict: a connection uses it; names it. Or the organisation is being deleted.
+        NotFound: the organisation has no such role.
+        Conflict: a connection uses it, and is named; or the organisation is being deleted.
     """
-    row = _there(admin, admin.keys.role(role_id))
-    _delete(admin, _role(admin, role_from(row)))
+    item = _get(admin, admin.keys.role(role_id))
+    _delete(admin, _role(admin, role_from(item)))
 
 
 def delete_domain(admin: AdminContext, domain: str) -> None:
-    """Let go of a domain; another organisation may have it then.
+    """Remove a domain; another organisation may then have it.
 
     Raises:
-        NotFound: it is none of the organisation's.
+        NotFound: the organisation has no such domain.
         Conflict: the organisation is being deleted.
     """
-    owned = _domain(admin, domain.lower())
-    _there(admin, owned.key)
-    _delete(admin, owned)
+    setting = _domain(admin, domain.lower())
+    _get(admin, setting.key)
+    _delete(admin, setting)
 
 
 def _workspace(admin: AdminContext, workspace: Workspace) -> OrganisationSetting:
@@ -141,96 +141,103 @@ def _role(admin: AdminContext, role: Role) -> OrganisationSetting:
 
 
 def _domain(admin: AdminContext, domain: str) -> OrganisationSetting:
-    beside = table_keys.verified_domain(domain)
+    uniqueness_key = table_keys.verified_domain(domain)
     return OrganisationSetting(
-        "domain", domain, admin.keys.domain(domain), {"shape": SHAPE}, beside
+        "domain", domain, admin.keys.domain(domain), {"shape": SHAPE}, uniqueness_key
     )
 
 
-def _there(admin: AdminContext, key: Key) -> Item:
-    formed = FORM.fullmatch(setting_of(key).id) is not None
-    row = admin.items.get(key) if formed else None
-    if row is None:
+def _get(admin: AdminContext, key: Key) -> Item:
+    is_well_formed = WELL_FORMED.fullmatch(setting_of(key).id) is not None
+    item = admin.items.get(key) if is_well_formed else None
+    if item is None:
         raise NotFound
-    return row
+    return item
 
 
-def _put(admin: AdminContext, wanted: OrganisationSetting, *, free: bool = False) -> None:
-    """Write a belonging; `free`: no connection may use it as it will be."""
+def _put(
+    admin: AdminContext, setting: OrganisationSetting, *, must_be_unused: bool = False
+) -> None:
+    """Write a setting; `must_be_unused`: reject it where a connection uses it."""
     for _ in admin.items.deadline.attempts():
         organisation = organisations.get_for_change(admin)
-        found = connections.list_connections(admin)
-        row = admin.items.get(wanted.key)
-        if row is not None and wanted.is_as(row):
+        present = connections.list_connections(admin)
+        before = admin.items.get(setting.key)
+        if before is not None and setting.is_stored_as(before):
             return
-        if free:
-            _require_unused(found, wanted)
-        notes = _concerned(admin, wanted, found) if row is None else []
-        if _committed(admin, organisation, list(_writing(admin, wanted, row)), notes):
+        if must_be_unused:
+            _require_unused(present, setting)
+        changes = _change_items(admin, setting, present) if before is None else []
+        actions = list(_put_actions(admin, setting, before))
+        if _try_write(admin, organisation, actions, changes):
             return
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
 
-def _writing(
-    admin: AdminContext, wanted: OrganisationSetting, before: Item | None
+def _put_actions(
+    admin: AdminContext, setting: OrganisationSetting, before: Item | None
 ) -> Iterator[Action]:
-    yield Put(wanted.key, wanted.row)
-    old = wanted.told(before) if before else {}
-    yield audit.entry_item(admin, Edit(wanted.kind, wanted.id, old, wanted.told(wanted.row)))
-    if before is None and wanted.beside:
-        yield Put(wanted.beside, {"org": admin.keys.organisation}, NEW)
+    old = setting.audited_values(before) if before else {}
+    edit = Edit(setting.setting_type, setting.id, old, setting.audited_values(setting.item))
+    yield Put(setting.key, setting.item)
+    yield audit.entry_item(admin, edit)
+    if before is None and setting.uniqueness_key:
+        yield Put(setting.uniqueness_key, {"org": admin.keys.organisation}, NEW)
 
 
-def _delete(admin: AdminContext, owned: OrganisationSetting) -> None:
+def _delete(admin: AdminContext, setting: OrganisationSetting) -> None:
     for _ in admin.items.deadline.attempts():
         organisation = organisations.get_for_change(admin)
-        found = connections.list_connections(admin)
-        _require_unused(found, owned)
-        notes = _concerned(admin, owned, found)
-        if _committed(admin, organisation, list(_deletion(admin, owned)), notes):
+        present = connections.list_connections(admin)
+        _require_unused(present, setting)
+        changes = _change_items(admin, setting, present)
+        if _try_write(admin, organisation, list(_delete_actions(admin, setting)), changes):
             return
-        _there(admin, owned.key)
+        _get(admin, setting.key)
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
 
-def _deletion(admin: AdminContext, owned: OrganisationSetting) -> Iterator[Action]:
-    yield Delete(owned.key, EXISTS)
-    yield audit.entry_item(admin, Edit(owned.kind, owned.id, before=owned.told(owned.row)))
-    if owned.beside:
-        yield Delete(owned.beside, equals("org", admin.keys.organisation))
+def _delete_actions(admin: AdminContext, setting: OrganisationSetting) -> Iterator[Action]:
+    before = setting.audited_values(setting.item)
+    yield Delete(setting.key, EXISTS)
+    yield audit.entry_item(admin, Edit(setting.setting_type, setting.id, before=before))
+    if setting.uniqueness_key:
+        yield Delete(setting.uniqueness_key, equals("org", admin.keys.organisation))
 
 
-def _concerned(
-    admin: AdminContext, changed: OrganisationSetting, found: tuple[Connection, ...]
+def _change_items(
+    admin: AdminContext, setting: OrganisationSetting, present: tuple[Connection, ...]
 ) -> list[Put]:
-    """Note for the feed that users are to be read again: a role comes or goes for all of them."""
-    concerned = found if changed.kind == "role" else ()
+    """Tell the feed to read the users of all connections again where a role comes or goes."""
+    concerned = present if setting.setting_type == "role" else ()
     return [admin.change_item(Change("connection", c.id, c.version, ("roles",))) for c in concerned]
 
 
-def _require_unused(found: tuple[Connection, ...], owned: OrganisationSetting) -> None:
-    field = USES.get(owned.kind)
-    users = [c for c in found if field and getattr(c, field) == owned.id and c.state != DELETING]
-    if users:
-        names = {"name": users[0].name, "connection": users[0].id}
-        raise Conflict(IN_USE.format(kind=owned.kind, id=owned.id, **names), **names)
+def _require_unused(present: tuple[Connection, ...], setting: OrganisationSetting) -> None:
+    field = USED_AS.get(setting.setting_type)
+    for each in present:
+        if field and getattr(each, field) == setting.id and each.state != DELETING:
+            names = {"name": each.name, "connection": each.id}
+            message = IN_USE.format(setting_type=setting.setting_type, id=setting.id, **names)
+            raise Conflict(message, **names)
 
 
-def _committed(
-    admin: AdminContext, organisation: Organisation, actions: list[Action], notes: list[Put]
+def _try_write(
+    admin: AdminContext, organisation: Organisation, actions: list[Action], changes: list[Put]
 ) -> bool:
-    """Write; False where something else in the organisation came first.
+    """Write; False where another change of the organisation came first.
 
-    Notes that do not fit the transaction go ahead of it: the feed gives its last minute again.
+    Change items that do not fit the transaction are written before it: the feed returns its last
+    minute again.
 
     Raises:
         Conflict: another organisation has the domain.
     """
-    raised = organisations.version_bump(admin, organisation)
+    version_bump = organisations.version_bump(admin, organisation)
     room = MOST_ACTIONS - len(actions) - 1
-    for ahead in chunks(notes[room:], MOST_ACTIONS):
-        admin.items.commit(ahead)
-    canceled = admin.items.try_commit([raised, *actions, *notes[:room]])
-    if canceled and not {raised.key, actions[0].key} & canceled.items.keys():
+    for part in chunks(changes[room:], MOST_ACTIONS):
+        admin.items.commit(part)
+    canceled = admin.items.try_commit([version_bump, *actions, *changes[:room]])
+    if canceled and not {version_bump.key, actions[0].key} & canceled.items.keys():
         raise Conflict(TAKEN)
     return canceled is None

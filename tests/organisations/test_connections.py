@@ -96,7 +96,7 @@ FAULTS = [
     ({"workspace": "moon"}, "workspace: there is no such workspace"),
     ({"default_role": "king"}, "default_role: there is no such role"),
     ({"default_role": "auditor"}, "default_role: this role may not be a default role"),
-    ({"default_role": "admin"}, "default_role: a protected role is never given"),
+    ({"default_role": "admin"}, "default_role: a protected role cannot be given"),
     ({"workspace": "moon", "default_role": "king"}, "workspace: .*; default_role: "),
 ]
 
