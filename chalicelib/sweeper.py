@@ -1,6 +1,9 @@
-"""The sweeper: once a minute, what was begun and not finished, and secrets whose time has come.
+"""The sweeper: finishes, once a minute, pending changes that nobody works on any more.
 
-An event source, not a route: EventBridge calls it, and `make run` does in its place.
+Such a change is left by a crash or by a request that reached its deadline; others are to be made
+later from the start, such as deleting the secret of a token when the token has expired.
+
+An event source, not a route: EventBridge invokes it, and `make run` does in its place.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import islice
+from typing import NamedTuple
 
 from chalice.app import Chalice, CloudWatchEvent, Rate
 
@@ -30,20 +34,20 @@ from chalicelib.storage.keys import (
 )
 from chalicelib.storage.retries import Deadline
 
-# What one run looks at; the next one goes on.
-MOST_OPERATIONS = 1_000
-# What one operation may take of a run, unless it is a purge.
-MOST_SECONDS = 10.0
+# How many pending changes one run finishes; the next run goes on.
+MAX_CHANGES = 1_000
+# How long a run tries to finish one pending change before it turns to the next, in seconds.
+SECONDS_PER_CHANGE = 10.0
 
-# Noted where else stands by whom or with which token something was changed.
+# Who made a change, in the audit log, the feed and the provisioning log.
 SWEEPER = "sweeper"
 
 
 def schedule(application: Chalice, services: Services) -> None:
-    """Give the app its scheduled function.
+    """Register the scheduled function with the app.
 
-    No blueprint: Lambda would look for `sweep` in this module, where it is not; as the app's own
-    it is looked for in `app`, which names it.
+    Not with a blueprint: Lambda would look for the handler `sweep` in this module; registered
+    with the app itself, it is looked for in `app`, which names it.
     """
 
     @application.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")
@@ -52,62 +56,37 @@ def schedule(application: Chalice, services: Services) -> None:
 
 
 def sweep_due(services: Services) -> int:
-    """Finish what is due, purges last; tell how many operations were looked at.
+    """Finish the pending changes whose time has come; return how many there were.
 
-    One that cannot be finished now stays for the next run and does not hold up the others. The
-    directories come first: a fault of Secrets Manager may take a run's time, or last for days.
+    One that cannot be finished stays for the next run and does not hold up the others.
     """
     deadline = services.deadline()
-    rows = services.table.namespace(grants.pending_changes(), deadline)
-    now = timestamp(services.table.clock.now())
-    found = list(
-        islice(rows.query(pending_changes_due(now), page=MOST_OPERATIONS), MOST_OPERATIONS)
-    )
-    for item in sorted(found, key=_turn):
+    items = services.table.namespace(grants.pending_changes(), deadline)
+    due = pending_changes_due(timestamp(services.table.clock.now()))
+    found = list(islice(items.query(due, page=MAX_CHANGES), MAX_CHANGES))
+    # The sort is stable: of each type, the oldest first.
+    for item in sorted(found, key=lambda item: _job(item).order):
         if not deadline.passed():
-            _try(services, item, deadline)
+            _try_to_finish(services, item, deadline)
     return len(found)
 
 
-def _turn(item: Item) -> int:
-    """Tell when an operation has its turn; the oldest of a kind comes first."""
-    return (item["change_type"] in FINISH) + _is_long(item)
-
-
-def _is_long(item: Item) -> bool:
-    return bool(item["change_type"] == purge.CHANGE_TYPE)
-
-
-def _try(services: Services, item: Item, deadline: Deadline) -> None:
-    """Finish one operation; a purge takes what is left of the run, any other a share of it."""
-    clock = services.table.clock
-    share = replace(deadline, at=min(deadline.at, clock.monotonic() + MOST_SECONDS))
-    named = {"change_type": item["change_type"], "change": item["SK"]}
-    finish = FINISH.get(item["change_type"], _finish_change)
+def _try_to_finish(services: Services, item: Item, deadline: Deadline) -> None:
+    job = _job(item)
+    if job.seconds is not None:
+        latest = services.table.clock.monotonic() + job.seconds
+        deadline = replace(deadline, at=min(deadline.at, latest))
+    named = {"change_type": item["change_type"], "change_id": item["SK"]}
     try:
-        finish(services, item, deadline if _is_long(item) else share)
+        job.finish(services, item, deadline)
     except (Busy, Unavailable):
-        logger.warning("operation left for the next sweep", extra=named)
+        logger.warning("pending change left for the next sweep", extra=named)
     except Exception:  # noqa: BLE001 - one that always fails must not hold up the others
-        logger.exception("operation cannot be finished", extra=named)
+        logger.exception("pending change cannot be finished", extra=named)
 
 
-def _remove_secret(services: Services, item: Item, deadline: Deadline) -> None:
-    keys = ConnectionKeys(_owner(item))
-    rows = services.table.namespace(grants.scim(keys), deadline)
-    services.secrets.delete(keys.connection, item["target"], deadline)
-    rows.commit([Delete(keys.pending_change(item["SK"]))])
-
-
-def _purge(services: Services, item: Item, deadline: Deadline) -> None:
-    keys = OrganisationKeys(organisation_of(_owner(item)))
-    rows = services.table.namespace(grants.purge(keys), deadline)
-    admin = AdminContext(rows, keys, by=SWEEPER, request_id=item["SK"])
-    left = purge.purge(admin, services.secrets, item)
-    logger.info("purged", extra={"target": item["target"], "left": left})
-
-
-def _finish_change(services: Services, item: Item, deadline: Deadline) -> None:
+def _finish_directory_change(services: Services, item: Item, deadline: Deadline) -> None:
+    """Finish a change of members or a delete of a user or group."""
     keys = ConnectionKeys(_owner(item))
     context = ConnectionContext(
         items=services.table.namespace(grants.scim(keys), deadline),
@@ -120,12 +99,46 @@ def _finish_change(services: Services, item: Item, deadline: Deadline) -> None:
     recovery.finish(context, item["change_type"], item["SK"], item["target"])
 
 
+def _delete_secret(services: Services, item: Item, deadline: Deadline) -> None:
+    """Delete the secret of a token that has expired or was revoked."""
+    keys = ConnectionKeys(_owner(item))
+    items = services.table.namespace(grants.scim(keys), deadline)
+    services.secrets.delete(keys.connection, item["target"], deadline)
+    items.commit([Delete(keys.pending_change(item["SK"]))])
+
+
+def _purge(services: Services, item: Item, deadline: Deadline) -> None:
+    """Delete the data of a disconnected connection or a deleted organisation."""
+    keys = OrganisationKeys(organisation_of(_owner(item)))
+    items = services.table.namespace(grants.purge(keys), deadline)
+    admin = AdminContext(items, keys, by=SWEEPER, request_id=item["SK"])
+    left = purge.purge(admin, services.secrets, item)
+    logger.info("purged", extra={"target": item["target"], "left": left})
+
+
 def _owner(item: Item) -> str:
-    """Tell whose an operation is: a connection's, a self-test's or an organisation's."""
+    """Return the id of the connection or organisation of a pending change."""
     return pending_change_owner(key_of(item))
 
 
-FINISH: Mapping[str, Callable[[Services, Item, Deadline], None]] = {
-    "secret": _remove_secret,
-    purge.CHANGE_TYPE: _purge,
+class Job(NamedTuple):
+    """How pending changes of a type are finished.
+
+    Those of a lower `order` come first. Each may take `seconds` of a run; None: all that is left.
+    """
+
+    finish: Callable[[Services, Item, Deadline], None]
+    order: int
+    seconds: float | None
+
+
+# Directories first: an outage of Secrets Manager may use up each run's time, and last for days.
+DIRECTORY_CHANGE = Job(_finish_directory_change, order=0, seconds=SECONDS_PER_CHANGE)
+JOBS: Mapping[str, Job] = {
+    "secret": Job(_delete_secret, order=1, seconds=SECONDS_PER_CHANGE),
+    purge.CHANGE_TYPE: Job(_purge, order=2, seconds=None),
 }
+
+
+def _job(item: Item) -> Job:
+    return JOBS.get(item["change_type"], DIRECTORY_CHANGE)

@@ -164,8 +164,8 @@ LIMITS = {
     "terms of a filter": (filters.MAX_TERMS,),
     "depth of a filter": (filters.MAX_DEPTH,),
     "values of an attribute": (validation.MAX_VALUES,),
-    "resources that a filter without a key reads": (search.MOST_RESOURCES,),
-    "members named in one request": (context.MOST_MEMBERS,),
+    "resources that a filter without a key reads": (search.MAX_RESOURCES,),
+    "members named in one request": (context.MAX_MEMBERS_PER_REQUEST,),
     "live tokens of a connection": (tokens.MOST_LIVE,),
 }
 

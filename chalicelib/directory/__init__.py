@@ -1,1 +1,1 @@
-"""What an identity provider provisions: users, teams and memberships of one connection."""
+"""What an identity provider provisions: users, groups and memberships of one connection."""

@@ -1,12 +1,12 @@
-"""The SCIM tenant of one request: its namespace of the table, and what its writes note.
+"""The connection of one request: its part of the table, and what its writes record.
 
-Bound once, after authentication. No function of this package takes a connection's id.
+Made once, after authentication. No function of this package takes a connection's id.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from chalicelib.directory.trace import Trace
 from chalicelib.scim.catalog import USER
@@ -17,63 +17,67 @@ from chalicelib.storage.expressions import Put
 from chalicelib.storage.lookups import ConnectionScope
 from chalicelib.storage.retries import Deadline
 
-# How long an operation of many steps is left to the one who began it.
-HELD_FOR = timedelta(seconds=30)
+# How long only the process that acquired a lease works on the pending change.
+LEASE_DURATION = timedelta(seconds=30)
 
-# How many members one request may name where the organisation's plan does not say.
-MOST_MEMBERS = 10_000
+# How many members one request may name unless the organisation's plan says otherwise.
+MAX_MEMBERS_PER_REQUEST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionContext(ConnectionScope):
     """One connection, for one request.
 
-    `base_url` is the connection's SCIM URL without a trailing slash; `token_id` and
-    `request_id` are noted in every change row; `most_members` is what one request may name;
-    `trace` collects what the request touches; `user_type` has the connection's own schemas.
+    `base_url` is the connection's SCIM URL without a trailing slash. `token_id` and
+    `request_id` are written to every change item. `max_members_per_request` is what the plan
+    allows. `trace` collects what the request touches. `user_type` is the User resource type
+    with the connection's own extensions.
     """
 
     base_url: str
     default_role: str
     token_id: str
     request_id: str
-    most_members: int = MOST_MEMBERS
+    max_members_per_request: int = MAX_MEMBERS_PER_REQUEST
     trace: Trace = field(default_factory=Trace)
     user_type: ResourceType = USER
 
     @property
     def clock(self) -> Clock:
-        """The clock and the source of ids."""
+        """The clock and the source of random ids."""
         return self.items.table.clock
 
     def now(self) -> str:
-        """Tell the moment, as resources carry it."""
+        """Return the present time in the form of `meta.lastModified`."""
         return timestamp(self.clock.now())
 
     def change_item(
         self, change: Change, before: Document | None = None, after: Document | None = None
     ) -> Put:
-        """Make the change row that goes into the same transaction as the change.
+        """Return the action that records a change, for the transaction that makes it.
 
-        The documents around the change go into the request's trace, not into the row.
+        The documents before and after it go to the request's trace, not into the item.
         """
         self.trace.add_change(change, before, after)
-        at: datetime = self.clock.now()
-        entropy = self.clock.random.getrandbits(80)
         return change.put(
-            self.keys, at, entropy, request_id=self.request_id, token_id=self.token_id
+            self.keys,
+            self.clock.now(),
+            self.clock.random.getrandbits(80),
+            request_id=self.request_id,
+            token_id=self.token_id,
         )
 
-    def late(self, seconds: float) -> ConnectionContext:
-        """Bind the same tenant to a deadline of its own, for a last word past this one's."""
+    def with_deadline(self, seconds: float) -> ConnectionContext:
+        """Return a context of the same connection whose deadline is `seconds` from now."""
         deadline = Deadline.after(seconds, self.clock)
         return replace(self, items=self.items.with_deadline(deadline))
 
     def new_lease(self) -> Lease:
-        """Name an operation of many steps, held from now on."""
-        until = self.lease_expires_at()
-        return Lease(self.keys.pending_change_id(until, self.clock.new_id()), until)
+        """Return a lease for a new pending change, acquired now."""
+        expires_at = self.lease_expires_at()
+        change_id = self.keys.pending_change_id(expires_at, self.clock.new_id())
+        return Lease(change_id, expires_at)
 
     def lease_expires_at(self) -> str:
-        """Tell until when an operation is left to whoever works on it now."""
-        return timestamp(self.clock.now() + HELD_FOR)
+        """Return when a lease that is acquired or renewed now expires."""
+        return timestamp(self.clock.now() + LEASE_DURATION)

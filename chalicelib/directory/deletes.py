@@ -1,19 +1,19 @@
-"""Deletes of any size: what does not fit one transaction is declared first.
+"""Deletes of users and groups, of any size.
 
-A team is gone for every reader with its row; its memberships are cleared away behind it. A user
-with more teams than one transaction takes is marked (`lease`), released from them, and then
-deleted as usual. An operation row says what is under way: what a crash leaves is finished by
-the next caller who meets it.
+A group is gone for every reader with its item; its memberships are deleted after it. A user in
+more groups than one transaction takes gets a lease first, is removed from the groups in steps,
+and is then deleted as usual. A pending change records what is under way: what a crash leaves is
+finished by the next request that meets it, or by the sweeper.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 
 from chalicelib.directory.context import ConnectionContext
-from chalicelib.directory.pending_ids import drop_ids
+from chalicelib.directory.pending_ids import delete_ids
 from chalicelib.directory.resources import group_version, user_version
 from chalicelib.errors import Busy, NotFound
 from chalicelib.scim.preconditions import Precondition
@@ -44,247 +44,248 @@ from chalicelib.storage.lookups import (
     read_user,
 )
 from chalicelib.storage.table import MOST_BATCH_WRITES
-from chalicelib.storage.transactions import MOST_ACTIONS, TransactionCanceled
+from chalicelib.storage.transactions import MOST_ACTIONS
 
-# A membership takes its two rows and the team's counter out of a transaction.
-ACTIONS_A_MEMBERSHIP = 3
-MOST_RELEASES = (MOST_ACTIONS - 1) // ACTIONS_A_MEMBERSHIP
+# To remove a membership takes its two items and the group's counter.
+ACTIONS_PER_MEMBERSHIP = 3
+# Beside the memberships a step checks the user's lease.
+MEMBERSHIPS_PER_STEP = (MOST_ACTIONS - 1) // ACTIONS_PER_MEMBERSHIP
+
+
+# --- groups -----------------------------------------------------------------------------------
 
 
 def delete_group(
     context: ConnectionContext, gid: str, precondition: Precondition | None = None
 ) -> None:
-    """Delete a team: O(1) until it is gone, then its membership rows, two at a time.
+    """Delete a group in one transaction, then its memberships, 25 at a time.
 
-    Past the deadline the rest of the rows is left to the operation's row; no reader sees them.
+    Memberships left at the deadline are left to the sweeper; no reader sees them.
 
     Raises:
-        NotFound: no such team.
+        NotFound: there is no such group.
         PreconditionFailed: If-Match names another version.
-        Busy: still contended at the deadline, and the team is still there.
+        Busy: still contended at the deadline, and the group is still there.
     """
-    lease, running = _remove_group(context, gid, precondition)
-    try:
-        if running:
-            drop_ids(context, running.change_id)
-        clear_group(context, gid, lease)
-    except Busy:
-        return
+    change_id, superseded = _delete_group_item(context, gid, precondition)
+    with suppress(Busy):
+        if superseded:
+            delete_ids(context, superseded.change_id)
+        delete_memberships(context, gid, change_id)
 
 
-def _remove_group(
+def _delete_group_item(
     context: ConnectionContext, gid: str, precondition: Precondition | None
-) -> tuple[Lease, Lease | None]:
-    """Remove the team; the operation that clears up, and the one that held the team till now."""
+) -> tuple[str, Lease | None]:
+    """Delete the group's item, with what belongs to it.
+
+    Returns the id of the pending change that deletes the memberships, and the lease of the
+    change of members that was under way, if there was one: it ends with the group.
+    """
     for _ in context.items.deadline.attempts():
         group = read_group(context, gid)
         if group is None:
             raise NotFound
+        condition = equals("v", group.version) & leased_for(group.lease)
         if precondition:
             precondition.require(group_version(group))
-        lease = context.new_lease()
-        try:
-            context.items.commit(
-                _group_removal(context, group, lease, exactly=precondition is not None)
-            )
-        except TransactionCanceled:
-            continue
-        return lease, group.lease
+            condition &= equals("m", group.memberships)
+        change_id = context.new_lease().change_id
+        actions = _group_delete_actions(context, group, condition, change_id)
+        if context.items.try_commit(actions) is None:
+            return change_id, group.lease
     raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
 
 
-def _group_removal(
-    context: ConnectionContext, group: Group, lease: Lease, *, exactly: bool
+def _group_delete_actions(
+    context: ConnectionContext, group: Group, condition: Condition, change_id: str
 ) -> list[Action]:
     keys = context.keys
-    as_read = equals("v", group.version) & leased_for(group.lease)
-    members_too = equals("m", group.memberships) if exactly else Condition()
-    running = group.lease
-    return [
-        Delete(keys.group(group.id), as_read & members_too),
+    pending = {"change_type": "group delete", "target": group.id}
+    actions: list[Action] = [
+        Delete(keys.group(group.id), condition),
         Delete(keys.group_name(group.document["displayName"]), equals("gid", group.id)),
         *(Delete(key) for key in group_index_keys(keys, group.id, group.document)),
         Update(keys.counter("G", group.id), add={"n": -1}),
         context.change_item(Change("team", group.id), before=group.document),
-        Put(
-            context.keys.pending_change(lease.change_id),
-            {"change_type": "group delete", "target": group.id},
-        ),
-        *([Delete(context.keys.pending_change(running.change_id))] if running else []),
+        Put(keys.pending_change(change_id), pending),
     ]
+    if group.lease:
+        actions.append(Delete(keys.pending_change(group.lease.change_id)))
+    return actions
 
 
-def clear_group(context: ConnectionContext, gid: str, lease: Lease) -> None:
-    """Delete the membership rows of a team that is gone, then the operation's row.
+def delete_memberships(context: ConnectionContext, gid: str, change_id: str) -> None:
+    """Delete the memberships of a group that is gone, then the pending change.
 
-    The reverse rows of a page go first: while a member row is there, a repetition finds it.
+    Of each page the users' items go first: a repetition after a crash starts from the group's.
     """
     members = member_ids(context, gid)
     while page := list(islice(members, MOST_BATCH_WRITES)):
         context.items.batch_delete(context.keys.reverse(uid, gid) for uid in page)
         context.items.batch_delete(context.keys.member(gid, uid) for uid in page)
-    context.items.commit([Delete(context.keys.pending_change(lease.change_id))])
+    context.items.commit([Delete(context.keys.pending_change(change_id))])
+
+
+# --- users ------------------------------------------------------------------------------------
 
 
 def delete_user(
     context: ConnectionContext, uid: str, precondition: Precondition | None = None
 ) -> None:
-    """Delete a user with his memberships and with what the organisation noted about him.
+    """Delete a user with their memberships and with what the organisation stored about them.
 
-    One transaction while he is in few enough teams (about 30), of 14 + 6 WCU a team; above, he
-    is marked, released from his teams and then deleted.
+    One transaction of 14 WCU and 6 for each group if the groups are few enough (about 30);
+    else the user gets a lease, is removed from their groups and then deleted.
 
     Raises:
-        NotFound: no such user.
+        NotFound: there is no such user.
         PreconditionFailed: If-Match names another version.
         Busy: still contended at the deadline.
     """
     for _ in context.items.deadline.attempts():
-        rows = read_user(context, uid)
-        if rows is None:
+        found = read_user(context, uid)
+        if found is None:
             raise NotFound
-        if precondition and rows.user.lease is None:
-            precondition.require(user_version(rows.user))
-        context.trace.add_ids(rows.group_ids)
-        if rows.user.lease is None and _fits(context, rows):
-            if _removed(context, rows):
+        lease = found.user.lease
+        if precondition and lease is None:
+            precondition.require(user_version(found.user))
+        context.trace.add_ids(found.group_ids)
+        if lease is None and _fits_one_transaction(context, found):
+            if _delete(context, found):
                 return
-        elif lease := rows.user.lease or _mark(context, rows):
-            # From here on he will be gone, whoever finishes it: no 404 for who declared it.
-            if not _advanced(context, rows, lease):
-                finish_user(context, uid, lease)
+        elif lease := lease or _start_user_delete(context, found):
+            # The user will be gone, whoever finishes it: from here on there is no NotFound.
+            if not _advance(context, found, lease):
+                finish_user_delete(context, uid, lease)
             return
 
 
-def finish_user(context: ConnectionContext, uid: str, lease: Lease) -> None:
-    """Finish the delete of a user that another request, or a crash, has left.
+def _start_user_delete(context: ConnectionContext, found: UserWithGroups) -> Lease | None:
+    """Store a lease with the user, and the pending change; None if another writer was first."""
+    lease, user = context.new_lease(), found.user
+    as_read = equals("v", user.version) & equals("g", user.joins) & absent("lease")
+    canceled = context.items.try_commit(
+        [
+            Update(context.keys.user(user.id), set={"lease": lease.attribute()}, condition=as_read),
+            Put(
+                context.keys.pending_change(lease.change_id),
+                {"change_type": "user delete", "target": user.id},
+            ),
+        ]
+    )
+    return lease if canceled is None else None
+
+
+def finish_user_delete(context: ConnectionContext, uid: str, lease: Lease) -> None:
+    """Finish a delete that another request has begun.
+
+    It does not wait for the lease to expire: two requests may both remove memberships.
 
     Raises:
-        Busy: still not done at the deadline.
+        Busy: not finished at the deadline.
     """
     for _ in context.items.deadline.attempts():
-        rows = read_user(context, uid)
-        if rows is None or not _is_held(rows, lease) or _advanced(context, rows, lease):
+        found = read_user(context, uid)
+        if found is None or found.user.lease is None:
+            return
+        if found.user.lease.change_id != lease.change_id or _advance(context, found, lease):
             return
 
 
-def _is_held(rows: UserWithGroups, lease: Lease) -> bool:
-    return rows.user.lease is not None and rows.user.lease.change_id == lease.change_id
-
-
-def _fits(context: ConnectionContext, rows: UserWithGroups) -> bool:
-    return len(_user_removal(context, rows, gone=frozenset())) <= MOST_ACTIONS
-
-
-def _advanced(context: ConnectionContext, rows: UserWithGroups, lease: Lease) -> bool:
-    """Take a declared delete as far as one step goes; true when the user is gone."""
-    if _fits(context, rows):
-        return _removed(context, rows)
-    _release(context, rows, lease)
+def _advance(context: ConnectionContext, found: UserWithGroups, lease: Lease) -> bool:
+    """Take one step of a pending delete; True once the user is gone."""
+    if _fits_one_transaction(context, found):
+        return _delete(context, found)
+    _remove_memberships(context, found, lease)
     return False
 
 
-def _removed(context: ConnectionContext, rows: UserWithGroups) -> bool:
-    """Send the last transaction; a team that is gone gets no update."""
-    gone: frozenset[str] = frozenset()
-    for _ in context.items.deadline.attempts():
-        try:
-            context.items.commit(_user_removal(context, rows, gone))
-        except TransactionCanceled as canceled:
-            found_gone = _gone_groups(context, rows.group_ids, canceled)
-            if not found_gone:
-                return False
-            gone |= found_gone
-        else:
-            _release_late(context, rows.user.id)
-            return True
-    raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
+def _fits_one_transaction(context: ConnectionContext, found: UserWithGroups) -> bool:
+    return len(_user_delete_actions(context, found, frozenset())) <= MOST_ACTIONS
 
 
-def _release_late(context: ConnectionContext, uid: str) -> None:
-    """Take a deleted user out of teams that he was joining while he was read.
-
-    A Query may meet a transaction half done: `g` as the join leaves it, and its reverse row not
-    yet. From the deletion on nobody joins, so what is there now is all. He is gone already.
-    """
-    with suppress(Busy, TransactionCanceled):
-        late = left_groups(context, uid)[:MOST_RELEASES]
-        if late:
-            context.items.commit([*_releases(context, uid, late, gone=frozenset())])
+def _delete(context: ConnectionContext, found: UserWithGroups) -> bool:
+    """Delete the user with the memberships they have; False if another writer was first."""
+    deleted = _commit_without_gone_groups(
+        context, found.group_ids, lambda gone: _user_delete_actions(context, found, gone)
+    )
+    if deleted:
+        _delete_late_memberships(context, found.user.id)
+    return deleted
 
 
-def _gone_groups(
-    context: ConnectionContext, gids: tuple[str, ...], canceled: TransactionCanceled
-) -> frozenset[str]:
-    return frozenset(gid for gid in gids if context.keys.group(gid) in canceled.items)
-
-
-def _user_removal(
-    context: ConnectionContext, rows: UserWithGroups, gone: frozenset[str]
+def _user_delete_actions(
+    context: ConnectionContext, found: UserWithGroups, gone: frozenset[str]
 ) -> list[Action]:
-    keys, user = context.keys, rows.user
+    keys, user = context.keys, found.user
     as_read = equals("v", user.version) & equals("g", user.joins) & leased_for(user.lease)
-    return [
+    actions: list[Action] = [
         Delete(keys.user(user.id), as_read),
         Delete(keys.user_name(user.document["userName"]), equals("uid", user.id)),
         *(Delete(key) for key in sorted(index_keys(keys, user.id, user.document))),
         Update(keys.counter("U", user.id), add={"n": -1}),
         context.change_item(Change("user", user.id), before=user.document),
         Delete(keys.local(user.id)),
-        *([Delete(context.keys.pending_change(user.lease.change_id))] if user.lease else []),
-        *_releases(context, user.id, rows.group_ids, gone),
+        *_membership_actions(context, user.id, found.group_ids, gone),
     ]
+    if user.lease:
+        actions.append(Delete(keys.pending_change(user.lease.change_id)))
+    return actions
 
 
-def _releases(
-    context: ConnectionContext, uid: str, gids: tuple[str, ...], gone: frozenset[str]
+def _remove_memberships(context: ConnectionContext, found: UserWithGroups, lease: Lease) -> None:
+    """Remove the user from as many groups as one transaction takes."""
+    uid, gids = found.user.id, found.group_ids[:MEMBERSHIPS_PER_STEP]
+    check = Check(context.keys.user(uid), leased_for(lease))
+    _commit_without_gone_groups(
+        context, gids, lambda gone: [check, *_membership_actions(context, uid, gids, gone)]
+    )
+
+
+def _delete_late_memberships(context: ConnectionContext, uid: str) -> None:
+    """Remove a deleted user from groups that they were joining while they were read.
+
+    A Query can see half of a transaction: the user's count of joins raised, and the membership
+    not yet there. Nobody can join after the delete, so what is there now is all.
+    """
+    with suppress(Busy):
+        gids = left_groups(context, uid)[:MEMBERSHIPS_PER_STEP]
+        if gids:
+            context.items.try_commit([*_membership_actions(context, uid, gids, frozenset())])
+
+
+def _membership_actions(
+    context: ConnectionContext, uid: str, gids: Sequence[str], gone: frozenset[str]
 ) -> Iterator[Action]:
+    """Yield the actions that remove a user from groups; of those that are gone, only the items."""
     keys, now = context.keys, context.now()
     for gid in gids:
-        there = Condition() if gid in gone else EXISTS
-        yield Delete(keys.member(gid, uid), there)
-        yield Delete(keys.reverse(uid, gid), there)
+        condition = Condition() if gid in gone else EXISTS
+        yield Delete(keys.member(gid, uid), condition)
+        yield Delete(keys.reverse(uid, gid), condition)
         if gid not in gone:
             yield Update(
                 keys.group(gid), set={"modified": now}, add={"n": -1, "m": 1}, condition=EXISTS
             )
 
 
-def _mark(context: ConnectionContext, rows: UserWithGroups) -> Lease | None:
-    """Declare the delete; None where another writer came first."""
-    lease = context.new_lease()
-    as_read = equals("v", rows.user.version) & equals("g", rows.user.joins) & absent("lease")
-    try:
-        context.items.commit(
-            [
-                Update(
-                    context.keys.user(rows.user.id),
-                    set={"lease": lease.attribute()},
-                    condition=as_read,
-                ),
-                Put(
-                    context.keys.pending_change(lease.change_id),
-                    {"change_type": "user delete", "target": rows.user.id},
-                ),
-            ]
-        )
-    except TransactionCanceled:
-        return None
-    return lease
+def _commit_without_gone_groups(
+    context: ConnectionContext,
+    gids: Sequence[str],
+    actions: Callable[[frozenset[str]], Sequence[Action]],
+) -> bool:
+    """Commit `actions(gone)`, again as long as it meets more groups that are gone.
 
-
-def _release(context: ConnectionContext, rows: UserWithGroups, lease: Lease) -> None:
-    """Take the user out of as many teams as one transaction holds, beside the check of `lease`."""
-    gids = rows.group_ids[:MOST_RELEASES]
-    mine = Check(context.keys.user(rows.user.id), leased_for(lease))
+    Returns False if another condition failed.
+    """
     gone: frozenset[str] = frozenset()
     for _ in context.items.deadline.attempts():
-        try:
-            context.items.commit([mine, *_releases(context, rows.user.id, gids, gone)])
-        except TransactionCanceled as canceled:
-            found_gone = _gone_groups(context, gids, canceled)
-            if not found_gone:
-                return
-            gone |= found_gone
-        else:
-            return
+        canceled = context.items.try_commit(actions(gone))
+        if canceled is None:
+            return True
+        found_gone = frozenset(gid for gid in gids if context.keys.group(gid) in canceled.items)
+        if not found_gone:
+            return False
+        gone |= found_gone
+    raise AssertionError  # pragma: no cover - attempts() ends by raising Busy

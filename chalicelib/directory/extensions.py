@@ -1,7 +1,7 @@
-"""A connection's own extension schemas, at once in force and read once a version.
+"""The User resource type of each connection, with its own extension schemas.
 
 A change of the schemas raises the connection's `schemas_version`, which authentication reads at
-every request; a container keeps what it has built under that version, so it is never stale.
+every request. A container caches the resource type under that version, so it is never stale.
 """
 
 from __future__ import annotations
@@ -16,32 +16,33 @@ from chalicelib.scim.schema import ResourceType
 from chalicelib.storage.keys import OrganisationKeys, organisation_of
 from chalicelib.storage.table import Namespace
 
-MOST_KEPT = 1_000
+MAX_CACHED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class UserTypes:
-    """What a User is in each connection, as far as this process has met it."""
+    """A cache of the User resource types of the connections that this process has served."""
 
-    _built: OrderedDict[tuple[str, int], ResourceType] = field(default_factory=OrderedDict)
+    _cached: OrderedDict[tuple[str, int], ResourceType] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
-    def of(self, rows: Namespace, connection: str, version: int) -> ResourceType:
-        """Give the User type of a connection: one Query at the first request after a change."""
+    def of(self, items: Namespace, connection: str, version: int) -> ResourceType:
+        """Return a connection's User type: one Query at the first request after a change."""
         if not version:
             return catalog.USER
+        key = (connection, version)
         with self._lock:
-            known = self._built.get((connection, version))
-        return known or self._kept(connection, version, _read(rows, connection))
-
-    def _kept(self, connection: str, version: int, built: ResourceType) -> ResourceType:
+            cached = self._cached.get(key)
+        if cached is not None:
+            return cached
+        user_type = _read_user_type(items, connection)
         with self._lock:
-            self._built[connection, version] = built
-            if len(self._built) > MOST_KEPT:
-                self._built.popitem(last=False)
-        return built
+            self._cached[key] = user_type
+            if len(self._cached) > MAX_CACHED:
+                self._cached.popitem(last=False)
+        return user_type
 
 
-def _read(rows: Namespace, connection: str) -> ResourceType:
-    found = rows.query(OrganisationKeys(organisation_of(connection)).schemas(connection))
+def _read_user_type(items: Namespace, connection: str) -> ResourceType:
+    found = items.query(OrganisationKeys(organisation_of(connection)).schemas(connection))
     return catalog.USER.extended(catalog.load(json.loads(item["doc"])) for item in found)

@@ -1,12 +1,12 @@
-"""Teams: create, read, change. One function per SCIM operation; deletes stand in `deletes`.
+"""Groups: create, read and change them and their members. Deletes are in `deletes`.
 
-A PATCH that only adds or removes members reads nothing: one transaction, whatever the size of
-the team. A team is read before its members, so an ETag is never newer than its body.
+A PATCH that only adds or removes members reads nothing: it is one transaction, however large
+the group. A group is read before its members, so an ETag is never newer than its body.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -16,11 +16,16 @@ from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.resources import (
     group_resource,
     group_version,
+    max_members_in_response,
     member,
-    most_members,
-    require_answerable,
+    require_returnable,
 )
-from chalicelib.directory.users import Edit, differing, moved_indexes, moved_lock
+from chalicelib.directory.users import (
+    Edit,
+    changed_attributes,
+    move_index_items,
+    move_uniqueness_item,
+)
 from chalicelib.errors import NotFound, PayloadTooLarge
 from chalicelib.scim.errors import TooMany, Uniqueness
 from chalicelib.scim.member_changes import MemberChange
@@ -51,104 +56,74 @@ from chalicelib.storage.keys import is_id
 from chalicelib.storage.lookups import member_ids, read_group, user_names
 from chalicelib.storage.transactions import MOST_ACTIONS, TransactionCanceled
 
-# A name is a read of its user.
-MOST_DISPLAYED = 1_000
+# Each `members.display` is a read of a user.
+MAX_MEMBERS_WITH_DISPLAY = 1_000
 
 NAME_IN_USE = (
-    "displayName: another group of this connection has this displayName (letter case ignored)."
+    "displayName: another group of this connection has this value. It must be unique; letter "
+    "case is ignored."
 )
 
 
-@dataclass(frozen=True, slots=True)
-class GroupChange:
-    """What a request means to change: the document (None: it says nothing of it), members."""
-
-    edit: Edit | None
-    members: MemberChange
-    precondition: Precondition | None = None
-
-    @property
-    def reads(self) -> bool:
-        """Tell whether the team must be read first; adding and removing members needs not."""
-        return bool(self.edit or self.precondition or self.members.replace is not None)
-
-
-@dataclass(frozen=True, slots=True)
-class Members:
-    """A page of a team's members, how many there are, and after whom the next page begins."""
-
-    page: Sequence[Document]
-    total: int
-    next: str | None
+# --- create -----------------------------------------------------------------------------------
 
 
 def create(context: ConnectionContext, document: Document, uids: frozenset[str]) -> Resource:
-    """Create a team with these users in it: 10 WCU and 6 a member.
+    """Create a group with these users as members: 10 WCU and 6 for each member.
 
-    One transaction while they fit (31 beside an externalId), else a declared target.
+    One transaction if they fit (31 members with an externalId), else a pending change.
 
     Raises:
-        Uniqueness: another team has the displayName.
-        InvalidValue: an id is no user of this connection; names it.
-        PayloadTooLarge: more members than the plan lets one request name, or an answer hold.
+        Uniqueness: another group has the displayName.
+        InvalidValue: an id is not a user's of this connection; the text names it.
+        PayloadTooLarge: more members than the plan allows in a request, or than a response holds.
         Busy: still contended at the deadline.
     """
-    members = _permitted(context, MemberChange(add=uids))
-    _require_answerable(context, len(members.add))
-    now = context.now()
+    _validate_members(context, MemberChange(add=uids))
+    _require_returnable_size(context, len(uids))
+    delta, now = Delta(add=uids), context.now()
     group = Group(
         id=context.clock.new_id(),
         version=1,
         memberships=0,
-        size=0,
+        size=len(uids),
         document=document,
         created=now,
         modified=now,
     )
-    delta = Delta(add=members.add)
     try:
-        return _created(context, group, delta)
+        actions = _create_actions(context, group, delta)
+        if len(actions) + memberships.count_actions(delta) <= MOST_ACTIONS:
+            context.items.commit([*actions, *memberships.actions(context, group.id, delta)])
+            return group_resource(context, group, sorted(uids))
+        pending_changes.start(
+            context,
+            group.id,
+            delta,
+            lambda lease: _create_actions(context, replace(group, size=0, lease=lease), Delta()),
+        )
     except TransactionCanceled as canceled:
-        memberships.refuse_unknown(context, delta, canceled)
+        memberships.reject_unknown_users(context, delta, canceled)
         raise Uniqueness(NAME_IN_USE) from canceled
+    return get(context, group.id)
 
 
-def _require_answerable(context: ConnectionContext, size: int) -> None:
-    """Refuse, before anything is written, a new team that could not be answered whole.
+def _require_returnable_size(context: ConnectionContext, size: int) -> None:
+    """Reject a new group that no response could hold, before anything is written.
 
     Raises:
-        PayloadTooLarge: it has more members than one answer holds.
+        PayloadTooLarge: it has more members than one response holds.
     """
-    most = most_members(context)
-    if size > most:
+    largest = max_members_in_response(context)
+    if size > largest:
         message = (
-            f"members: a new group may come with {most:,}, as many as one answer holds; this one "
-            f"has {size:,}. Create it with fewer and add the others by PATCH."
+            f"members: a new group may have at most {largest:,} members, as many as one response "
+            f"holds; this one has {size:,}. Create it with fewer and add the others with PATCH."
         )
         raise PayloadTooLarge(message)
 
 
-def _created(context: ConnectionContext, group: Group, delta: Delta) -> Resource:
-    """Write a new team and its members, and represent it.
-
-    Raises:
-        Cancelled: the name is taken, or somebody is no user.
-    """
-    full = replace(group, size=len(delta.add))
-    own = _creation(context, full, delta)
-    if memberships.needed(delta, len(own)) <= MOST_ACTIONS:
-        context.items.commit([*own, *memberships.actions(context, group.id, delta)])
-        return group_resource(context, full, sorted(delta.add))
-    pending_changes.declare(
-        context,
-        group.id,
-        delta,
-        lambda lease: _creation(context, replace(group, lease=lease), Delta()),
-    )
-    return get(context, group.id)
-
-
-def _creation(context: ConnectionContext, group: Group, delta: Delta) -> list[Action]:
+def _create_actions(context: ConnectionContext, group: Group, delta: Delta) -> list[Action]:
     keys = context.keys
     change = Change(
         "team", group.id, group.version, attributes=sorted(group.document), added=delta.add
@@ -162,34 +137,46 @@ def _creation(context: ConnectionContext, group: Group, delta: Delta) -> list[Ac
     ]
 
 
+# --- read -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPage:
+    """A page of a group's members, how many there are, and the id after which more follow."""
+
+    members: Sequence[Document]
+    total: int
+    next_cursor: str | None
+
+
 def get(
     context: ConnectionContext, gid: str, *, with_members: bool = True, with_display: bool = False
 ) -> Resource:
-    """Read a team: 1 RCU, and 1 for each 4 KB of member rows where they are asked for.
+    """Return a group: 1 RCU, 1 for each 70 members, and 1 for each member's display.
 
     Raises:
-        NotFound: no such team.
-        TooMany: it has more members than one answer holds.
+        NotFound: there is no such group.
+        TooMany: it has more members than one response holds.
     """
-    group = _existing(context, gid)
+    group = _get_group(context, gid)
     if not with_members or not group.size:
         return group_resource(context, group, ())
-    require_answerable(context, group)
+    require_returnable(context, group)
     uids = list(member_ids(context, gid))
-    found = group_resource(context, group, uids)
-    return _displayed(context, found, uids) if with_display else found
+    resource = group_resource(context, group, uids)
+    return _with_display(context, resource, uids) if with_display else resource
 
 
-def _displayed(context: ConnectionContext, group: Resource, uids: Sequence[str]) -> Resource:
-    """Add the members' names: 1 RCU each.
+def _with_display(context: ConnectionContext, group: Resource, uids: Sequence[str]) -> Resource:
+    """Add the display names of the members: 1 RCU each.
 
     Raises:
-        TooMany: they are too many to read them all for one answer.
+        TooMany: there are too many to read for one response.
     """
-    if len(uids) > MOST_DISPLAYED:
+    if len(uids) > MAX_MEMBERS_WITH_DISPLAY:
         message = (
-            f"members.display is given up to {MOST_DISPLAYED:,} members; the group has "
-            f"{len(uids):,}. Ask for it without `members.display`."
+            f"members.display: names are returned for at most {MAX_MEMBERS_WITH_DISPLAY:,} "
+            f"members; this group has {len(uids):,}. Request it without `members.display`."
         )
         raise TooMany(message)
     names = user_names(context, uids)
@@ -200,257 +187,271 @@ def _displayed(context: ConnectionContext, group: Resource, uids: Sequence[str])
     return group | {"members": members}
 
 
-def members_after(context: ConnectionContext, gid: str, after: str, count: int) -> Members:
-    """Read a page of a team's members: those whose ids follow `after`, at most `count`.
+def list_members(context: ConnectionContext, gid: str, after: str, count: int) -> MemberPage:
+    """Return at most `count` members of a group, those whose ids follow `after` ("": the first).
 
     Raises:
-        NotFound: no such team.
+        NotFound: there is no such group.
     """
-    group = _existing(context, gid)
+    group = _get_group(context, gid)
+    # One more than wanted tells whether there is a next page.
     uids = list(islice(member_ids(context, gid, page=count + 1, after=after), count + 1))
-    more = len(uids) > count
-    return Members(
-        [member(context, uid) for uid in uids[:count]],
-        group.size,
-        uids[count - 1] if more and count else None,
+    return MemberPage(
+        members=[member(context, uid) for uid in uids[:count]],
+        total=group.size,
+        next_cursor=uids[count - 1] if count and len(uids) > count else None,
     )
 
 
-def _existing(context: ConnectionContext, gid: str) -> Group:
+def _get_group(context: ConnectionContext, gid: str) -> Group:
     group = read_group(context, gid)
     if group is None:
         raise NotFound
     return group
 
 
-def get_if_small(context: ConnectionContext, gid: str, most: int) -> Resource | None:
-    """Read a team with its members; None where they are more than `most`, or it is gone."""
+def find_small(context: ConnectionContext, gid: str, max_members: int) -> Resource | None:
+    """Return a group with its members; None if it has more than `max_members` or is gone."""
     group = read_group(context, gid)
-    if group is None or group.size > most:
+    if group is None or group.size > max_members:
         return None
-    uids = list(member_ids(context, gid, page=most + 1))
-    return group_resource(context, group, uids) if len(uids) <= most else None
+    uids = list(member_ids(context, gid, page=max_members + 1))
+    return group_resource(context, group, uids) if len(uids) <= max_members else None
+
+
+# --- change -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """What a request changes: the document (`edit` is None if it does not) and the members."""
+
+    edit: Edit | None
+    members: MemberChange
+    precondition: Precondition | None = None
+
+    @property
+    def needs_read(self) -> bool:
+        """Whether the group must be read first; adding and removing members does not."""
+        return bool(self.edit or self.precondition or self.members.replace is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What one attempt of a change writes.
+
+    `before` is None if the group was not read, `after` if its document stays as it is.
+    """
+
+    gid: str
+    before: Group | None
+    after: Group | None
+    delta: Delta
+    condition: Condition
 
 
 def change(context: ConnectionContext, gid: str, wanted: GroupChange) -> None:
-    """Change a team's document, its members, or both.
+    """Change a group's document, its members, or both.
 
-    One transaction while the change fits (32 members to add, 49 to remove), else a declared
-    target. What is already so is left out; where nothing is left, nothing is written and the
-    version stays. The read and the transaction start over when another writer came between.
+    One transaction if the change fits (32 members to add, 49 to remove), else a pending
+    change. What is so already is left out; if nothing is left, nothing is written and the
+    version stays. If another writer comes between, it reads and plans again.
 
     Raises:
-        NotFound: no such team.
+        NotFound: there is no such group.
         PreconditionFailed: If-Match names another version.
-        Uniqueness: another team has the new displayName.
-        InvalidValue: an id to be added is no user of this connection; names it.
-        PayloadTooLarge: more members than the plan lets one request name.
+        Uniqueness: another group has the new displayName.
+        InvalidValue: an id to add is not a user's of this connection; the text names it.
+        PayloadTooLarge: more members than the plan allows in a request.
         Busy: still contended at the deadline.
     """
-    wanted = replace(wanted, members=_permitted(context, wanted.members))
-    already: frozenset[str] = frozenset()
+    wanted = replace(wanted, members=_validate_members(context, wanted.members))
+    applied: frozenset[str] = frozenset()
     for _ in context.items.deadline.attempts():
-        attempt = _planned(context, gid, wanted, already)
-        if attempt is None:
+        plan = _plan(context, gid, wanted, applied)
+        if plan is None:
             return
         try:
-            attempt.send(context)
+            _commit(context, plan)
         except TransactionCanceled as canceled:
-            already |= attempt.learn(context, canceled)
+            applied |= _check_failed(context, plan, canceled)
         else:
             return
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """One transaction: the team as it was read (None: it was not), and what is to come."""
-
-    gid: str
-    before: Group | None
-    document: Document | None
-    delta: Delta
-    condition: Condition
-
-    def send(self, context: ConnectionContext) -> None:
-        """Write the change, or declare it where it does not fit one transaction.
-
-        Raises:
-            Cancelled: a condition did not hold; nothing was written.
-        """
-        own = self._own(context, self.delta)
-        if memberships.needed(self.delta, len(own)) <= MOST_ACTIONS:
-            context.items.commit([*own, *memberships.actions(context, self.gid, self.delta)])
-            return
-        pending_changes.declare(
-            context, self.gid, self.delta, lambda lease: self._own(context, Delta(), lease)
-        )
-
-    def _own(
-        self, context: ConnectionContext, delta: Delta, lease: Lease | None = None
-    ) -> list[Action]:
-        """Make the actions beside the members': the team, what its document moves, the change.
-
-        A declared target notes its members step by step.
-        """
-        edited = _edited(self.before, self.document)
-        held = {"lease": lease.attribute()} if lease else {}
-        own: list[Action] = [
-            Update(
-                context.keys.group(self.gid),
-                set={"modified": context.now()} | edited | held,
-                add={"n": delta.growth, "m": 1} if delta else {},
-                condition=self.condition,
-            )
-        ]
-        if self.before is not None and self.document is not None:
-            own += _moved(context, self.before, self.document)
-        if delta or edited:
-            change = self._change(delta, edited.get("v"))
-            documents = (self.before.document, self.document) if self.before and edited else ()
-            own.append(context.change_item(change, *documents))
-        return own
-
-    def _change(self, delta: Delta, version: int | None) -> Change:
-        attributes = (
-            differing(self.before.document, self.document) if self.before and self.document else ()
-        )
-        return Change(
-            "team" if attributes else "membership",
-            self.gid,
-            version,
-            attributes,
-            added=delta.add,
-            removed=delta.remove,
-        )
-
-    def learn(self, context: ConnectionContext, canceled: TransactionCanceled) -> frozenset[str]:
-        """Read the reasons of a cancelled transaction: who is already as he shall be.
-
-        Raises:
-            NotFound, Uniqueness, InvalidValue: trying again would not help.
-        """
-        key = context.keys.group(self.gid)
-        if key in canceled.items:
-            _wait(context, canceled.items[key])
-            return frozenset()
-        if key in canceled.unjudged:  # a member of a team that is gone is none
-            return frozenset()
-        if self.document is not None:
-            _refuse_taken_name(context, self.gid, self.document, canceled)
-        memberships.refuse_unknown(context, self.delta, canceled)
-        return memberships.settled(context, self.gid, self.delta, canceled)
-
-
-def _planned(
-    context: ConnectionContext, gid: str, wanted: GroupChange, already: frozenset[str]
-) -> _Attempt | None:
-    """Say what is still to be done; None where nothing is.
+def _validate_members(context: ConnectionContext, members: MemberChange) -> MemberChange:
+    """Check the ids that a request names; leave out ids to remove that cannot be a user's.
 
     Raises:
-        NotFound, PreconditionFailed: as `change`.
-    """
-    before = _read(context, gid, wanted) if wanted.reads else None
-    document = wanted.edit(before.document) if wanted.edit and before else None
-    if before and document is not None and canonical(document) == canonical(before.document):
-        document = None
-    delta = _delta(context, gid, wanted.members).without(already)
-    if document is not None or delta:
-        condition = _condition(before, wanted, document_changes=document is not None)
-        return _Attempt(gid, before, document, delta, condition)
-    # Who is there already has been told by a transaction that met the team.
-    if before is None and not already and read_group(context, gid) is None:
-        raise NotFound
-    return None
-
-
-def _read(context: ConnectionContext, gid: str, wanted: GroupChange) -> Group:
-    group = read_group(context, gid)
-    if group is not None and group.lease is not None:
-        pending_changes.join(context, gid, group.lease)
-        group = read_group(context, gid)
-    if group is None:
-        raise NotFound
-    if wanted.precondition:
-        wanted.precondition.require(group_version(group))
-    return group
-
-
-def _wait(context: ConnectionContext, row: Item | None) -> None:
-    """See an operation through that holds the team; nothing where only a version differs.
-
-    Raises:
-        NotFound: the team is gone.
-    """
-    if row is None:
-        raise NotFound
-    group = group_of(row)
-    if group.lease is not None:
-        pending_changes.join(context, group.id, group.lease)
-
-
-def _permitted(context: ConnectionContext, members: MemberChange) -> MemberChange:
-    """Check whom a request names as members; an id that cannot be one is nobody's.
-
-    Raises:
-        InvalidValue: somebody who is to be in the team cannot be a user.
-        PayloadTooLarge: they are more than the plan lets one request name.
+        InvalidValue: an id to add cannot be a user's.
+        PayloadTooLarge: there are more than the plan allows in a request.
     """
     wanted = members.add | (members.replace or frozenset())
-    if unknown := sorted(uid for uid in wanted if not is_id(uid)):
-        raise memberships.unknown(unknown[0])
-    named = len(wanted | members.remove)
-    if named > context.most_members:
+    if malformed := sorted(uid for uid in wanted if not is_id(uid)):
+        raise memberships.unknown_user(malformed[0])
+    named, allowed = len(wanted | members.remove), context.max_members_per_request
+    if named > allowed:
         message = (
-            f"members: this request names {named:,}; your plan takes {context.most_members:,} in "
-            "one request. Send them in several."
+            f"members: a request may name at most {allowed:,} members on your plan; this one "
+            f"names {named:,}. Send them in several requests."
         )
         raise PayloadTooLarge(message)
     return replace(members, remove=frozenset(filter(is_id, members.remove)))
 
 
-def _delta(context: ConnectionContext, gid: str, members: MemberChange) -> Delta:
+def _plan(
+    context: ConnectionContext, gid: str, wanted: GroupChange, applied: frozenset[str]
+) -> _Plan | None:
+    """Read what the change depends on and plan what is left of it; None if nothing is.
+
+    `applied` are users of whom a failed attempt has told that they need no change. The
+    condition covers no more than the request depends on, so unrelated changes do not collide.
+
+    Raises:
+        NotFound, PreconditionFailed: as `change`.
+    """
+    before = _get_for_change(context, gid, wanted.precondition) if wanted.needs_read else None
+    after = _edited(before, wanted.edit) if before and wanted.edit else None
+    delta = _member_delta(context, gid, wanted.members).without(applied)
+    if after is None and not delta:
+        if before is None and not applied:  # else an attempt has met the group already
+            _get_group(context, gid)
+        return None
+    condition = EXISTS & absent("lease")
+    if before and (after or wanted.precondition):
+        condition &= equals("v", before.version)
+    if before and (wanted.precondition or wanted.members.replace is not None):
+        condition &= equals("m", before.memberships)
+    return _Plan(gid, before, after, delta, condition)
+
+
+def _get_for_change(
+    context: ConnectionContext, gid: str, precondition: Precondition | None
+) -> Group:
+    """Read a group after any pending change of it is finished."""
+    group = _get_group(context, gid)
+    if group.lease is not None:
+        pending_changes.wait_for(context, gid, group.lease.change_id)
+        group = _get_group(context, gid)
+    if precondition:
+        precondition.require(group_version(group))
+    return group
+
+
+def _edited(before: Group, edit: Edit) -> Group | None:
+    """Return the group with its document edited and its version raised; None if it stays."""
+    document = edit(before.document)
+    if canonical(document) == canonical(before.document):
+        return None
+    return replace(before, document=document, version=before.version + 1)
+
+
+def _member_delta(context: ConnectionContext, gid: str, members: MemberChange) -> Delta:
+    """Return who joins and who leaves; a replacement is compared with the present members."""
     if members.replace is None:
         return Delta(members.add, members.remove)
     present = frozenset(member_ids(context, gid))
     return Delta(members.replace - present, present - members.replace)
 
 
-def _condition(before: Group | None, wanted: GroupChange, *, document_changes: bool) -> Condition:
-    """Condition no more than the request depends on, so that strangers do not collide."""
-    condition = EXISTS & absent("lease")
-    if before and (document_changes or wanted.precondition):
-        condition &= equals("v", before.version)
-    if before and (wanted.members.replace is not None or wanted.precondition):
-        condition &= equals("m", before.memberships)
-    return condition
+def _commit(context: ConnectionContext, plan: _Plan) -> None:
+    """Write the change in one transaction if it fits, else as a pending change.
 
-
-def _edited(before: Group | None, document: Document | None) -> Document:
-    """Give the attributes of the team's row that a changed document sets."""
-    if before is None or document is None:
-        return {}
-    row = replace(before, document=document, version=before.version + 1).row()
-    return {name: row[name] for name in ("v", "doc", "shape")}
-
-
-def _moved(context: ConnectionContext, before: Group, document: Document) -> Iterator[Action]:
-    keys = context.keys
-    yield from moved_lock(
-        keys.group_name(before.document["displayName"]),
-        keys.group_name(document["displayName"]),
-        "gid",
-        before.id,
-    )
-    yield from moved_indexes(
-        group_index_keys(keys, before.id, before.document),
-        group_index_keys(keys, before.id, document),
+    Raises:
+        TransactionCanceled: a condition failed; nothing was written.
+    """
+    actions = _group_actions(context, plan, plan.delta)
+    if len(actions) + memberships.count_actions(plan.delta) <= MOST_ACTIONS:
+        context.items.commit([*actions, *memberships.actions(context, plan.gid, plan.delta)])
+        return
+    pending_changes.start(
+        context, plan.gid, plan.delta, lambda lease: _group_actions(context, plan, Delta(), lease)
     )
 
 
-def _refuse_taken_name(
-    context: ConnectionContext, gid: str, document: Document, canceled: TransactionCanceled
-) -> None:
-    """Raise Uniqueness if another team holds the new name; this one may hold it already."""
-    holder = canceled.items.get(context.keys.group_name(document["displayName"])) or {}
-    if holder.get("gid", gid) != gid:
-        raise Uniqueness(NAME_IN_USE) from canceled
+def _group_actions(
+    context: ConnectionContext, plan: _Plan, delta: Delta, lease: Lease | None = None
+) -> list[Action]:
+    """Return the actions on the group itself: its item, its index items and the change item.
+
+    With a lease `delta` is empty: the steps of the pending change count and record members.
+    """
+    item = plan.after.row() if plan.after else {}
+    written = {name: item[name] for name in ("v", "doc", "shape") if name in item}
+    leased = {"lease": lease.attribute()} if lease else {}
+    actions: list[Action] = [
+        Update(
+            context.keys.group(plan.gid),
+            set={"modified": context.now()} | written | leased,
+            add={"n": delta.growth, "m": 1} if delta else {},
+            condition=plan.condition,
+        )
+    ]
+    if plan.before and plan.after:
+        actions += _document_actions(context, plan.before, plan.after, delta)
+    elif delta:
+        change = Change("membership", plan.gid, added=delta.add, removed=delta.remove)
+        actions.append(context.change_item(change))
+    return actions
+
+
+def _document_actions(
+    context: ConnectionContext, before: Group, after: Group, delta: Delta
+) -> list[Action]:
+    """Return the actions that follow from a changed document, with the change item."""
+    keys, gid = context.keys, before.id
+    change = Change(
+        "team",
+        gid,
+        after.version,
+        changed_attributes(before.document, after.document),
+        added=delta.add,
+        removed=delta.remove,
+    )
+    return [
+        *move_uniqueness_item(
+            keys.group_name(before.document["displayName"]),
+            keys.group_name(after.document["displayName"]),
+            {"gid": gid},
+        ),
+        *move_index_items(
+            group_index_keys(keys, gid, before.document),
+            group_index_keys(keys, gid, after.document),
+        ),
+        context.change_item(change, before.document, after.document),
+    ]
+
+
+def _check_failed(
+    context: ConnectionContext, plan: _Plan, canceled: TransactionCanceled
+) -> frozenset[str]:
+    """Return the users who need no change, as the failed conditions tell; wait for a lease.
+
+    Raises:
+        NotFound, Uniqueness, InvalidValue: trying again would not help.
+    """
+    key = context.keys.group(plan.gid)
+    if key in canceled.items:
+        _wait_for_lease(context, canceled.items[key])
+        return frozenset()
+    if key in canceled.unjudged:  # the group may be gone, and its member items still there
+        return frozenset()
+    if plan.after is not None:
+        name_item = canceled.items.get(context.keys.group_name(plan.after.document["displayName"]))
+        if name_item and name_item["gid"] != plan.gid:
+            raise Uniqueness(NAME_IN_USE) from canceled
+    memberships.reject_unknown_users(context, plan.delta, canceled)
+    return memberships.already_applied(context, plan.gid, plan.delta, canceled)
+
+
+def _wait_for_lease(context: ConnectionContext, item: Item | None) -> None:
+    """Wait for the pending change of a group, if it has one; else only a version differs.
+
+    Raises:
+        NotFound: the group is gone.
+    """
+    if item is None:
+        raise NotFound
+    group = group_of(item)
+    if group.lease is not None:
+        pending_changes.wait_for(context, group.id, group.lease.change_id)

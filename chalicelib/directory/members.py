@@ -1,7 +1,7 @@
-"""Memberships: two rows each, and what adding or removing them does to user and team.
+"""Memberships: two items each, and what a change of members does to the users and the group.
 
-Adding never reads the team, so its cost does not know the team's size. Those who are members
-already are told by the condition that failed; the rest is sent again.
+Adding a member never reads the group, so the cost does not grow with the group. A failed
+condition tells which users are members already; the others are sent again without them.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from chalicelib.storage.directory_items import Delta, user_of
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Item, Put, Update, absent
 from chalicelib.storage.transactions import TransactionCanceled
 
-ACTIONS_AN_ADD = 3
-ACTIONS_A_REMOVAL = 2
+# Actions of a transaction: the two items of a membership, and for an added one the user.
+ACTIONS_PER_ADD = 3
+ACTIONS_PER_REMOVAL = 2
 
-# How much of a client's text an error repeats.
-LONGEST_SHOWN = 64
+# How many characters of an unknown id an error repeats.
+MAX_ID_SHOWN = 64
 
 
 def actions(context: ConnectionContext, gid: str, delta: Delta) -> Iterator[Action]:
-    """Make the actions of a change of members: 3 an add, 2 a removal."""
+    """Yield the actions that add and remove members."""
     keys = context.keys
     for uid in sorted(delta.add):
         yield Update(keys.user(uid), add={"g": 1}, condition=EXISTS & absent("lease"))
@@ -34,45 +35,47 @@ def actions(context: ConnectionContext, gid: str, delta: Delta) -> Iterator[Acti
         yield Delete(keys.reverse(uid, gid), EXISTS)
 
 
-def needed(delta: Delta, others: int) -> int:
-    """Count the actions of a change of members beside `others`: what fits is computed."""
-    return others + ACTIONS_AN_ADD * len(delta.add) + ACTIONS_A_REMOVAL * len(delta.remove)
+def count_actions(delta: Delta) -> int:
+    """Return how many actions of a transaction a change of members needs."""
+    return ACTIONS_PER_ADD * len(delta.add) + ACTIONS_PER_REMOVAL * len(delta.remove)
 
 
 def require_users(context: ConnectionContext, uids: frozenset[str]) -> None:
-    """Check, by reading them, that these are users of this connection: 1 RCU each.
+    """Read the users of these ids, 1 RCU each, and check that they exist.
 
     Raises:
-        InvalidValue: one is not; names him.
+        InvalidValue: one does not; the text names the id.
     """
     found = context.items.batch_get(context.keys.user(uid) for uid in sorted(uids))
     for uid in sorted(uids):
-        row = found.get(context.keys.user(uid))
-        if row is None or "lease" in row:
-            _refuse(context, uid, row)
+        item = found.get(context.keys.user(uid))
+        if item is None or "lease" in item:
+            _reject(context, uid, item)
 
 
-def not_users(
+def unknown_users(
     context: ConnectionContext, delta: Delta, canceled: TransactionCanceled
 ) -> frozenset[str]:
-    """Tell from a cancelled transaction who of those to be added is no user, or not any more."""
+    """Return which of the users to add do not exist, or are being deleted."""
     return frozenset(uid for uid in delta.add if context.keys.user(uid) in canceled.items)
 
 
-def refuse_unknown(context: ConnectionContext, delta: Delta, canceled: TransactionCanceled) -> None:
-    """Refuse a change that adds somebody who is no user.
+def reject_unknown_users(
+    context: ConnectionContext, delta: Delta, canceled: TransactionCanceled
+) -> None:
+    """Reject a change that adds somebody who is not a user.
 
     Raises:
-        InvalidValue: names him.
+        InvalidValue: there is one; the text names the id.
     """
-    for uid in sorted(not_users(context, delta, canceled)):
-        _refuse(context, uid, canceled.items[context.keys.user(uid)])
+    for uid in sorted(unknown_users(context, delta, canceled)):
+        _reject(context, uid, canceled.items[context.keys.user(uid)])
 
 
-def settled(
+def already_applied(
     context: ConnectionContext, gid: str, delta: Delta, canceled: TransactionCanceled
 ) -> frozenset[str]:
-    """Tell from a cancelled transaction who is already as he shall be."""
+    """Return which users to add are members already, and which to remove are not members."""
     keys = context.keys
     return frozenset(
         uid
@@ -81,13 +84,13 @@ def settled(
     )
 
 
-def _refuse(context: ConnectionContext, uid: str, row: Item | None) -> None:
-    """Raise for somebody who is not there; a delete of him that is under way is finished."""
-    if row is not None and (lease := user_of(row).lease) is not None:
-        deletes.finish_user(context, uid, lease)
-    raise unknown(uid)
+def _reject(context: ConnectionContext, uid: str, item: Item | None) -> None:
+    """Raise InvalidValue; if the user is being deleted, finish that first."""
+    if item is not None and (lease := user_of(item).lease) is not None:
+        deletes.finish_user_delete(context, uid, lease)
+    raise unknown_user(uid)
 
 
-def unknown(uid: str) -> InvalidValue:
-    """Refuse an id that is no user's."""
-    return InvalidValue(f'members: no user of this connection has the id "{uid[:LONGEST_SHOWN]}".')
+def unknown_user(uid: str) -> InvalidValue:
+    """Return the error for an id that is not a user's."""
+    return InvalidValue(f'members: no user of this connection has the id "{uid[:MAX_ID_SHOWN]}".')

@@ -1,13 +1,29 @@
-"""More members than one transaction takes: a declared target, applied in steps.
+"""Pending changes: changes of a group's members that need more than one transaction.
 
-    1 users to be added are read; an unknown one refuses the request before anything is written
-    2 the ids are written down
-    3 one transaction sets `lease` on the team, with what else the request changes: from here on
-      only the holder changes the team's members, and the change will come true
-    4 what still differs is sent, as much as a transaction takes, each step prolonging the hold
-    5 `lease` and the operation's rows go; then the caller is answered
+    1 the users to add are read; an unknown one rejects the request before anything is written
+    2 the ids of all users concerned are written (`pending_ids`)
+    3 one transaction leases the group to the change and writes what else the request changes;
+      from here on the change will be completed, by this process or by another
+    4 steps of one transaction each add and remove members; each renews the lease
+    5 the lease and the pending change are deleted, and the request gets its response
 
-Readers in between see a team on its way: nobody who is in it before and after disappears.
+Readers may see the group between two steps: a user who is a member before and after the change
+is a member all the time.
+
+The lease is an attribute of the group's item: which change it is for, and until when only the
+process that wrote it goes on. A process that works on the change, or waits for it, reads it:
+
+    the lease of the group      state       what the process does
+    --------------------------  ----------  ---------------------------------------------------
+    as this process wrote it    ours        `apply` the next step, which `renew`s the lease;
+                                            `release` it if the deadline passes first
+    of this change, not expired another's   `wait_for` it: look again later
+    of this change, expired     free        `acquire` it, then `apply` what is left
+    none, or of another change  finished    return
+    (or no such group)
+
+Every write of a process is conditioned on the lease that it wrote last. If the condition fails,
+the lease is lost: the process stops and looks at the table again.
 """
 
 from __future__ import annotations
@@ -18,8 +34,7 @@ from dataclasses import replace
 
 from chalicelib.directory import members
 from chalicelib.directory.context import ConnectionContext
-from chalicelib.directory.members import ACTIONS_A_REMOVAL, ACTIONS_AN_ADD
-from chalicelib.directory.pending_ids import drop_ids, read_ids, write_ids
+from chalicelib.directory.pending_ids import delete_ids, read_ids, write_ids
 from chalicelib.errors import Busy
 from chalicelib.observability import logger
 from chalicelib.storage.directory_items import Change, Delta, Lease, lease_unchanged
@@ -28,220 +43,207 @@ from chalicelib.storage.lookups import read_group
 from chalicelib.storage.table import MOST_GETS, chunks
 from chalicelib.storage.transactions import MOST_ACTIONS, TransactionCanceled
 
-# Beside the members, a step takes the team's row and a change row.
-OWN_ACTIONS = 2
-ADDS_A_STEP = (MOST_ACTIONS - OWN_ACTIONS) // ACTIONS_AN_ADD
-REMOVALS_A_STEP = (MOST_ACTIONS - OWN_ACTIONS) // ACTIONS_A_REMOVAL
+# Beside the members a step writes the group's item and a change item.
+ACTIONS_PER_STEP = MOST_ACTIONS - 2
+ADDS_PER_STEP = ACTIONS_PER_STEP // members.ACTIONS_PER_ADD
+REMOVALS_PER_STEP = ACTIONS_PER_STEP // members.ACTIONS_PER_REMOVAL
 
-# How long past its deadline a request may still say that it lets go of an operation.
-GRACE_SECONDS = 1.0
-
-
-class _Lost(Exception):
-    """The team is no longer held as it was: it is gone, or another has taken over."""
+# How long past its deadline a request may still release its lease.
+RELEASE_SECONDS = 1.0
 
 
-def declare(
+class _LeaseLost(Exception):
+    """The group's lease is no longer as this process wrote it."""
+
+
+def start(
     context: ConnectionContext,
     gid: str,
     delta: Delta,
-    own: Callable[[Lease], Sequence[Action]],
+    group_actions: Callable[[Lease], Sequence[Action]],
 ) -> None:
-    """Declare a change of members and see it through.
+    """Start a change of a group's members and complete it.
 
-    `own` makes the actions that set `lease` on the team, and what else the request changes.
+    `group_actions` returns the actions that store the lease, and what else the request changes.
 
     Raises:
-        InvalidValue: somebody who is to be added is no user; nothing was written.
-        Cancelled: a condition of `own` did not hold; nothing was declared.
-        Busy: declared, but not through at the deadline; whoever comes next goes on with it.
+        InvalidValue: a user to add does not exist; nothing was written.
+        TransactionCanceled: a condition of `group_actions` failed; nothing was started.
+        Busy: started, but not completed at the deadline; the next process to meet it goes on.
     """
     members.require_users(context, delta.add)
     lease = context.new_lease()
-    write_ids(context, lease, delta)
-    row = Put(
-        context.keys.pending_change(lease.change_id),
-        {
-            "change_type": "members",
-            "target": gid,
-            "adds": len(delta.add),
-            "removals": len(delta.remove),
-        },
-    )
+    write_ids(context, lease.change_id, delta)
+    pending = {
+        "change_type": "members",
+        "target": gid,
+        "adds": len(delta.add),
+        "removals": len(delta.remove),
+    }
     try:
-        context.items.commit([*own(lease), row])
+        context.items.commit(
+            [*group_actions(lease), Put(context.keys.pending_change(lease.change_id), pending)]
+        )
     except TransactionCanceled:
-        drop_ids(context, lease.change_id)
+        delete_ids(context, lease.change_id)
         raise
-    _see_through(context, gid, lease, mine=lease)
+    if not apply(context, gid, lease):
+        wait_for(context, gid, lease.change_id)
 
 
-def join(context: ConnectionContext, gid: str, lease: Lease) -> None:
-    """Wait for an operation that another works on, and finish it if it is left.
+def wait_for(context: ConnectionContext, gid: str, change_id: str) -> None:
+    """Wait until a pending change of a group is finished; complete it if its lease expires.
 
     Raises:
-        Busy: it is not over at the deadline.
+        Busy: not finished at the deadline.
     """
-    _see_through(context, gid, lease, mine=None)
-
-
-def _see_through(context: ConnectionContext, gid: str, lease: Lease, *, mine: Lease | None) -> None:
-    hold = _Hold(context, gid, mine) if mine else None
     for _ in context.items.deadline.attempts():
-        if hold is not None and hold.work_off():
+        group = read_group(context, gid)
+        lease = group.lease if group else None
+        if lease is None or lease.change_id != change_id:
             return
-        hold, over = _take(context, gid, lease)
-        if over:
+        if lease.expires_at > context.now():
+            continue
+        acquired = acquire(context, gid, lease)
+        if acquired and apply(context, gid, acquired):
             return
 
 
-def _take(context: ConnectionContext, gid: str, lease: Lease) -> tuple[_Hold | None, bool]:
-    """Take an operation over: the hold, None while it is another's; and whether it is over."""
-    group = read_group(context, gid)
-    if group is None or group.lease is None or group.lease.change_id != lease.change_id:
-        return None, True
-    if group.lease.expires_at > context.now():
-        return None, False
-    taken = replace(group.lease, expires_at=context.lease_expires_at())
+def acquire(context: ConnectionContext, gid: str, expired: Lease) -> Lease | None:
+    """Acquire a lease that has expired; None if another process was first."""
+    acquired = renew(context, expired)
+    canceled = context.items.try_commit([_store_lease(context, gid, expired, acquired)])
+    return acquired if canceled is None else None
+
+
+def renew(context: ConnectionContext, lease: Lease) -> Lease:
+    """Return the lease with a new time of expiry, for the next write to store."""
+    return replace(lease, expires_at=context.lease_expires_at())
+
+
+def release(context: ConnectionContext, gid: str, lease: Lease) -> None:
+    """Let the lease expire at once, so that the next process need not wait: best effort.
+
+    The deadline has passed, so this has a short one of its own.
+    """
+    late = context.with_deadline(RELEASE_SECONDS)
+    released = replace(lease, expires_at=late.now())
+    with suppress(Busy):
+        late.items.try_commit([_store_lease(late, gid, lease, released)])
+
+
+def apply(context: ConnectionContext, gid: str, lease: Lease) -> bool:
+    """Apply what is left of a change and finish it; False if the lease was lost.
+
+    Raises:
+        Busy: not finished at the deadline; the lease is released.
+    """
     try:
-        context.items.commit([_hold_action(context, gid, group.lease, taken)])
-    except TransactionCanceled:
-        return None, False
-    return _Hold(context, gid, taken), False
+        for step in _steps(context, gid, lease.change_id):
+            lease = _apply_step(context, gid, lease, step)
+        _finish(context, gid, lease)
+    except _LeaseLost:
+        return False
+    except Busy:
+        release(context, gid, lease)
+        raise
+    # The change is complete; DynamoDB deletes ids that stay behind at their time to live.
+    with suppress(Busy):
+        delete_ids(context, lease.change_id)
+    return True
 
 
-def _hold_action(
-    context: ConnectionContext, gid: str, before: Lease, after: Lease, growth: int = 0
+def _steps(context: ConnectionContext, gid: str, change_id: str) -> Iterator[Delta]:
+    """Yield what is left of a change, in parts of one transaction."""
+    delta = _declared(context, change_id)
+    for uids in chunks(sorted(delta.add), MOST_GETS):
+        present = _members_among(context, gid, uids)
+        for part in chunks([uid for uid in uids if uid not in present], ADDS_PER_STEP):
+            yield Delta(add=frozenset(part))
+    for uids in chunks(sorted(delta.remove), MOST_GETS):
+        for part in chunks(sorted(_members_among(context, gid, uids)), REMOVALS_PER_STEP):
+            yield Delta(remove=frozenset(part))
+
+
+def _declared(context: ConnectionContext, change_id: str) -> Delta:
+    """Return whom a change adds and removes; nobody if some of the ids are missing.
+
+    Raises:
+        _LeaseLost: the change is finished.
+    """
+    pending = context.items.get(context.keys.pending_change(change_id))
+    if pending is None:
+        raise _LeaseLost
+    delta = read_ids(context, change_id)
+    if (len(delta.add), len(delta.remove)) == (pending["adds"], pending["removals"]):
+        return delta
+    logger.error(
+        "user ids of a pending change are missing; it is abandoned", extra={"change_id": change_id}
+    )
+    return Delta()
+
+
+def _members_among(context: ConnectionContext, gid: str, uids: Sequence[str]) -> frozenset[str]:
+    keys = {context.keys.member(gid, uid): uid for uid in uids}
+    return frozenset(keys[key] for key in context.items.batch_get(keys))
+
+
+def _apply_step(context: ConnectionContext, gid: str, lease: Lease, step: Delta) -> Lease:
+    """Add or remove some members in one transaction that renews the lease; return the new one.
+
+    Users who need no change any more, or do not exist any more, are left out.
+
+    Raises:
+        _LeaseLost: another process has acquired the lease, or the group is gone.
+    """
+    for _ in context.items.deadline.attempts():
+        if not step:
+            return lease
+        renewed = renew(context, lease)
+        change = Change("membership", gid, added=step.add, removed=step.remove)
+        canceled = context.items.try_commit(
+            [
+                _store_lease(context, gid, lease, renewed, step),
+                context.change_item(change),
+                *members.actions(context, gid, step),
+            ]
+        )
+        if canceled is None:
+            return renewed
+        if context.keys.group(gid) in canceled.items:
+            raise _LeaseLost
+        step = step.without(members.unknown_users(context, step, canceled))
+        step = step.without(members.already_applied(context, gid, step, canceled))
+    raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
+
+
+def _finish(context: ConnectionContext, gid: str, lease: Lease) -> None:
+    """Delete the lease and the pending change.
+
+    Raises:
+        _LeaseLost: another process has acquired the lease, or the group is gone.
+    """
+    canceled = context.items.try_commit(
+        [
+            Update(context.keys.group(gid), remove=("lease",), condition=lease_unchanged(lease)),
+            Delete(context.keys.pending_change(lease.change_id)),
+        ]
+    )
+    if canceled is not None:
+        raise _LeaseLost
+
+
+def _store_lease(
+    context: ConnectionContext, gid: str, before: Lease, after: Lease, step: Delta | None = None
 ) -> Update:
-    """Keep the hold of a team, conditioned on having it; `growth` where members change too."""
-    moved = {"n": growth, "m": 1} if growth else {}
-    modified = {"modified": context.now()} if growth else {}
+    """Return the action that replaces a lease, on condition that it is as `before`.
+
+    With a step it counts the group's members too, and the change of them.
+    """
+    modified = {"modified": context.now()} if step else {}
     return Update(
         context.keys.group(gid),
         set={"lease": after.attribute()} | modified,
-        add=moved,
+        add={"n": step.growth, "m": 1} if step else {},
         condition=lease_unchanged(before),
     )
-
-
-class _Hold:
-    """The hand on an operation: every step is conditioned on it and prolongs it."""
-
-    def __init__(self, context: ConnectionContext, gid: str, lease: Lease) -> None:
-        """Begin with the operation as it was declared or taken."""
-        self._context = context
-        self._gid = gid
-        self._lease = lease
-
-    def work_off(self) -> bool:
-        """Apply what still differs and close; false where the hold was lost.
-
-        Raises:
-            Busy: not through at the deadline; the hold is let go.
-        """
-        try:
-            for part in self._parts():
-                self._apply(part)
-            self._close()
-        except _Lost:
-            return False
-        except Busy:
-            self._let_go()
-            raise
-        # The change is in force and no longer held; ids that stay behind end by themselves.
-        with suppress(Busy):
-            drop_ids(self._context, self._lease.change_id)
-        return True
-
-    def _parts(self) -> Iterator[Delta]:
-        """Yield what still differs from the target, in portions of one transaction."""
-        target = self._target()
-        for uids in chunks(sorted(target.add), MOST_GETS):
-            present = self._present(uids)
-            for part in chunks([uid for uid in uids if uid not in present], ADDS_A_STEP):
-                yield Delta(add=frozenset(part))
-        for uids in chunks(sorted(target.remove), MOST_GETS):
-            for part in chunks(sorted(self._present(uids)), REMOVALS_A_STEP):
-                yield Delta(remove=frozenset(part))
-
-    def _target(self) -> Delta:
-        """Read what was declared; nobody where not all of it is there any more.
-
-        Raises:
-            _Lost: the operation is over.
-        """
-        context, change_id = self._context, self._lease.change_id
-        declared = context.items.get(context.keys.pending_change(change_id))
-        if declared is None:
-            raise _Lost
-        target = read_ids(context, change_id)
-        if (len(target.add), len(target.remove)) == (declared["adds"], declared["removals"]):
-            return target
-        logger.error("ids of a large change are missing: given up", extra={"operation": change_id})
-        return Delta()
-
-    def _present(self, uids: Sequence[str]) -> frozenset[str]:
-        keys = {self._context.keys.member(self._gid, uid): uid for uid in uids}
-        return frozenset(keys[key] for key in self._context.items.batch_get(keys))
-
-    def _apply(self, part: Delta) -> None:
-        """Change some members; who is so already, or no user any more, is left out."""
-        for _ in self._context.items.deadline.attempts():
-            if not part:
-                return
-            try:
-                self._commit(part)
-            except TransactionCanceled as canceled:
-                part = self._left(part, canceled)
-            else:
-                return
-
-    def _commit(self, part: Delta) -> None:
-        context, gid = self._context, self._gid
-        after = replace(self._lease, expires_at=context.lease_expires_at())
-        change = Change("membership", gid, added=part.add, removed=part.remove)
-        context.items.commit(
-            [
-                _hold_action(context, gid, self._lease, after, part.growth),
-                context.change_item(change),
-                *members.actions(context, gid, part),
-            ]
-        )
-        self._lease = after
-
-    def _left(self, part: Delta, canceled: TransactionCanceled) -> Delta:
-        """Tell what of a cancelled step is still to be done.
-
-        Raises:
-            _Lost: the team is no longer held as it was.
-        """
-        if self._context.keys.group(self._gid) in canceled.items:
-            raise _Lost from canceled
-        gone = members.not_users(self._context, part, canceled)
-        return part.without(gone | members.settled(self._context, self._gid, part, canceled))
-
-    def _close(self) -> None:
-        """Take `lease` off the team and delete the operation's row.
-
-        Raises:
-            _Lost: the team is no longer held as it was.
-        """
-        context = self._context
-        released = Update(
-            context.keys.group(self._gid), remove=("lease",), condition=lease_unchanged(self._lease)
-        )
-        try:
-            context.items.commit(
-                [released, Delete(context.keys.pending_change(self._lease.change_id))]
-            )
-        except TransactionCanceled as canceled:
-            raise _Lost from canceled
-
-    def _let_go(self) -> None:
-        """Say, a moment past the deadline, that the next who comes may go on at once."""
-        late = self._context.late(GRACE_SECONDS)
-        after = replace(self._lease, expires_at=late.now())
-        try:
-            late.items.commit([_hold_action(late, self._gid, self._lease, after)])
-        except (TransactionCanceled, Busy):
-            return

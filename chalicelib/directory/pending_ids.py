@@ -1,51 +1,46 @@
-"""Operations of many steps: what is to be true at the end is written down before it begins.
+"""The user ids of a pending change of members: written before it starts, never changed.
 
-Whoever works on one, first or after a crash, computes what still differs, so a repetition does
-no harm and there is no progress to keep. The row that an operation holds says so in `lease`.
+Every process that works on the change, the first one or another after a crash, compares them
+with the present members. A repetition does no harm, and there is no progress to store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from chalicelib.directory.context import ConnectionContext
-from chalicelib.storage.directory_items import Delta, Lease, packed, unpacked
+from chalicelib.storage.directory_items import Delta, packed, unpacked
 from chalicelib.storage.expressions import NEW, Put
 from chalicelib.storage.table import chunks
 
-# 16 bytes each: a row of this many stays far below DynamoDB's 400 KB.
-IDS_A_ROW = 10_000
+# At 16 bytes an id, an item stays far below DynamoDB's 400 KB.
+IDS_PER_ITEM = 10_000
 # Longer than a restore of the table reaches back.
 IDS_KEPT = timedelta(days=40)
 
 
-def write_ids(context: ConnectionContext, lease: Lease, delta: Delta) -> None:
-    """Write down whom an operation adds and removes; the rows are never changed again."""
+def write_ids(context: ConnectionContext, change_id: str, delta: Delta) -> None:
+    """Write the ids of the users that a change adds and removes."""
     expires = int((context.clock.now() + IDS_KEPT).timestamp())
-    rows = [
+    items = [
         {"what": what, "ids": packed(ids), "ttl": expires}
         for what, uids in (("add", delta.add), ("remove", delta.remove))
-        for ids in chunks(sorted(uids), IDS_A_ROW)
+        for ids in chunks(sorted(uids), IDS_PER_ITEM)
     ]
-    for page, row in enumerate(rows):
-        context.items.commit(
-            [Put(context.keys.pending_change_page(lease.change_id, page), row, NEW)]
-        )
+    for page, item in enumerate(items):
+        context.items.commit([Put(context.keys.pending_change_page(change_id, page), item, NEW)])
 
 
 def read_ids(context: ConnectionContext, change_id: str) -> Delta:
-    """Read whom an operation adds and removes."""
+    """Return the users that a change adds and removes."""
     found: dict[str, set[str]] = {"add": set(), "remove": set()}
-    for row in context.items.query(context.keys.pending_change_pages(change_id)):
-        found[row["what"]].update(unpacked(row["ids"]))
+    for item in context.items.query(context.keys.pending_change_pages(change_id)):
+        found[item["what"]].update(unpacked(item["ids"]))
     return Delta(frozenset(found["add"]), frozenset(found["remove"]))
 
 
-def drop_ids(context: ConnectionContext, change_id: str) -> None:
-    """Delete the ids of an operation that is over."""
-    pages: Sequence[str] = [
-        row["SK"] for row in context.items.query(context.keys.pending_change_pages(change_id))
-    ]
+def delete_ids(context: ConnectionContext, change_id: str) -> None:
+    """Delete the ids of a change that is finished."""
+    found = list(context.items.query(context.keys.pending_change_pages(change_id)))
     first = context.keys.pending_change_page(change_id, 0)
-    context.items.batch_delete(first._replace(sk=page) for page in pages)
+    context.items.batch_delete(first._replace(sk=item["SK"]) for item in found)

@@ -1,6 +1,6 @@
-"""Finishing what a crash has left of an operation of many steps.
+"""Recovery: finish the pending changes that a crash or a deadline left behind.
 
-Any number of sweepers may run at once: each step is conditioned as if a caller made it.
+Any number of sweepers may run at once: every step is conditioned as in a request.
 """
 
 from __future__ import annotations
@@ -9,52 +9,51 @@ from collections.abc import Callable, Mapping
 
 from chalicelib.directory import deletes, pending_changes
 from chalicelib.directory.context import ConnectionContext
-from chalicelib.directory.pending_ids import drop_ids
-from chalicelib.storage.directory_items import Lease
+from chalicelib.directory.pending_ids import delete_ids
 from chalicelib.storage.expressions import Delete
 from chalicelib.storage.lookups import read_group, read_user
 
 
 def finish(context: ConnectionContext, change_type: str, change_id: str, target: str) -> None:
-    """Finish one operation that is due; one that a living caller still holds is left to him.
+    """Finish one pending change; one whose lease has not expired is left to its process.
 
     Raises:
-        KeyError: this release knows no operation of that kind.
-        Busy: not through at the deadline; the next sweep goes on.
+        KeyError: this release does not know the type of change.
+        Busy: not finished at the deadline; the next sweep goes on.
     """
-    FINISH[change_type](context, Lease(change_id, ""), target)
+    FINISH[change_type](context, change_id, target)
 
 
-def _members(context: ConnectionContext, lease: Lease, gid: str) -> None:
+def _finish_members(context: ConnectionContext, change_id: str, gid: str) -> None:
     group = read_group(context, gid)
-    held = group.lease if group else None
-    if held is None or held.change_id != lease.change_id:
-        _forget(context, lease)
-    elif held.expires_at <= context.now():
-        pending_changes.join(context, gid, held)
+    lease = group.lease if group else None
+    if lease is None or lease.change_id != change_id:
+        _delete_pending_change(context, change_id)
+    elif lease.expires_at <= context.now():
+        pending_changes.wait_for(context, gid, change_id)
 
 
-def _group_delete(context: ConnectionContext, lease: Lease, gid: str) -> None:
-    deletes.clear_group(context, gid, lease)
-
-
-def _user_delete(context: ConnectionContext, lease: Lease, uid: str) -> None:
-    rows = read_user(context, uid)
-    held = rows.user.lease if rows else None
-    if held is None or held.change_id != lease.change_id:
-        _forget(context, lease)
+def _finish_user_delete(context: ConnectionContext, change_id: str, uid: str) -> None:
+    found = read_user(context, uid)
+    lease = found.user.lease if found else None
+    if lease is None or lease.change_id != change_id:
+        _delete_pending_change(context, change_id)
     else:
-        deletes.finish_user(context, uid, held)
+        deletes.finish_user_delete(context, uid, lease)
 
 
-def _forget(context: ConnectionContext, lease: Lease) -> None:
-    """Delete the rows of an operation that nothing is held by any more."""
-    drop_ids(context, lease.change_id)
-    context.items.commit([Delete(context.keys.pending_change(lease.change_id))])
+def _finish_group_delete(context: ConnectionContext, change_id: str, gid: str) -> None:
+    deletes.delete_memberships(context, gid, change_id)
 
 
-FINISH: Mapping[str, Callable[[ConnectionContext, Lease, str], None]] = {
-    "members": _members,
-    "group delete": _group_delete,
-    "user delete": _user_delete,
+def _delete_pending_change(context: ConnectionContext, change_id: str) -> None:
+    """Delete the items of a change that is finished: its user or group has no lease for it."""
+    delete_ids(context, change_id)
+    context.items.commit([Delete(context.keys.pending_change(change_id))])
+
+
+FINISH: Mapping[str, Callable[[ConnectionContext, str, str], None]] = {
+    "members": _finish_members,
+    "group delete": _finish_group_delete,
+    "user delete": _finish_user_delete,
 }

@@ -1,4 +1,4 @@
-"""Users and teams as SCIM resources: what the row holds, and what the service adds to it."""
+"""Users and groups as SCIM resources: their documents, and what the service adds."""
 
 from __future__ import annotations
 
@@ -15,79 +15,76 @@ from chalicelib.storage.keys import ID_LENGTH
 
 
 def user_version(user: User) -> str:
-    """Give a user's ETag; memberships do not change it."""
+    """Return a user's ETag; memberships do not change it."""
     return f'W/"{user.version}"'
 
 
 def group_version(group: Group) -> str:
-    """Give a team's ETag; it changes with the document and with the members."""
+    """Return a group's ETag; it changes with the document and with the members."""
     return f'W/"{group.version}.{group.memberships}"'
 
 
 def user_resource(context: ConnectionContext, user: User, groups: Iterable[Group]) -> Resource:
-    """Represent a user who is in `groups`."""
-    joined = [_group_of_user(context, group) for group in groups]
-    own = {"groups": joined} if joined else {}
-    return _resource(context.user_type, context, user, user_version(user)) | own
+    """Represent a user who is a member of `groups`."""
+    joined = [
+        {
+            "value": group.id,
+            "$ref": f"{context.base_url}/Groups/{group.id}",
+            "display": group.document["displayName"],
+            "type": "direct",
+        }
+        for group in groups
+    ]
+    resource = _resource(context, context.user_type, user, user_version(user))
+    return resource | ({"groups": joined} if joined else {})
 
 
-def group_resource(context: ConnectionContext, group: Group, members: Sequence[str]) -> Resource:
-    """Represent a team with these members, by their ids."""
-    own = {"members": [member(context, uid) for uid in members]} if members else {}
-    return _resource(GROUP, context, group, group_version(group)) | own
+def group_resource(context: ConnectionContext, group: Group, uids: Sequence[str]) -> Resource:
+    """Represent a group with these users as members."""
+    members = [member(context, uid) for uid in uids]
+    resource = _resource(context, GROUP, group, group_version(group))
+    return resource | ({"members": members} if members else {})
 
 
 def _resource(
-    resource_type: ResourceType, context: ConnectionContext, row: User | Group, version: str
+    context: ConnectionContext, resource_type: ResourceType, stored: User | Group, version: str
 ) -> Resource:
+    used = (schema.id for schema in resource_type.extensions if schema.id in stored.document)
     return {
-        "schemas": schemas_of(resource_type, row.document),
-        "id": row.id,
-        **row.document,
+        "schemas": [resource_type.schema.id, *used],
+        "id": stored.id,
+        **stored.document,
         "meta": {
             "resourceType": resource_type.name,
-            "created": row.created,
-            "lastModified": row.modified,
-            "location": f"{context.base_url}{resource_type.endpoint}/{row.id}",
+            "created": stored.created,
+            "lastModified": stored.modified,
+            "location": f"{context.base_url}{resource_type.endpoint}/{stored.id}",
             "version": version,
         },
     }
 
 
-def schemas_of(resource_type: ResourceType, document: Document) -> list[str]:
-    """Name the core schema and the extensions that the document uses."""
-    return [resource_type.schema.id, *(s.id for s in resource_type.extensions if s.id in document)]
-
-
-def most_members(context: ConnectionContext) -> int:
-    """Tell how many members one answer holds: about 37,000."""
-    return MAX_RESPONSE_BYTES // (len(json.dumps(member(context, "0" * ID_LENGTH))) + 1)
-
-
-def require_answerable(context: ConnectionContext, group: Group) -> None:
-    """Check that one answer holds a team's members.
-
-    Raises:
-        TooMany: it does not; says how they are read.
-    """
-    most = most_members(context)
-    if group.size > most:
-        message = (
-            f"The group {group.id} has {group.size:,} members; one answer holds {most:,}. Read it "
-            f"with excludedAttributes=members, and them from /Groups/{group.id}/members."
-        )
-        raise TooMany(message)
-
-
 def member(context: ConnectionContext, uid: str) -> Document:
-    """Represent a member of a team."""
+    """Represent a member of a group."""
     return {"value": uid, "$ref": f"{context.base_url}/Users/{uid}", "type": "User"}
 
 
-def _group_of_user(context: ConnectionContext, group: Group) -> Document:
-    return {
-        "value": group.id,
-        "$ref": f"{context.base_url}/Groups/{group.id}",
-        "display": group.document["displayName"],
-        "type": "direct",
-    }
+def max_members_in_response(context: ConnectionContext) -> int:
+    """Return how many members of a group one response holds: about 37,000."""
+    return MAX_RESPONSE_BYTES // (len(json.dumps(member(context, "0" * ID_LENGTH))) + 1)
+
+
+def require_returnable(context: ConnectionContext, group: Group) -> None:
+    """Check that one response holds a group's members.
+
+    Raises:
+        TooMany: it does not; the text says how to read them.
+    """
+    largest = max_members_in_response(context)
+    if group.size > largest:
+        message = (
+            f"members: the group {group.id} has {group.size:,} members; one response holds at "
+            f"most {largest:,}. Read the group with excludedAttributes=members, and its members "
+            f"from /Groups/{group.id}/members."
+        )
+        raise TooMany(message)

@@ -1,7 +1,7 @@
 """Which terms of a filter can be looked up by key. Pure.
 
-Names a place in the resource as `emails.value`: the attribute in its schema's spelling and the
-sub-attribute, `value` where the filter leaves it out.
+A path is written as `emails.value`: the attribute as its schema spells it, then the
+sub-attribute in lower case (`value` if the filter names none).
 """
 
 from __future__ import annotations
@@ -23,96 +23,94 @@ from chalicelib.scim.filters import (
 from chalicelib.scim.schema import ResourceType
 
 PRESENT = "pr"
-# The place of what this kind of resource does not have.
+# The path of an attribute that the resource type does not have.
 UNKNOWN = ""
 
 
-class Use(NamedTuple):
-    """A filter's use of a place: the operator (`pr` too) and the value."""
+class Term(NamedTuple):
+    """One comparison of a filter: a path, an operator (`pr` too) and a value."""
 
-    place: str
+    path: str
     op: str
     value: Scalar
 
 
-def uses(node: Filter, resource_type: ResourceType, inside: str = "") -> Iterator[Use]:
-    """Yield every comparison of a filter, those within brackets and negations too.
+def terms_of(node: Filter, resource_type: ResourceType, parent: str = "") -> Iterator[Term]:
+    """Yield every comparison of a filter, those in brackets and negations too.
 
-    `inside` is the attribute whose elements a filter in square brackets chooses from.
+    `parent` is the attribute before the square brackets that `node` stands in.
     """
     match node:
         case And(terms) | Or(terms):
             for term in terms:
-                yield from uses(term, resource_type, inside)
+                yield from terms_of(term, resource_type, parent)
         case Not(term):
-            yield from uses(term, resource_type, inside)
-        case ValuePath(path, choice):
-            yield from uses(choice, resource_type, _place(path, resource_type, inside))
+            yield from terms_of(term, resource_type, parent)
+        case ValuePath(path, inner):
+            yield from terms_of(inner, resource_type, _path(path, resource_type, parent))
         case Comparison(path, op, value):
-            yield from _compared(path, op, value, resource_type, inside)
+            yield from _comparison(path, op, value, resource_type, parent)
         case Present(path):
-            yield from _compared(path, PRESENT, None, resource_type, inside)
+            yield from _comparison(path, PRESENT, None, resource_type, parent)
 
 
-def _compared(
-    path: AttrPath | ValuePath, op: str, value: Scalar, resource_type: ResourceType, inside: str
-) -> Iterator[Use]:
+def _comparison(
+    path: AttrPath | ValuePath, op: str, value: Scalar, resource_type: ResourceType, parent: str
+) -> Iterator[Term]:
+    """Yield a comparison, then those in the square brackets of its path."""
     if isinstance(path, ValuePath):
-        attribute = _place(path.path, resource_type, inside)
-        yield Use(f"{attribute}.{(path.sub or 'value').lower()}", op, value)
-        yield from uses(path.filter, resource_type, attribute)
+        attribute = _path(path.path, resource_type, parent)
+        yield Term(f"{attribute}.{(path.sub or 'value').lower()}", op, value)
+        yield from terms_of(path.filter, resource_type, attribute)
         return
-    place = _place(path, resource_type, inside)
-    yield Use(place if inside or "." in place else _whole(path, resource_type, place), op, value)
+    whole = _path(path, resource_type, parent)
+    if not parent and "." not in whole and _is_complex(path, resource_type):
+        whole = f"{whole}.value"
+    yield Term(whole, op, value)
 
 
-def _place(path: AttrPath, resource_type: ResourceType, inside: str) -> str:
-    if inside:
-        return f"{inside}.{path.name.lower()}"
+def _path(path: AttrPath, resource_type: ResourceType, parent: str) -> str:
+    if parent:
+        return f"{parent}.{path.name.lower()}"
     target = resource_type.resolve(path.urn, path.name, path.sub)
     if target is None or target.attribute is None:
         return UNKNOWN
-    names = [target.attribute.name]
-    if target.sub_attribute is not None:
-        names.append(target.sub_attribute.name.lower())
-    return ".".join(names)
+    if target.sub_attribute is None:
+        return target.attribute.name
+    return f"{target.attribute.name}.{target.sub_attribute.name.lower()}"
 
 
-def _whole(path: AttrPath, resource_type: ResourceType, place: str) -> str:
-    """A complex attribute that is compared as a whole is compared by its `value`."""
+def _is_complex(path: AttrPath, resource_type: ResourceType) -> bool:
     target = resource_type.resolve(path.urn, path.name, path.sub)
-    is_complex = bool(target and target.attribute and target.attribute.type == "complex")
-    return f"{place}.value" if is_complex else place
+    return bool(target and target.attribute and target.attribute.type == "complex")
 
 
 def equalities(node: Filter, resource_type: ResourceType) -> dict[str, str]:
-    """Tell which places must equal which text for the filter to hold: keys to look up.
+    """Return the text that each path must equal for the filter to match: the keys to look up.
 
-    Only terms that must all hold count; of two for the same place the first is taken, and the
-    filter as a whole decides in the end.
+    Only terms that must hold count. If two name the same path, the first is used; the whole
+    filter is applied to what is found in any case.
     """
     found: dict[str, str] = {}
-    for use in _required(node, resource_type):
-        if use.op == "eq" and isinstance(use.value, str):
-            found.setdefault(use.place, use.value)
+    for term in _required_terms(node, resource_type):
+        if term.op == "eq" and isinstance(term.value, str):
+            found.setdefault(term.path, term.value)
     return found
 
 
-def _required(term: Filter, resource_type: ResourceType) -> Iterator[Use]:
-    """Yield the uses of a term that hold whenever the term does."""
-    match term:
+def _required_terms(node: Filter, resource_type: ResourceType) -> Iterator[Term]:
+    """Yield the comparisons that must hold for the filter to match.
+
+    Of a comparison whose path has square brackets only itself: the brackets may hold an `or`.
+    """
+    match node:
         case And(terms):
-            for inner in terms:
-                yield from _required(inner, resource_type)
+            for term in terms:
+                yield from _required_terms(term, resource_type)
         case Comparison():
-            yield from _first(uses(term, resource_type))
-        case ValuePath(path, choice):
-            inside = _place(path, resource_type, "")
-            for part in choice.terms if isinstance(choice, And) else (choice,):
+            yield next(terms_of(node, resource_type))
+        case ValuePath(path, inner):
+            parent = _path(path, resource_type, "")
+            for part in inner.terms if isinstance(inner, And) else (inner,):
                 if isinstance(part, Comparison):
-                    yield from _first(uses(part, resource_type, inside))
-
-
-def _first(found: Iterator[Use]) -> Iterator[Use]:
-    """Only the comparison itself: what stands in its square brackets may hold an `or`."""
-    yield next(found)
+                    yield next(terms_of(part, resource_type, parent))

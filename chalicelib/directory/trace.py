@@ -1,7 +1,7 @@
-"""What one request touches, collected where its change rows are made.
+"""What one request touches, collected where its change items are made.
 
-The connection's log tells of it when the request is over. A request that is refused has touched
-nothing; then it is what the request was about to change.
+The provisioning log reads it when the request is over. If the request was rejected, nothing was
+changed and it tells what the request would have changed.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any
 from chalicelib.scim.masking import masked
 from chalicelib.storage.directory_items import Change, Document
 
-# More ids than these are not kept: a team of 10,000 would make a long row.
-MOST_IDS = 100
+# A log entry with the ids of 10,000 members would be a large item.
+MAX_IDS = 100
 
 Masked = dict[str, Any]
 
 
 @dataclass(slots=True)
 class Trace:
-    """The ids that a request has met, and the masked values of what it changes.
+    """The ids that a request read or changed, and the masked values of what it changed.
 
-    All is by id: a change that is sent again, because another writer came first, is told once.
+    All of it is by id, so a change that is sent again after a conflict is recorded once.
     """
 
     ids: dict[str, None] = field(default_factory=dict)
@@ -33,28 +33,32 @@ class Trace:
     removed: set[str] = field(default_factory=set)
 
     def add_ids(self, ids: Iterable[str]) -> None:
-        """Note whom a request has read or moved, up to a hundred."""
+        """Record ids that the request read or changed, up to MAX_IDS in all."""
         for each in ids:
-            if len(self.ids) == MOST_IDS:
+            if len(self.ids) == MAX_IDS:
                 return
             self.ids[each] = None
 
     def add_change(self, change: Change, before: Document | None, after: Document | None) -> None:
-        """Note a change with the documents around it; None: it says nothing of them."""
-        self.before.setdefault(change.id, _chosen(before, change.attributes))
-        self.after[change.id] = _chosen(after, change.attributes) or self.after.get(change.id)
+        """Record a change, with the documents before and after it if it concerns a document."""
+        self.before.setdefault(change.id, _masked_attributes(before, change.attributes))
+        attributes = _masked_attributes(after, change.attributes)
+        self.after[change.id] = attributes or self.after.get(change.id)
         self.added.update(change.added)
         self.removed.update(change.removed)
         self.add_ids([*change.added, *change.removed])
 
     @property
     def target(self) -> str | None:
-        """The one resource that is changed; None where there is none, or more than one."""
+        """The id of the resource that is changed; None if there is not exactly one."""
         return next(iter(self.after)) if len(self.after) == 1 else None
 
     @property
     def difference(self) -> tuple[Masked | None, Masked | None]:
-        """The masked values of the one resource, before and after; of members, how many moved."""
+        """The masked values of the changed resource before and after, and how many members moved.
+
+        (None, None) if there is not exactly one.
+        """
         target = self.target
         if target is None:
             return None, None
@@ -63,7 +67,8 @@ class Trace:
         return self.before[target], {**(self.after[target] or {}), **members} or None
 
 
-def _chosen(document: Document | None, names: Iterable[str]) -> Masked | None:
+def _masked_attributes(document: Document | None, names: Iterable[str]) -> Masked | None:
+    """Return the named attributes of a document, masked; all of them if none is named."""
     if document is None:
         return None
     chosen = list(names) or list(document)

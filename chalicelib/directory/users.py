@@ -1,12 +1,12 @@
-"""Users: create, read, change. One function per SCIM operation; deletes stand in `deletes`.
+"""Users: create, read and change them. Deletes are in `deletes`.
 
-A userName is held by a lock row, so two creates cannot both win. A change is conditioned on
-the version that was read and starts over when another came first.
+A uniqueness item reserves each userName, so two creates cannot both succeed. A change is
+conditioned on the version that was read, and starts over if another writer was first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from chalicelib.directory import deletes
@@ -22,15 +22,20 @@ from chalicelib.storage.keys import Key
 from chalicelib.storage.lookups import UserWithGroups, groups_by_id, read_user
 from chalicelib.storage.transactions import TransactionCanceled
 
+# Returns a changed copy of a document. It may be called again on a newer one.
 Edit = Callable[[Document], Document]
 
-NAME_IN_USE = "userName: another user of this connection has this userName (letter case ignored)."
+NAME_IN_USE = (
+    "userName: another user of this connection has this value. It must be unique; letter case "
+    "is ignored."
+)
 
 
 def create(context: ConnectionContext, document: Document) -> Resource:
-    """Create a user: one transaction, 12 WCU with externalId and one e-mail.
+    """Create a user: one transaction, 12 WCU with an externalId and one e-mail address.
 
-    Without `active` he is active. The connection's default role of this moment is noted.
+    A user without `active` is active. The connection's present default role is stored with
+    the user.
 
     Raises:
         Uniqueness: another user has the userName.
@@ -45,146 +50,147 @@ def create(context: ConnectionContext, document: Document) -> Resource:
         created=now,
         modified=now,
     )
-    try:
-        context.items.commit(_creation(context, user))
-    except TransactionCanceled as canceled:
+    keys = context.keys
+    change = Change("user", user.id, user.version, sorted(user.document))
+    canceled = context.items.try_commit(
+        [
+            Put(keys.user(user.id), user.row(), NEW),
+            Put(keys.user_name(user.document["userName"]), {"uid": user.id}, NEW),
+            *(Put(key) for key in sorted(index_keys(keys, user.id, user.document))),
+            Update(keys.counter("U", user.id), add={"n": 1}),
+            context.change_item(change, after=user.document),
+        ]
+    )
+    if canceled is not None:
         raise Uniqueness(NAME_IN_USE) from canceled
     return user_resource(context, user, ())
 
 
-def _creation(context: ConnectionContext, user: User) -> list[Action]:
-    keys = context.keys
-    return [
-        Put(keys.user(user.id), user.row(), NEW),
-        Put(keys.user_name(user.document["userName"]), {"uid": user.id}, NEW),
-        *(Put(key) for key in sorted(index_keys(keys, user.id, user.document))),
-        Update(keys.counter("U", user.id), add={"n": 1}),
-        context.change_item(
-            Change("user", user.id, user.version, sorted(user.document)), after=user.document
-        ),
-    ]
-
-
 def get(context: ConnectionContext, uid: str, *, with_groups: bool = True) -> Resource:
-    """Read a user: 1 RCU, and 1 for each of his teams where they are asked for.
+    """Return a user: 1 RCU, and 1 more for each of their groups if those are wanted.
 
     Raises:
-        NotFound: no such user.
+        NotFound: there is no such user.
     """
-    rows = read_user(context, uid)
-    if rows is None:
+    found = read_user(context, uid)
+    if found is None:
         raise NotFound
-    return represent(context, rows, with_groups=with_groups)
+    return _resource(context, found) if with_groups else user_resource(context, found.user, ())
 
 
-def represent(context: ConnectionContext, rows: UserWithGroups, *, with_groups: bool) -> Resource:
-    """Represent a user with his teams; those that are gone meanwhile are left out."""
-    joined = groups_by_id(context, rows.group_ids if with_groups else ())
-    return user_resource(context, rows.user, joined.values())
+def _resource(context: ConnectionContext, found: UserWithGroups) -> Resource:
+    """Represent a user with their groups; a group that was deleted meanwhile is left out."""
+    return user_resource(context, found.user, groups_by_id(context, found.group_ids).values())
 
 
 def change(
     context: ConnectionContext, uid: str, edit: Edit, precondition: Precondition | None = None
 ) -> Resource:
-    """Change a user's document: read, `edit`, and one transaction; PATCH and PUT both.
+    """Change a user's document, for PATCH and PUT: read, `edit`, one transaction.
 
-    `edit` may be called again on a newer document. An edit that changes nothing writes nothing
-    and keeps the version.
+    An edit that changes nothing writes nothing and keeps the version.
 
     Raises:
-        NotFound: no such user.
+        NotFound: there is no such user.
         PreconditionFailed: If-Match names another version.
         Uniqueness: another user has the new userName.
         Busy: still contended at the deadline.
     """
     for _ in context.items.deadline.attempts():
-        rows = _standing(context, uid)
+        found = _get_for_change(context, uid)
+        before = found.user
         if precondition:
-            precondition.require(user_version(rows.user))
-        edited = edit(rows.user.document)
-        if canonical(edited) == canonical(rows.user.document):
-            return represent(context, rows, with_groups=True)
-        changed = replace(
-            rows.user, document=edited, version=rows.user.version + 1, modified=context.now()
+            precondition.require(user_version(before))
+        document = edit(before.document)
+        if canonical(document) == canonical(before.document):
+            return _resource(context, found)
+        after = replace(
+            before, document=document, version=before.version + 1, modified=context.now()
         )
-        canceled = context.items.try_commit(_changes(context, rows.user, changed))
+        canceled = context.items.try_commit(_change_actions(context, before, after))
         if canceled is None:
-            return represent(context, replace(rows, user=changed), with_groups=True)
-        _refuse_taken_name(context, changed, canceled)
+            return _resource(context, replace(found, user=after))
+        _require_free_name(context, after, canceled)
     raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
 
 
-def _standing(context: ConnectionContext, uid: str) -> UserWithGroups:
-    """Read a user who is not being deleted; a delete that is under way is finished first."""
-    rows = read_user(context, uid)
-    if rows is not None and rows.user.lease is not None:
-        deletes.finish_user(context, uid, rows.user.lease)
-        rows = None
-    if rows is None:
+def _get_for_change(context: ConnectionContext, uid: str) -> UserWithGroups:
+    """Read a user; if they are being deleted, finish that first.
+
+    Raises:
+        NotFound: there is no such user.
+    """
+    found = read_user(context, uid)
+    if found is None:
         raise NotFound
-    return rows
+    if found.user.lease is not None:
+        deletes.finish_user_delete(context, uid, found.user.lease)
+        raise NotFound
+    return found
 
 
-def _refuse_taken_name(
+def _change_actions(context: ConnectionContext, before: User, after: User) -> list[Action]:
+    keys, uid = context.keys, after.id
+    item = after.row()
+    attributes = changed_attributes(before.document, after.document)
+    return [
+        Update(
+            keys.user(uid),
+            set={name: item[name] for name in ("v", "doc", "modified", "shape")},
+            condition=equals("v", before.version) & absent("lease"),
+        ),
+        *move_uniqueness_item(
+            keys.user_name(before.document["userName"]),
+            keys.user_name(after.document["userName"]),
+            {"uid": uid},
+        ),
+        *move_index_items(
+            index_keys(keys, uid, before.document), index_keys(keys, uid, after.document)
+        ),
+        context.change_item(
+            Change("user", uid, after.version, attributes), before.document, after.document
+        ),
+    ]
+
+
+def _require_free_name(
     context: ConnectionContext, user: User, canceled: TransactionCanceled
 ) -> None:
-    """Raise Uniqueness if somebody else holds the new name.
+    """Raise Uniqueness if another user has the new userName.
 
-    The holder may be this very user, when the same change was made by another request.
+    This user has it already if another request made the same change.
     """
-    holder = canceled.items.get(context.keys.user_name(user.document["userName"])) or {}
-    if holder.get("uid", user.id) != user.id:
+    owner = canceled.items.get(context.keys.user_name(user.document["userName"])) or {}
+    if owner.get("uid", user.id) != user.id:
         raise Uniqueness(NAME_IN_USE) from canceled
 
 
-def _changes(context: ConnectionContext, before: User, after: User) -> list[Action]:
-    keys = context.keys
-    row = after.row()
-    return [
-        Update(
-            keys.user(after.id),
-            set={name: row[name] for name in ("v", "doc", "modified", "shape")},
-            condition=equals("v", before.version) & absent("lease"),
-        ),
-        *moved_lock(
-            keys.user_name(before.document["userName"]),
-            keys.user_name(after.document["userName"]),
-            "uid",
-            after.id,
-        ),
-        *moved_indexes(
-            index_keys(keys, after.id, before.document), index_keys(keys, after.id, after.document)
-        ),
-        context.change_item(
-            Change("user", after.id, after.version, differing(before.document, after.document)),
-            before.document,
-            after.document,
-        ),
-    ]
+# --- shared with groups -----------------------------------------------------------------------
 
 
-def moved_lock(before: Key, after: Key, owner: str, resource_id: str) -> list[Action]:
-    """Move a name's lock; a change of letter case alone moves nothing."""
+def move_uniqueness_item(before: Key, after: Key, owner: dict[str, str]) -> list[Action]:
+    """Return the actions that free a name and reserve another for `owner`, such as {"uid": id}.
+
+    A change of letter case alone has one key, which a transaction may not name twice.
+    """
     if before == after:
         return []
+    ((attribute, resource_id),) = owner.items()
+    return [Delete(before, equals(attribute, resource_id)), Put(after, owner, NEW)]
+
+
+def move_index_items(before: frozenset[Key], after: frozenset[Key]) -> list[Action]:
+    """Return the actions that delete and write the index items that differ."""
     return [
-        Delete(before, equals(owner, resource_id)),
-        Put(after, {owner: resource_id}, NEW),
+        *(Delete(key) for key in sorted(before - after)),
+        *(Put(key) for key in sorted(after - before)),
     ]
 
 
-def moved_indexes(before: frozenset[Key], after: frozenset[Key]) -> list[Action]:
-    """Delete and write the index rows that differ; none is named twice."""
-    gone: Sequence[Action] = [Delete(key) for key in sorted(before - after)]
-    come: Sequence[Action] = [Put(key) for key in sorted(after - before)]
-    return [*gone, *come]
-
-
-def differing(before: Document, after: Document) -> Sequence[str]:
-    """Name the attributes whose values differ."""
-    names: Iterable[str] = before.keys() | after.keys()
+def changed_attributes(before: Document, after: Document) -> Sequence[str]:
+    """Return the names of the attributes whose values differ."""
     return sorted(
         name
-        for name in names
+        for name in before.keys() | after.keys()
         if canonical({"": before.get(name)}) != canonical({"": after.get(name)})
     )

@@ -384,7 +384,7 @@ def remove_members(scene: Scene, count: int) -> Act:
 
 def list_members(scene: Scene) -> Act:
     """Read a page of 100 of the group's members."""
-    return lambda: groups.members_after(scene.measured, scene.group, "", 100)
+    return lambda: groups.list_members(scene.measured, scene.group, "", 100)
 
 
 def add_member_again(scene: Scene) -> Act:
@@ -400,7 +400,7 @@ def add_member_and_return(scene: Scene) -> Act:
 
     def act() -> None:
         groups.change(scene.measured, gid, GroupChange(None, MemberChange(add=uids)))
-        groups.get_if_small(scene.measured, gid, SMALL_GROUP)
+        groups.find_small(scene.measured, gid, SMALL_GROUP)
 
     return act
 

@@ -132,7 +132,7 @@ def _page(start: int) -> Act:
 
 
 def _members(after: str, place: Place) -> Act:
-    return lambda context: groups.members_after(context, place.people.group, after, PAGE)
+    return lambda context: groups.list_members(context, place.people.group, after, PAGE)
 
 
 # The cost of a page depends on its length and on how many users a counter counts.

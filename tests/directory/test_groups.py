@@ -257,7 +257,7 @@ def test_a_small_group_is_answered_whole(context, size, shown):
     """The answer to a PATCH is never a cut list: above the bound there is none."""
     gid = a_group(context, uids=some_users(context, size))
 
-    found = groups.get_if_small(context, gid, 2)
+    found = groups.find_small(context, gid, 2)
 
     assert (found is not None) == shown
     if found is not None:
@@ -266,4 +266,4 @@ def test_a_small_group_is_answered_whole(context, size, shown):
 
 def test_a_group_that_is_gone_is_no_small_one(context):
     """It was deleted between the PATCH and its answer."""
-    assert groups.get_if_small(context, NOBODY, 100) is None
+    assert groups.find_small(context, NOBODY, 100) is None

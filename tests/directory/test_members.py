@@ -264,9 +264,9 @@ def test_a_group_is_created_with_members_in_one_transaction(context, count, fits
 def test_more_members_than_the_plan_takes_are_refused(context, adds, removals):
     """413 that names the limit; nothing is read or written."""
     uids, gid = some_users(context, adds + removals), a_group(context)
-    small = replace(context, most_members=2)
+    small = replace(context, max_members_per_request=2)
 
-    with pytest.raises(PayloadTooLarge, match="takes 2 in one request"):
+    with pytest.raises(PayloadTooLarge, match="at most 2 members on your plan"):
         change(small, gid, add=uids[:adds], remove=uids[adds:])
 
     assert member_ids(context, gid) == []

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.directory import deletes
-from chalicelib.directory.search import MOST_RESOURCES
+from chalicelib.directory.search import MAX_RESOURCES
 from chalicelib.errors import Busy
 from chalicelib.scim.comparison import fold
 from chalicelib.scim.errors import InvalidFilter, TooMany
@@ -305,16 +305,16 @@ def test_more_than_a_filter_may_read_is_too_many(context):
     def crowded(count):
         return by(context, FaultyClient(context.items.table.client, 0, as_many(count)))
 
-    assert find_users(crowded(MOST_RESOURCES), "title pr", count=1).total == MOST_RESOURCES
+    assert find_users(crowded(MAX_RESOURCES), "title pr", count=1).total == MAX_RESOURCES
     with pytest.raises(TooMany, match="term that can be looked up"):
-        find_users(crowded(MOST_RESOURCES + 1), "title pr", count=1)
+        find_users(crowded(MAX_RESOURCES + 1), "title pr", count=1)
 
 
 def test_memberships_that_a_filter_asks_about_are_bounded_too(context):
     """Fifty users in each of 10,000 teams would be half a million reads."""
     a_group(context)
     asked = " or ".join(f'members.value eq "{number:032x}"' for number in range(50))
-    most = MOST_RESOURCES // 50
+    most = MAX_RESOURCES // 50
 
     def crowded(count):
         return by(context, FaultyClient(context.items.table.client, 0, as_many(count)))

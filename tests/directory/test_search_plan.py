@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.directory.search_plan import equalities, uses
+from chalicelib.directory.search_plan import equalities, terms_of
 from chalicelib.scim.catalog import GROUP, USER
 from chalicelib.scim.filters import parse_filter
 
@@ -75,9 +75,9 @@ USES = {
 @pytest.mark.parametrize(("text", "expected"), USES.items(), ids=USES)
 def test_every_use_of_an_attribute_is_seen(text, expected):
     """Within brackets and negations too: members are not part of the row that is read."""
-    found = uses(parse_filter(text), GROUP)
+    found = terms_of(parse_filter(text), GROUP)
 
-    assert [(use.place, use.op) for use in found] == expected
+    assert [(term.path, term.op) for term in found] == expected
 
 
 def test_an_extension_is_a_place_of_its_own():

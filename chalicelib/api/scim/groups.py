@@ -75,7 +75,7 @@ def patch_group(request: ScimRequest) -> Response:
     if request.http.query.get("attributes"):
         return _changed_group(request, projection)
     if request.principal.settings.group_patch_answer == "auto":
-        group = groups.get_if_small(request.context, request.id, MAX_RETURNED_MEMBERS)
+        group = groups.find_small(request.context, request.id, MAX_RETURNED_MEMBERS)
         if group is not None:
             return resource_response(group, GROUP, projection)
     return Response(204)
@@ -89,9 +89,9 @@ def list_members(request: ScimRequest) -> Response:
     after = request.http.query.get("cursor", "")
     if after and not is_id(after):
         raise InvalidCursor
-    found = groups.members_after(request.context, request.id, after, read_count(request.http.query))
-    next_cursor = {"nextCursor": found.next} if found.next else {}
-    return Response(200, messages.list_response(found.page, found.total, None) | next_cursor)
+    found = groups.list_members(request.context, request.id, after, read_count(request.http.query))
+    next_cursor = {"nextCursor": found.next_cursor} if found.next_cursor else {}
+    return Response(200, messages.list_response(found.members, found.total, None) | next_cursor)
 
 
 def delete_group(request: ScimRequest) -> Response:

@@ -82,6 +82,6 @@ def _context(
         default_role=principal.default_role,
         token_id=principal.token_id,
         request_id=request.request_id,
-        most_members=principal.plan.max_members_a_request,
+        max_members_per_request=principal.plan.max_members_a_request,
         user_type=user_type,
     )
