@@ -38,7 +38,7 @@ def replaced(**values: object) -> dict[str, object]:
 
 
 def works(scim: AdminPrincipal, name: str) -> dict[str, object]:
-    """Do what an identity provider does first; gives the user as he is then."""
+    """Do what an identity provider does first; returns the user after it."""
     scim.need(200, "GET", "/Users?filter=userName%20eq%20%22nobody%22")
     user = scim.need(201, "POST", "/Users", {**USER, "userName": name})
     scim.need(200, "PATCH", f"/Users/{user['id']}", replaced(displayName="Ada"))
@@ -119,7 +119,7 @@ def test_an_unknown_path_is_not_found_in_scims_form(admin: AdminPrincipal):
 
 
 def test_the_table_is_kept_safe(cloud: Cloud, first: str):
-    """On demand, protected, restorable; rows end by themselves."""
+    """On demand, protected, restorable; items expire by themselves."""
     dynamodb = cloud.client("dynamodb")
     name = {"TableName": "passerelle-dev"}
 
@@ -185,7 +185,7 @@ def test_an_unknown_path_is_still_not_found(admin: AdminPrincipal, again: str):
 def test_chalice_alone_leaves_a_working_service(
     admin: AdminPrincipal, connected: Connected, plain: str
 ):
-    """Whoever knows Chalice may use it as he is used to."""
+    """An engineer who knows Chalice may use it as usual."""
     assert admin.need(200, "GET", "/newer") == "answered"
     works(connected.principal, "bob@example.com")
 
@@ -202,7 +202,7 @@ def test_nothing_answers_any_more(admin: AdminPrincipal, cloud: Cloud, gone: str
 
 
 def test_data_stay(cloud: Cloud, gone: str):
-    """A stage that is taken away can be brought back with all that customers have in it."""
+    """A stage that is destroyed can be brought back with all that customers have in it."""
     assert "passerelle-dev" in table_names(cloud)
     assert secret_names(cloud)
     assert "Kept: passerelle-dev, passerelle/dev/*" in gone

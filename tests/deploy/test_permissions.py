@@ -1,6 +1,6 @@
 """Each action of a policy is needed: without it something fails on the running service.
 
-One deployment; an action is taken out of the role's policy, a scenario is played, the policy is
+One deployment; an action is removed from the role's policy, a scenario is played, the policy is
 put back. An action that nothing misses would be one too many. What the emulator does not
 enforce stands in `NOT_ENFORCED`, with the call that needs it on AWS.
 """
@@ -79,7 +79,7 @@ def play(admin: AdminPrincipal, cloud: Cloud) -> None:
     """Do once whatever needs a permission.
 
     Raises:
-        AssertionError: an answer was another one, or the secret of a revoked token is kept.
+        AssertionError: a response was another one, or the secret of a revoked token is kept.
     """
     made = connect(admin)
     scim = made.principal
@@ -140,7 +140,7 @@ def crashing(context: ConnectionContext) -> ConnectionContext:
 
 
 def leave_work(cloud: Cloud) -> str:
-    """Leave what crashes leave, two hours ago: work of every kind on a new connection, its id."""
+    """Leave what crashes leave, two hours ago: each type of pending change on a new connection."""
     clock = Clock(now=lambda: datetime.now(UTC) - timedelta(hours=2))
     table = Table(cloud.client("dynamodb"), "passerelle-dev", clock)
     connection = new_connection_id("abcdefghij", SystemRandom())
@@ -174,7 +174,7 @@ def leave_secret(cloud: Cloud, connection: str, when: str) -> None:
 
 
 def due(cloud: Cloud, connection: str) -> list[str]:
-    """List the kinds of work that is due for a connection."""
+    """List the types of pending changes of a connection."""
     clock = Clock()
     table = Table(cloud.client("dynamodb"), "passerelle-dev", clock)
     rows = table.namespace(grants.pending_changes(), Deadline.after(25, clock))
@@ -237,7 +237,7 @@ def test_a_sweep_that_fails_is_put_aside(cloud: Cloud, first: str):
 
 
 def test_what_the_emulator_does_not_enforce_stands_in_the_guide():
-    """Whoever reviews a policy finds the reason for each action that no test can miss."""
+    """A reviewer of a policy finds the reason for each action that no test can miss."""
     guide = PAGE.read_text(encoding="utf-8")
 
     assert [action for action in NOT_ENFORCED if f"`{action}`" not in guide] == []

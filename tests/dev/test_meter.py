@@ -33,7 +33,7 @@ ITEMS = {
 
 @pytest.mark.parametrize(("item", "size"), ITEMS.values(), ids=ITEMS)
 def test_a_row_is_as_large_as_its_names_and_values(item, size):
-    """Names are stored in every row, so they are short."""
+    """Names are stored in every item, so they are short."""
     assert item_size(item) == size
 
 
@@ -69,14 +69,14 @@ def cost(scene, *actions: Action):
 
 
 def test_a_write_in_a_transaction_is_billed_twice(scene):
-    """And each row by itself."""
+    """And each item by itself."""
     large = Put(ROW, {"doc": "x" * 1500})
 
     assert cost(scene, large, Put(OTHER)) == Cost({"TransactWriteItems": 1}, 0, 4 + 2)
 
 
 def test_the_larger_of_before_and_after_is_billed(scene):
-    """Making a row small is as dear as it was large."""
+    """Making an item small costs as much as its former size."""
     cost(scene, Put(ROW, {"doc": "x" * 1500}))
 
     assert cost(scene, Update(ROW, set={"doc": "x"})).wcu == 4
@@ -86,7 +86,7 @@ def test_the_larger_of_before_and_after_is_billed(scene):
 
 
 def test_a_write_outside_of_a_transaction_is_billed_once(scene):
-    """A row of the log is neither kept nor replaced together with others."""
+    """An item of the log is neither kept nor replaced together with others."""
     scene.measured.items.try_once(Put(ROW, {"a": "x" * 1_500}))
     scene.measured.items.try_once(Update(ROW, set={"a": "x"}))
 
@@ -94,7 +94,7 @@ def test_a_write_outside_of_a_transaction_is_billed_once(scene):
 
 
 def test_a_check_is_billed_as_a_write(scene):
-    """By the size of the row that it looks at."""
+    """By the size of the item that it reads."""
     cost(scene, Put(ROW, {"doc": "x" * 1500}))
 
     assert cost(scene, Check(ROW, EXISTS)).wcu == 4
@@ -111,14 +111,14 @@ def test_a_transaction_that_fails_is_billed_as_well(scene):
 
 
 def test_a_read_is_billed_where_there_is_nothing(scene):
-    """A row that is not there takes a unit."""
+    """An item that does not exist takes a unit."""
     scene.measured.items.get(ROW)
 
     assert scene.meter.take() == Cost({"GetItem": 1}, 1, 0)
 
 
 def test_rows_of_a_batch_are_billed_one_by_one(scene):
-    """Two small rows take two units, not one."""
+    """Two small items take two units, not one."""
     cost(scene, Put(ROW, {"doc": "x" * 5000}))
 
     scene.measured.items.batch_get([ROW, OTHER])
@@ -127,7 +127,7 @@ def test_rows_of_a_batch_are_billed_one_by_one(scene):
 
 
 def test_rows_of_a_query_are_billed_together(scene):
-    """Forty small rows fit one unit; an empty range takes one."""
+    """Forty small items fit one unit; an empty range takes one."""
     for uid in ("1", "2", "3"):
         scene.set.items.commit([Put(KEYS.user(uid), {"doc": "x" * 1500})])
 

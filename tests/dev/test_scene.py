@@ -58,7 +58,7 @@ def outcome(client, table, actions):
 
 @pytest.mark.parametrize("actions", TRANSACTIONS.values(), ids=TRANSACTIONS)
 def test_a_quick_transaction_ends_as_motos(actions):
-    """The same rows, the same error, the same reasons in the same places."""
+    """The same items, the same error, the same reasons in the same places."""
     ends = []
     for make in (QuickTransactions, lambda client: client):
         with memory() as table:
@@ -82,7 +82,7 @@ QUERIES = [
 
 @pytest.mark.parametrize(("rows", "page", "descending"), QUERIES)
 def test_a_quick_query_answers_as_motos(rows, page, descending):
-    """The same rows in the same order, in pages of any size; of an empty partition none."""
+    """The same items in the same order, in pages of any size; of an empty partition none."""
     found = []
     with memory() as table:
         write(table, [{"PK": KEYS.users, "SK": f"{n:03d}", "n": n} for n in range(120)])

@@ -1,4 +1,4 @@
-"""The ways in which identity providers change a team, at every size that they send."""
+"""The ways in which identity providers change a group, at every size that they send."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ CASES = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A connection on the reference engine with users, some of whom are in the team."""
+    """A connection on the reference engine with users, some of whom are in the group."""
 
     services: Services
     scim: ApiClient
@@ -107,11 +107,11 @@ class Place:
     team: str
 
     def send(self, method: str, body: dict[str, Any]) -> Answer:
-        """Change the team."""
+        """Change the group."""
         return self.scim(method, f"{self.root}/Groups/{self.team}", body)
 
     def members(self) -> list[str]:
-        """Read the team's members, page by page."""
+        """Read the group's members, page by page."""
         found: list[str] = []
         next_cursor = ""
         while True:
@@ -125,7 +125,7 @@ class Place:
 
 @pytest.fixture
 def place(table, secretsmanager) -> Callable[[int, int], Place]:
-    """Make a place with so many users, the first of them in the team."""
+    """Set up a connection with so many users, the first of them in the group."""
 
     def make(users: int, there: int) -> Place:
         settings = Settings.from_environment()
@@ -141,7 +141,7 @@ def place(table, secretsmanager) -> Callable[[int, int], Place]:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_whoever_is_named_and_nobody_else_comes_or_goes(place, case):
-    """Three others are in the team as well; when the answer comes it is done."""
+    """Three others are in the group as well; the response comes when the change is complete."""
     form, size, there = case
     made = place(size + OTHERS, there + OTHERS)
     others, named = made.uids[:OTHERS], made.uids[OTHERS:]
@@ -156,7 +156,7 @@ def test_whoever_is_named_and_nobody_else_comes_or_goes(place, case):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_team_may_be_created_with_its_members(place, size):
-    """Okta and Google create a team and name who is in it at once."""
+    """Okta and Google create a group and name its members in one request."""
     made = place(size, 0)
 
     body = {"displayName": "Tour", "members": values(made.uids)}

@@ -1,4 +1,4 @@
-"""Sixty-four callers at once on few users and teams, with transactions that cancel each other."""
+"""Sixty-four clients at once on few users and groups, with transactions that cancel each other."""
 
 from __future__ import annotations
 
