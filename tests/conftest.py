@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from random import Random
 from typing import Any, NamedTuple
 
-# Before any client is made: moto answers it, and nobody else could.
+# Before any client is made: moto serves it, and AWS could not.
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -82,7 +82,7 @@ class Clients(NamedTuple):
 
 @pytest.fixture
 def aws() -> Iterator[None]:
-    """Let moto answer for AWS, empty, for one test."""
+    """Let moto stand in for AWS, empty, for one test."""
     with mock_aws():
         yield
 

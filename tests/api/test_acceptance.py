@@ -1,16 +1,16 @@
-"""What the product must do, row by row: each through HTTP, as the one whom it is for.
+"""What the product must do, point by point: each through HTTP, as the principal it is for.
 
-M1   users and teams are created, changed and removed by a provider's calls
-M2   Entra ID's set-up works from test connection to a team with its member
+M1   users and groups are created, changed and removed by a provider's requests
+M2   Entra ID's set-up works from test connection to a group with its member
 M3   Okta and Google Workspace are served as well
 M4   an organisation's own admin configures provisioning
-M5   users and teams land in the workspace that he has chosen
-M6   new users get the default role that he has chosen
-M7   he copies a token, shown once, and a URL, always there
+M5   users and groups belong to the workspace that the admin has chosen
+M6   new users get the default role that the admin has chosen
+M7   the admin copies a token, shown once, and a URL, always visible
 M8   one connection per organisation, unless the plan has more
-M9   only with a plan that includes SCIM, and whoever meets the lack is told
-M10  a connection can be tested, by the provider and without him
-M11  groups are teams, and their members follow
+M9   only with a plan that includes SCIM; otherwise a text says that the plan lacks it
+M10  a connection can be tested, by the provider and without it
+M11  groups become groups of the SaaS, and their members follow
 M12  roles are the organisation's own
 M13  the login page asks by e-mail address
 M14  where SSO is forced, everybody is sent to the provider
@@ -43,7 +43,7 @@ SSO = {"provider": "entra", "redirect_url": "https://sso.example.com/start", "fo
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """An organisation whose admin has connected his identity provider."""
+    """An organisation whose admin has connected their identity provider."""
 
     operator: ApiClient
     admin: ApiClient
@@ -58,7 +58,7 @@ class Customer:
         return self.operator.with_credential(self.token)(method, root + path, body)
 
     def provision(self, **attributes: object) -> str:
-        """Provision a user; gives the path at which the SaaS reads him."""
+        """Provision a user; returns the path at which the SaaS reads them."""
         uid = self.scim("POST", "/Users", {**ADA, **attributes}).body["id"]
         return f"{self.organisation}/users/{uid}"
 
@@ -144,7 +144,7 @@ def test_m2_entra_id_is_set_up_from_test_connection_to_a_team(customer):
 
 @pytest.mark.parametrize("provider", ["okta", "google"])
 def test_m3_okta_and_google_workspace_are_served(operator, provider):
-    """Each with the requests that it really sends, on a connection of its kind."""
+    """Each with the requests that it really sends, on a connection of its own type."""
     customer = connected(operator, identity_provider=provider)
 
     tested = customer.admin("POST", f"{customer.connection}/test").body
@@ -189,7 +189,7 @@ def test_m6_new_users_get_the_chosen_default_role(customer):
 
 
 def test_m7_a_token_is_shown_once_and_the_url_always(customer):
-    """He saves, and copies both to the provider."""
+    """The admin saves, and copies both to the provider."""
     read = customer.admin("GET", customer.connection).body
     listed = customer.admin("GET", f"{customer.connection}/tokens").body["items"]
 
@@ -224,7 +224,7 @@ def test_m9_a_plan_without_scim_is_told_to_provider_and_admin(customer):
 
 
 def test_m10_a_connection_can_be_tested_by_the_provider_and_without_him(customer):
-    """Each provider's probe is answered; the self-test says of each step what to do."""
+    """Each provider's probe succeeds; the self-test says of each step what to do."""
     probes = ["/ServiceProviderConfig", "/Users?startIndex=1&count=1", "/Groups?count=1"]
     tested = customer.admin("POST", f"{customer.connection}/test").body
 
@@ -267,7 +267,7 @@ def test_m13_the_login_page_asks_by_e_mail(customer):
 
 
 def test_m14_where_sso_is_forced_everybody_is_sent_to_the_provider(customer):
-    """Whoever has an address in one of the organisation's domains."""
+    """Every user with an address in one of the organisation's domains."""
     customer.provision()
     customer.operator("PATCH", customer.organisation, {"sso": SSO})
 

@@ -1,4 +1,4 @@
-"""Who may call what: every route of the app by every kind of caller, so that none is forgotten."""
+"""Who may do what: every route of the app by every type of principal, none forgotten."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from tests.support.builders import (
 )
 from tests.support.routes import DECLARED, Call, calls_of
 
-# What nobody is answered who may do what he does.
+# The responses that nobody gets who may do what they do.
 REFUSED = {401, 403, 500, 503}
 
 
 class World(NamedTuple):
-    """An organisation with a connection, another one, and their credentials by caller."""
+    """An organisation with a connection, another one, and their credentials by principal."""
 
     own: Customer
     callers: Mapping[str, str]
 
 
 def ended(services: Services, context: Customer) -> str:
-    """Let an admin in, and end his session."""
+    """Let an admin in, and end the session."""
     token = a_session(services, context.organisation)
     api_client(build(services), token)("DELETE", "/admin/sessions/current")
     return token
@@ -77,12 +77,12 @@ def target(call: Call, own: Customer) -> str:
 
 
 def nobody(_: Call) -> set[int]:
-    """Neither a credential of that kind nor one at all."""
+    """Neither a credential of that type nor one at all."""
     return {401}
 
 
 def other_admin(call: Call) -> set[int]:
-    """An organisation that is not his own is not there; what belongs to none is the operator's."""
+    """An organisation that is not the admin's own is 404; routes without one are the operator's."""
     if call.is_scim:
         return {401}
     if "{organisation}" in call.path:
@@ -91,23 +91,23 @@ def other_admin(call: Call) -> set[int]:
 
 
 def own_admin(call: Call) -> set[int]:
-    """His organisation is there for him, and what only the operator may do is refused."""
+    """The admin's organisation is there, and what only the operator may do is rejected."""
     if call.is_scim:
         return {401}
     return {403} if call.access is Access.OPERATOR else set()
 
 
 def operator(call: Call) -> set[int]:
-    """He may do everything but speak for an identity provider."""
+    """The operator may do everything but speak for an identity provider."""
     return {401} if call.is_scim else set()
 
 
 def own_connection(call: Call) -> set[int]:
-    """A token of one kind never opens another kind's entrance."""
+    """A token of one type never opens another type's entrance."""
     return set() if call.is_scim else {401}
 
 
-# What each caller is answered; an empty set is any answer that does not refuse him.
+# The statuses that each principal gets; an empty set is any that does not reject the request.
 EXPECTED: Mapping[str, Callable[[Call], set[int]]] = {
     "none": nobody,
     "garbage": nobody,
@@ -130,7 +130,7 @@ def test_every_route_is_in_a_table_that_says_who_may_call_it(services):
 
 
 def wrong(call: Call, status: int, allowed: set[int]) -> bool:
-    """Tell whether a caller is answered otherwise than he should be."""
+    """Tell whether a principal gets another status than expected."""
     return status not in allowed if allowed else status in REFUSED
 
 

@@ -1,6 +1,6 @@
 """A canary goes through every request: it is found where it belongs, and nowhere else.
 
-What an organisation has is given texts that are its own, and secrets that only its callers hold.
+What an organisation has is given texts of its own, and secrets that only its clients have.
 Then every request of the app is sent, and again as nobody would.
 """
 
@@ -30,10 +30,10 @@ from tests.support.routes import calls_of
 LOOKS = 20
 EMAIL, NAME = "canary-ada@canary.example.com", "canary-lovelace"
 
-# Where a user's address and name may be read in the table, by class and kind of partition: in
-# his own row. Everything else knows him by his id, and finds him by digests.
+# Where a user's address and name may be read in the table, by class and type of partition: in
+# the user's own item. All other items have the id, and find it by digests.
 ROWS = {"S U"}
-# Who is answered with a user's address or name: whoever asked for users, and the provider that
+# Who gets a user's address or name in a response: who asked for users, and the provider that
 # has just sent them.
 ANSWERS = {
     "GET /Users",
@@ -52,7 +52,7 @@ ANSWERS = {
     "GET /teams/<team>/members",
     "POST /resolve",
 }
-# Who is answered with a credential: whoever makes one, once.
+# Who gets a credential in a response: who creates one, once.
 CREDENTIALS = {
     "POST /connections/<connection>/tokens",
     "POST /connections/<connection>/tokens/<token>/rotate",
@@ -85,7 +85,7 @@ def world(services):
 
 
 def sent(services, canary: Side) -> Iterator[tuple[Request, Answer]]:
-    """Send every request with what the canary has; each also with a path that is none."""
+    """Send every request with what the canary has; each also with an unknown path."""
     send = api_client(build(services))
     for number, request in enumerate(requests_of(calls_of(services))):
         target, body = request.filled({**canary.values, **fresh(number)})
@@ -143,7 +143,7 @@ def kind_of(key) -> str:
 
 
 def test_an_answer_holds_a_user_only_where_users_are_asked_for(world):
-    """The log, the feed, the audit and every refusal do not; credentials are shown once."""
+    """The log, the feed, the audit and every error do not; credentials are shown once."""
     canary = a_side(world, "canary")
     found, secrets = set(), set()
     for request, answer in sent(world, canary):

@@ -1,4 +1,4 @@
-"""Requests that mean harm, or only look odd: each gets an answer that says what to mend."""
+"""Requests that are hostile, or only look odd: each gets a response that says what is wrong."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def filtered(text: str) -> str:
 
 GZIP = {"Content-Encoding": "gzip"}
 
-# What is sent, and with which status, scimType and words it is answered.
+# What is sent, and the status, scimType and words of the response.
 REFUSED: dict[str, tuple[str, str, Any, dict[str, str], int, str | None, str]] = {
     "a body of a megabyte": (
         "POST", "/Users", user(title="x" * 1_000_000), {}, 413, None, "at most 1,000,000",
@@ -149,13 +149,13 @@ SPELLINGS = [
 
 @pytest.mark.parametrize(("path", "status"), SPELLINGS)
 def test_a_path_has_one_spelling(scim, path, status):
-    """Where two programs read a path differently, one of them lets the wrong caller in."""
+    """Where two programs read a path differently, one of them lets the wrong client in."""
     assert scim("GET", path).status == status
 
 
 @pytest.mark.parametrize(("path", "_status"), SPELLINGS)
 def test_no_spelling_gets_past_the_token(services, context, path, _status):
-    """The same answers to a caller with a token and without one would be an open door."""
+    """The same responses with a token and without one would leave the service open."""
     answer = api_client(build(services))("GET", f"/scim/v2/{context.connection}{path}")
 
     assert answer.status in {401, 404}

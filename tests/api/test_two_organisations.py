@@ -34,7 +34,7 @@ ONES_OWN = {
     ("PUT /domains/<domain>", "domain"): 409,
 }
 # A position in the order of ids is no id, nor does a manager have to be somebody who is here; what
-# a user is in is not taken from a body, and a role that he has not is withdrawn without a word.
+# a user is in is not read from a body, and a role that they lack is withdrawn without an error.
 MEANS_NOBODY = {
     ("GET /Groups/<team>/members", "user"),
     ("GET /teams/<team>/members", "user"),
@@ -67,12 +67,12 @@ class World(NamedTuple):
         return OPERATOR_KEY if request.call.access is Access.OPERATOR else self.own.session
 
     def shown(self, answer: Answer) -> set[str]:
-        """Tell what an answer shows of the other, but for what was sent once: a log repeats it."""
+        """Return what a response shows of the other, except what was sent: a log repeats it."""
         text = f"{answer.headers}{json.dumps(answer.body, ensure_ascii=False)}"
         return {told for told in self.other.told if told in text} - {*self.sent}
 
     def others_rows(self) -> Mapping[Any, Any]:
-        """Read what the other has; who was refused there is for its own admin to see."""
+        """Read what the other has; rejected requests there are for its own admin to see."""
         other = self.other.values["organisation"]
         rows = read_all(self.services.table).items()
         return {key: row for key, row in rows if other in f"{key}" and not key.pk.endswith("#H")}
@@ -97,7 +97,7 @@ def world(services, manual_clock):
 
 
 def test_with_ones_own_ids_every_request_is_served(world):
-    """Else what is refused below might be refused for another reason."""
+    """Otherwise what is rejected below might be rejected for another reason."""
     refused = {}
     for number, request in enumerate(requests_of(calls_of(world.services))):
         if request.call.method != "DELETE":
@@ -110,7 +110,7 @@ def test_with_ones_own_ids_every_request_is_served(world):
 
 
 def nothing_found(answer: Answer) -> bool:
-    """Tell whether an answer refuses, or is a list that is empty."""
+    """Tell whether a response is an error, or an empty list."""
     if answer.status in REFUSED | NOT_OFFERED:
         return True
     body = answer.body if isinstance(answer.body, dict) else {}
@@ -131,7 +131,7 @@ def foreign(world: World) -> Iterator[tuple[Request, str, Values]]:
 
 
 def test_the_others_ids_lead_nowhere_in_any_place_of_any_request(world):
-    """Refused as unknown, or found in no list; nothing of the other is shown or changed."""
+    """Rejected as unknown, or found in no list; nothing of the other is shown or changed."""
     before, found, tried = world.others_rows(), {}, 0
     for request, place, values in foreign(world):
         if (request.short, place) in ONES_OWN:

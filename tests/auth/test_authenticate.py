@@ -1,4 +1,4 @@
-"""Who calls: authentication is one BatchGetItem, and one text answers for everything unknown."""
+"""Authentication is one BatchGetItem, and there is one text for everything unknown."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_token_says_which_connection_calls(services, context):
 
 
 def test_authentication_is_one_read(fresh, table, context):
-    """State, plan, settings and token of this very moment, in one BatchGetItem of three rows."""
+    """State, plan, settings and token of this very moment, in one BatchGetItem of three items."""
     authenticate(fresh, context.connection, context.token)
     authenticate(fresh, context.connection, context.token)
 
@@ -141,7 +141,7 @@ def test_garbage_costs_the_same_read_and_says_the_same(fresh, table, context, ga
 
 
 def test_the_operator_key_opens_no_connection_by_its_id(services, context):
-    """Kinds are apart even where a connection's token row has the operator key's id."""
+    """Token types are separate even if a connection's token item has the operator key's id."""
     key = OPERATOR_KEY.split("_")[2]
     row = context.admin.items.get(context.admin.keys.token(context.connection, context.token_id))
     attributes = {name: value for name, value in row.items() if name not in {"PK", "SK"}}
@@ -219,7 +219,7 @@ MALFORMED = ["", "a", "A" * 16, "a" * 15, "a" * 17, "a" * 15 + "1", "a" * 15 + "
 def test_what_cannot_be_a_connection_is_unknown_before_it_makes_a_key(
     fresh, table, context, connection
 ):
-    """The same answer, and the text of a path never becomes part of a key."""
+    """The same response, and the text of a path never becomes part of a key."""
     with pytest.raises(Unauthorized) as refusal:
         authenticate(fresh, connection, context.token)
 
@@ -253,7 +253,7 @@ GATES = [
 
 @pytest.mark.parametrize(("shut", "reason"), GATES)
 def test_a_right_token_is_told_why_it_may_not_be_used_now(services, context, shut, reason):
-    """403 with the reason, for the provider's log and the admin who reads it (row M9)."""
+    """403 with the reason, for the provider's log and the admin who reads it (M9)."""
     authenticate(services, context.connection, context.token)
 
     shut(services, context)
@@ -273,7 +273,7 @@ def test_a_wrong_token_is_not_told_why(services, context, shut, _reason):
 
 
 def test_a_plan_that_the_settings_no_longer_know_has_no_scim(services, context):
-    """Nothing missing opens a door; a long name stays within 200 characters."""
+    """Nothing missing grants access; a long name stays within 200 characters."""
     named = "x" * 300
     context.admin.items.commit([Update(context.admin.keys.own_item, {"plan": named})])
 
@@ -289,7 +289,7 @@ def delete_secret(secretsmanager, context):
 
 
 def test_a_lost_secret_is_503_where_the_token_lives(fresh, table, context, secretsmanager):
-    """A 401 would stop the provider's job until somebody starts it again; the row is asked once."""
+    """A 401 would stop the provider's job until an admin restarts it; the item is read once."""
     delete_secret(secretsmanager, context)
 
     with pytest.raises(Unavailable):
@@ -298,7 +298,7 @@ def test_a_lost_secret_is_503_where_the_token_lives(fresh, table, context, secre
 
 
 def test_a_secret_that_went_with_a_revoke_is_401(fresh, services, table, context):
-    """The revoke came between the rows and the secret."""
+    """The revoke came between the items and the secret."""
     revoke = tokens.revoke, context.admin, services.secrets, context.connection, context.token_id
     fresh.secrets._client.faults["get_secret_value"] = [first(lambda: revoke[0](*revoke[1:]))]
 
@@ -324,7 +324,7 @@ def test_a_known_token_works_while_secrets_manager_is_down(services, context):
 
 
 def test_a_throttled_row_is_never_taken_for_a_missing_one(fresh, table, context):
-    """BatchGetItem answers a throttled key as unprocessed: 503, not a false 401 (fact 7)."""
+    """BatchGetItem returns a throttled key as unprocessed: 503, not a false 401 (fact 7)."""
     name = fresh.table.name
     unprocessed = {"Responses": {name: []}, "UnprocessedKeys": {name: {"Keys": [{}]}}}
     table.faults["batch_get_item"] = [lambda _: unprocessed] * 1000
@@ -339,7 +339,7 @@ def open_admin(services, credential):
 
 
 def test_the_operator_key_opens_the_operators_entrance(services):
-    """He sees every organisation."""
+    """The operator sees every organisation."""
     assert open_admin(services, OPERATOR_KEY).is_operator
 
 
@@ -351,7 +351,7 @@ def test_no_other_key_opens_it(services, garble):
 
 
 def test_a_connections_token_does_not_open_it(services, context):
-    """A token of one kind never opens another kind's entrance."""
+    """A token of one type never opens another type's entrance."""
     with pytest.raises(Unauthorized):
         open_admin(services, context.token)
 
@@ -372,7 +372,7 @@ def test_a_replaced_operator_key_goes_on_until_the_next(services, secretsmanager
 
 
 def test_a_session_opens_its_own_organisation_alone(services, context):
-    """Any other is not there for its admin; what he changes bears the name on his link."""
+    """Any other is not there for its admin; the audit shows the name of their link."""
     principal = open_admin(services, a_session(services, context.organisation, name="Ada"))
 
     assert (principal.name, principal.is_operator) == ("Ada", False)

@@ -49,7 +49,7 @@ def test_a_link_becomes_a_session_of_its_organisation(services, admin, link):
 
 
 def test_a_link_works_once(services, link):
-    """Whoever finds it later, in a history or over a shoulder, finds nothing."""
+    """A link that is found later, in a history or over a shoulder, is useless."""
     exchange(services, link)
 
     with pytest.raises(Unauthorized, match="Open the SCIM settings from the SaaS again"):
@@ -57,7 +57,7 @@ def test_a_link_works_once(services, link):
 
 
 def test_of_two_who_hold_a_link_one_gets_a_session(services, dynamodb, link):
-    """The other came between his read and his write."""
+    """The other came between the read and the write."""
     between = Between(dynamodb)
     between.faults["transact_write_items"] = [first(lambda: exchange(services, link))]
     other = replace(services, table=replace(services.table, client=between))
@@ -99,7 +99,7 @@ def test_an_ended_session_is_gone_at_once(services, link):
 
 
 def test_a_link_is_no_session_and_a_session_no_link(services, link):
-    """The kind is part of what is digested, so none can be taken for the other."""
+    """The type is part of what is digested, so neither is valid as the other."""
     text = exchange(services, link).text
 
     assert find(services, link) is None
@@ -139,7 +139,7 @@ def test_rows_go_by_themselves(services, dynamodb, admin, link):
 
 
 def is_deleted(admin):
-    """Take the organisation's row away, as the last step of a purge does."""
+    """Delete the organisation's item, as the last step of a purge does."""
     admin.items.commit([Delete(admin.keys.own_item)])
 
 

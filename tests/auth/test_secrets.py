@@ -81,7 +81,7 @@ PASSING = {
 
 @pytest.mark.parametrize("error", PASSING.values(), ids=PASSING.keys())
 def test_a_passing_fault_is_waited_for(secrets, between, deadline, error):
-    """Within the deadline the caller sees nothing of it."""
+    """Within the deadline the client sees nothing of it."""
     secrets.create("conn", "token", DIGEST, deadline)
     between.faults["get_secret_value"] = [fail(error), fail(error)]
 
@@ -146,7 +146,7 @@ def test_a_secret_whose_creation_got_no_answer_is_created(secrets, between, dead
 
 
 def test_a_secret_that_cannot_be_created_is_said(secrets, between, deadline):
-    """The caller takes the token back."""
+    """The code that asked for it withdraws the token."""
     between.faults["create_secret"] = [fail(refused("LimitExceededException"))]
 
     with pytest.raises(Unavailable):
@@ -213,7 +213,7 @@ def test_that_there_is_no_former_operator_key_is_asked_once(between, secretsmana
 
 
 def test_a_line_break_behind_the_operator_key_is_forgiven(secrets, secretsmanager, deadline):
-    """Whoever writes the secret from a file has one."""
+    """A secret that is written from a file has one."""
     secretsmanager.create_secret(Name=OPERATOR_KEY, SecretString=f"{KEY}\n")
 
     assert keys(secrets, deadline) == [KEY.split("_")[2]]
@@ -233,7 +233,7 @@ def test_no_operator_key_is_503(secrets, secretsmanager, deadline, kept):
 
 
 def test_an_operator_key_that_cannot_be_read_is_503(secrets, between, deadline):
-    """What powertools wraps is judged by what it wraps: throttling passes, a refusal does not."""
+    """The error that powertools wraps decides: throttling is transient, a denial is not."""
     between.faults["get_secret_value"] = [
         fail(refused("ThrottlingException")),
         fail(refused("AccessDeniedException")),

@@ -40,7 +40,7 @@ from tests.support.directory import (
 from tests.support.faults import CRASHES, Crash, FaultyClient, throttled
 from tests.support.invariants import read_all
 
-# More teams than one transaction takes: 98 actions of 100 hold 30 of them, 40 take two steps.
+# More groups than one transaction takes: 98 actions of 100 hold 30 of them, 40 take two steps.
 MANY_TEAMS = 40
 
 
@@ -312,7 +312,7 @@ def test_a_delete_with_if_match_finishes_one_under_way(context):
         users.get(context, uid)
 
 
-# --- teams ------------------------------------------------------------------------------------
+# --- groups -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [0, 1, 25, 26, 60])

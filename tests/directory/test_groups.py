@@ -1,4 +1,4 @@
-"""Teams: create, read, rename, replace; a version of the document and one of the members."""
+"""Groups: create, read, rename, replace; a version of the document and one of the members."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.invariants import read_all
 
 
 def version(context, gid):
-    """Read a team's version."""
+    """Read a group's version."""
     return groups.get(context, gid, with_members=False)["meta"]["version"]
 
 
@@ -51,7 +51,7 @@ def test_a_group_without_members_shows_none(context):
 
 @pytest.mark.parametrize("name", ["Tour", "TOUR", "tour"])
 def test_a_name_is_taken_in_every_letter_case(context, name):
-    """Entra ID matches teams by name and wants 409."""
+    """Entra ID matches groups by name and wants 409."""
     a_group(context, "Tour")
 
     with pytest.raises(Uniqueness, match="displayName"):
@@ -59,7 +59,7 @@ def test_a_name_is_taken_in_every_letter_case(context, name):
 
 
 def test_a_group_and_a_user_may_have_one_name(context):
-    """Names of users and of teams are apart."""
+    """Names of users and of groups are separate."""
     a_user(context, userName="tour")
 
     assert groups.create(context, {"displayName": "tour"}, frozenset())["displayName"] == "tour"
@@ -77,7 +77,7 @@ def test_a_group_with_an_unknown_member_is_refused(context):
 
 
 def test_an_unknown_member_is_told_before_a_taken_name(context):
-    """Both are true; the client mends what it can."""
+    """Both are true; the client corrects what it can."""
     a_group(context, "Tour")
 
     with pytest.raises(InvalidValue, match=NOBODY):
@@ -88,7 +88,7 @@ def test_a_group_too_large_for_an_answer_is_not_created(context):
     """Told afterwards, it would be there, and the repetition a 409."""
     uids = some_users(context, 6)
     before = read_all(context.items.table)
-    # A megabyte for each member: an answer holds five.
+    # A megabyte for each member: a response holds five.
     verbose = replace(context, base_url="https://id.example.com/" + "x" * 1_000_000)
 
     with pytest.raises(PayloadTooLarge, match="has 6"):
@@ -142,7 +142,7 @@ def test_a_rename_to_the_same_name_keeps_everything(context):
 
 
 def test_the_external_id_moves_with_the_document(context):
-    """Okta looks teams up by it; it is not unique."""
+    """Okta looks groups up by it; it is not unique."""
     a_group(context, "Giro", externalId="2")
     gid = a_group(context, "Tour", externalId="1")
 
@@ -223,7 +223,7 @@ def test_a_change_with_the_present_version_is_made(context, match):
 
 
 def test_a_change_with_another_version_is_refused(context):
-    """412 whether the document or the members have changed, and for both kinds of change."""
+    """412 whether the document or the members have changed, and for both types of change."""
     uid, gid = a_user(context), a_group(context)
     change(context, gid, add=[uid])
 
@@ -254,7 +254,7 @@ def test_a_group_that_is_not_there_is_not_found(context, call):
 
 @pytest.mark.parametrize(("size", "shown"), [(0, True), (2, True), (3, False)])
 def test_a_small_group_is_answered_whole(context, size, shown):
-    """The answer to a PATCH is never a cut list: above the bound there is none."""
+    """The response to a PATCH is never a truncated list: above the bound there is no body."""
     gid = a_group(context, uids=some_users(context, size))
 
     found = groups.find_small(context, gid, 2)
@@ -265,5 +265,5 @@ def test_a_small_group_is_answered_whole(context, size, shown):
 
 
 def test_a_group_that_is_gone_is_no_small_one(context):
-    """It was deleted between the PATCH and its answer."""
+    """It was deleted between the PATCH and its response."""
     assert groups.find_small(context, NOBODY, 100) is None

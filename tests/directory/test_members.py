@@ -1,4 +1,4 @@
-"""Members: added without reading the team, told apart from strangers, never lost."""
+"""Members: added without reading the group, distinguished from strangers, never lost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.invariants import read_all
 
 
 def fail(error):
-    """Make a fault that answers with this error."""
+    """Make a fault that raises this error."""
 
     def fault(request, send):
         raise error
@@ -118,7 +118,7 @@ def test_a_stranger_is_refused_and_nobody_is_added(context):
 
 
 def test_throttling_does_not_hide_that_the_team_is_gone(context):
-    """Its rows say for a while who was in it: "already a member" would be a false success."""
+    """For a while its items still name the members: "already a member" would be a false success."""
     uid = a_user(context)
     gid = a_group(context, uids=[uid])
     failed = ["ConditionalCheckFailed"] * 2
@@ -135,7 +135,7 @@ def test_throttling_does_not_hide_that_the_team_is_gone(context):
 
 @pytest.mark.parametrize("text", ["", "ada", "A1" * 16, "../" * 10, f"{NOBODY}#x", "x" * 5_000])
 def test_what_cannot_be_an_id_is_nobodys(context, text):
-    """It never becomes part of a key; the answer does not repeat all of it."""
+    """It never becomes part of a key; the response does not repeat all of it."""
     gid = a_group(context)
 
     with pytest.raises(InvalidValue, match="no user of this connection") as caught:
@@ -185,7 +185,7 @@ def test_a_change_names_who_came_and_went(context):
 
 
 def test_a_deleted_user_leaves_his_teams(context):
-    """And only he does."""
+    """And no other user does."""
     uids = some_users(context, 2)
     gids = some_groups(context, 3, uids)
 
@@ -206,7 +206,7 @@ def test_an_add_to_a_group_that_went_is_not_found(context):
 
 
 def test_an_add_of_a_user_who_went_is_refused(context):
-    """No member row of nobody is left (I5)."""
+    """No membership of a deleted user is left (I5)."""
     uid, gid = a_user(context), a_group(context)
     racing = between(context, 0, lambda: deletes.delete_user(context, uid))
 

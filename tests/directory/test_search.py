@@ -1,4 +1,4 @@
-"""Lists and filters: exact totals, every page, and never a wrong empty answer."""
+"""Lists and filters: exact totals, every page, and never a wrong empty list."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_totals_follow_every_create_and_delete(context):
 
 
 def test_the_rows_of_teams_between_users_do_not_count(context):
-    """A user's memberships lie beside him; a page is of users."""
+    """A user's memberships are stored behind the user; a page is of users."""
     uids = some_users(context, 4)
     gids = some_groups(context, 5, uids[:3])
 
@@ -126,7 +126,7 @@ def test_pages_of_groups_make_the_whole(context, count):
 
 
 def test_members_are_not_read_where_nobody_asked(context):
-    """Entra ID lists teams with excludedAttributes=members."""
+    """Entra ID lists groups with excludedAttributes=members."""
     gid = a_group(context, uids=some_users(context, 2))
 
     page = find_groups(context, with_memberships=False)
@@ -137,7 +137,7 @@ def test_members_are_not_read_where_nobody_asked(context):
 
 
 def test_a_team_being_cleared_between_two_others_is_passed_over(context):
-    """Its member rows are still there; no reader sees them."""
+    """Its member items are still there; no reader sees them."""
     uids = some_users(context, 3)
     gids = some_groups(context, 3, uids)
 
@@ -152,9 +152,9 @@ def test_a_team_being_cleared_between_two_others_is_passed_over(context):
 
 
 def test_a_team_that_no_answer_holds_is_refused_in_a_list_too(context):
-    """Lambda would refuse the answer: every list with this team would be a 502."""
+    """Lambda would reject the response: every list with this group would be a 502."""
     a_group(context, uids=some_users(context, 6))
-    # A megabyte for each member: an answer holds five.
+    # A megabyte for each member: a response holds five.
     verbose = replace(context, base_url=f"https://id.example.com/{'x' * 1_000_000}")
 
     for text in (None, 'displayName eq "Tour"'):
@@ -233,7 +233,7 @@ USER_FILTERS = {
 
 @pytest.mark.parametrize(("text", "names"), USER_FILTERS.items(), ids=USER_FILTERS)
 def test_a_filter_finds_who_matches_and_nobody_else(context, people, text, names):
-    """With a key or without one: the answer is the same, only the way differs."""
+    """With a key or without one: the result is the same, only the plan differs."""
     page = find_users(context, text)
 
     assert ids(page) == sorted(people[name] for name in names.split())
@@ -268,7 +268,7 @@ def test_a_filtered_list_has_pages_too(context):
 
 
 def test_users_are_found_by_the_team_they_are_in(context):
-    """No key leads there, so all users are read, with their teams."""
+    """No term has a key, so all users are read, with their groups."""
     uids = some_users(context, 3)
     gid = a_group(context, "Tour", uids[:2])
 
@@ -288,7 +288,7 @@ def test_a_filter_that_cannot_be_answered_is_refused(context, text):
 
 
 def as_many(count):
-    """Answer a Query as if its first row were there so many times, under other ids."""
+    """Return from a Query its first item so many times, with other ids."""
 
     def fault(_, send):
         page = send()
@@ -299,7 +299,7 @@ def as_many(count):
 
 
 def test_more_than_a_filter_may_read_is_too_many(context):
-    """400 with the way round, rather than an answer that is cut (RFC 7644 section 3.4.2)."""
+    """400 with an alternative, rather than a truncated list (RFC 7644 section 3.4.2)."""
     a_user(context, title="Guide")
 
     def crowded(count):
@@ -311,7 +311,7 @@ def test_more_than_a_filter_may_read_is_too_many(context):
 
 
 def test_memberships_that_a_filter_asks_about_are_bounded_too(context):
-    """Fifty users in each of 10,000 teams would be half a million reads."""
+    """Fifty users in each of 10,000 groups would be half a million reads."""
     a_group(context)
     asked = " or ".join(f'members.value eq "{number:032x}"' for number in range(50))
     most = MAX_RESOURCES // 50
@@ -345,12 +345,12 @@ def test_whoever_matches_a_name_stands_under_its_lock(one, other):
         assert fold_name(one) == fold_name(other)
 
 
-# --- teams ------------------------------------------------------------------------------------
+# --- groups -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def teams(context):
-    """Two teams with a common member, and one member of the first alone."""
+    """Two groups with a common member, and one member of the first alone."""
     both, single = some_users(context, 2)
     return {
         "both": both,
@@ -384,7 +384,7 @@ GROUP_FILTERS = {
 
 @pytest.mark.parametrize(("text", "names"), GROUP_FILTERS.items(), ids=GROUP_FILTERS)
 def test_a_filter_finds_the_teams_that_match(context, teams, text, names):
-    """Members are rows beside the team; asking for one reads his row only."""
+    """Members are items beside the group; a term on one member reads only that item."""
     page = find_groups(context, text.format(**teams))
 
     assert ids(page) == sorted(teams[name] for name in names.split())
@@ -422,7 +422,7 @@ REFUSED_GROUPS = ['members co "a"', "members pr", 'members.display eq "Ada"', 'n
 
 @pytest.mark.parametrize("text", REFUSED_GROUPS)
 def test_members_are_compared_by_eq_only(context, text):
-    """Anything else would read every member of every team; 400 says so."""
+    """Anything else would read every member of every group; 400 says so."""
     with pytest.raises(InvalidFilter):
         find_groups(context, text)
 
@@ -431,7 +431,7 @@ def test_members_are_compared_by_eq_only(context, text):
 
 
 def test_a_lock_whose_owner_was_renamed_is_read_again(context):
-    """Between the lock and the user he gave up the name: nobody has it."""
+    """The user was renamed between the reads of the uniqueness item and the user: no hit."""
     uid = a_user(context, "ada")
     racing = between(context, 1, lambda: edit(context, uid, userName="byron"))
 
@@ -461,7 +461,7 @@ def test_a_teams_lock_is_read_again_too(context):
 
 
 def test_a_lock_that_leads_nowhere_is_busy(context):
-    """After three reads 503: an empty answer would be a second user with this name."""
+    """After three reads 503: an empty list would make a second user with this name."""
     lock = context.keys.user_name("ada")
     context.items.commit([Put(lock, {"uid": NOBODY})])
 
@@ -472,7 +472,7 @@ def test_a_lock_that_leads_nowhere_is_busy(context):
 
 
 def test_an_address_that_a_user_gave_up_meanwhile_finds_nobody(context):
-    """The index row was read, then the document moved on."""
+    """The look-up item was read, then the document changed."""
     uid = a_user(context, "ada")
     racing = between(context, 1, lambda: edit(context, uid, emails=[]))
 
@@ -501,7 +501,7 @@ def test_another_connections_users_are_in_no_list(context, text):
 
 
 def test_another_connections_ids_find_nothing(context):
-    """An id that is known elsewhere is none here."""
+    """An id of another connection is unknown here."""
     uid = a_user(context)
     gid = a_group(context, uids=[uid])
     sister = a_tenant(context.items.table, "abcdefghijzzzzzz")

@@ -44,7 +44,7 @@ LOOKED_UP = {
 
 @pytest.mark.parametrize(("text", "expected"), LOOKED_UP.items(), ids=LOOKED_UP)
 def test_what_must_hold_can_be_looked_up(text, expected):
-    """A key is taken only where no match could be missed by it."""
+    """A key is used only where no match could be missed by it."""
     assert equalities(parse_filter(text), USER) == expected
 
 
@@ -74,7 +74,7 @@ USES = {
 
 @pytest.mark.parametrize(("text", "expected"), USES.items(), ids=USES)
 def test_every_use_of_an_attribute_is_seen(text, expected):
-    """Within brackets and negations too: members are not part of the row that is read."""
+    """Within brackets and negations too: members are not part of the item that is read."""
     found = terms_of(parse_filter(text), GROUP)
 
     assert [(term.path, term.op) for term in found] == expected

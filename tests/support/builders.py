@@ -1,4 +1,4 @@
-"""What tests of several packages build: time in hand, faults by argument, callers, tenants."""
+"""What tests of several packages build: clocks, faults by argument, clients, customers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ManualClock:
 
 
 def refused(code: str, status: int = 400) -> ClientError:
-    """Make the error that boto3 raises when a service answers with `code`."""
+    """Make the error that boto3 raises when a service responds with `code`."""
     metadata: Any = {"HTTPStatusCode": status}
     return ClientError({"Error": {"Code": code}, "ResponseMetadata": metadata}, "Call")
 
@@ -77,7 +77,7 @@ def fail(error: BaseException) -> Fault:
 
 
 def lose(error: BaseException) -> Fault:
-    """Reach the service, and lose its answer."""
+    """Reach the service, and lose its response."""
 
     def fault(call: Call) -> Any:
         call()
@@ -123,7 +123,7 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer as a test reads it."""
+    """An HTTP response as a test reads it."""
 
     status: int
     headers: Mapping[str, str]
@@ -147,7 +147,7 @@ class ApiClient:
     ) -> Answer:
         """Send one request; a body that is no text or bytes is sent as JSON.
 
-        Whatever is tested, the answer is one that the published document describes.
+        Whatever is tested, the published document describes the response.
         """
         path, _, query = target.partition("?")
         sent = {"Content-Type": content_type, **(headers or {})}
@@ -199,7 +199,7 @@ class ScimClient:
         return ScimClient(self.client.with_credential(credential), self.root)
 
     def followed(self, location: str) -> Answer:
-        """Read what an address that was answered leads to."""
+        """Send a GET to an address that a response contained."""
         return self("GET", location.partition(self.root)[2])
 
     def a_user(self, name: str = "ada", **attributes: Any) -> dict[str, Any]:
@@ -298,7 +298,7 @@ def a_customer(services: Services, **changes: Any) -> Customer:
 
 
 def a_session(services: Services, organisation: str, name: str = "Ada") -> str:
-    """Let an admin of an organisation in, and give his session's token."""
+    """Let an admin of an organisation in, and return the session's token."""
     deadline = services.deadline()
     link = sessions.make_link(services.table, organisation, name, deadline).text
     return sessions.exchange(services.table, link, deadline).text

@@ -49,7 +49,7 @@ def follow(changes, after="", limit=100):
 
 
 def a_user(scim, name):
-    """Create a user; gives his id."""
+    """Create a user; returns the id."""
     return scim("POST", "/Users", {"userName": name}).body["id"]
 
 
@@ -59,7 +59,7 @@ def patch(scim, target, **operation):
 
 
 def brief(items):
-    """Tell changes by kind, id and attributes."""
+    """Return changes by type, id and attributes."""
     return [(each["kind"], each["id"], each["attributes"]) for each in items]
 
 
@@ -89,7 +89,7 @@ def test_every_kind_of_change_is_told_oldest_first(scim, changes, operator, cont
 
 
 def test_a_membership_tells_who_came_and_who_went(scim, changes):
-    """The team's id, and the users'."""
+    """The group's id, and the users'."""
     ann, bob = a_user(scim, "ann"), a_user(scim, "bob")
     team = scim("POST", "/Groups", {"displayName": "team", "members": [{"value": ann}]}).body["id"]
     patch(scim, f"/Groups/{team}", op="replace", path="members", value=[{"value": bob}])
@@ -167,7 +167,7 @@ def test_the_feed_goes_on_from_now(scim, changes):
 
 
 def test_the_last_minute_comes_again(scim, changes, manual_clock):
-    """A row may be committed behind one that has been read: the cursor stays a minute behind."""
+    """An item may be committed behind one that has been read: the cursor stays a minute behind."""
     ann = a_user(scim, "ann")
     _, cursor = follow(changes)
     again, cursor = follow(changes, cursor)
@@ -271,7 +271,7 @@ def test_a_cursor_that_was_not_given_is_refused(changes, after):
 
 
 def test_the_feed_is_the_operators(services, context):
-    """An organisation's admin sees his users, not the SaaS's feed."""
+    """An organisation's admin sees its users, not the SaaS's feed."""
     admin = api_client(build(services), a_session(services, context.organisation))
 
     assert page_of(admin, context, "").status == 403

@@ -108,7 +108,7 @@ REFUSED = [
 def test_a_call_that_is_refused_is_told_by_its_reason(
     refusal, credential, operator, root, context, call
 ):
-    """The 401 is one text for all; the admin, not the caller, learns the reason."""
+    """The 401 is one text for all; the admin, not the client, learns the reason."""
     sent = credential(operator, root, context)
     answered = [call(sent, **{"User-Agent": "Probe/1.0"}) for _ in range(3)]
 
@@ -136,7 +136,7 @@ def test_an_expired_token_is_told(operator, root, call, context, manual_clock):
 
 
 def test_too_many_calls_are_told(services, operator, root, context):
-    """A flood is held off without a row for each of its calls."""
+    """A flood is held off without an item for each of its requests."""
     plans = {"enterprise": Plan(scim=True, rate=Rate(per_second=0.1, burst=1))}
     settings = services.settings.model_copy(update={"plans": plans})
     app = build(replace(services, settings=settings))
@@ -164,7 +164,7 @@ POSSIBLE = ["mistyped", "expired", "revoked", "of another connection"]
 
 
 def test_the_one_text_names_what_it_may_be_and_where_to_make_a_new_token(call):
-    """Whoever reads the provider's log has this and nothing else."""
+    """A reader of the provider's log sees this and nothing else."""
     detail = call("password").body["detail"]
 
     assert [reason for reason in POSSIBLE if reason not in detail] == []
@@ -223,7 +223,7 @@ def test_a_token_tells_its_last_use(operator, root, call, context, manual_clock)
 
 
 def test_another_process_sees_what_was_written(services, operator, root, context):
-    """What a container counts is in the table at once: the first of a kind, then each doubling."""
+    """A container writes its counts at once: the first of a reason, then each doubling."""
     for _ in range(5):
         api_client(build(replace(services, pending_counters=PendingCounters())), "x")(
             "GET", f"/scim/v2/{context.connection}/Users"
@@ -249,7 +249,7 @@ def test_a_thousand_calls_with_a_wrong_token_cost_a_handful_of_writes(
 
 
 def test_calls_of_nobody_write_nothing(services, context):
-    """A stranger cannot fill the table with connections that he makes up."""
+    """A stranger cannot fill the table with invented connections."""
     rows = read_all(services.table)
     client = api_client(build(services), context.token)
     for connection in ("a" * 16, context.organisation + "aaaaaa", "x", context.connection.upper()):
@@ -274,7 +274,7 @@ def test_a_user_agent_is_cut_to_what_names_a_program(sent, kept):
 
 
 def test_an_admin_sees_the_health_of_his_own_connection(services, app, root, context):
-    """With his session, as the console does."""
+    """With a session, as the console does."""
     admin = api_client(app, a_session(services, context.organisation))
 
     assert admin("GET", root).body["health"]["refusals"] == []

@@ -1,4 +1,4 @@
-"""The provisioning log: what an admin sees of what his identity provider has asked."""
+"""The provisioning log: what an admin sees of the identity provider's requests."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def items(log, query=""):
 
 
 def a_user(scim, name="ann", **attributes):
-    """Create a user; gives his id."""
+    """Create a user; returns the id."""
     return scim("POST", "/Users", {"userName": name, **attributes}).body["id"]
 
 
@@ -56,13 +56,13 @@ def find(scim, text):
 
 
 def a_team(scim, name, uids=()):
-    """Create a team; gives its id."""
+    """Create a group; returns the id."""
     members = [{"value": uid} for uid in uids]
     return scim("POST", "/Groups", {"displayName": name, "members": members}).body["id"]
 
 
 def add(scim, gid, uid):
-    """Add a member to a team."""
+    """Add a member to a group."""
     operation = {"op": "add", "path": "members", "value": [{"value": uid}]}
     return scim("PATCH", f"/Groups/{gid}", {"Operations": [operation]})
 
@@ -115,7 +115,7 @@ def test_a_refusal_is_told_as_the_provider_saw_it(scim, log):
 
 
 def test_the_story_of_a_user_is_every_call_that_met_him(scim, log):
-    """Created, looked up, put into a team, deleted: and nobody else's."""
+    """Created, looked up, added to a group, deleted: and no other user's."""
     uid, other = a_user(scim), a_user(scim, "bob")
     gid = a_team(scim, "team")
     add(scim, gid, uid)
@@ -149,7 +149,7 @@ def test_the_story_of_a_team_tells_who_came_and_went(scim, log):
 
 
 def test_a_deleted_user_leaves_his_teams_story_too(scim, log):
-    """A team that shrinks for no call of its own would be a riddle."""
+    """A group that shrinks without a request of its own would be hard to explain."""
     uid = a_user(scim)
     gid = a_team(scim, "team", [uid])
     scim("DELETE", f"/Users/{uid}")
@@ -160,7 +160,7 @@ def test_a_deleted_user_leaves_his_teams_story_too(scim, log):
 
 
 def test_at_most_a_hundred_ids_are_kept(scim, log):
-    """A team of 10,000 would make a long row; the number says how many they were."""
+    """A group of 10,000 would make a long item; the number says how many they were."""
     uids = [a_user(scim, f"u{number}") for number in range(101)]
     a_team(scim, "team", uids)
 
@@ -196,7 +196,7 @@ def test_calls_are_found_by_outcome_and_time(scim, log, manual_clock, query, sta
 
 
 def test_a_span_that_ends_before_it_begins_is_empty(services, context):
-    """DynamoDB refuses such a range, where moto finds nothing in it: it is never sent."""
+    """DynamoDB rejects such a range, where moto finds nothing in it: it is never sent."""
     between = Between(services.table.client)
     app = build(replace(services, table=replace(services.table, client=between)))
     root = f"/admin/organisations/{context.organisation}/connections/{context.connection}/log"
@@ -221,7 +221,7 @@ def test_a_span_that_ends_before_it_begins_is_empty(services, context):
     ],
 )
 def test_a_bad_parameter_is_refused_by_name(log, query, field):
-    """An empty page would look like an answer."""
+    """An empty page would look like a result."""
     answer = log(query)
 
     assert answer.status == 400
@@ -307,7 +307,7 @@ def test_nothing_that_was_sent_can_be_read_in_the_table_but_where_it_belongs(
 
 
 def test_a_log_that_cannot_be_written_does_not_fail_the_call(services, context, log):
-    """One attempt, and the answer stands whatever comes of it."""
+    """One attempt, and the response is sent whether it succeeds or not."""
     between = Between(services.table.client)
     throttled = fail(refused("ProvisionedThroughputExceededException"))
     between.faults = {"put_item": [throttled], "update_item": [throttled]}
@@ -337,7 +337,7 @@ def test_a_fault_of_ours_is_told_as_failed(services, context, log):
 def test_at_its_deadline_a_call_is_answered_rather_than_logged(
     services, context, log, manual_clock
 ):
-    """API Gateway waits 29 s: a write that hangs would take the answer with it."""
+    """API Gateway waits 29 s: a write that hangs would cost the response, too."""
     between = Between(services.table.client)
 
     def late(call):
@@ -368,7 +368,7 @@ def test_a_call_is_kept_for_as_long_as_the_plan_says(services, context, scim, ma
 
 
 def test_an_admin_reads_the_log_of_his_own_connections_only(services, context):
-    """Another organisation's is not there for him."""
+    """Another organisation's is not there for this admin."""
     other = a_customer(services)
     session = a_session(services, context.organisation)
     client = api_client(build(services), session)

@@ -1,4 +1,4 @@
-"""The published document: it names every route, and every route answers as it says."""
+"""The published document: it names every route, and every route responds as it says."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def references(value: Any) -> set[str]:
 
 
 def test_every_reference_leads_somewhere_and_every_shape_is_used():
-    """A shape that nothing refers to is left over from an answer that has changed."""
+    """A schema that nothing refers to is left over from a response that has changed."""
     shapes = {f"#/components/schemas/{name}" for name in read_document()["components"]["schemas"]}
 
     assert references(read_document()) == {*shapes, "#/components/responses/Problem"}
@@ -84,7 +84,7 @@ class Noting:
     seen: set[tuple[str, str]]
 
     def __call__(self, method: str, target: str, body: Any = None) -> Answer:
-        """Send one request, which must not be refused."""
+        """Send one request, which must not be rejected."""
         answer = self.http(method, target, body)
         assert answer.status < 300, f"{method} {target}: {answer.body}"
         self.seen.add((method, described.template_of(target.partition("?")[0])))
@@ -164,7 +164,7 @@ def _people(send: Noting, own: str, scim: ApiClient, scim_path: str) -> None:
 
 
 def test_every_route_does_what_it_is_for_and_answers_as_described(operator):
-    """Every answer of every test is held against the document; here, one of each route is."""
+    """Every response of every test is compared with the document; here, one of each route is."""
     seen: set[tuple[str, str]] = set()
     life(Noting(operator, seen), operator)
 

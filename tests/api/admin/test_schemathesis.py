@@ -53,7 +53,7 @@ def sent(case: Case[Any]) -> requests.PreparedRequest:
 
 
 def answered(gateway: Gateway, request: requests.PreparedRequest) -> Response:
-    """Send it as API Gateway would hand it on, and give the answer as schemathesis reads it."""
+    """Send it as API Gateway would, and return the response as schemathesis reads it."""
     parts = urlsplit(request.url or "")
     body: Any = request.body or b""
     headers = tuple((name, str(value)) for name, value in request.headers.items())
@@ -67,7 +67,7 @@ Names = Mapping[str, str]
 
 
 def names_of(services: Services, context: Customer) -> Names:
-    """Make a user and a team, and name all that a path or a body can name."""
+    """Create a user and a group, and name all that a path or a body can name."""
     scim = api_client(build(services), context.token)
     root = f"/scim/v2/{context.connection}"
     return {
@@ -84,7 +84,7 @@ def names_of(services: Services, context: Customer) -> Names:
 
 
 def with_real_names(case: Case[Any], names: Names) -> None:
-    """Name what is there, so that the case gets past the door."""
+    """Name what exists, so that the case gets past authorisation."""
     for place in (case.path_parameters, case.body):
         if isinstance(place, dict):
             place.update({name: names[name] for name in names if name in place})

@@ -34,14 +34,14 @@ def path_of(context):
 
 
 def run(operator, context):
-    """Run the self-test, and give its answer."""
+    """Run the self-test, and return its response."""
     answer = operator("POST", f"{path_of(context)}/test")
     assert answer.status == 200
     return answer.body
 
 
 def rows(dynamodb, services):
-    """List all rows but those that speak of administration and health."""
+    """List all items except those of administration and health."""
     return sorted(str(row) for row in dynamodb.scan(TableName=services.table.name)["Items"])
 
 
@@ -71,7 +71,7 @@ def test_every_step_says_what_it_is_good_for(provider):
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_nothing_is_left_of_a_run(operator, services, dynamodb, secretsmanager, provider):
-    """Not a row, not a secret; so it shows in no list, count, feed, log or health."""
+    """Not an item, not a secret; so it shows in no list, count, feed, log or health."""
     context = a_customer(services, identity_provider=provider)
     before = rows(dynamodb, services)
 
@@ -188,7 +188,7 @@ def test_a_step_that_fails_says_what_came_and_what_to_do(services, dynamodb, con
 
 
 def test_a_run_without_a_secret_leaves_nothing(services, dynamodb, secretsmanager, context):
-    """Secrets Manager is down: 503, and what was declared is taken back."""
+    """Secrets Manager is down: 503, and the pending change is withdrawn."""
     client: Any = Between(secretsmanager)
     client.faults["create_secret"] = [fail(refused("AccessDeniedException"))]
     other = replace(services, secrets=Secrets(client, services.settings.secrets_prefix))
@@ -240,7 +240,7 @@ def test_a_runs_token_ends_after_five_minutes(operator, context, manual_clock, b
 
 
 def test_what_a_crash_leaves_of_a_run_is_swept(operator, services, manual_clock, context, begun):
-    """Rows after five minutes, the secret a minute later; the provider's users stay."""
+    """Items after five minutes, the secret a minute later; the provider's users stay."""
     path = f"/scim/v2/{context.connection}/Users"
     for token in (begun.text, context.token):
         operator.with_credential(token)("POST", path, {"userName": "ada@example.com"})
@@ -289,7 +289,7 @@ def test_a_provider_that_has_never_called_is_advice(operator, context, manual_cl
 
 
 def test_a_token_that_ends_soon_is_advice(operator, context, manual_clock):
-    """Entra ID stops for good after a month of refusals that nobody reads."""
+    """Entra ID stops for good after a month of errors that nobody reads."""
     manual_clock.advance(days=340)
 
     advice = run(operator, context)["advice"]

@@ -29,7 +29,7 @@ def link(operator, organisation):
 
 @pytest.fixture
 def opened(operator, link):
-    """Exchange the link, and give the answer."""
+    """Exchange the link, and return the response."""
     return operator.with_credential("")("POST", "/admin/sessions", {"link": link})
 
 
@@ -89,7 +89,7 @@ def test_a_used_or_old_link_says_what_to_do(operator, link, manual_clock, opened
 
 
 def test_the_admin_configures_his_organisation(admin, organisation):
-    """What he makes bears the name that stands on his link."""
+    """The audit shows the link's name with everything that the admin creates."""
     connection = admin("POST", f"{PATH}/{organisation}/connections", connection_body())
     tokens = f"{PATH}/{organisation}/connections/{connection.body['id']}/tokens"
 
@@ -98,7 +98,7 @@ def test_the_admin_configures_his_organisation(admin, organisation):
 
 
 def test_a_browser_reads_by_its_cookie(browser, organisation):
-    """No page of another site ever sees what is answered."""
+    """No page of another site ever sees the response."""
     assert browser("GET", f"{PATH}/{organisation}").status == 200
 
 
@@ -132,7 +132,7 @@ def test_no_other_page_changes_anything(browser, admin, organisation, headers):
 
 
 def test_a_cookie_does_not_help_a_wrong_token(browser, organisation):
-    """Whoever sends Authorization is judged by that alone."""
+    """A request with Authorization is judged by that alone."""
     wrong = {"Authorization": "Bearer letmein"}
 
     assert browser("GET", f"{PATH}/{organisation}", headers=wrong).status == 401
@@ -173,7 +173,7 @@ def test_a_session_is_ended_by_its_admin(admin, organisation):
 
 
 def test_the_operator_has_no_session_to_end(operator):
-    """His key ends by being replaced; the answer says so."""
+    """The operator's key ends when it is replaced; the response says so."""
     answer = operator("DELETE", "/admin/sessions/current")
 
     assert answer.status == 404
@@ -181,7 +181,7 @@ def test_the_operator_has_no_session_to_end(operator):
 
 
 def test_the_admin_of_a_suspended_organisation_reads_and_leaves(operator, admin, organisation):
-    """He sees why nothing is provisioned; he changes nothing until it is active again."""
+    """They see why nothing is provisioned, and change nothing until it is active again."""
     operator("PATCH", f"{PATH}/{organisation}", {"state": "suspended"})
 
     refused = admin("POST", f"{PATH}/{organisation}/connections", connection_body())
@@ -211,10 +211,10 @@ def test_an_admin_is_not_called_as_the_operator(operator, organisation, name):
 
 @pytest.mark.parametrize("body", [{}, {"name": ""}, {"name": "Ada", "for": "Ada"}, b"{"])
 def test_a_link_is_for_somebody(operator, organisation, body):
-    """His name stands beside what he changes."""
+    """The audit shows their name with every change."""
     assert operator("POST", f"{PATH}/{organisation}/console-links", body).status == 400
 
 
 def test_there_is_no_link_to_an_organisation_that_is_not_there(operator):
-    """An id that could be one, and is none."""
+    """A well-formed id that no session has."""
     assert operator("POST", f"{PATH}/{'b' * 10}/console-links", {"name": "Ada"}).status == 404

@@ -1,4 +1,4 @@
-"""Users, teams, roles, accounts and sign-in over HTTP, beside what provisioning does."""
+"""Users, groups, roles, accounts and sign-in over HTTP, beside what provisioning does."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def patch(**attributes):
 
 
 def test_a_user_is_shown_whole(operator, scim, context, organisation, uid):
-    """What provisioning says of him and what the organisation says, in one."""
+    """What provisioning says and what the organisation says about the user, in one."""
     team = scim("POST", "/Groups", {"displayName": "Tour", "members": [{"value": uid}]}).body
     operator("PUT", f"{organisation}/users/{uid}/account", {"id": "account-7"})
 
@@ -124,7 +124,7 @@ def test_a_user_is_shown_by_the_best_name_there_is(operator, scim, organisation,
 
 
 def test_a_team_and_its_members_are_shown(operator, scim, context, organisation, uid):
-    """The members as users are, without the teams that they are in."""
+    """The members as users are, without their other groups."""
     body = {"displayName": "Tour", "externalId": "t-1", "members": [{"value": uid}]}
     gid = scim("POST", "/Groups", body).body["id"]
 
@@ -273,7 +273,7 @@ BY_PROVISIONING = [
 
 
 def test_a_role_given_locally_survives_whatever_provisioning_sends(operator, scim, user, uid):
-    """Deactivated, reactivated, renamed, replaced: his roles are the organisation's."""
+    """Deactivated, reactivated, renamed, replaced: the roles are the organisation's."""
     operator("PUT", f"{user}/roles", [{"role": "editor", "workspace": "lab"}])
 
     for method, body in BY_PROVISIONING:
@@ -301,7 +301,7 @@ def test_who_is_deleted_and_provisioned_again_is_somebody_else(
 
 @dataclass(slots=True)
 class Watched:
-    """Stands before a boto3 client and notes each write or read of a local row."""
+    """Wraps a boto3 client and records each write or read of a local item."""
 
     client: Any
     touched: list[str] = field(default_factory=list)
@@ -320,7 +320,7 @@ class Watched:
 
 
 def local(what):
-    """Tell whether a request names a local row."""
+    """Tell whether a request names a local item."""
     return '"L#' in json.dumps(what, default=str)
 
 
@@ -344,7 +344,7 @@ REQUESTS = [
 def test_of_all_that_provisioning_does_only_a_users_delete_touches_a_local_row(
     services, operator, context, scim, user, uid
 ):
-    """And that with one verb: it goes with him, in the same transaction."""
+    """And that with one verb: it is deleted with the user, in the same transaction."""
     operator("PUT", f"{user}/roles", ["editor"])
     gid = scim("POST", "/Groups", {"displayName": "Tour", "members": [{"value": uid}]}).body["id"]
     client = Watched(services.table.client)
@@ -387,7 +387,7 @@ ACCOUNTS = [({}, "id"), ({"id": ""}, "id"), ({"id": 7}, "id"), ({"id": "7", "by"
 
 @pytest.mark.parametrize(("body", "named"), ACCOUNTS)
 def test_a_faulty_account_is_named(operator, user, body, named):
-    """An account has an id, and nothing else is taken."""
+    """An account has an id, and nothing else is accepted."""
     answer = operator("PUT", f"{user}/account", body)
 
     assert answer.status == 400
@@ -467,7 +467,7 @@ def test_an_unknown_address_cannot_be_told_from_a_user_without_password(services
 
 @pytest.mark.parametrize("email", ["", "ada", "@example.com", "ada@", "a\nb@example.com", 7, None])
 def test_what_is_no_address_is_refused(operator, email):
-    """Whoever types it has mistyped."""
+    """An admin who types it has mistyped."""
     answer = operator("POST", "/sign-in", {"email": email})
 
     assert answer.status == 400

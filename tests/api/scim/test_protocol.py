@@ -51,7 +51,7 @@ def test_a_change_of_a_team_that_no_answer_holds_is_no_refusal(
     """It is made: 204 says so, 400 would say the contrary."""
     members = [{"value": scim.a_user(f"u{number}")["id"]} for number in range(6)]
     gid = scim("POST", "/Groups", {"displayName": "Tour", "members": members}).body["id"]
-    # A megabyte for each member: an answer holds five.
+    # A megabyte for each member: a response holds five.
     changes = {"public_url": f"https://id.example.com/{'x' * 1_000_000}"}
     settings = services.settings.model_copy(update=changes)
     app = build(replace(services, settings=settings))
@@ -124,7 +124,7 @@ def test_a_cursor_serves_the_connection_that_asks(scim, services):
     ],
 )
 def test_a_search_from_the_root_finds_users_and_then_groups(scim, body, names):
-    """RFC 7644 section 3.4.2.1: an attribute that a kind does not have is absent from it."""
+    """RFC 7644 section 3.4.2.1: an attribute that a resource type does not have is absent."""
     scim.a_user("ann", displayName="Ann")
     scim("POST", "/Groups", {"displayName": "Ann"})
 
@@ -134,7 +134,7 @@ def test_a_search_from_the_root_finds_users_and_then_groups(scim, body, names):
 
 
 def test_a_search_from_the_root_asks_for_what_somebody_has(scim):
-    """RFC 7644 section 3.4.2.2: never an empty answer to a question that was not understood."""
+    """RFC 7644 section 3.4.2.2: never an empty list for a filter that was not understood."""
     answer = scim("POST", "/.search", {"filter": "shoeSize pr"})
 
     assert (answer.status, answer.body["scimType"]) == (400, "invalidFilter")
@@ -152,7 +152,7 @@ def test_a_resource_says_where_it_is(scim):
 
 
 def test_whoever_asks_for_attributes_of_a_patched_team_gets_them(services):
-    """RFC 7644 section 3.5.2: 204 is no answer then, whatever the connection's setting."""
+    """RFC 7644 section 3.5.2: never 204 then, whatever the connection's setting."""
     context = a_customer(services, identity_provider="entra")
     client, root = api_client(build(services), context.token), f"{SCIM}/{context.connection}/Groups"
     gid = client("POST", root, {"displayName": "G"}).body["id"]
@@ -209,7 +209,7 @@ def test_bulk_ids_in_a_circle_are_a_conflict_that_says_so(scim):
 
 
 def test_bulk_stops_after_as_many_errors_as_the_client_names(scim):
-    """RFC 7644 section 3.7.3: what was not tried is not answered."""
+    """RFC 7644 section 3.7.3: what was not tried has no response."""
     gone = {"method": "DELETE", "path": f"/Users/{'0' * 32}"}
 
     answers = scim("POST", BULK, {"failOnErrors": 2, "Operations": [gone] * 5}).body["Operations"]
@@ -243,7 +243,7 @@ def test_a_fault_in_one_bulk_operation_leaves_the_others_their_answers(services,
     ],
 )
 def test_a_bulk_operation_is_refused_as_it_would_be_alone(scim, operation, status):
-    """Each with the text that says what to mend."""
+    """Each with the text that says what was expected."""
     answers = scim("POST", BULK, {"Operations": [operation]}).body["Operations"]
 
     assert answers[0]["status"] == status
@@ -275,7 +275,7 @@ def test_a_strict_connection_names_the_path_of_a_patch(scim, admin):
 
 @pytest.mark.parametrize(("setting", "left"), [("keep", 1), ("clear", 0)])
 def test_a_put_that_names_no_members_does_as_the_connection_says(scim, admin, setting, left):
-    """RFC 7644 would clear them; users of other servers complain of emptied teams."""
+    """RFC 7644 would clear them; users of other servers complain of emptied groups."""
     user = scim.a_user("ann")
     group = scim("POST", "/Groups", {"displayName": "G", "members": [{"value": user["id"]}]}).body
     admin("PATCH", "", {"settings": {"put_without_members": setting}})
@@ -408,7 +408,7 @@ def test_what_is_no_schema_is_refused_by_its_field(admin, changes, field):
 
 
 def test_a_schema_too_long_for_a_row_is_refused_by_its_field(admin):
-    """DynamoDB takes 1,024 bytes of a sort key and 400 KB of a row; beyond it was our fault."""
+    """DynamoDB limits a sort key to 1,024 bytes and an item to 400 KB; beyond it was our fault."""
     long = f"{URN}:{'a' * 1000}"
     many = [{"name": f"a{n}", "description": "d" * 5000} for n in range(100)]
 
