@@ -19,6 +19,7 @@ from chalicelib.errors import Forbidden, Unauthorized, Unavailable
 from chalicelib.settings import Plan
 from chalicelib.storage.connection_settings import ConnectionSettings
 from chalicelib.storage.keys import ConnectionKeys, Key, OrganisationKeys, organisation_of
+from chalicelib.storage.records import from_item
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import (
     CONNECTION_ID,
@@ -27,9 +28,6 @@ from chalicelib.storage.settings_items import (
     Connection,
     ConnectionToken,
     Organisation,
-    connection_from,
-    organisation_from,
-    token_from,
 )
 from chalicelib.storage.table import Namespace, Table
 
@@ -225,7 +223,10 @@ def _claim(rows: Namespace, connection_id: str, authorization: tuple[str, ...]) 
     found = rows.batch_get([*own, token] if token else own)
     if not found.keys() >= set(own):
         raise Unauthorized
-    organisation, connection = organisation_from(found[own[0]]), connection_from(found[own[1]])
+    organisation, connection = (
+        from_item(Organisation, found[own[0]]),
+        from_item(Connection, found[own[1]]),
+    )
     if DELETING in (organisation.state, connection.state):
         raise Unauthorized
     if connection.state not in SERVED_STATES:
@@ -234,7 +235,9 @@ def _claim(rows: Namespace, connection_id: str, authorization: tuple[str, ...]) 
         raise Unauthorized(reason="garbage" if authorization else "missing")
     if token not in found:
         raise Unauthorized(reason="foreign")
-    return _Claim(organisation, connection, token_from(found[token]), claimed, token)
+    return _Claim(
+        organisation, connection, from_item(ConnectionToken, found[token]), claimed, token
+    )
 
 
 # What makes a token that is there unknown to its caller, in the order in which it is told.
@@ -261,7 +264,7 @@ def _why_gone(rows: Namespace, claim: _Claim, now: datetime) -> Unauthorized | U
     provisioning until somebody starts it again.
     """
     row = rows.get(claim.key)
-    if row is not None and token_from(row).live(now):
+    if row is not None and from_item(ConnectionToken, row).live(now):
         return Unavailable()
     return Unauthorized(reason="revoked")
 

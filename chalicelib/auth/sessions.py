@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from chalicelib.auth.tokens import Kind, digest, mint, parse
 from chalicelib.errors import Unauthorized
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import EXISTS, NEW, Delete, Item, Put
 from chalicelib.storage.grants import READ, Grant, console_credentials
 from chalicelib.storage.keys import OrganisationKeys, console
+from chalicelib.storage.records import from_item, to_item
 from chalicelib.storage.retries import Deadline
-from chalicelib.storage.settings_items import DELETING, Organisation, organisation_from
+from chalicelib.storage.settings_items import DELETING, ConsoleCredential, Organisation
 from chalicelib.storage.table import Table
 from chalicelib.storage.transactions import TransactionCanceled
 
@@ -58,7 +58,7 @@ def make_link(table: Table, organisation: str, name: str, deadline: Deadline) ->
     """
     made = _issue(table, "link", LINK_LIFE, organisation, name)
     rows = table.namespace(console_credentials(digest(made.text)), deadline)
-    rows.commit([_row(made, table.clock.now())])
+    rows.commit([_put(made, table.clock.now())])
     return made
 
 
@@ -76,7 +76,7 @@ def exchange(table: Table, link: str, deadline: Deadline) -> Issued:
     made = _issue(table, "session", SESSION_LIFE, row["org"], row["name"])
     rows = table.namespace(console_credentials(digest(link), digest(made.text)), deadline)
     try:
-        rows.commit([Delete(console(digest(link)), EXISTS), _row(made, table.clock.now())])
+        rows.commit([Delete(console(digest(link)), EXISTS), _put(made, table.clock.now())])
     except TransactionCanceled as canceled:
         raise Unauthorized(LINK_REFUSED) from canceled
     return made
@@ -104,17 +104,11 @@ def _issue(table: Table, kind: Kind, life: timedelta, organisation: str, name: s
     return Issued(text, organisation, name, timestamp(table.clock.now() + life))
 
 
-def _row(made: Issued, now: datetime) -> Put:
-    """Write its row. DynamoDB deletes what has expired, some day; until then `expires` counts."""
-    row = {
-        "org": made.organisation,
-        "name": made.name,
-        "created": timestamp(now),
-        "expires": made.expires,
-        "ttl": int(datetime.fromisoformat(made.expires).timestamp()),
-        "shape": SHAPE,
-    }
-    return Put(console(digest(made.text)), row, NEW)
+def _put(issued: Issued, now: datetime) -> Put:
+    """Write its item. DynamoDB deletes it some time after `expires`; until then that counts."""
+    stored = ConsoleCredential(issued.organisation, issued.name, timestamp(now), issued.expires)
+    expires = datetime.fromisoformat(issued.expires)
+    return Put(console(digest(issued.text)), to_item(stored, expires), NEW)
 
 
 def _found(table: Table, kind: Kind, text: str, deadline: Deadline) -> Item | None:
@@ -133,5 +127,5 @@ def _found(table: Table, kind: Kind, text: str, deadline: Deadline) -> Item | No
 def _organisation(table: Table, organisation: str, deadline: Deadline) -> Organisation | None:
     keys = OrganisationKeys(organisation)
     row = table.namespace((Grant(keys.partition, READ),), deadline).get(keys.own_item)
-    found = organisation_from(row) if row else None
+    found = from_item(Organisation, row) if row else None
     return found if found is not None and found.state != DELETING else None

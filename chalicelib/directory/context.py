@@ -15,6 +15,7 @@ from chalicelib.storage.clock import Clock, timestamp
 from chalicelib.storage.directory_items import Change, Document, Lease
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.lookups import ConnectionScope
+from chalicelib.storage.records import put_change
 from chalicelib.storage.retries import Deadline
 
 # How long only the process that acquired a lease works on the pending change.
@@ -59,13 +60,8 @@ class ConnectionContext(ConnectionScope):
         The documents before and after it go to the request's trace, not into the item.
         """
         self.trace.add_change(change, before, after)
-        return change.put(
-            self.keys,
-            self.clock.now(),
-            self.clock.random.getrandbits(80),
-            request_id=self.request_id,
-            token_id=self.token_id,
-        )
+        change = replace(change, request_id=self.request_id, token_id=self.token_id)
+        return put_change(change, self.keys, self.clock.now(), self.clock.random.getrandbits(80))
 
     def with_deadline(self, seconds: float) -> ConnectionContext:
         """Return a context of the same connection whose deadline is `seconds` from now."""

@@ -21,6 +21,7 @@ from chalicelib.storage.directory_items import (
     Change,
     Group,
     Lease,
+    PendingChange,
     group_index_keys,
     index_keys,
     leased_for,
@@ -43,6 +44,7 @@ from chalicelib.storage.lookups import (
     read_group,
     read_user,
 )
+from chalicelib.storage.records import to_item
 from chalicelib.storage.table import MOST_BATCH_WRITES
 from chalicelib.storage.transactions import MOST_ACTIONS
 
@@ -101,7 +103,7 @@ def _group_delete_actions(
     context: ConnectionContext, group: Group, condition: Condition, change_id: str
 ) -> list[Action]:
     keys = context.keys
-    pending = {"change_type": "group delete", "target": group.id}
+    pending = to_item(PendingChange("group delete", group.id))
     actions: list[Action] = [
         Delete(keys.group(group.id), condition),
         Delete(keys.group_name(group.document["displayName"]), equals("gid", group.id)),
@@ -170,7 +172,7 @@ def _start_user_delete(context: ConnectionContext, found: UserWithGroups) -> Lea
             Update(context.keys.user(user.id), set={"lease": lease.attribute()}, condition=as_read),
             Put(
                 context.keys.pending_change(lease.change_id),
-                {"change_type": "user delete", "target": user.id},
+                to_item(PendingChange("user delete", user.id)),
             ),
         ]
     )

@@ -39,7 +39,6 @@ from chalicelib.storage.directory_items import (
     Lease,
     canonical,
     group_index_keys,
-    group_of,
 )
 from chalicelib.storage.expressions import (
     EXISTS,
@@ -54,6 +53,7 @@ from chalicelib.storage.expressions import (
 )
 from chalicelib.storage.keys import is_id
 from chalicelib.storage.lookups import member_ids, read_group, user_names
+from chalicelib.storage.records import changed_item, from_item, to_item
 from chalicelib.storage.transactions import MOST_ACTIONS, TransactionCanceled
 
 # Each `members.display` is a read of a user.
@@ -129,7 +129,7 @@ def _create_actions(context: ConnectionContext, group: Group, delta: Delta) -> l
         "team", group.id, group.version, attributes=sorted(group.document), added=delta.add
     )
     return [
-        Put(keys.group(group.id), group.row(), NEW),
+        Put(keys.group(group.id), to_item(group), NEW),
         Put(keys.group_name(group.document["displayName"]), {"gid": group.id}, NEW),
         *(Put(key) for key in group_index_keys(keys, group.id, group.document)),
         Update(keys.counter("G", group.id), add={"n": 1}),
@@ -376,8 +376,7 @@ def _group_actions(
 
     With a lease `delta` is empty: the steps of the pending change count and record members.
     """
-    item = plan.after.row() if plan.after else {}
-    written = {name: item[name] for name in ("v", "doc", "shape") if name in item}
+    written = changed_item(plan.after) if plan.after else {}
     leased = {"lease": lease.attribute()} if lease else {}
     actions: list[Action] = [
         Update(
@@ -452,6 +451,6 @@ def _wait_for_lease(context: ConnectionContext, item: Item | None) -> None:
     """
     if item is None:
         raise NotFound
-    group = group_of(item)
+    group = from_item(Group, item)
     if group.lease is not None:
         pending_changes.wait_for(context, group.id, group.lease.change_id)

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from chalicelib.directory import deletes
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.scim.errors import InvalidValue
-from chalicelib.storage.directory_items import Delta, user_of
+from chalicelib.storage.directory_items import Delta, User
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Item, Put, Update, absent
+from chalicelib.storage.records import from_item
 from chalicelib.storage.transactions import TransactionCanceled
 
 # Actions of a transaction: the two items of a membership, and for an added one the user.
@@ -86,7 +87,7 @@ def already_applied(
 
 def _reject(context: ConnectionContext, uid: str, item: Item | None) -> None:
     """Raise InvalidValue; if the user is being deleted, finish that first."""
-    if item is not None and (lease := user_of(item).lease) is not None:
+    if item is not None and (lease := from_item(User, item).lease) is not None:
         deletes.finish_user_delete(context, uid, lease)
     raise unknown_user(uid)
 

@@ -37,9 +37,10 @@ from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.pending_ids import delete_ids, read_ids, write_ids
 from chalicelib.errors import Busy
 from chalicelib.observability import logger
-from chalicelib.storage.directory_items import Change, Delta, Lease, lease_unchanged
+from chalicelib.storage.directory_items import Change, Delta, Lease, PendingChange, lease_unchanged
 from chalicelib.storage.expressions import Action, Delete, Put, Update
 from chalicelib.storage.lookups import read_group
+from chalicelib.storage.records import to_item
 from chalicelib.storage.table import MOST_GETS, chunks
 from chalicelib.storage.transactions import MOST_ACTIONS, TransactionCanceled
 
@@ -74,16 +75,10 @@ def start(
     members.require_users(context, delta.add)
     lease = context.new_lease()
     write_ids(context, lease.change_id, delta)
-    pending = {
-        "change_type": "members",
-        "target": gid,
-        "adds": len(delta.add),
-        "removals": len(delta.remove),
-    }
+    change = PendingChange("members", gid, adds=len(delta.add), removals=len(delta.remove))
+    pending = Put(context.keys.pending_change(lease.change_id), to_item(change))
     try:
-        context.items.commit(
-            [*group_actions(lease), Put(context.keys.pending_change(lease.change_id), pending)]
-        )
+        context.items.commit([*group_actions(lease), pending])
     except TransactionCanceled:
         delete_ids(context, lease.change_id)
         raise

@@ -22,7 +22,7 @@ from chalicelib.scim.errors import InvalidFilter, TooMany
 from chalicelib.scim.filters import Filter
 from chalicelib.scim.matching import compile_filter
 from chalicelib.scim.schema import Resource, ResourceType
-from chalicelib.storage.directory_items import Group, group_of
+from chalicelib.storage.directory_items import Group
 from chalicelib.storage.expressions import Item, key_of
 from chalicelib.storage.keys import (
     FIRST,
@@ -43,6 +43,7 @@ from chalicelib.storage.lookups import (
     users_by_external_id,
     users_of,
 )
+from chalicelib.storage.records import from_item
 
 T = TypeVar("T")
 
@@ -231,7 +232,7 @@ def _page_of_groups(context: ConnectionContext, query: Query) -> tuple[list[Grou
     end = start.skip + query.count + start.lookahead
     # One item more than exist: after a page that is exactly full DynamoDB asks for another call.
     items = context.items.query(context.keys.groups_from(start.key), page=min(end, start.total) + 1)
-    found = [group_of(item) for item in islice(items, start.skip, end)]
+    found = [from_item(Group, item) for item in islice(items, start.skip, end)]
     return found[: query.count], start.total, len(found) > query.count
 
 
@@ -338,7 +339,7 @@ def _group_candidates(
         if path in keys:
             return find(context, keys[path])
     items = _limited(_limited_items(context, context.keys.groups_from()))
-    return (_Candidate(group_of(item)) for item in items)
+    return (_Candidate(from_item(Group, item)) for item in items)
 
 
 def _group_by_id(
@@ -355,7 +356,7 @@ def _group_by_id(
     found = context.items.batch_get([key, *member_keys])
     if key in found:
         members = frozenset(uid for member, uid in member_keys.items() if member in found)
-        yield _Candidate(group_of(found[key]), members)
+        yield _Candidate(from_item(Group, found[key]), members)
 
 
 def _group_by_name(context: ConnectionContext, name: str) -> Iterable[_Candidate]:

@@ -20,6 +20,7 @@ from chalicelib.storage.directory_items import Change, Document, User, canonical
 from chalicelib.storage.expressions import NEW, Action, Delete, Put, Update, absent, equals
 from chalicelib.storage.keys import Key
 from chalicelib.storage.lookups import UserWithGroups, groups_by_id, read_user
+from chalicelib.storage.records import to_item, update
 from chalicelib.storage.transactions import TransactionCanceled
 
 # Returns a changed copy of a document. It may be called again on a newer one.
@@ -54,7 +55,7 @@ def create(context: ConnectionContext, document: Document) -> Resource:
     change = Change("user", user.id, user.version, sorted(user.document))
     canceled = context.items.try_commit(
         [
-            Put(keys.user(user.id), user.row(), NEW),
+            Put(keys.user(user.id), to_item(user), NEW),
             Put(keys.user_name(user.document["userName"]), {"uid": user.id}, NEW),
             *(Put(key) for key in sorted(index_keys(keys, user.id, user.document))),
             Update(keys.counter("U", user.id), add={"n": 1}),
@@ -131,14 +132,9 @@ def _get_for_change(context: ConnectionContext, uid: str) -> UserWithGroups:
 
 def _change_actions(context: ConnectionContext, before: User, after: User) -> list[Action]:
     keys, uid = context.keys, after.id
-    item = after.row()
     attributes = changed_attributes(before.document, after.document)
     return [
-        Update(
-            keys.user(uid),
-            set={name: item[name] for name in ("v", "doc", "modified", "shape")},
-            condition=equals("v", before.version) & absent("lease"),
-        ),
+        update(keys.user(uid), after, equals("v", before.version) & absent("lease")),
         *move_uniqueness_item(
             keys.user_name(before.document["userName"]),
             keys.user_name(after.document["userName"]),

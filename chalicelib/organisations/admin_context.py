@@ -5,13 +5,14 @@ Bound once, after authentication. No function behind it takes an organisation's 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.storage.clock import Clock
 from chalicelib.storage.directory_items import Change
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import OrganisationKeys
+from chalicelib.storage.records import put_change
 from chalicelib.storage.table import Namespace
 
 
@@ -36,6 +37,5 @@ class AdminContext:
     def change_item(self, change: Change) -> Put:
         """Make the change row that goes into the same transaction as the change."""
         entropy = self.clock.random.getrandbits(80)
-        return change.put(
-            self.keys, self.now(), entropy, request_id=self.request_id, token_id=self.by
-        )
+        change = replace(change, request_id=self.request_id, token_id=self.by)
+        return put_change(change, self.keys, self.now(), entropy)

@@ -16,9 +16,9 @@ from chalicelib.errors import BadRequest
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.paging import UNKNOWN_CURSOR, Page, take_page
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import Item, Put
 from chalicelib.storage.keys import CROCKFORD, LAST, ulid
+from chalicelib.storage.records import with_schema
 
 KEPT = timedelta(days=400)
 CURSOR = re.compile(rf"[{CROCKFORD}]{{26}}")
@@ -64,16 +64,17 @@ class AuditEntry:
 def entry_item(admin: AdminContext, edit: Edit) -> Put:
     """Make the item of a change's entry, for the same transaction; only values that differ."""
     now = admin.now()
-    entry = {
-        "at": timestamp(now),
-        "who": masked(admin.by),
-        "what": edit.what,
-        "id": edit.id,
-        "before": masked(_differing(edit.before, edit.after)),
-        "after": masked(_differing(edit.after, edit.before)),
-        "ttl": int((now + KEPT).timestamp()),
-        "shape": SHAPE,
-    }
+    entry = with_schema(
+        {
+            "at": timestamp(now),
+            "who": masked(admin.by),
+            "what": edit.what,
+            "id": edit.id,
+            "before": masked(_differing(edit.before, edit.after)),
+            "after": masked(_differing(edit.after, edit.before)),
+        },
+        expires=now + KEPT,
+    )
     return Put(admin.keys.audit_entry(ulid(now, admin.clock.random.getrandbits(80))), entry)
 
 

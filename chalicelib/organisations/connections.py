@@ -21,17 +21,15 @@ from chalicelib.settings import Plan
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import Change
 from chalicelib.storage.expressions import NEW, Action, Put, equals
+from chalicelib.storage.records import from_item, from_items, to_item, update
 from chalicelib.storage.settings_items import (
     CONNECTION_ID,
     SERVED_STATES,
     Connection,
     Organisation,
     Role,
-    changed,
-    connection_from,
     new_connection_id,
     of_type,
-    role_from,
 )
 
 # Fields that name another item of the organisation, which cannot be deleted meanwhile.
@@ -111,7 +109,7 @@ def _creation(
     connection: Connection,
     idempotency_key: IdempotencyKey | None,
 ) -> list[Action]:
-    item = connection.row() | {"tokens_version": connection.tokens_version}
+    item = to_item(connection)
     actions: list[Action] = [
         Put(admin.keys.connection(connection.id), item, NEW),
         organisations.version_bump(admin, organisation),
@@ -147,7 +145,7 @@ def _require_workspace_and_role(admin: AdminContext, workspace: str, role: str) 
     workspace_key, role_key = admin.keys.workspace(workspace), admin.keys.role(role)
     found = admin.items.batch_get([workspace_key, role_key])
     faults = [] if workspace_key in found else [FieldError("workspace", NO_WORKSPACE)]
-    fault = _problem_of_role(role_from(found[role_key]) if role_key in found else None)
+    fault = _problem_of_role(from_item(Role, found[role_key]) if role_key in found else None)
     if fault:
         faults.append(FieldError("default_role", fault))
     if faults:
@@ -172,7 +170,7 @@ def get(admin: AdminContext, connection_id: str) -> Connection:
     item = admin.items.get(admin.keys.connection(connection_id)) if is_well_formed else None
     if item is None:
         raise NotFound
-    return connection_from(item)
+    return from_item(Connection, item)
 
 
 def get_for_change(admin: AdminContext, connection_id: str) -> Connection:
@@ -192,7 +190,7 @@ def get_for_change(admin: AdminContext, connection_id: str) -> Connection:
 def list_connections(admin: AdminContext) -> tuple[Connection, ...]:
     """List the connections: one Query, which reads their tokens too."""
     items = admin.items.query(admin.keys.connections())
-    return tuple(map(connection_from, of_type("connection", items)))
+    return tuple(from_items(Connection, of_type("connection", items)))
 
 
 def change(
@@ -239,7 +237,7 @@ def _replacement(
     admin: AdminContext, organisation: Organisation, before: Connection, after: Connection
 ) -> Iterator[Action]:
     key = admin.keys.connection(after.id)
-    yield changed(key, after.row(), equals("version", before.version))
+    yield update(key, after, equals("version", before.version))
     yield from change_records(admin, before, after)
     if any(getattr(before, name) != getattr(after, name) for name in REFERENCES):
         yield organisations.version_bump(admin, organisation)

@@ -20,7 +20,8 @@ from chalicelib.storage import lookups
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.expressions import Action, equals
 from chalicelib.storage.keys import ConnectionKeys
-from chalicelib.storage.settings_items import DELETING, Connection, changed
+from chalicelib.storage.records import update
+from chalicelib.storage.settings_items import DELETING, Connection
 
 # The choices for the users, and the state of the connection after each.
 CHOICES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -103,9 +104,8 @@ def _actions(
     admin: AdminContext, before: Connection, after: Connection, revocations: list[Revocation]
 ) -> list[Action]:
     as_read = equals("version", before.version) & equals("tokens_version", before.tokens_version)
-    item = after.row() | {"tokens_version": after.tokens_version}
     actions: list[Action] = [
-        changed(admin.keys.connection(after.id), item, as_read),
+        update(admin.keys.connection(after.id), after, as_read, also=("tokens_version",)),
         *connections.change_records(admin, before, after),
         *(each for one in revocations for each in tokens.revocation_actions(admin, one)),
     ]

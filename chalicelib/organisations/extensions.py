@@ -17,7 +17,7 @@ from chalicelib.organisations.audit import Edit
 from chalicelib.scim import catalog
 from chalicelib.scim.errors import InvalidValue
 from chalicelib.scim.schema import Attribute, Schema
-from chalicelib.storage.directory_items import SHAPE, Change
+from chalicelib.storage.directory_items import Change
 from chalicelib.storage.expressions import (
     EXISTS,
     Action,
@@ -28,6 +28,7 @@ from chalicelib.storage.expressions import (
     absent,
     equals,
 )
+from chalicelib.storage.records import with_schema
 
 MOST_SCHEMAS = 10
 MOST_ATTRIBUTES = 100
@@ -80,7 +81,7 @@ def put(admin: AdminContext, connection_id: str, urn: str, document: Mapping[str
     text = json.dumps(catalog.dump(schema), separators=(",", ":"))
     if len(text) > MOST_SCHEMA_CHARACTERS:
         raise InvalidFields(FieldError("attributes", TOO_LONG))
-    row = {"doc": text, "shape": SHAPE}
+    row = with_schema({"doc": text})
     for _ in admin.items.deadline.attempts():
         # In this order: a schema set after the first read fails the condition on the version.
         version = connections.get_for_change(admin, connection_id).schemas_version

@@ -27,9 +27,10 @@ from chalicelib.organisations.users import (
     OrganisationUser,
 )
 from chalicelib.scim.comparison import fold
-from chalicelib.storage.directory_items import Group, group_of, user_of
+from chalicelib.storage.directory_items import Group, User
 from chalicelib.storage.keys import is_id
 from chalicelib.storage.lookups import group_by_name, member_ids, read_group
+from chalicelib.storage.records import from_item
 from chalicelib.storage.settings_items import Connection
 
 
@@ -80,7 +81,7 @@ def _all_groups(
     for connection, low in snapshot.connections_after(after):
         scope = connection_scope(admin, connection)
         for item in scope.items.query(scope.keys.groups_from(low), page=page):
-            yield OrganisationGroup(group_of(item), connection)
+            yield OrganisationGroup(from_item(Group, item), connection)
 
 
 def _groups_named(
@@ -134,7 +135,9 @@ def list_members(
     scope = connection_scope(admin, connection)
     ids = take_page(member_ids(scope, gid, page=size + 1, after=after), size, str)
     items = scope.items.batch_get(map(scope.keys.user, ids.items))
-    members = [user_of(items[key]) for key in map(scope.keys.user, ids.items) if key in items]
+    members = [
+        from_item(User, items[key]) for key in map(scope.keys.user, ids.items) if key in items
+    ]
     found = [ConnectionUser(connection, user, ()) for user in members]
     local_users = users.local_users_by_id(admin, found)
     return Page(

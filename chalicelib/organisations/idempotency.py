@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.errors import BadRequest
-from chalicelib.storage.directory_items import SHAPE, canonical
+from chalicelib.storage.directory_items import canonical
 from chalicelib.storage.expressions import NEW, Delete, Put, equals
 from chalicelib.storage.keys import Key, idempotency
+from chalicelib.storage.records import with_schema
 from chalicelib.storage.table import Namespace
 from chalicelib.storage.transactions import TransactionCanceled
 
@@ -33,12 +34,13 @@ class IdempotencyKey:
 
     def created_item(self, created: str, now: datetime) -> Put:
         """Make the item that records the id of what is created, for the same transaction."""
-        item = {
-            "id": created,
-            "digest": self.digest,
-            "ttl": int((now + KEPT).timestamp()),
-            "shape": SHAPE,
-        }
+        item = with_schema(
+            {
+                "id": created,
+                "digest": self.digest,
+            },
+            expires=now + KEPT,
+        )
         return Put(self.key, item, NEW)
 
 

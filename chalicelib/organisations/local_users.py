@@ -16,10 +16,11 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.snapshot import OrganisationSnapshot, read_snapshot_for_change
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.directory_items import Change, Document, User, user_of
+from chalicelib.storage.directory_items import Change, Document, User
 from chalicelib.storage.expressions import EXISTS, Action, Check, absent
 from chalicelib.storage.keys import ConnectionKeys, is_id
-from chalicelib.storage.local_users import LocalUser, local_user_of, written
+from chalicelib.storage.local_users import LocalUser
+from chalicelib.storage.records import from_item, local_user, put_local_user
 from chalicelib.storage.settings_items import Connection
 
 
@@ -106,9 +107,9 @@ def _read(admin: AdminContext, snapshot: OrganisationSnapshot, uid: str) -> User
     owners = {ConnectionKeys(each.id): each for each in snapshot.connections}
     items = admin.items.batch_get(key for own in owners for key in (own.user(uid), own.local(uid)))
     for own, connection in owners.items():
-        user = user_of(items[own.user(uid)]) if own.user(uid) in items else None
+        user = from_item(User, items[own.user(uid)]) if own.user(uid) in items else None
         if user is not None and user.lease is None:
-            local = local_user_of(uid, items.get(own.local(uid)))
+            local = local_user(uid, items.get(own.local(uid)))
             return UserForChange(snapshot, connection, user, local)
     raise NotFound
 
@@ -120,7 +121,7 @@ def _actions(
     description: ChangeDescription | None,
 ) -> Iterator[Action]:
     keys, before, uid = ConnectionKeys(current.connection.id), current.local, current.user.id
-    yield written(keys.local(uid), before, replace(after, version=before.version + 1))
+    yield put_local_user(keys.local(uid), before, replace(after, version=before.version + 1))
     yield Check(keys.user(uid), EXISTS & absent("lease"))
     if description is not None:
         edit = Edit(

@@ -17,7 +17,8 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.paging import UNKNOWN_CURSOR, Page
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import CROCKFORD, ConnectionKeys, ulid, ulid_moment
-from chalicelib.storage.log_entries import LogEntry, log_entry_of
+from chalicelib.storage.log_entries import LogEntry
+from chalicelib.storage.records import from_item
 
 CURSOR = re.compile(rf"[0-7][{CROCKFORD}]{{25}}")
 
@@ -62,7 +63,7 @@ def list_entries(
             return Page(found, cursor)
         if count == MOST_ITEMS:
             return Page(found, last_read)
-        entry = log_entry_of(item)
+        entry = from_item(LogEntry, item)
         if query.matches(entry):
             if len(found) == size:
                 return Page(found, last_read)

@@ -21,30 +21,26 @@ from chalicelib.scim.preconditions import Precondition
 from chalicelib.settings import Plan
 from chalicelib.storage import keys as table_keys
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import (
     ANY,
     NEW,
     Action,
     Delete,
-    Item,
     Put,
     Update,
     equals,
     key_of,
 )
 from chalicelib.storage.keys import Key
+from chalicelib.storage.records import from_item, from_items, to_item, update, with_schema
 from chalicelib.storage.settings_items import (
     DELETING,
     ORGANISATION_ID,
     Organisation,
+    OrganisationSummary,
     Role,
     Workspace,
-    changed,
     of_type,
-    organisation_from,
-    role_from,
-    workspace_from,
 )
 from chalicelib.storage.table import Namespace
 from chalicelib.storage.transactions import TransactionCanceled
@@ -62,17 +58,6 @@ class OrganisationDetails:
     workspaces: tuple[Workspace, ...] = ()
     roles: tuple[Role, ...] = ()
     domains: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OrganisationSummary:
-    """An organisation as the list of all organisations shows it."""
-
-    id: str
-    name: str
-    plan: str
-    state: str
-    reference: str | None
 
 
 def version(organisation: Organisation) -> str:
@@ -136,14 +121,14 @@ def _creation(
 ) -> Iterator[Action]:
     keys, organisation = admin.keys, details.organisation
     owner = {"org": organisation.id}
-    yield Put(keys.own_item, organisation.row(), NEW)
-    yield Put(keys.list_item(), organisation.listed(), NEW)
+    yield Put(keys.own_item, to_item(organisation), NEW)
+    yield Put(keys.list_item(), to_item(organisation.summary), NEW)
     if organisation.reference is not None:
         yield Put(table_keys.reference(organisation.reference), owner, NEW)
-    yield from (Put(keys.workspace(each.id), each.row()) for each in details.workspaces)
-    yield from (Put(keys.role(each.id), each.row()) for each in details.roles)
+    yield from (Put(keys.workspace(each.id), to_item(each)) for each in details.workspaces)
+    yield from (Put(keys.role(each.id), to_item(each)) for each in details.roles)
     for domain in details.domains:
-        yield Put(keys.domain(domain), {"shape": SHAPE})
+        yield Put(keys.domain(domain), with_schema({}))
         yield Put(table_keys.verified_domain(domain), owner, NEW)
     if idempotency_key:
         yield idempotency_key.created_item(organisation.id, admin.now())
@@ -194,9 +179,9 @@ def get_details(admin: AdminContext) -> OrganisationDetails:
         raise NotFound
     more = list(admin.items.query(admin.keys.roles_and_workspaces()))
     return OrganisationDetails(
-        organisation_from(items[0]),
-        workspaces=tuple(map(workspace_from, of_type("workspace", more))),
-        roles=tuple(map(role_from, of_type("role", more))),
+        from_item(Organisation, items[0]),
+        workspaces=tuple(from_items(Workspace, of_type("workspace", more))),
+        roles=tuple(from_items(Role, of_type("role", more))),
         domains=tuple(table_keys.setting_of(key_of(item)).id for item in of_type("domain", items)),
     )
 
@@ -210,7 +195,7 @@ def get(admin: AdminContext) -> Organisation:
     item = admin.items.get(admin.keys.own_item)
     if item is None:
         raise NotFound
-    return organisation_from(item)
+    return from_item(Organisation, item)
 
 
 def get_for_change(admin: AdminContext) -> Organisation:
@@ -248,20 +233,14 @@ def list_organisations(
     if cursor and ORGANISATION_ID.fullmatch(cursor) is None:
         raise BadRequest(UNKNOWN_CURSOR)
     found = items.query(table_keys.organisations(after=cursor), page=size + 1)
-    return take_page(map(_summary, found), size, lambda last: last.id)
+    return take_page(from_items(OrganisationSummary, found), size, lambda last: last.id)
 
 
 def list_by_reference(items: Namespace, reference: str) -> Page[OrganisationSummary]:
     """List the organisation that has this reference, if any."""
     owner = items.get(table_keys.reference(reference))
     item = items.get(Key(table_keys.organisations().pk, owner["org"])) if owner else None
-    return Page([_summary(item)] if item else [])
-
-
-def _summary(item: Item) -> OrganisationSummary:
-    return OrganisationSummary(
-        item["SK"], item["name"], item["plan"], item["state"], item.get("reference")
-    )
+    return Page([from_item(OrganisationSummary, item)] if item else [])
 
 
 def change(
@@ -327,8 +306,8 @@ def _write_change(
 def _replacement(
     admin: AdminContext, before: Organisation, after: Organisation
 ) -> Iterator[Action]:
-    yield changed(admin.keys.own_item, after.row(), equals("version", before.version))
-    yield changed(admin.keys.list_item(), after.listed(), ANY)
+    yield update(admin.keys.own_item, after, equals("version", before.version))
+    yield update(admin.keys.list_item(), after.summary, ANY)
     edit = Edit("organisation", after.id, _audited_values(before), _audited_values(after))
     yield audit.entry_item(admin, edit)
     old, new = _reference_key(before), _reference_key(after)

@@ -19,7 +19,7 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.storage import grants, lookups
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.directory_items import SHAPE, Change
+from chalicelib.storage.directory_items import Change, PendingChange
 from chalicelib.storage.expressions import Action, Delete, Item, Put, equals, key_of
 from chalicelib.storage.keys import (
     ConnectionKeys,
@@ -33,14 +33,13 @@ from chalicelib.storage.keys import (
     verified_domain,
 )
 from chalicelib.storage.lookups import ConnectionScope
+from chalicelib.storage.records import from_item, to_item
 from chalicelib.storage.settings_items import (
     DELETING,
     Connection,
+    ConnectionToken,
     Organisation,
-    connection_from,
     of_type,
-    organisation_from,
-    token_from,
 )
 from chalicelib.storage.transactions import TransactionCanceled
 
@@ -56,7 +55,7 @@ def scheduled_purge(admin: AdminContext, target: str) -> Put:
     """Declare, in the transaction that sets the state, that what is named shall be purged."""
     begins = timestamp(admin.now() + WAITS)
     key = admin.keys.pending_change(begins, target, admin.clock.new_id())
-    return Put(key, {"change_type": CHANGE_TYPE, "target": target, "shape": SHAPE})
+    return Put(key, to_item(PendingChange(CHANGE_TYPE, target)))
 
 
 def purge(admin: AdminContext, secrets: Secrets, operation: Item) -> Mapping[str, int]:
@@ -102,7 +101,7 @@ def _purge_connection(
     if row is None or row["state"] != DELETING:
         admin.items.commit([Delete(operation)])
         return {}
-    left = _emptied(admin, secrets, connection_from(row), operation)
+    left = _emptied(admin, secrets, from_item(Connection, row), operation)
     edit = Edit("connection", connection_id, after=left, action="purged")
     with suppress(TransactionCanceled):  # another sweeper was through at the same moment
         admin.items.commit(
@@ -149,7 +148,7 @@ def _drop_tokens(admin: AdminContext, secrets: Secrets, connection_id: str) -> N
     for item in _owned(admin, connection_id):
         keys = [key_of(item)]
         if setting_of(key_of(item)).setting_type == "token":
-            token = token_from(item)
+            token = from_item(ConnectionToken, item)
             secrets.delete(connection_id, token.id, admin.items.deadline)
             keys.append(admin.keys.pending_change(token.secret_ends, connection_id, token.id))
         admin.items.batch_delete(keys)
@@ -212,10 +211,10 @@ def _purge_organisation(admin: AdminContext, secrets: Secrets, operation: Key) -
     if row is None or row["state"] != DELETING:
         admin.items.commit([Delete(operation)])
         return {}
-    organisation = organisation_from(row)
+    organisation = from_item(Organisation, row)
     left: Counter[str] = Counter()
     for item in list(of_type("connection", admin.items.query(admin.keys.connections()))):
-        left.update(_emptied(admin, secrets, connection_from(item), operation))
+        left.update(_emptied(admin, secrets, from_item(Connection, item), operation))
         admin.items.batch_delete([key_of(item)])
     _drop_operations(admin, secrets, organisation.id, operation)
     _clear_settings(admin, organisation)

@@ -16,14 +16,15 @@ from itertools import islice
 
 from chalicelib.storage.directory_items import (
     CHANGES_KEPT,
+    Group,
+    User,
     group_index_keys,
-    group_of,
     index_keys,
-    user_of,
 )
 from chalicelib.storage.expressions import EXISTS, Action, Delete, Item, Update, key_of
 from chalicelib.storage.keys import Key, Range, ResourceClass, user_and_group
 from chalicelib.storage.lookups import ConnectionScope
+from chalicelib.storage.records import from_item, from_items
 from chalicelib.storage.table import MOST_BATCH_WRITES
 from chalicelib.storage.transactions import MOST_ACTIONS, TransactionCanceled
 
@@ -133,7 +134,7 @@ def _user_removals(scope: ConnectionScope) -> Iterator[_Removal]:
     keys = scope.keys
     for item in scope.items.query(keys.users_from()):
         if _is_user(item):
-            user = user_of(item)
+            user = from_item(User, item)
             with_him = [keys.user_name(user.document["userName"]), keys.local(user.id)]
             yield _removal(
                 keys.user(user.id), [*with_him, *index_keys(keys, user.id, user.document)]
@@ -142,7 +143,7 @@ def _user_removals(scope: ConnectionScope) -> Iterator[_Removal]:
 
 def _group_removals(scope: ConnectionScope) -> Iterator[_Removal]:
     keys = scope.keys
-    for group in map(group_of, scope.items.query(keys.groups_from())):
+    for group in from_items(Group, scope.items.query(keys.groups_from())):
         with_it = group_index_keys(keys, group.id, group.document)
         yield _removal(
             keys.group(group.id), [keys.group_name(group.document["displayName"]), *with_it]

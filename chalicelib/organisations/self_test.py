@@ -19,10 +19,11 @@ from chalicelib.organisations import purge, purge_directory
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.directory_items import SHAPE
+from chalicelib.storage.directory_items import PendingChange
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Check, Delete, Put
 from chalicelib.storage.keys import ConnectionKeys, Key
 from chalicelib.storage.lookups import ConnectionScope
+from chalicelib.storage.records import to_item
 from chalicelib.storage.settings_items import ConnectionToken
 from chalicelib.storage.table import Table
 
@@ -76,10 +77,10 @@ def _token(admin: AdminContext, credential: NewCredential) -> ConnectionToken:
 
 
 def _declarations(admin: AdminContext, run: Run) -> Iterator[Action]:
-    secret = {"change_type": "secret", "target": run.token.id, "shape": SHAPE}
-    clearing = {"change_type": purge.CHANGE_TYPE, "target": run.shadow.connection, "shape": SHAPE}
+    secret = to_item(PendingChange("secret", run.token.id))
+    clearing = to_item(PendingChange(purge.CHANGE_TYPE, run.shadow.connection))
     yield Check(admin.keys.connection(run.connection), EXISTS)
-    yield Put(admin.keys.self_test_token(run.connection, run.token.id), run.token.row(), NEW)
+    yield Put(admin.keys.self_test_token(run.connection, run.token.id), to_item(run.token), NEW)
     yield Put(_secret_key(admin, run), secret)
     yield Put(_purge_key(admin, run), clearing)
 

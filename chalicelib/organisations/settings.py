@@ -16,17 +16,16 @@ from chalicelib.organisations import audit, connections, organisations
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.storage import keys as table_keys
-from chalicelib.storage.directory_items import SHAPE, Change
+from chalicelib.storage.directory_items import Change
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Item, Put, equals
 from chalicelib.storage.keys import Key, setting_of
+from chalicelib.storage.records import SCHEMA_ATTRIBUTE, from_item, to_item, with_schema
 from chalicelib.storage.settings_items import (
     DELETING,
     Connection,
     Organisation,
     Role,
     Workspace,
-    role_from,
-    workspace_from,
 )
 from chalicelib.storage.table import chunks
 from chalicelib.storage.transactions import MOST_ACTIONS
@@ -56,7 +55,9 @@ class OrganisationSetting:
 
     def audited_values(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the audit says about an item of this setting."""
-        return {"id": self.id} | {name: item[name] for name in self.item if name != "shape"}
+        return {"id": self.id} | {
+            name: item[name] for name in self.item if name != SCHEMA_ATTRIBUTE
+        }
 
     def is_stored_as(self, item: Mapping[str, Any]) -> bool:
         """Tell whether a stored item says the same as this setting."""
@@ -105,7 +106,7 @@ def delete_workspace(admin: AdminContext, workspace_id: str) -> None:
         Conflict: a connection uses it, and is named; or the organisation is being deleted.
     """
     item = _get(admin, admin.keys.workspace(workspace_id))
-    _delete(admin, _workspace(admin, workspace_from(item)))
+    _delete(admin, _workspace(admin, from_item(Workspace, item)))
 
 
 def delete_role(admin: AdminContext, role_id: str) -> None:
@@ -116,7 +117,7 @@ def delete_role(admin: AdminContext, role_id: str) -> None:
         Conflict: a connection uses it, and is named; or the organisation is being deleted.
     """
     item = _get(admin, admin.keys.role(role_id))
-    _delete(admin, _role(admin, role_from(item)))
+    _delete(admin, _role(admin, from_item(Role, item)))
 
 
 def delete_domain(admin: AdminContext, domain: str) -> None:
@@ -133,17 +134,17 @@ def delete_domain(admin: AdminContext, domain: str) -> None:
 
 def _workspace(admin: AdminContext, workspace: Workspace) -> OrganisationSetting:
     key = admin.keys.workspace(workspace.id)
-    return OrganisationSetting("workspace", workspace.id, key, workspace.row())
+    return OrganisationSetting("workspace", workspace.id, key, to_item(workspace))
 
 
 def _role(admin: AdminContext, role: Role) -> OrganisationSetting:
-    return OrganisationSetting("role", role.id, admin.keys.role(role.id), role.row())
+    return OrganisationSetting("role", role.id, admin.keys.role(role.id), to_item(role))
 
 
 def _domain(admin: AdminContext, domain: str) -> OrganisationSetting:
     uniqueness_key = table_keys.verified_domain(domain)
     return OrganisationSetting(
-        "domain", domain, admin.keys.domain(domain), {"shape": SHAPE}, uniqueness_key
+        "domain", domain, admin.keys.domain(domain), with_schema({}), uniqueness_key
     )
 
 

@@ -14,13 +14,14 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.snapshot import OrganisationSnapshot, read_snapshot
 from chalicelib.organisations.users import has_email, has_user_name, is_active
 from chalicelib.storage import grants
-from chalicelib.storage.directory_items import User, user_of
+from chalicelib.storage.directory_items import User
 from chalicelib.storage.keys import (
     ConnectionKeys,
     OrganisationKeys,
     verified_domain,
 )
-from chalicelib.storage.local_users import LocalUser, local_user_of
+from chalicelib.storage.local_users import LocalUser
+from chalicelib.storage.records import from_item, local_user
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import DELETING, Connection
 from chalicelib.storage.table import Namespace, Table
@@ -110,10 +111,10 @@ def _candidates(
     # Reading the organisation's own item too means that there is always something to read.
     read = items.batch_get([admin.keys.own_item, *wanted])
     for keys, uid in found:
-        user = user_of(read[keys.user(uid)]) if keys.user(uid) in read else None
+        user = from_item(User, read[keys.user(uid)]) if keys.user(uid) in read else None
         # An index may still name a user who has another address by now.
         if user and (has_user_name(user.document, email) or has_email(user.document, email)):
-            local = local_user_of(uid, read.get(keys.local(uid)))
+            local = local_user(uid, read.get(keys.local(uid)))
             yield _Candidate(user, connections[keys], local)
 
 

@@ -14,15 +14,14 @@ from chalicelib.organisations.organisations import BEING_DELETED
 from chalicelib.organisations.paging import ListCursor
 from chalicelib.storage.keys import FIRST, LAST, ONLY, ConnectionKeys
 from chalicelib.storage.lookups import ConnectionScope
+from chalicelib.storage.records import from_item, from_items
 from chalicelib.storage.settings_items import (
     DELETING,
     Connection,
     Organisation,
-    connection_from,
+    Role,
+    Workspace,
     of_type,
-    organisation_from,
-    role_from,
-    workspace_from,
 )
 
 
@@ -56,12 +55,14 @@ def read_snapshot(admin: AdminContext) -> OrganisationSnapshot:
     items = list(admin.items.query(admin.keys.all_settings()))
     if not items or items[0]["SK"] != ONLY:
         raise NotFound
-    connections = map(connection_from, of_type("connection", items))
+    connections = from_items(Connection, of_type("connection", items))
     return OrganisationSnapshot(
-        organisation_from(items[0]),
+        from_item(Organisation, items[0]),
         tuple(each for each in connections if each.state != DELETING),
-        roles=frozenset(each.id for each in map(role_from, of_type("role", items))),
-        workspaces=frozenset(each.id for each in map(workspace_from, of_type("workspace", items))),
+        roles=frozenset(each.id for each in from_items(Role, of_type("role", items))),
+        workspaces=frozenset(
+            each.id for each in from_items(Workspace, of_type("workspace", items))
+        ),
     )
 
 

@@ -20,11 +20,12 @@ from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.idempotency import IdempotencyKey
 from chalicelib.organisations.inputs import NewToken, Rotation
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.directory_items import SHAPE
+from chalicelib.storage.directory_items import PendingChange
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Put, Update, equals
 from chalicelib.storage.keys import Key
+from chalicelib.storage.records import from_item, from_items, to_item
 from chalicelib.storage.retries import Deadline
-from chalicelib.storage.settings_items import Connection, ConnectionToken, token_from
+from chalicelib.storage.settings_items import Connection, ConnectionToken
 
 MOST_LIVE = 5
 LIFETIME = timedelta(days=365)
@@ -147,7 +148,7 @@ def _creation(
         "expires_at": token.expires,
     }
     actions: list[Action] = [
-        Put(admin.keys.token(connection.id, token.id), token.row(), NEW),
+        Put(admin.keys.token(connection.id, token.id), to_item(token), NEW),
         Update(
             admin.keys.connection(connection.id),
             set={"tokens_version": count + 1},
@@ -169,13 +170,9 @@ def _pending_deletion(
     admin: AdminContext, connection_id: str, token: ConnectionToken, at: str
 ) -> Put:
     """Make the pending change that deletes the secret `at` a time; its id is the token's."""
-    item = {
-        "change_type": "secret",
-        "target": token.id,
-        "connection": connection_id,
-        "shape": SHAPE,
-    }
-    return Put(_deletion_key(admin, connection_id, token, at), item)
+    return Put(
+        _deletion_key(admin, connection_id, token, at), to_item(PendingChange("secret", token.id))
+    )
 
 
 def _undo(
@@ -195,7 +192,7 @@ def _require_live(
     admin: AdminContext, secrets: Secrets, connection_id: str, token: ConnectionToken
 ) -> None:
     item = admin.items.get(admin.keys.token(connection_id, token.id))
-    if item is None or not token_from(item).live(admin.now()):
+    if item is None or not from_item(ConnectionToken, item).live(admin.now()):
         delete_secret(admin, secrets, plan_revocation(admin, connection_id, token))
         raise Conflict(REVOKED_MEANWHILE, id=token.id, hint=token.hint)
 
@@ -203,7 +200,9 @@ def _require_live(
 def replay_conflict(admin: AdminContext, connection_id: str, token_id: str) -> Conflict:
     """Make the error of a creation that is sent again: which token it created, never its text."""
     item = admin.items.get(admin.keys.token(connection_id, token_id))
-    return Conflict(REPLAYED, id=token_id, hint=token_from(item).hint if item else None)
+    return Conflict(
+        REPLAYED, id=token_id, hint=from_item(ConnectionToken, item).hint if item else None
+    )
 
 
 def list_tokens(admin: AdminContext, connection_id: str) -> tuple[ConnectionToken, ...]:
@@ -218,7 +217,7 @@ def list_tokens(admin: AdminContext, connection_id: str) -> tuple[ConnectionToke
 
 def stored_tokens(admin: AdminContext, connection_id: str) -> Iterator[ConnectionToken]:
     """Read the tokens of a connection that exists: one Query."""
-    return map(token_from, admin.items.query(admin.keys.tokens(connection_id)))
+    return from_items(ConnectionToken, admin.items.query(admin.keys.tokens(connection_id)))
 
 
 def revoke(admin: AdminContext, secrets: Secrets, connection_id: str, token_id: str) -> None:
@@ -243,7 +242,7 @@ def _get(admin: AdminContext, connection_id: str, token_id: str) -> ConnectionTo
     item = admin.items.get(admin.keys.token(connection_id, token_id)) if is_well_formed else None
     if item is None:
         raise NotFound
-    return token_from(item)
+    return from_item(ConnectionToken, item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +327,7 @@ def _expire_at(
     for _ in admin.items.deadline.attempts():
         # Read again: it may have been revoked or rotated meanwhile.
         item = admin.items.get(admin.keys.token(connection_id, old.id))
-        token = token_from(item) if item else None
+        token = from_item(ConnectionToken, item) if item else None
         if token is None or token.state != "live" or token.expires <= expires:
             return
         if admin.items.try_commit(_new_expiry(admin, connection_id, token, expires)) is None:

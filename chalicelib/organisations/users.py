@@ -22,7 +22,7 @@ from chalicelib.organisations.snapshot import (
 from chalicelib.scim.comparison import fold
 from chalicelib.storage.directory_items import Document, Group, User
 from chalicelib.storage.keys import ConnectionKeys, ResourceClass, exact, is_id
-from chalicelib.storage.local_users import LocalUser, local_user_of
+from chalicelib.storage.local_users import LocalUser
 from chalicelib.storage.lookups import (
     ConnectionScope,
     UserWithGroups,
@@ -33,6 +33,7 @@ from chalicelib.storage.lookups import (
     users_by_external_id,
     users_of,
 )
+from chalicelib.storage.records import local_user
 from chalicelib.storage.settings_items import Connection
 
 MOST_SEARCHED = 10_000
@@ -258,7 +259,7 @@ def local_users_by_id(admin: AdminContext, users: Sequence[ConnectionUser]) -> d
     """Read what the organisation itself says about users."""
     keys = {each.user.id: ConnectionKeys(each.connection.id) for each in users}
     items = admin.items.batch_get(own.local(uid) for uid, own in keys.items()) if keys else {}
-    return {uid: local_user_of(uid, items.get(own.local(uid))) for uid, own in keys.items()}
+    return {uid: local_user(uid, items.get(own.local(uid))) for uid, own in keys.items()}
 
 
 def _with_details(

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from chalicelib.storage.directory_items import SHAPE
 from chalicelib.storage.expressions import Item, Update
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.log_entries import OUTCOMES
+from chalicelib.storage.records import with_schema
 
 KEPT = timedelta(days=30)
 COUNT, AT, AGENT, LAST, USED = "n_", "at_", "by_", "last", "used_"
@@ -45,8 +45,8 @@ class Counters:
 
     def update(self, keys: ConnectionKeys, now: datetime) -> Update:
         """Count it into the row of this hour."""
-        ends = {"ttl": int((now + KEPT).timestamp()), "shape": SHAPE}
-        return Update(keys.health(hour(now)), set=self.marks | ends, add=dict(self.counts))
+        written = with_schema({**self.marks}, expires=now + KEPT)
+        return Update(keys.health(hour(now)), set=written, add=dict(self.counts))
 
     def row(self, now: datetime) -> Item:
         """Give it as if it were a row already."""

@@ -9,15 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, Protocol
 
-from chalicelib.storage.clock import timestamp
-from chalicelib.storage.expressions import Condition, Item, Put, absent, equals
-from chalicelib.storage.keys import ConnectionKeys, Key, Range, ulid
+from chalicelib.storage.expressions import Condition, Item, absent, equals
+from chalicelib.storage.keys import ConnectionKeys, Key, Range
 
-# Version of the rows' shape: a release reads its own and the one before.
-SHAPE = 1
 CHANGES_KEPT = timedelta(days=90)
 
 Document = dict[str, Any]
@@ -71,19 +68,6 @@ class User:
     modified: str
     lease: Lease | None = None
 
-    def row(self) -> Item:
-        """Write the attributes of a new user's row."""
-        return {
-            "v": self.version,
-            "g": self.joins,
-            "doc": canonical(self.document),
-            "granted_role": self.granted_role,
-            "created": self.created,
-            "modified": self.modified,
-            "lease": self.lease and self.lease.attribute(),
-            "shape": SHAPE,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -101,52 +85,6 @@ class Group:
     created: str
     modified: str
     lease: Lease | None = None
-
-    def row(self) -> Item:
-        """Write the attributes of a new team's row."""
-        return {
-            "v": self.version,
-            "m": self.memberships,
-            "n": self.size,
-            "doc": canonical(self.document),
-            "created": self.created,
-            "modified": self.modified,
-            "lease": self.lease and self.lease.attribute(),
-            "shape": SHAPE,
-        }
-
-
-def user_of(item: Item) -> User:
-    """Read a user's row."""
-    return User(
-        id=item["SK"],
-        version=item["v"],
-        joins=item["g"],
-        document=json.loads(item["doc"]),
-        granted_role=item["granted_role"],
-        created=item["created"],
-        modified=item["modified"],
-        lease=_lease_of(item),
-    )
-
-
-def group_of(item: Item) -> Group:
-    """Read a team's row."""
-    return Group(
-        id=item["SK"],
-        version=item["v"],
-        memberships=item["m"],
-        size=item["n"],
-        document=json.loads(item["doc"]),
-        created=item["created"],
-        modified=item["modified"],
-        lease=_lease_of(item),
-    )
-
-
-def _lease_of(item: Item) -> Lease | None:
-    lease = item.get("lease")
-    return Lease(**lease) if lease else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,35 +122,36 @@ class ChangeKeys(Protocol):
 class Change:
     """What a write did, for the SaaS's feed: ids and names of attributes, never values.
 
-    `kind` is user, team or membership in a connection's feed (a membership's id is the team's),
-    role, account (both with the user's id) or connection in the organisation's own.
+    `change_type` is user, team or membership in a connection's feed (a membership's id is the
+    group's), role, account (both with the user's id) or connection in the organisation's own.
+    `at`, `ulid` and the ids of request and token are set when it is written.
     """
 
-    kind: str
+    change_type: str
     id: str
     version: int | None = None
     attributes: Sequence[str] = ()
     added: Iterable[str] = ()
     removed: Iterable[str] = ()
+    at: str = ""
+    ulid: str = ""
+    request_id: str = ""
+    token_id: str = ""
 
-    def put(
-        self, keys: ChangeKeys, at: datetime, entropy: int, *, request_id: str, token_id: str
-    ) -> Put:
-        """Write the change row; ids of members take 16 bytes each."""
-        row = {
-            "kind": self.kind,
-            "id": self.id,
-            "version": self.version,
-            "attributes": list(self.attributes) or None,
-            "added": packed(self.added) or None,
-            "removed": packed(self.removed) or None,
-            "at": timestamp(at),
-            "request_id": request_id,
-            "token": token_id,
-            "ttl": int((at + CHANGES_KEPT).timestamp()),
-            "shape": SHAPE,
-        }
-        return Put(keys.change(ulid(at, entropy), at), row)
+
+@dataclass(frozen=True, slots=True)
+class PendingChange:
+    """A change that needs several transactions, or a later moment, as its item says it.
+
+    `id` is its sort key; `target` what it is about. `adds` and `removals` count the user ids of
+    a change of members.
+    """
+
+    change_type: str
+    target: str
+    id: str = ""
+    adds: int | None = None
+    removals: int | None = None
 
 
 def packed(ids: Iterable[str]) -> bytes:

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.storage.directory_items import SHAPE
-from chalicelib.storage.expressions import NEW, Item, Put, Update, equals
-from chalicelib.storage.keys import Key
-from chalicelib.storage.settings_items import changed
+from chalicelib.storage.expressions import Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +37,3 @@ class LocalUser:
     roles: tuple[Assignment, ...] | None = None
     account: str | None = None
     password_set_at: str | None = None
-
-    def row(self) -> Item:
-        """Write its attributes; None takes one away."""
-        return {
-            "v": self.version,
-            "roles": None if self.roles is None else [each.item() for each in self.roles],
-            "account": self.account,
-            "password_set_at": self.password_set_at,
-            "shape": SHAPE,
-        }
-
-
-def local_user_of(uid: str, item: Item | None) -> LocalUser:
-    """Read a user's local row, or that there is none."""
-    if item is None:
-        return LocalUser(uid)
-    roles = item.get("roles")
-    return LocalUser(
-        uid,
-        version=item["v"],
-        roles=None if roles is None else tuple(Assignment(**each) for each in roles),
-        account=item.get("account"),
-        password_set_at=item.get("password_set_at"),
-    )
-
-
-def written(key: Key, before: LocalUser, after: LocalUser) -> Put | Update:
-    """Write `after`, unless somebody else has written since `before` was read."""
-    if before.version == 0:
-        return Put(key, after.row(), NEW)
-    return changed(key, after.row(), equals("v", before.version))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from chalicelib.errors import Busy
-from chalicelib.storage.directory_items import Group, User, group_of, user_of
+from chalicelib.storage.directory_items import Group, User
 from chalicelib.storage.expressions import Item, key_of
 from chalicelib.storage.keys import (
     ConnectionKeys,
@@ -20,6 +20,7 @@ from chalicelib.storage.keys import (
     member_of,
     user_and_group,
 )
+from chalicelib.storage.records import from_item, from_items
 from chalicelib.storage.table import Namespace
 
 # A lock may change hands between its read and the read of its owner; then both are read again.
@@ -59,7 +60,7 @@ def users_of(items: Iterable[Item]) -> Iterator[UserWithGroups]:
         if gid is None:
             if user is not None:
                 yield UserWithGroups(user, tuple(group_ids))
-            user, group_ids = user_of(item), []
+            user, group_ids = from_item(User, item), []
         elif user is not None and user.id == uid:
             group_ids.append(gid)
     if user is not None:
@@ -75,7 +76,7 @@ def left_groups(scope: ConnectionScope, uid: str) -> tuple[str, ...]:
 def user_names(scope: ConnectionScope, uids: Iterable[str]) -> dict[str, str]:
     """Read what users are called, by id; those that are gone are left out."""
     found = scope.items.batch_get(scope.keys.user(uid) for uid in uids)
-    users = map(user_of, found.values())
+    users = from_items(User, found.values())
     return {
         user.id: user.document.get("displayName") or user.document["userName"] for user in users
     }
@@ -115,7 +116,7 @@ def _indexed(scope: ConnectionScope, index: Range) -> Iterator[UserWithGroups]:
 def read_group(scope: ConnectionScope, gid: str) -> Group | None:
     """Read a team; None where it is not."""
     item = scope.items.get(scope.keys.group(gid))
-    return None if item is None else group_of(item)
+    return None if item is None else from_item(Group, item)
 
 
 def group_by_name(scope: ConnectionScope, name: str) -> Group | None:
@@ -139,7 +140,7 @@ def groups_by_id(scope: ConnectionScope, gids: Iterable[str]) -> dict[str, Group
         return {}
     found = scope.items.batch_get(scope.keys.group(gid) for gid in wanted)
     rows = ((gid, found.get(scope.keys.group(gid))) for gid in wanted)
-    return {gid: group_of(item) for gid, item in rows if item is not None}
+    return {gid: from_item(Group, item) for gid, item in rows if item is not None}
 
 
 def member_ids(

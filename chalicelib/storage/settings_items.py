@@ -15,11 +15,9 @@ from typing import Any
 
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.connection_settings import ConnectionSettings, effective_settings
-from chalicelib.storage.directory_items import SHAPE
-from chalicelib.storage.expressions import Condition, Item, Update, key_of
+from chalicelib.storage.expressions import Item, key_of
 from chalicelib.storage.keys import (
     ORGANISATION_ID_LENGTH,
-    Key,
     SettingType,
     organisation_of,
     setting_of,
@@ -51,6 +49,17 @@ def new_connection_id(organisation: str, random: Random) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class OrganisationSummary:
+    """An organisation as the list of all organisations shows it."""
+
+    id: str
+    name: str
+    plan: str
+    state: str
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Organisation:
     """An organisation's own row.
 
@@ -68,28 +77,10 @@ class Organisation:
     sso: Mapping[str, Any] | None = None
     version: int = 1
 
-    def row(self) -> Item:
-        """Write its attributes."""
-        return {
-            "name": self.name,
-            "plan": self.plan,
-            "state": self.state,
-            "reference": self.reference,
-            "sso": self.sso,
-            "version": self.version,
-            "created": self.created,
-            "modified": self.modified,
-            "shape": SHAPE,
-        }
-
-    def listed(self) -> Item:
-        """Write the attributes of its row in the list of all organisations."""
-        return {
-            "name": self.name,
-            "plan": self.plan,
-            "state": self.state,
-            "reference": self.reference,
-        }
+    @property
+    def summary(self) -> OrganisationSummary:
+        """What the list of all organisations shows of it."""
+        return OrganisationSummary(self.id, self.name, self.plan, self.state, self.reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +89,6 @@ class Workspace:
 
     id: str
     name: str
-
-    def row(self) -> Item:
-        """Write its attributes."""
-        return {"name": self.name, "shape": SHAPE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +99,6 @@ class Role:
     name: str
     may_be_default: bool
     protected: bool
-
-    def row(self) -> Item:
-        """Write its attributes."""
-        return {
-            "name": self.name,
-            "may_be_default": self.may_be_default,
-            "protected": self.protected,
-            "shape": SHAPE,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,22 +139,6 @@ class Connection:
         """The settings in force: as set, else as its identity provider's preset has them."""
         return effective_settings(self.identity_provider, self.settings)
 
-    def row(self) -> Item:
-        """Write its attributes but the count of tokens, which has writers of its own."""
-        return {
-            "name": self.name,
-            "state": self.state,
-            "workspace": self.workspace,
-            "default_role": self.default_role,
-            "provider": self.identity_provider,
-            "settings": dict(self.settings),
-            "after_end": self.after_end,
-            "version": self.version,
-            "created": self.created,
-            "modified": self.modified,
-            "shape": SHAPE,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class ConnectionToken:
@@ -199,91 +161,17 @@ class ConnectionToken:
         """Tell when its secret goes, unless it is revoked before."""
         return timestamp(datetime.fromisoformat(self.expires) + SECRET_OUTLIVES)
 
-    def row(self) -> Item:
-        """Write its attributes."""
-        return {
-            "name": self.name,
-            "hint": self.hint,
-            "state": self.state,
-            "created": self.created,
-            "by": self.created_by,
-            "expires": self.expires,
-            "shape": SHAPE,
-        }
 
+@dataclass(frozen=True, slots=True)
+class ConsoleCredential:
+    """A console link or a console session; its key is the digest of its text."""
 
-def organisation_from(item: Item) -> Organisation:
-    """Read an organisation's row."""
-    return Organisation(
-        id=setting_of(key_of(item)).id,
-        name=item["name"],
-        plan=item["plan"],
-        state=item["state"],
-        created=item["created"],
-        modified=item["modified"],
-        reference=item.get("reference"),
-        sso=item.get("sso"),
-        version=item["version"],
-    )
-
-
-def workspace_from(item: Item) -> Workspace:
-    """Read a workspace's row."""
-    return Workspace(setting_of(key_of(item)).id, item["name"])
-
-
-def role_from(item: Item) -> Role:
-    """Read a role's row."""
-    return Role(
-        setting_of(key_of(item)).id, item["name"], item["may_be_default"], item["protected"]
-    )
-
-
-def connection_from(item: Item) -> Connection:
-    """Read a connection's row."""
-    return Connection(
-        id=setting_of(key_of(item)).id,
-        name=item["name"],
-        state=item["state"],
-        workspace=item["workspace"],
-        default_role=item["default_role"],
-        identity_provider=item["provider"],
-        created=item["created"],
-        modified=item["modified"],
-        settings=item["settings"],
-        version=item["version"],
-        tokens_version=item["tokens_version"],
-        schemas_version=item.get("schemas_version", 0),
-        after_end=item.get("after_end"),
-    )
-
-
-def token_from(item: Item) -> ConnectionToken:
-    """Read a token's row."""
-    return ConnectionToken(
-        id=setting_of(key_of(item)).id,
-        name=item["name"],
-        hint=item["hint"],
-        state=item["state"],
-        created=item["created"],
-        created_by=item["by"],
-        expires=item["expires"],
-    )
+    organisation: str
+    name: str
+    created: str
+    expires: str
 
 
 def of_type(setting_type: SettingType, items: Iterable[Item]) -> Iterator[Item]:
     """Choose the items of an organisation's settings that are of one type."""
     return (item for item in items if setting_of(key_of(item)).setting_type == setting_type)
-
-
-def changed(key: Key, row: Item, condition: Condition) -> Update:
-    """Write the attributes of a row that is there; None takes one away.
-
-    Attributes that this release does not know stay as they are.
-    """
-    return Update(
-        key,
-        set={name: value for name, value in row.items() if value is not None},
-        remove=tuple(name for name, value in row.items() if value is None),
-        condition=condition,
-    )

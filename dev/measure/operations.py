@@ -33,6 +33,7 @@ from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import Document, Group, User
 from chalicelib.storage.expressions import Item, Put, Update
 from chalicelib.storage.keys import Key, OrganisationKeys, organisation_of
+from chalicelib.storage.records import to_item
 from chalicelib.storage.settings_items import Connection, ConnectionToken, Organisation
 from chalicelib.storage.table import Namespace, Table
 from dev.measure.meter import Meter
@@ -162,13 +163,13 @@ def _membership(scope: ConnectionContext, gid: str, uid: str) -> list[Item]:
 def _user(scope: ConnectionContext, uid: str) -> Item:
     now = scope.now()
     user = User(uid, 1, 1, document(scope), scope.default_role, now, now)
-    return _item(scope.keys.user(uid), user.row())
+    return _item(scope.keys.user(uid), to_item(user))
 
 
 def _group(scope: ConnectionContext, gid: str, size: int) -> Item:
     now = scope.now()
     item = Group(gid, 1, 1, size, group(scope), now, now)
-    return _item(scope.keys.group(gid), item.row())
+    return _item(scope.keys.group(gid), to_item(item))
 
 
 def _counters(scope: ConnectionContext, kind: Any, ids: list[str]) -> list[Item]:
@@ -219,9 +220,9 @@ def _configuration(keys: OrganisationKeys, token: str, hint: str) -> Iterator[tu
     now, end = timestamp(NOON), "2027-01-31T12:00:00.000Z"
     organisation = Organisation(keys.organisation, "Acme", "enterprise", "active", now, now)
     connection = Connection(CONNECTION, "Entra ID", "active", "main", "member", "entra", now, now)
-    yield keys.own_item, organisation.row()
-    yield keys.connection(CONNECTION), connection.row() | {"tokens_version": 1}
-    item = ConnectionToken(token, "first", hint, "live", now, "operator", end).row()
+    yield keys.own_item, to_item(organisation)
+    yield keys.connection(CONNECTION), to_item(replace(connection, tokens_version=1))
+    item = to_item(ConnectionToken(token, "first", hint, "live", now, "operator", end))
     yield keys.token(CONNECTION, token), item
 
 

@@ -15,6 +15,7 @@ from chalicelib.directory.context import ConnectionContext
 from chalicelib.storage.directory_items import Document, Group, User, group_index_keys, index_keys
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import Key, ResourceClass
+from chalicelib.storage.records import to_item
 from chalicelib.storage.table import Table, chunks
 from dev.measure import reference
 from dev.measure.scene import CONNECTION, write
@@ -77,7 +78,7 @@ def _users(context: ConnectionContext, uids: Iterable[str]) -> Iterator[Item]:
     for uid in uids:
         document = user_document(uid)
         user = User(uid, 1, 1, document, context.default_role, now, now)
-        yield _item(keys.user(uid), user.row())
+        yield _item(keys.user(uid), to_item(user))
         yield _item(keys.user_name(document["userName"]), {"uid": uid})
         yield from (_item(key, {}) for key in index_keys(keys, uid, document))
 
@@ -86,7 +87,7 @@ def _groups(context: ConnectionContext, gids: Iterable[str], size: int) -> Itera
     keys, now = context.keys, context.now()
     for gid in gids:
         document = group_document(gid)
-        yield _item(keys.group(gid), Group(gid, 1, 1, size, document, now, now).row())
+        yield _item(keys.group(gid), to_item(Group(gid, 1, 1, size, document, now, now)))
         yield _item(keys.group_name(document["displayName"]), {"gid": gid})
         yield from (_item(key, {}) for key in group_index_keys(keys, gid, document))
 

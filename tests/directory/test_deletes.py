@@ -13,9 +13,10 @@ from chalicelib.errors import Busy, NotFound, PreconditionFailed
 from chalicelib.scim.errors import InvalidValue
 from chalicelib.scim.member_changes import MemberChange
 from chalicelib.storage import grants
-from chalicelib.storage.directory_items import user_of
+from chalicelib.storage.directory_items import User
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import OrganisationKeys
+from chalicelib.storage.records import from_item
 from tests.support.directory import (
     NOBODY,
     a_document,
@@ -276,7 +277,7 @@ def marked(context):
     uid = a_user(context)
     some_groups(context, MANY_TEAMS, [uid])
     assert crashed(context, uid, 1, CRASHES["crash after"])
-    assert user_of(context.items.get(context.keys.user(uid))).lease is not None
+    assert from_item(User, context.items.get(context.keys.user(uid))).lease is not None
     return uid
 
 

@@ -7,7 +7,8 @@ import pytest
 from chalicelib.directory import users
 from chalicelib.errors import Busy, NotFound, PreconditionFailed
 from chalicelib.scim.errors import Uniqueness
-from chalicelib.storage.directory_items import user_of
+from chalicelib.storage.directory_items import User
+from chalicelib.storage.records import from_item
 from tests.support.directory import (
     NOBODY,
     a_document,
@@ -26,8 +27,8 @@ from tests.support.invariants import read_all
 
 
 def stored(context, uid):
-    """Read a user's item."""
-    return user_of(context.items.get(context.keys.user(uid)))
+    """Read a user's row."""
+    return from_item(User, context.items.get(context.keys.user(uid)))
 
 
 def test_a_created_user_is_read_as_he_was_sent(context):

@@ -14,6 +14,7 @@ from chalicelib.organisations.inputs import ConnectionChanges
 from chalicelib.storage.expressions import Delete, Put, Update
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.local_users import Assignment
+from chalicelib.storage.records import to_item
 from chalicelib.storage.table import OutsideNamespace
 from tests.support.builders import Between, an_admin_context, first, scim_namespace
 from tests.support.directory import NOBODY, a_user
@@ -58,7 +59,9 @@ def meanwhile(services, admin, action):
 def notes(services, kind):
     """Read the change items of one type in the organisation's own feed."""
     rows = read_all(services.table)
-    return [row for key, row in sorted(rows.items()) if "#F#" in key.pk and row["kind"] == kind]
+    return [
+        row for key, row in sorted(rows.items()) if "#F#" in key.pk and row["change_type"] == kind
+    ]
 
 
 # --- what is in force -------------------------------------------------------------------------
@@ -182,7 +185,7 @@ def test_a_user_has_no_more_roles_than_a_row_should_hold(services, admin, uid):
     """Every write bills the whole item."""
     row = users.get(admin, uid).local
     many = tuple(Assignment("reader", f"w{number}") for number in range(MOST_ASSIGNMENTS))
-    local = replace(row, version=1, roles=many).row()
+    local = to_item(replace(row, version=1, roles=many))
     admin.items.commit([Put(ConnectionKeys(users.get(admin, uid).connection.id).local(uid), local)])
 
     with pytest.raises(InvalidFields, match="at most 200 roles"):

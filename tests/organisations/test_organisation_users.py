@@ -13,6 +13,7 @@ from chalicelib.organisations import groups, local_users, users
 from chalicelib.organisations.paging import FIRST_PAGE, parse_list_cursor
 from chalicelib.organisations.users import MOST_SEARCHED, UserQuery
 from chalicelib.storage.expressions import Put, Update
+from chalicelib.storage.records import to_item
 from chalicelib.storage.settings_items import Connection
 from tests.support.builders import Between, an_admin_context
 from tests.support.directory import NOBODY, a_group, a_user, some_users
@@ -34,9 +35,7 @@ def other(services, context):
     made = Connection(
         context.connection[:-1] + last, "", "active", "lab", "editor", "okta", NOW, NOW
     )
-    context.admin.items.commit(
-        [Put(context.admin.keys.connection(made.id), made.row() | {"tokens_version": 0})]
-    )
+    context.admin.items.commit([Put(context.admin.keys.connection(made.id), to_item(made))])
     return replace(scope(services.table, made.id), default_role="editor")
 
 

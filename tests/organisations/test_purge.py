@@ -136,7 +136,7 @@ def sweep(world: World, client: Any = None) -> None:
 def only_the_last_change_is_left(world: World) -> bool:
     """Tell whether the organisation is gone but for what its feed says of it."""
     [(key, row)] = world.left().items()
-    told = (row["kind"], row["id"])
+    told = (row["change_type"], row["id"])
     return "#F#" in key.pk and told == ("connection", world.going.organisation)
 
 
@@ -202,7 +202,7 @@ def test_the_feed_says_that_a_connection_is_gone(world: World) -> None:
 
     rows = world.rows()
     last = max(key for key in rows if key.pk.startswith(f"C#{world.going.organisation}#F#"))
-    assert (rows[last]["kind"], rows[last]["id"]) == ("connection", world.going.connection)
+    assert (rows[last]["change_type"], rows[last]["id"]) == ("connection", world.going.connection)
 
 
 def renewed(world: World) -> AdminContext:

@@ -213,7 +213,7 @@ def test_a_role_that_comes_or_goes_concerns_all_users(services):
 
     rows = read_all(services.table)
     told = [rows[key] for key in sorted(rows) if key not in before and "#F#" in key.pk]
-    assert [(row["kind"], row["id"], row["attributes"]) for row in told] == [
+    assert [(row["change_type"], row["id"], row["attributes"]) for row in told] == [
         ("connection", context.connection, ["roles"])
     ] * 2
 

@@ -9,6 +9,7 @@ import pytest
 from chalicelib.organisations import local_users, settings, sign_in
 from chalicelib.organisations.sign_in import FIRST_PASSWORD, INACTIVE, NextStep
 from chalicelib.storage.expressions import Put, Update
+from chalicelib.storage.records import to_item
 from chalicelib.storage.settings_items import Connection
 from tests.support.builders import Between, a_customer
 from tests.support.directory import a_tenant as scope
@@ -51,7 +52,7 @@ def another_connection(services, context, **changes):
     connection = context.connection[:-1] + ("a" if context.connection[-1] != "a" else "b")
     now = "2027-01-31T12:00:00.000Z"
     made = Connection(connection, "Okta", "active", "main", "reader", "okta", now, now)
-    row = replace(made, **changes).row() | {"tokens_version": 0}
+    row = to_item(replace(made, **changes))
     context.admin.items.commit([Put(context.admin.keys.connection(connection), row)])
     return scope(services.table, connection)
 

@@ -184,4 +184,6 @@ def ids(page: SearchResult) -> list[str]:
 def changes(context: ConnectionContext, kind: str) -> list[Item]:
     """Read the change items of one type."""
     rows = read_all(context.items.table)
-    return [rows[key] for key in sorted(rows) if "#F#" in key.pk and rows[key]["kind"] == kind]
+    return [
+        rows[key] for key in sorted(rows) if "#F#" in key.pk and rows[key]["change_type"] == kind
+    ]

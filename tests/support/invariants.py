@@ -15,12 +15,11 @@ from chalicelib.storage.directory_items import (
     Group,
     User,
     group_index_keys,
-    group_of,
     index_keys,
-    user_of,
 )
 from chalicelib.storage.expressions import Item, from_wire, key_of
 from chalicelib.storage.keys import ONLY, ConnectionKeys, Key, ResourceClass, organisation_of
+from chalicelib.storage.records import from_item
 from chalicelib.storage.table import Table
 
 CLASSES = frozenset("SOCAXVIL")
@@ -108,11 +107,11 @@ def _sort_user(directory: Directory, key: Key, item: Item) -> None:
     if gid:
         directory.reverse.add((gid, uid))
     else:
-        directory.users[uid] = user_of(item)
+        directory.users[uid] = from_item(User, item)
 
 
 def _sort_group(directory: Directory, key: Key, item: Item) -> None:
-    directory.groups[key.sk] = group_of(item)
+    directory.groups[key.sk] = from_item(Group, item)
 
 
 def _sort_member(directory: Directory, key: Key, _: Item) -> None:

@@ -66,7 +66,7 @@ def _changes(rows: Mapping[Key, Item], named: Names) -> Counter[Any]:
 
     return Counter(
         (
-            row["kind"],
+            row["change_type"],
             named.get(row["id"], row["id"]),
             tuple(row.get("attributes", ())),
             names(row.get("added")),

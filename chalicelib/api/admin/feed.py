@@ -5,9 +5,10 @@ from __future__ import annotations
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import Change, Changes, Ok
 from chalicelib.organisations import feed
+from chalicelib.storage import directory_items
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.directory_items import unpacked
 from chalicelib.storage.expressions import Item
+from chalicelib.storage.records import from_item
 
 
 def list_changes(request: AdminRequest) -> Ok[Changes]:
@@ -35,12 +36,13 @@ def list_changes(request: AdminRequest) -> Ok[Changes]:
 
 
 def _document(item: Item) -> Change:
+    change = from_item(directory_items.Change, item)
     return {
-        "kind": item["kind"],
-        "id": item["id"],
-        "at": item["at"],
-        "attributes": item.get("attributes", []),
-        "added": unpacked(item.get("added", b"")),
-        "removed": unpacked(item.get("removed", b"")),
-        "request_id": item["request_id"],
+        "kind": change.change_type,
+        "id": change.id,
+        "at": change.at,
+        "attributes": list(change.attributes),
+        "added": list(change.added),
+        "removed": list(change.removed),
+        "request_id": change.request_id,
     }

@@ -19,9 +19,9 @@ from chalicelib.api.admin.settings import role_document, workspace_document
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.organisations import connections, idempotency, organisations, purge
 from chalicelib.organisations.inputs import NewOrganisation, OrganisationChanges
-from chalicelib.organisations.organisations import OrganisationDetails, OrganisationSummary
+from chalicelib.organisations.organisations import OrganisationDetails
 from chalicelib.storage import grants
-from chalicelib.storage.settings_items import DELETING, new_organisation_id
+from chalicelib.storage.settings_items import DELETING, OrganisationSummary, new_organisation_id
 
 OPERATOR = "operator"
 

@@ -21,8 +21,10 @@ from chalicelib.observability import logger
 from chalicelib.scim.masking import ADDRESS, HIDDEN, masked_detail, masked_query
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.counters import Counters
-from chalicelib.storage.keys import ConnectionKeys, is_id
+from chalicelib.storage.expressions import Put
+from chalicelib.storage.keys import ConnectionKeys, is_id, ulid
 from chalicelib.storage.log_entries import LogEntry
+from chalicelib.storage.records import to_item
 from chalicelib.storage.table import Namespace
 
 # The longest that a call to DynamoDB takes until the client gives up, in seconds. A call that
@@ -83,7 +85,8 @@ class Recorder:
             entry = self._entry(context, principal, result)
             kept = timedelta(days=principal.plan.log_days)
             entropy = context.clock.random.getrandbits(80)
-            self.items.try_once(entry.put(self.keys, self.at, entropy, kept), LONGEST_CALL)
+            key = self.keys.log_entry(ulid(self.at, entropy), self.at)
+            self.items.try_once(Put(key, to_item(entry, self.at + kept)), LONGEST_CALL)
             self._count(
                 entry.outcome,
                 lambda counters: counters.count_accepted(

@@ -1,0 +1,258 @@
+"""How each stored value becomes an item of the table, and an item the value again. Pure.
+
+One table describes it all: for each type the attribute of every field, and what the key says.
+Names of attributes are short where an item is written often. A value of None is not stored, and
+a field whose attribute is missing has the field's default. Every item carries the number of the
+schema that it was written by, so that a later release can tell the items of an earlier one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from chalicelib.storage.clock import timestamp
+from chalicelib.storage.directory_items import (
+    CHANGES_KEPT,
+    Change,
+    ChangeKeys,
+    Group,
+    Lease,
+    PendingChange,
+    User,
+    canonical,
+    packed,
+    unpacked,
+)
+from chalicelib.storage.expressions import NEW, Condition, Item, Put, Update, equals, key_of
+from chalicelib.storage.keys import Key, setting_of, ulid, user_and_group
+from chalicelib.storage.local_users import Assignment, LocalUser
+from chalicelib.storage.log_entries import LogEntry
+from chalicelib.storage.settings_items import (
+    Connection,
+    ConnectionToken,
+    ConsoleCredential,
+    Organisation,
+    OrganisationSummary,
+    Role,
+    Workspace,
+)
+
+T = TypeVar("T")
+
+SCHEMA = 1
+SCHEMA_ATTRIBUTE = "schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a value is written into an attribute, and read from it."""
+
+    write: Callable[[Any], Any] = lambda value: value
+    read: Callable[[Any], Any] = lambda value: value
+
+
+PLAIN = Format()
+JSON = Format(canonical, json.loads)
+LIST = Format(lambda values: list(values) or None)
+# 16 bytes for each id.
+IDS = Format(lambda ids: packed(ids) or None, unpacked)
+# DynamoDB deletes an item some time after this moment.
+SECONDS = Format(lambda at: int(at.timestamp()))
+NOT_ZERO = Format(lambda number: number or None)
+LEASE = Format(Lease.attribute, lambda attribute: Lease(**attribute))
+ROLES = Format(
+    lambda roles: [each.item() for each in roles],
+    lambda roles: tuple(Assignment(**each) for each in roles),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The attributes of a type's items, by field.
+
+    `key` names the fields that the item's key says. `separate` names fields that change by
+    writes of their own, so a change of the value does not write them.
+    """
+
+    attributes: Mapping[str, tuple[str, Format]]
+    key: Mapping[str, Callable[[Key], Any]] = field(default_factory=dict)
+    separate: frozenset[str] = frozenset()
+
+
+def _same_name(*fields: str) -> dict[str, tuple[str, Format]]:
+    return {name: (name, PLAIN) for name in fields}
+
+
+def _setting_id(key: Key) -> str:
+    return setting_of(key).id
+
+
+def _sort_key(key: Key) -> str:
+    return key.sk
+
+
+RECORDS: Mapping[type, Record] = {
+    User: Record(
+        {
+            "version": ("v", PLAIN),
+            "joins": ("g", PLAIN),
+            "document": ("doc", JSON),
+            "lease": ("lease", LEASE),
+            **_same_name("granted_role", "created", "modified"),
+        },
+        {"id": lambda key: user_and_group(key)[0]},
+        separate=frozenset({"joins", "granted_role", "created", "lease"}),
+    ),
+    Group: Record(
+        {
+            "version": ("v", PLAIN),
+            "memberships": ("m", PLAIN),
+            "size": ("n", PLAIN),
+            "document": ("doc", JSON),
+            "lease": ("lease", LEASE),
+            **_same_name("created", "modified"),
+        },
+        {"id": _sort_key},
+        separate=frozenset({"memberships", "size", "created", "modified", "lease"}),
+    ),
+    Change: Record(
+        {
+            "attributes": ("attributes", LIST),
+            "added": ("added", IDS),
+            "removed": ("removed", IDS),
+            "token_id": ("token", PLAIN),
+            **_same_name("change_type", "id", "version", "at", "request_id"),
+        },
+        {"ulid": _sort_key},
+    ),
+    PendingChange: Record(
+        _same_name("change_type", "target", "adds", "removals"), {"id": _sort_key}
+    ),
+    LogEntry: Record(
+        {
+            "ids": ("ids", IDS),
+            "duration_ms": ("ms", PLAIN),
+            "before": ("before", JSON),
+            "after": ("after", JSON),
+            **_same_name("at", "method", "path", "status", "scim_type", "detail"),
+            **_same_name("token", "target"),
+        }
+    ),
+    LocalUser: Record(
+        {
+            "version": ("v", PLAIN),
+            "roles": ("roles", ROLES),
+            **_same_name("account", "password_set_at"),
+        },
+        {"user": _sort_key},
+    ),
+    Organisation: Record(
+        _same_name("name", "plan", "state", "reference", "sso", "version", "created", "modified"),
+        {"id": _setting_id},
+    ),
+    OrganisationSummary: Record(
+        _same_name("name", "plan", "state", "reference"), {"id": _sort_key}
+    ),
+    Workspace: Record(_same_name("name"), {"id": _setting_id}),
+    Role: Record(_same_name("name", "may_be_default", "protected"), {"id": _setting_id}),
+    Connection: Record(
+        {
+            "identity_provider": ("provider", PLAIN),
+            "settings": ("settings", Format(dict)),
+            "schemas_version": ("schemas_version", NOT_ZERO),
+            **_same_name("name", "state", "workspace", "default_role", "after_end", "version"),
+            **_same_name("tokens_version", "created", "modified"),
+        },
+        {"id": _setting_id},
+        separate=frozenset({"tokens_version", "schemas_version"}),
+    ),
+    ConnectionToken: Record(
+        {
+            "created_by": ("by", PLAIN),
+            **_same_name("name", "hint", "state", "created", "expires"),
+        },
+        {"id": _setting_id},
+    ),
+    ConsoleCredential: Record(
+        {"organisation": ("org", PLAIN), **_same_name("name", "created", "expires")}
+    ),
+}
+
+
+def to_item(value: Any, expires: datetime | None = None) -> Item:
+    """Write the attributes of a value's item; DynamoDB deletes it some time after `expires`."""
+    return with_schema(_written(value, RECORDS[type(value)].attributes), expires)
+
+
+def changed_item(value: Any, also: Iterable[str] = ()) -> Item:
+    """Write the attributes that a change of a value sets.
+
+    Of the fields with writes of their own only those named in `also`.
+    """
+    record = RECORDS[type(value)]
+    names = record.attributes.keys() - record.separate | {*also}
+    return with_schema(_written(value, {name: record.attributes[name] for name in names}))
+
+
+def _written(value: Any, attributes: Mapping[str, tuple[str, Format]]) -> Item:
+    fields = ((name, form, getattr(value, each)) for each, (name, form) in attributes.items())
+    return {name: None if found is None else form.write(found) for name, form, found in fields}
+
+
+def with_schema(attributes: Item, expires: datetime | None = None) -> Item:
+    """Add the schema number and, where it expires, the attribute that DynamoDB deletes it by."""
+    ends = {} if expires is None else {"ttl": SECONDS.write(expires)}
+    return {**attributes, **ends, SCHEMA_ATTRIBUTE: SCHEMA}
+
+
+def from_item(of: type[T], item: Item) -> T:
+    """Read a value from its item."""
+    record = RECORDS[of]
+    fields = {
+        each: form.read(item[name])
+        for each, (name, form) in record.attributes.items()
+        if name in item
+    }
+    said_by_key = {each: read(key_of(item)) for each, read in record.key.items()}
+    return of(**fields, **said_by_key)
+
+
+def from_items(of: type[T], items: Iterable[Item]) -> Iterator[T]:
+    """Read values from their items."""
+    return (from_item(of, item) for item in items)
+
+
+def update(key: Key, value: Any, condition: Condition, also: Iterable[str] = ()) -> Update:
+    """Change an item that exists; a value of None removes its attribute.
+
+    Attributes that this release does not know stay as they are.
+    """
+    written = changed_item(value, also)
+    return Update(
+        key,
+        set={name: found for name, found in written.items() if found is not None},
+        remove=tuple(name for name, found in written.items() if found is None),
+        condition=condition,
+    )
+
+
+def local_user(uid: str, item: Item | None) -> LocalUser:
+    """Read a user's local item; without one, nothing has been set for them."""
+    return LocalUser(uid) if item is None else from_item(LocalUser, item)
+
+
+def put_local_user(key: Key, before: LocalUser, after: LocalUser) -> Put | Update:
+    """Write a user's local item, on condition that it is still as it was read."""
+    if before.version == 0:
+        return Put(key, to_item(after), NEW)
+    return update(key, after, equals("v", before.version))
+
+
+def put_change(change: Change, keys: ChangeKeys, at: datetime, entropy: int) -> Put:
+    """Write a change item; its key sorts by time."""
+    item = to_item(replace(change, at=timestamp(at)), expires=at + CHANGES_KEPT)
+    return Put(keys.change(ulid(at, entropy), at), item)

@@ -1,0 +1,233 @@
+"""The codec: each stored value becomes an item, and the item the same value again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.storage.directory_items import Change, Group, Lease, PendingChange, User
+from chalicelib.storage.expressions import NEW, Item, Put, Update, equals, from_wire, to_wire
+from chalicelib.storage.keys import ConnectionKeys, Key, OrganisationKeys, console
+from chalicelib.storage.local_users import Assignment, LocalUser
+from chalicelib.storage.log_entries import LogEntry
+from chalicelib.storage.records import (
+    RECORDS,
+    from_item,
+    local_user,
+    put_change,
+    put_local_user,
+    to_item,
+    update,
+)
+from chalicelib.storage.settings_items import (
+    Connection,
+    ConnectionToken,
+    ConsoleCredential,
+    Organisation,
+    OrganisationSummary,
+    Role,
+    Workspace,
+)
+
+KEYS = ConnectionKeys("abcdefghijklmnop")
+ORGANISATION = OrganisationKeys("abcdefghij")
+UID, GID = "a1" * 16, "b2" * 16
+NOW = "2026-01-31T12:00:00.000Z"
+AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+LEASE = Lease("2026-01-31T12:00:30.000Z#abcdefghijklmnop#1", "2026-01-31T12:00:30.000Z")
+
+USER = User(UID, 3, 2, {"userName": "Ada ☂"}, "reader", NOW, NOW)
+GROUP = Group(GID, 3, 2, 7, {"displayName": "Tour"}, NOW, NOW)
+CHANGE = Change("membership", GID, at=NOW, ulid="01X", request_id="r", token_id="t")
+PENDING = PendingChange("group delete", GID, id=LEASE.change_id)
+ENTRY = LogEntry(at=NOW, method="GET", path="/Users", status=200, token="t", duration_ms=4)
+ACME = Organisation("abcdefghij", "Acme", "team", "active", NOW, NOW)
+CONNECTION = Connection(KEYS.connection, "Okta", "active", "main", "reader", "okta", NOW, NOW)
+TOKEN = ConnectionToken("T" * 12, "first", "psl_scim_...abcd", "live", NOW, "operator", NOW)
+
+VALUES: dict[str, tuple[Any, Key]] = {
+    "a user": (USER, KEYS.user(UID)),
+    "a user under a lease": (replace(USER, lease=LEASE), KEYS.user(UID)),
+    "a group": (GROUP, KEYS.group(GID)),
+    "a group under a lease": (replace(GROUP, lease=LEASE), KEYS.group(GID)),
+    "a change without details": (CHANGE, KEYS.change("01X", AT)),
+    "a change of attributes": (
+        replace(CHANGE, version=2, attributes=["title"]),
+        KEYS.change("01X", AT),
+    ),
+    "a change of members": (
+        replace(CHANGE, added=["a1" * 16, "b2" * 16], removed=["c3" * 16]),
+        ORGANISATION.change("01X", AT),
+    ),
+    "a pending change": (PENDING, KEYS.pending_change(PENDING.id)),
+    "a pending change of members": (
+        replace(PENDING, change_type="members", adds=40, removals=0),
+        KEYS.pending_change(PENDING.id),
+    ),
+    "a log entry": (ENTRY, KEYS.log_entry("01X", AT)),
+    "a log entry with everything": (
+        replace(
+            ENTRY,
+            scim_type="invalidValue",
+            detail="x: expected a string.",
+            target=UID,
+            ids=[UID, GID],
+            before={"active": True},
+            after={"active": False},
+        ),
+        KEYS.log_entry("01X", AT),
+    ),
+    "a local user without roles": (LocalUser(UID, 1), KEYS.local(UID)),
+    "a local user with no role at all": (LocalUser(UID, 2, roles=()), KEYS.local(UID)),
+    "a local user with roles": (
+        LocalUser(UID, 3, roles=(Assignment("reader"), Assignment("editor", "lab"))),
+        KEYS.local(UID),
+    ),
+    "a linked local user": (
+        LocalUser(UID, 4, account="4711", password_set_at=NOW),
+        KEYS.local(UID),
+    ),
+    "an organisation": (ACME, ORGANISATION.own_item),
+    "an organisation with a reference": (
+        replace(ACME, reference="42", sso={"provider": "entra", "forced": True}, version=3),
+        ORGANISATION.own_item,
+    ),
+    "an organisation of the list": (ACME.summary, ORGANISATION.list_item()),
+    "a workspace": (Workspace("main", "Main"), ORGANISATION.workspace("main")),
+    "a role": (
+        Role("r", "Reader", may_be_default=True, protected=False),
+        ORGANISATION.role("r"),
+    ),
+    "a connection": (CONNECTION, ORGANISATION.connection(KEYS.connection)),
+    "a connection that has ended": (
+        replace(
+            CONNECTION,
+            settings={"unknown_attributes": "strict"},
+            version=3,
+            tokens_version=2,
+            schemas_version=1,
+            after_end="keep",
+        ),
+        ORGANISATION.connection(KEYS.connection),
+    ),
+    "a token": (TOKEN, ORGANISATION.token(KEYS.connection, TOKEN.id)),
+    "a self-test's token": (TOKEN, ORGANISATION.self_test_token(KEYS.connection, TOKEN.id)),
+    "a console session": (ConsoleCredential("abcdefghij", "Ada", NOW, NOW), console("d")),
+}
+
+
+def stored(value: Any, key: Key) -> Item:
+    """Write a value as the table has it, and read the item back."""
+    return from_wire(to_wire({**to_item(value), "PK": key.pk, "SK": key.sk}))
+
+
+@pytest.mark.parametrize(("value", "key"), VALUES.values(), ids=VALUES)
+def test_a_value_is_read_as_it_was_written(value, key):
+    """No field gets lost, and None, empty and absent stay three things."""
+    assert from_item(type(value), stored(value, key)) == value
+
+
+def test_every_stored_type_is_tried():
+    """A type that is added to the table of records gets its round trip."""
+    assert {type(value) for value, _ in VALUES.values()} == RECORDS.keys()
+
+
+@pytest.mark.parametrize(("value", "key"), VALUES.values(), ids=VALUES)
+def test_an_item_has_the_number_of_its_schema(value, key):
+    """The next release reads the items of this one and recognises them by it."""
+    assert stored(value, key)["schema"] == 1
+
+
+DOCUMENTS = st.dictionaries(
+    st.text(),
+    st.recursive(st.text() | st.booleans() | st.integers(), st.lists, max_leaves=5),
+)
+
+
+@given(DOCUMENTS, st.integers(1), st.integers(0))
+def test_any_document_is_read_as_it_was_written(document, version, joins):
+    """The document is kept as the identity provider sent it, character for character."""
+    user = replace(USER, document=document, version=version, joins=joins)
+
+    assert from_item(User, stored(user, KEYS.user(UID))) == user
+
+
+def test_an_attribute_of_a_later_release_is_ignored():
+    """Containers of two releases work side by side while one is deployed."""
+    item = stored(USER, KEYS.user(UID)) | {"colour": "red"}
+
+    assert from_item(User, item) == USER
+
+
+def test_an_empty_attribute_is_not_stored():
+    """What is stored is paid for."""
+    assert not stored(CHANGE, KEYS.change("01X", AT)).keys() & {"version", "attributes", "added"}
+    assert "schemas_version" not in stored(CONNECTION, ORGANISATION.connection(CONNECTION.id))
+
+
+def test_ids_take_sixteen_bytes_each():
+    """As text 32 of them would bill another KB."""
+    item = to_item(replace(CHANGE, added=["b2" * 16, "a1" * 16]))
+
+    assert item["added"] == bytes.fromhex("a1" * 16 + "b2" * 16)
+
+
+def test_a_change_expires_after_ninety_days():
+    """The partition of its key is its day."""
+    put = put_change(CHANGE, KEYS, AT, 0)
+
+    assert put.item["ttl"] == int((AT + timedelta(days=90)).timestamp())
+    assert put.key.pk.endswith("#F#2026-01-31")
+    assert (put.item["change_type"], put.item["at"]) == ("membership", NOW)
+
+
+SEPARATE = {
+    "a user": (USER, KEYS.user(UID), {"v", "doc", "modified", "schema"}),
+    "a group": (GROUP, KEYS.group(GID), {"v", "doc", "schema"}),
+}
+
+
+@pytest.mark.parametrize(("value", "key", "names"), SEPARATE.values(), ids=SEPARATE)
+def test_a_change_of_a_resource_writes_no_counter(value, key, names):
+    """Memberships are counted by others at the same time; what they wrote must stay."""
+    action = update(key, value, equals("v", 3))
+
+    assert {*action.set, *action.remove} == names
+
+
+def test_a_change_of_a_connection_writes_no_count_of_tokens_unless_asked():
+    """A token that is created at the same time counts itself."""
+    key = ORGANISATION.connection(CONNECTION.id)
+    action = update(key, CONNECTION, equals("version", 1))
+    ending = update(key, CONNECTION, equals("version", 1), also=("tokens_version",))
+
+    assert not action.set.keys() & {"tokens_version", "schemas_version"}
+    assert ending.set["tokens_version"] == 0
+
+
+def test_without_a_local_item_nothing_is_set_for_a_user():
+    """Their role is the one that they were granted."""
+    assert local_user(UID, None) == LocalUser(UID)
+
+
+def test_a_local_user_is_written_only_as_it_was_read():
+    """Of two writes at the same time one starts over."""
+    key = KEYS.local(UID)
+    first = put_local_user(key, LocalUser(UID), LocalUser(UID, 1, account="4711"))
+    second = put_local_user(key, LocalUser(UID, 1, account="4711"), LocalUser(UID, 2))
+
+    assert isinstance(first, Put)
+    assert first.condition == NEW
+    assert isinstance(second, Update)
+    assert second.condition == equals("v", 1)
+    assert "account" in second.remove
+
+
+def test_a_summary_has_the_fields_of_the_list():
+    """The list of organisations shows no more of one than this."""
+    assert ACME.summary == OrganisationSummary("abcdefghij", "Acme", "team", "active")
