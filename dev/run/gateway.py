@@ -1,9 +1,9 @@
 """What API Gateway does between HTTP and the app: request -> proxy event -> app -> response.
 
 The event has the shape of a REST API with Lambda proxy integration behind a custom domain: path
-parameters stay percent-encoded, every value of a repeated header or parameter is there, and a
-path or method that nobody registered is answered here and never reaches the app. Knows routes
-and events; refuses to know what any of them means, and believes no X-Forwarded-* header.
+parameters stay percent-encoded, every value of a repeated header or parameter is kept, and a path
+or method without a route gets its response here and never reaches the app. X-Forwarded-* headers
+are not trusted.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from chalicelib.scim.messages import error_body
 
 MAX_BODY = 10 * 1024 * 1024
 
-# The gateway's own answers by AWS's names of their types. A gateway response cannot tell one path
-# from another, so all of them are SCIM Error bodies. Some are AWS's alone: too much for the
-# stage, a function that did not answer in time or not at all.
-REFUSALS: Mapping[str, ApiError] = {
-    "MISSING_AUTHENTICATION_TOKEN": NotFound("There is no such path, or not with this method."),
-    "REQUEST_TOO_LARGE": PayloadTooLarge("The body is larger than the 10 MB of API Gateway."),
-    "THROTTLED": Busy("Too many requests reach this deployment at once. Repeat it later."),
-    "INTEGRATION_TIMEOUT": Unavailable("The service did not answer in time. Repeat it."),
-    "INTEGRATION_FAILURE": Unavailable("The service does not answer. Repeat it."),
+# AWS's name of a gateway response -> its error. A gateway response is the same for all paths, so
+# all of them are SCIM Error bodies. Some occur on AWS only: too many requests for the stage, a
+# function that responded too late or not at all.
+GATEWAY_ERRORS: Mapping[str, ApiError] = {
+    "MISSING_AUTHENTICATION_TOKEN": NotFound("No route has this path and this method."),
+    "REQUEST_TOO_LARGE": PayloadTooLarge("The body is larger than 10 MB, the gateway limit."),
+    "THROTTLED": Busy("This deployment gets too many requests. Send the request again later."),
+    "INTEGRATION_TIMEOUT": Unavailable("The service responded too late. Send the request again."),
+    "INTEGRATION_FAILURE": Unavailable("The service does not respond. Send the request again."),
     "DEFAULT_5XX": InternalError(),
 }
 
@@ -45,7 +45,7 @@ Event = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class HttpRequest:
     """One HTTP request as it came over the wire: nothing decoded, no header merged."""
 
     method: str
@@ -56,13 +56,13 @@ class Sent:
     source_ip: str = "127.0.0.1"
 
     def header(self, name: str) -> str:
-        """Give the last value of a header, "" where it is absent."""
+        """Return the last value of a header, "" where it is absent."""
         return next((value for key, value in reversed(self.headers) if key.lower() == name), "")
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """One HTTP response; `body` is what a GET would see, also for HEAD."""
+class HttpResponse:
+    """One HTTP response; for HEAD too, `body` is what a GET would get."""
 
     status: int
     headers: Headers
@@ -71,7 +71,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path template of the app (`/things/{id}`) with the methods that it takes."""
+    """A path template of the app (`/things/{id}`) with its methods."""
 
     template: str
     methods: frozenset[str]
@@ -82,7 +82,7 @@ class Route:
         object.__setattr__(self, "segments", tuple(self.template.split("/")))
 
     def match(self, segments: tuple[str, ...]) -> dict[str, str] | None:
-        """Give the path parameters, as sent, or None where the path is another one."""
+        """Return the path parameters, as sent, or None where the path does not match."""
         if len(segments) != len(self.segments):
             return None
         pairs = list(zip(self.segments, segments, strict=True))
@@ -103,7 +103,7 @@ def routes_of(app: Chalice) -> tuple[Route, ...]:
 
 
 class _OfThread:
-    """An attribute that has a value of its own in each thread; None until it is set there."""
+    """An attribute with a value of its own in each thread; None until it is set there."""
 
     def __init__(self) -> None:
         self._values = threading.local()
@@ -116,20 +116,20 @@ class _OfThread:
 
 
 def for_threads(app: Chalice) -> Chalice:
-    """Let many threads call one app.
+    """Make an app safe for many threads.
 
-    In Lambda an app serves one request at a time and keeps it on itself; here each thread sees
-    its own, or one caller is answered with the data of another.
+    In Lambda an app serves one request at a time and keeps it on itself. Without this, a thread
+    would see the request of another one and return data of another client.
     """
-    kind = type(app)
+    app_class = type(app)
     own = {"current_request": _OfThread(), "lambda_context": _OfThread()}
-    app.__class__ = type(kind.__name__, (kind,), own)
+    app.__class__ = type(app_class.__name__, (app_class,), own)
     return app
 
 
 @dataclass(frozen=True, slots=True)
 class LambdaContext:
-    """What Lambda tells a function about its invocation, under Lambda's names."""
+    """The context object of a Lambda invocation, with Lambda's names."""
 
     function_name: str
     aws_request_id: str
@@ -139,11 +139,11 @@ class LambdaContext:
 
     @property
     def invoked_function_arn(self) -> str:
-        """Name the function as AWS would."""
+        """The ARN of the function."""
         return f"arn:aws:lambda:eu-west-1:000000000000:function:{self.function_name}"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Tell how long the function may still run."""
+        """Return how long the function may still run."""
         return max(0, int((self.ends - time.monotonic()) * 1000))
 
 
@@ -157,10 +157,10 @@ class Gateway:
     def __init__(
         self, app: Chalice, stage: str, domain: str, report: Callable[[str], object] = len
     ) -> None:
-        """Take the app, what events shall call the stage and the host, and a taker of lines.
+        """Wrap the app; `stage` and `domain` go into the events.
 
-        `report` gets one line a request: method, path, status, milliseconds. No query, no body:
-        they hold names and addresses.
+        `report` gets one line per request: method, path, status, milliseconds. No query, no body:
+        they contain names and addresses.
         """
         self._app = for_threads(app)
         self._routes = routes_of(app)
@@ -171,38 +171,38 @@ class Gateway:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request (PEP 3333)."""
         started = time.perf_counter()
-        sent = read(environ)
-        answered = self.answer(sent)
+        request = read(environ)
+        response = self.respond(request)
         start_response(
-            f"{answered.status} {HTTPStatus(answered.status).phrase}", list(answered.headers)
+            f"{response.status} {HTTPStatus(response.status).phrase}", list(response.headers)
         )
         took = (time.perf_counter() - started) * 1000
-        self._report(f"{sent.method} {sent.path} {answered.status} {took:.0f} ms")
-        return [b"" if sent.method == "HEAD" else answered.body]
+        self._report(f"{request.method} {request.path} {response.status} {took:.0f} ms")
+        return [b"" if request.method == "HEAD" else response.body]
 
-    def answer(self, sent: Sent) -> Answered:
-        """Give what a caller of the deployed service would get."""
+    def respond(self, request: HttpRequest) -> HttpResponse:
+        """Return the response that a client of the deployed service would get."""
         request_id = str(uuid.uuid4())
-        route, parameters = self._match(sent)
+        route, parameters = self._match(request)
         if route is None:
-            return _refusal("MISSING_AUTHENTICATION_TOKEN", request_id)
-        if len(sent.body) > MAX_BODY:
-            return _refusal("REQUEST_TOO_LARGE", request_id)
-        place = {"stage": self._stage, "domainName": self._domain, "requestId": request_id}
-        event = proxy_event(sent, route, parameters, place, self._app.api.binary_types)
+            return _gateway_error("MISSING_AUTHENTICATION_TOKEN", request_id)
+        if len(request.body) > MAX_BODY:
+            return _gateway_error("REQUEST_TOO_LARGE", request_id)
+        own = {"stage": self._stage, "domainName": self._domain, "requestId": request_id}
+        event = proxy_event(request, route, parameters, own, self._app.api.binary_types)
         try:
             return _response(self._app(event, self._context(request_id)), request_id)
-        except Exception:  # noqa: BLE001 - whatever a function raises, a gateway goes on
+        except Exception:  # noqa: BLE001 - whatever the app raises, the gateway keeps serving
             traceback.print_exc()
-            return _refusal("DEFAULT_5XX", request_id)
+            return _gateway_error("DEFAULT_5XX", request_id)
 
-    def _match(self, sent: Sent) -> tuple[Route | None, dict[str, str]]:
-        path = sent.path[:-1] if sent.path.endswith("/") and sent.path != "/" else sent.path
+    def _match(self, request: HttpRequest) -> tuple[Route | None, dict[str, str]]:
+        path = request.path.removesuffix("/") or "/"
         segments = tuple(path.split("/"))
         for route in self._routes:
             parameters = route.match(segments)
             if parameters is not None:
-                return (route if sent.method in route.methods else None), parameters
+                return (route if request.method in route.methods else None), parameters
         return None, {}
 
     def _context(self, request_id: str) -> LambdaContext:
@@ -210,13 +210,13 @@ class Gateway:
         return LambdaContext(name, request_id, time.monotonic() + TIMEOUT_SECONDS)
 
 
-def read(environ: WSGIEnvironment) -> Sent:
-    """Read a request from what `dev.run.listener` says of it."""
+def read(environ: WSGIEnvironment) -> HttpRequest:
+    """Build a request from the WSGI environ of `dev.run.listener`."""
     target = environ["REQUEST_URI"]
     if not target.startswith("/"):  # RFC 9112 section 3.2.2: a proxy is sent the whole address
         target = urlsplit(target)._replace(scheme="", netloc="").geturl() or "/"
     path, _, query = target.partition("?")
-    return Sent(
+    return HttpRequest(
         method=environ["REQUEST_METHOD"],
         path=path,
         query=query,
@@ -227,39 +227,39 @@ def read(environ: WSGIEnvironment) -> Sent:
 
 
 def proxy_event(
-    sent: Sent,
+    request: HttpRequest,
     route: Route,
     parameters: Mapping[str, str],
-    place: Mapping[str, str],
+    own: Mapping[str, str],
     binary_types: Iterable[str],
 ) -> Event:
-    """Write the event of a REST API's Lambda proxy integration, format 1.0.
+    """Return the event of a REST API's Lambda proxy integration, format 1.0.
 
-    `place` is what the gateway adds of its own: stage, domainName and requestId.
+    `own` is what the gateway adds: stage, domainName and requestId.
     """
-    query = parse_qsl(sent.query, keep_blank_values=True)
-    body, encoded = _event_body(sent, binary_types)
+    query = parse_qsl(request.query, keep_blank_values=True)
+    body, encoded = _event_body(request, binary_types)
     return {
         "resource": route.template,
-        "path": sent.path,
-        "httpMethod": sent.method,
-        "headers": dict(sent.headers),
-        "multiValueHeaders": _many(sent.headers),
+        "path": request.path,
+        "httpMethod": request.method,
+        "headers": dict(request.headers),
+        "multiValueHeaders": _many(request.headers),
         "queryStringParameters": dict(query) or None,
         "multiValueQueryStringParameters": _many(query) or None,
         "pathParameters": dict(parameters) or None,
         "stageVariables": None,
         "requestContext": {
-            **place,
+            **own,
             "accountId": "000000000000",
             "apiId": "local",
             "resourceId": "local",
             "resourcePath": route.template,
-            "httpMethod": sent.method,
-            "path": sent.path,
+            "httpMethod": request.method,
+            "path": request.path,
             "protocol": "HTTP/1.1",
             "requestTimeEpoch": int(time.time() * 1000),
-            "identity": {"sourceIp": sent.source_ip, "userAgent": sent.header("user-agent")},
+            "identity": {"sourceIp": request.source_ip, "userAgent": request.header("user-agent")},
         },
         "body": body,
         "isBase64Encoded": encoded,
@@ -273,37 +273,37 @@ def _many(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return many
 
 
-def _event_body(sent: Sent, binary_types: Iterable[str]) -> tuple[str | None, bool]:
-    if not sent.body:
+def _event_body(request: HttpRequest, binary_types: Iterable[str]) -> tuple[str | None, bool]:
+    if not request.body:
         return None, False
-    media_type = sent.header("content-type").partition(";")[0].strip().lower()
+    media_type = request.header("content-type").partition(";")[0].strip().lower()
     if media_type not in binary_types:
         try:
-            return sent.body.decode(), False
+            return request.body.decode(), False
         except UnicodeDecodeError:
-            pass  # An event is JSON and cannot hold these bytes as text; the app shall see them.
-    return base64.b64encode(sent.body).decode("ascii"), True
+            pass  # not text: the app gets the bytes in base64
+    return base64.b64encode(request.body).decode("ascii"), True
 
 
-def _response(answer: Mapping[str, Any], request_id: str) -> Answered:
-    single = [(name, str(value)) for name, value in answer.get("headers", {}).items()]
-    many = answer.get("multiValueHeaders", {}).items()
+def _response(returned: Mapping[str, Any], request_id: str) -> HttpResponse:
+    single = [(name, str(value)) for name, value in returned.get("headers", {}).items()]
+    many = returned.get("multiValueHeaders", {}).items()
     repeated = [(name, str(value)) for name, values in many for value in values]
-    body = answer.get("body") or ""
-    decode = base64.b64decode if answer.get("isBase64Encoded") else str.encode
-    return _answered(answer["statusCode"], [*single, *repeated], decode(body), request_id)
+    body = returned.get("body") or ""
+    decode = base64.b64decode if returned.get("isBase64Encoded") else str.encode
+    return _http_response(returned["statusCode"], [*single, *repeated], decode(body), request_id)
 
 
-def _refusal(kind: str, request_id: str) -> Answered:
-    error = REFUSALS[kind]
+def _gateway_error(response_type: str, request_id: str) -> HttpResponse:
+    error = GATEWAY_ERRORS[response_type]
     body = json.dumps(error_body(error)).encode()
     headers = [("Content-Type", "application/scim+json")]
-    return _answered(error.status, headers, body, request_id)
+    return _http_response(error.status, headers, body, request_id)
 
 
-def _answered(
+def _http_response(
     status: int, headers: list[tuple[str, str]], body: bytes, request_id: str
-) -> Answered:
+) -> HttpResponse:
     # RFC 9110 section 8.6: a 204 has no length.
     length = [] if status == HTTPStatus.NO_CONTENT else [("Content-Length", str(len(body)))]
-    return Answered(status, (*headers, *length, ("x-amzn-RequestId", request_id)), body)
+    return HttpResponse(status, (*headers, *length, ("x-amzn-RequestId", request_id)), body)

@@ -1,7 +1,7 @@
 """The WSGI server of `make run`: waitress, which keeps the headers as they were sent.
 
-WSGI joins repeated headers into one, but API Gateway does not, and two Authorization headers
-must be told from one. Knows sockets and threads; refuses to know what is served.
+WSGI joins repeated headers into one, but API Gateway does not, and the app must see that a request
+has two Authorization headers.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ THREADS = 16
 
 
 class PortTaken(VerbError):
-    """Somebody else listens on the port."""
+    """Another program listens on the port."""
 
 
 class _Parser(HTTPRequestParser):
-    """Remembers each header line, with the name's spelling."""
+    """Keeps each header line, with the spelling of its name."""
 
     wire_headers: tuple[tuple[str, str], ...] = ()
 
@@ -38,7 +38,7 @@ class _Parser(HTTPRequestParser):
         super().parse_header(header_plus)
         lines = get_header_lines(header_plus.partition(b"\r\n")[2])
         pairs = [line.decode("latin-1").partition(":") for line in lines]
-        # A name with an underscore is dropped, as waitress does: it could pose as another one.
+        # A name with an underscore is dropped, as waitress does: WSGI could mistake it for another.
         self.wire_headers = tuple(
             (name, value.strip(" \t")) for name, _, value in pairs if "_" not in name
         )
@@ -62,9 +62,9 @@ class _Server(TcpWSGIServer):
 
 @contextmanager
 def listening(application: WSGIApplication, port: int) -> Iterator[int]:
-    """Serve on 127.0.0.1 while the block runs; gives the port, chosen freely where it is 0.
+    """Serve on 127.0.0.1 while the block runs; yield the port, a free one where `port` is 0.
 
-    At the end no new request is taken, and those under way have five seconds to finish.
+    At the end no new request is accepted, and those in progress have five seconds to finish.
 
     Raises:
         PortTaken: the port is not free.
@@ -97,8 +97,10 @@ def listening(application: WSGIApplication, port: int) -> Iterator[int]:
 def _bound(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port))
-    except OSError as refused:
-        raise PortTaken(f"Port {port} of {HOST} cannot be listened on: {refused}.") from refused
+    except OSError as error:
+        raise PortTaken(
+            f"Port {port} of {HOST} is not free: {error}. Choose another: make run PORT=8001"
+        ) from error
 
 
 def _loop(sockets: dict[int, object], stop: threading.Event) -> None:

@@ -1,10 +1,9 @@
-"""Make what `.chalice/resources.json` defines: the one definition for tests, `make run` and AWS.
+"""Create what `.chalice/resources.json` defines: one definition for tests, `make run` and AWS.
 
-Reads the CloudFormation form and calls boto3 clients that it is given, so it does not know
-whether they reach moto, an emulator or AWS. Repeating it changes nothing and never replaces data.
-It refuses to know what the rows mean and who may read the key.
+Reads the CloudFormation form and calls the boto3 clients that it gets, which may reach moto, an
+emulator or AWS. Repeating it changes nothing and never replaces data.
 
-The table and the key are made everywhere; the queue and the log groups where functions run.
+The table and the key are created everywhere; the queue and the log groups where functions run.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from dev.errors import VerbError
 CHALICE = Path(__file__).parents[2] / ".chalice"
 DEFINITIONS = "resources.json"
 
-# The properties that CreateTable takes as they are; the others have calls of their own.
+# The properties that go into CreateTable as they are; the others have calls of their own.
 CREATE_TABLE = (
     "TableName",
     "BillingMode",
@@ -36,17 +35,17 @@ Properties = Mapping[str, Any]
 
 
 class CannotBeMade(VerbError):
-    """A definition and what already exists contradict each other; says which and what to do."""
+    """What exists contradicts the definition; the text says what, and what to do."""
 
 
 def make(stage: str, dynamodb: Any, secretsmanager: Any, mint: Callable[[], str]) -> None:
     """Create the stage's table and operator key where they are missing.
 
-    `mint` makes the text of a new operator key; a key that exists is kept.
+    `mint` returns the text of a new operator key; an existing key is kept.
 
     Raises:
         CannotBeMade: a table of that name has other keys.
-        ClientError: AWS refuses a call, most often for want of a permission.
+        ClientError: AWS rejects a call, most often because a permission is missing.
     """
     defined = define({"Stage": stage, "OperatorKey": mint()})
     make_table(dynamodb, defined["Table"])
@@ -54,10 +53,10 @@ def make(stage: str, dynamodb: Any, secretsmanager: Any, mint: Callable[[], str]
 
 
 def define(parameters: Mapping[str, str]) -> dict[str, Properties]:
-    """Read the definitions: logical id -> properties, with the parameters put in.
+    """Return the definitions: logical id -> properties, with the parameters filled in.
 
     Raises:
-        KeyError: the file refers to a parameter that is not given.
+        KeyError: the file refers to a parameter that `parameters` lacks.
     """
     return {
         name: _resolve(resource["Properties"], parameters)
@@ -115,7 +114,7 @@ def _keep_table(dynamodb: Any, defined: Properties) -> None:
 
 
 def _make_time_to_live(dynamodb: Any, table: str, defined: Properties) -> None:
-    # Asked first: AWS refuses to enable what is enabled.
+    # Read first: AWS rejects enabling what is enabled.
     present = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
     if present["TimeToLiveStatus"] == "DISABLED":
         dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=defined)
@@ -126,14 +125,14 @@ def _make_recovery(dynamodb: Any, table: str, defined: Properties) -> None:
         dynamodb.update_continuous_backups(
             TableName=table, PointInTimeRecoverySpecification=defined
         )
-    except ClientError as refused:
-        # Amazon DynamoDB Local has no backups and says so with this code; AWS never does.
-        if refused.response["Error"]["Code"] != "UnknownOperationException":
+    except ClientError as error:
+        # Amazon DynamoDB Local has no backups and returns this code; AWS never does.
+        if error.response["Error"]["Code"] != "UnknownOperationException":
             raise
 
 
 def make_secret(secretsmanager: Any, defined: Properties) -> None:
-    """Create the secret; one that exists keeps its value, or whoever holds it is locked out."""
+    """Create the secret; an existing one keeps its value, or its users would be locked out."""
     try:
         secretsmanager.create_secret(**defined)
     except secretsmanager.exceptions.ResourceExistsException:
@@ -152,7 +151,7 @@ def make_queue(sqs: Any, defined: Properties) -> None:
 def make_log_group(logs: Any, defined: Properties) -> None:
     """Create the log group, or bring the retention of the existing one to the definition."""
     name = defined["LogGroupName"]
-    # Made before, or by a function that had none yet.
+    # Created before, or by a function that had none yet.
     with suppress(logs.exceptions.ResourceAlreadyExistsException):
         logs.create_log_group(logGroupName=name)
     logs.put_retention_policy(logGroupName=name, retentionInDays=defined["RetentionInDays"])

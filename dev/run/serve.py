@@ -1,4 +1,4 @@
-"""`make run`: the engine, the table, the operator key, the app and a demo under one roof.
+"""`make run`: start the engine, create table, operator key and demo, and serve the app.
 
 The settings are environment variables: PORT (8000), LOCAL_DIR (.local), FRESH (1: start empty),
 PUBLIC_URL (http://127.0.0.1:PORT; another one for a tunnel that an identity provider can reach),
@@ -44,7 +44,7 @@ MINISTACK, DYNAMODB_LOCAL = "ministack", "dynamodb-local"
 SWEEP_SECONDS = 60.0
 WATCH_SECONDS = 0.5
 
-# A boto3 with these reaches the engine and nothing else, whatever the engineer's own settings.
+# With these boto3 reaches the engine and nothing else, whatever the engineer's own settings are.
 FORGOTTEN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 ACCOUNT = {
     "AWS_ACCESS_KEY_ID": "local",
@@ -56,17 +56,17 @@ ACCOUNT = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
-# The demo may be called as fast as it answers.
+# The demo has no rate limit.
 UNLIMITED = json.dumps({"free": {"scim": False}, "enterprise": {"scim": True, "rate": None}})
 
 
 class CannotRun(VerbError):
-    """The server cannot start as it is asked to; says why and what to do."""
+    """The server cannot start with these settings; the text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `make run` was asked for."""
+    """The settings of `make run`."""
 
     port: int
     directory: Path
@@ -79,7 +79,7 @@ class Options:
         """Read the settings; one that is empty counts as absent.
 
         Raises:
-            CannotRun: PORT is no port, or ENGINE none that we know.
+            CannotRun: PORT is not a port, or ENGINE is not one of the two.
         """
         port = environment.get("PORT") or "8000"
         if not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
@@ -97,11 +97,11 @@ class Options:
 
 
 class Terminated(Exception):
-    """SIGTERM or SIGHUP has come."""
+    """SIGTERM or SIGHUP was received."""
 
 
 def main(_: Sequence[str]) -> int:
-    """Serve until a signal comes: SIGTERM and SIGHUP give exit status 0, Ctrl-C as every verb.
+    """Serve until a signal: exit status 0 after SIGTERM and SIGHUP, 130 after Ctrl-C.
 
     Raises:
         VerbError: the server cannot start, or its engine has ended.
@@ -134,7 +134,7 @@ def _run(options: Options, started: float) -> None:
     terminal = sys.stdout
     file = demo.DemoFile(options.directory)
     with ExitStack() as stack:
-        stack.enter_context(_held(options.directory))
+        stack.enter_context(_locked(options.directory))
         file.withdraw()
         if options.fresh:
             _empty(options.directory, file)
@@ -154,13 +154,13 @@ def _run(options: Options, started: float) -> None:
         print(_welcome(ready, options, time.monotonic() - started), file=terminal, flush=True)
         while engine.process.poll() is None and table_engine.process.poll() is None:
             time.sleep(WATCH_SECONDS)
-        raise CannotRun(f"The engine has ended by itself; see {options.directory}/engine.")
+        raise CannotRun(f"The engine has ended; see {options.directory}/engine.")
 
 
 def _table_engine(
     options: Options, engine: engines.Engine
 ) -> AbstractContextManager[engines.Engine]:
-    """Run the engine that keeps the table; it is the one that keeps the secrets, or another."""
+    """Run the engine of the table: that of the secrets, or DynamoDB Local."""
     if options.engine == DYNAMODB_LOCAL:
         return dynamodb_local.running(options.directory / DYNAMODB_LOCAL)
     return nullcontext(engine)
@@ -168,7 +168,7 @@ def _table_engine(
 
 @contextmanager
 def _sweeping() -> Iterator[None]:
-    """Do what EventBridge does in AWS: call the sweeper every minute."""
+    """Invoke the sweeper every minute, as EventBridge does in AWS."""
     app = importlib.import_module("app")
     services = app.services_of(app.Settings.from_environment())
     ended = Event()
@@ -190,11 +190,11 @@ def _sweeping() -> Iterator[None]:
 
 
 @contextmanager
-def _held(directory: Path) -> Iterator[None]:
+def _locked(directory: Path) -> Iterator[None]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
-    except OSError as refused:
-        raise CannotRun(f"LOCAL_DIR cannot be made: {refused}.") from None
+    except OSError as error:
+        raise CannotRun(f"LOCAL_DIR cannot be created: {error}.") from None
     with (directory / "lock").open("w", encoding="ascii") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -207,7 +207,7 @@ def _held(directory: Path) -> Iterator[None]:
 
 
 def _empty(directory: Path, file: demo.DemoFile) -> None:
-    # Only what is ours: LOCAL_DIR may be a folder with other things in it.
+    # Only our own files: LOCAL_DIR may contain others.
     file.forget()
     for folder in ("engine", DYNAMODB_LOCAL):
         shutil.rmtree(directory / folder, ignore_errors=True)
@@ -227,8 +227,8 @@ def _provide_account(engine_url: str, table_url: str, options: Options) -> str:
     resources.make(
         STAGE, boto3.client("dynamodb"), secrets, lambda: mint("op", SystemRandom()).text
     )
-    answer = secrets.get_secret_value(SecretId=made["OperatorKeySecret"]["Name"])
-    return str(answer["SecretString"])
+    secret = secrets.get_secret_value(SecretId=made["OperatorKeySecret"]["Name"])
+    return str(secret["SecretString"])
 
 
 def _app() -> Any:
@@ -237,7 +237,7 @@ def _app() -> Any:
 
 
 def _reporter(terminal: TextIO, log: TextIO) -> Callable[[str], None]:
-    # A pipe that nobody reads would fill up and stop every request.
+    # A pipe that nothing reads would fill up and stop every request.
     target = terminal if terminal.isatty() else log
 
     def report(line: str) -> None:
@@ -266,26 +266,26 @@ Passerelle is ready ({took:.1f} s). Paste into the identity provider:
   Tenant URL     {ready["scim_url"]}
   Secret token   {ready["token"]}
 
-A provider in the cloud comes in through a tunnel: make run PUBLIC_URL=https://<its address>
+A provider in the cloud needs a tunnel: make run PUBLIC_URL=https://<its address>
 
 A first request to try:
 
   curl -H 'Authorization: Bearer {ready["token"]}' '{ready["scim_url"]}/Users?count=1'
 
-A whole cycle of an identity provider, from another terminal in this folder:
+A whole cycle of an identity provider, in another terminal in this folder:
 
   make idp{_again(options)}
 
-The admin routes are at {ready["admin_url"]}, called with the operator key
+The admin API is at {ready["admin_url"]}, with the operator key
 {ready["operator_key"]}
-All of this stands in {options.directory}/demo.json while the server runs; its log is server.log.
+All of this is in {options.directory}/demo.json while the server runs; its log is server.log.
 Ctrl-C ends it and keeps the data. {KEPT[options.engine]}
 """
 
 
 KEPT = {
-    MINISTACK: "Killing the engine's process by force loses what was\nwritten since the start.",
-    DYNAMODB_LOCAL: "So does a hard kill, but for new tokens.",
+    MINISTACK: "Killing the engine by force loses\nwhat was written since the start.",
+    DYNAMODB_LOCAL: "A hard kill keeps all but new tokens.",
 }
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from app import build
-from dev.run.gateway import Sent
+from dev.run.gateway import HttpRequest
 from tests.support.builders import api_client
 
 ID = "0" * 32
@@ -187,7 +187,7 @@ def test_one_header_of_one_form_opens(services, context, way):
     gateway = api_client(build(services)).gateway
     path, sent = f"/scim/v2/{context.connection}/Users", tuple(headers_of(context.token)[way])
 
-    assert gateway.answer(Sent("GET", path, "", sent, b"")).status == 401
+    assert gateway.respond(HttpRequest("GET", path, "", sent, b"")).status == 401
 
 
 def test_the_scheme_may_be_written_in_any_case(services, context):
@@ -198,7 +198,7 @@ def test_the_scheme_may_be_written_in_any_case(services, context):
         (("Authorization", f"bEARER {context.token}"),),
     )
 
-    assert gateway.answer(Sent("GET", path, "", sent, b"")).status == 200
+    assert gateway.respond(HttpRequest("GET", path, "", sent, b"")).status == 200
 
 
 def test_a_token_in_the_address_opens_nothing(services, context):

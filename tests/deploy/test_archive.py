@@ -26,7 +26,7 @@ from chalicelib.auth.tokens import mint
 from dev.play.corpus import ENTRA
 from dev.play.corpus_files import load, play
 from dev.run import resources
-from dev.run.gateway import Event, Route, Sent, proxy_event, routes_of
+from dev.run.gateway import Event, HttpRequest, Route, proxy_event, routes_of
 from tests.deploy.cloud import ROOT, Cloud
 
 pytestmark = pytest.mark.deploy
@@ -109,14 +109,14 @@ class Alone:
         """Send a request in a form of API Gateway."""
         path, _, query = request.target.partition("?")
         headers = tuple(request.headers.items())
-        sent = Sent(request.method, path, query, headers, request.body)
+        sent = HttpRequest(request.method, path, query, headers, request.body)
         answer = self.call(form.shape(event_of(form, sent)))
         headers_back = {name.lower(): value for name, value in answer["headers"].items()}
         document = json.loads(answer["body"]) if answer["body"] else None
         return Response(answer["statusCode"], headers_back.get("content-type", ""), document)
 
 
-def event_of(form: Form, sent: Sent) -> Event:
+def event_of(form: Form, sent: HttpRequest) -> Event:
     """Write a request as API Gateway does behind a stage or a base path."""
     route, parameters = matched(sent.path)
     place = {"stage": "prod", "domainName": form.domain, "requestId": "r-1"}
@@ -250,7 +250,9 @@ def test_locations_follow_from_the_address(send: Callable[[Request], Response], 
 
 def test_two_credentials_are_none(alone: Alone, send: Callable[[Request], Response], form: Form):
     """`headers` shows only the last value of a repeated header: both must be looked at."""
-    sent = Sent("GET", "/scim/v2/aaaaaaaaaaaaaaaa/Users", headers=(("Authorization", "Bearer a"),))
+    sent = HttpRequest(
+        "GET", "/scim/v2/aaaaaaaaaaaaaaaa/Users", headers=(("Authorization", "Bearer a"),)
+    )
     event = event_of(form, sent)
     event["multiValueHeaders"] = {"Authorization": ["Bearer a", "Bearer b"]}
 

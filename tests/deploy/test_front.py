@@ -10,7 +10,7 @@ import pytest
 
 from app import app
 from dev.release import front, template
-from dev.run.gateway import REFUSALS
+from dev.run.gateway import GATEWAY_ERRORS
 from tests.deploy.page import PAGE, commands
 
 RUN_BY_TESTS = {
@@ -29,14 +29,14 @@ def resources() -> dict[str, Any]:
     return dict(template.addition("dev")["Resources"])
 
 
-@pytest.mark.parametrize("kind", REFUSALS)
+@pytest.mark.parametrize("kind", GATEWAY_ERRORS)
 def test_a_refusal_of_the_gateway_says_what_the_local_gateway_says(kind: str):
     """`make run` and AWS respond alike: status, media type and SCIM's Error body."""
     (found,) = [each for each in front.gateway_responses() if each["ResponseType"] == kind]
     body = json.loads(found["ResponseTemplates"]["application/json"])
 
-    assert found["StatusCode"] == body["status"] == str(REFUSALS[kind].status)
-    assert body["detail"] == REFUSALS[kind].detail
+    assert found["StatusCode"] == body["status"] == str(GATEWAY_ERRORS[kind].status)
+    assert body["detail"] == GATEWAY_ERRORS[kind].detail
     assert (
         found["ResponseParameters"]["gatewayresponse.header.Content-Type"]
         == "'application/scim+json'"
@@ -69,7 +69,7 @@ def test_the_template_has_every_refusal():
         if each.get("Type") == "AWS::ApiGateway::GatewayResponse"
     ]
 
-    assert {each["ResponseType"] for each in found} == set(REFUSALS)
+    assert {each["ResponseType"] for each in found} == set(GATEWAY_ERRORS)
     assert all(each["RestApiId"] == {"Ref": "RestAPI"} for each in found)
 
 

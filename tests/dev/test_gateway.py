@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from chalice.app import Chalice, Request, Response
 
-from dev.run.gateway import MAX_BODY, Gateway, Sent
+from dev.run.gateway import MAX_BODY, Gateway, HttpRequest
 from dev.run.listener import PortTaken, listening
 
 TYPES = ["application/scim+json", "application/json"]
@@ -62,7 +62,7 @@ def connection(gateway):
 
 def event_of(gateway: Gateway, method: str, path: str, **sent) -> dict[str, Any]:
     """Send a request and give the event that the app saw."""
-    answered = gateway.answer(Sent(method, path, **sent))
+    answered = gateway.respond(HttpRequest(method, path, **sent))
     assert answered.status == 200, answered
     return dict(json.loads(answered.body))
 
@@ -82,8 +82,8 @@ def test_an_event_says_where_and_what_was_called(gateway):
 
 def test_each_request_has_an_id_of_its_own_that_the_caller_sees(gateway):
     """A fault is found in the logs by the id that the client was told."""
-    first = gateway.answer(Sent("GET", "/things"))
-    second = gateway.answer(Sent("GET", "/things"))
+    first = gateway.respond(HttpRequest("GET", "/things"))
+    second = gateway.respond(HttpRequest("GET", "/things"))
 
     told = dict(first.headers)["x-amzn-RequestId"]
     assert json.loads(first.body)["requestContext"]["requestId"] == told
@@ -106,7 +106,7 @@ def test_a_literal_segment_wins_over_a_parameter(gateway):
 @pytest.mark.parametrize("path", ["/things/", "/things/7/"])
 def test_a_trailing_slash_is_ignored(gateway, path):
     """As on AWS; identity providers put one there where the tenant URL ends in one."""
-    assert gateway.answer(Sent("GET", path)).status == 200
+    assert gateway.respond(HttpRequest("GET", path)).status == 200
 
 
 NOWHERE = [
@@ -128,7 +128,7 @@ NOWHERE = [
 @pytest.mark.parametrize(("method", "path"), NOWHERE)
 def test_what_nobody_registered_is_a_scim_404_of_the_gateway(gateway, method, path):
     """Gateway response MISSING_AUTHENTICATION_TOKEN with status 404."""
-    answered = gateway.answer(Sent(method, path))
+    answered = gateway.respond(HttpRequest(method, path))
 
     assert answered.status == 404
     assert ("Content-Type", "application/scim+json") in answered.headers
@@ -137,8 +137,8 @@ def test_what_nobody_registered_is_a_scim_404_of_the_gateway(gateway, method, pa
 
 def test_a_body_above_10_mb_is_a_scim_413_of_the_gateway(gateway):
     """API Gateway's own limit, in words that a SCIM client can show."""
-    at_limit = gateway.answer(Sent("POST", "/things", body=b" " * MAX_BODY))
-    above = gateway.answer(Sent("POST", "/things", body=b" " * (MAX_BODY + 1)))
+    at_limit = gateway.respond(HttpRequest("POST", "/things", body=b" " * MAX_BODY))
+    above = gateway.respond(HttpRequest("POST", "/things", body=b" " * (MAX_BODY + 1)))
 
     assert at_limit.status == 200
     assert above.status == 413
@@ -187,7 +187,7 @@ def test_bytes_that_are_no_text_travel_as_base64(gateway, path, media_type, body
 
 def test_a_fault_outside_the_views_is_a_500_without_internals(gateway, capsys):
     """A response that cannot be written fails the function; the gateway says so and goes on."""
-    answered = gateway.answer(Sent("GET", "/unwritable"))
+    answered = gateway.respond(HttpRequest("GET", "/unwritable"))
 
     assert answered.status == 500
     assert json.loads(answered.body)["status"] == "500"
@@ -197,19 +197,19 @@ def test_a_fault_outside_the_views_is_a_500_without_internals(gateway, capsys):
 
 def test_a_fault_in_a_view_is_the_apps_own_500(gateway):
     """Chalice responds for its views, here as on AWS."""
-    assert b"InternalServerError" in gateway.answer(Sent("GET", "/raise")).body
+    assert b"InternalServerError" in gateway.respond(HttpRequest("GET", "/raise")).body
 
 
 def test_an_answer_may_repeat_a_header(gateway):
     """Two cookies are two lines (RFC 6265 section 3)."""
-    headers = gateway.answer(Sent("GET", "/cookies")).headers
+    headers = gateway.respond(HttpRequest("GET", "/cookies")).headers
 
     assert [value for name, value in headers if name == "Set-Cookie"] == ["a=1", "b=2"]
 
 
 def test_an_answer_without_content_has_no_length(gateway):
     """RFC 9110 section 8.6: a 204 carries no Content-Length."""
-    assert "Content-Length" not in dict(gateway.answer(Sent("GET", "/gone")).headers)
+    assert "Content-Length" not in dict(gateway.respond(HttpRequest("GET", "/gone")).headers)
 
 
 def test_each_request_is_reported_without_its_query():
@@ -297,8 +297,8 @@ def test_requests_under_way_do_not_see_each_other():
     gateway = Gateway(app, "local", "x")
 
     with ThreadPoolExecutor(2) as callers:
-        asked = [Sent("GET", "/who", headers=(("authorization", one),)) for one in "ab"]
-        answers = list(callers.map(gateway.answer, asked))
+        asked = [HttpRequest("GET", "/who", headers=(("authorization", one),)) for one in "ab"]
+        answers = list(callers.map(gateway.respond, asked))
 
     for sent, answered in zip(asked, answers, strict=True):
         told = dict(answered.headers)["x-amzn-RequestId"]

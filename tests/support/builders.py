@@ -23,7 +23,7 @@ from chalicelib.storage.clock import Clock
 from chalicelib.storage.keys import ConnectionKeys, OrganisationKeys
 from chalicelib.storage.settings_items import new_organisation_id
 from chalicelib.storage.table import Namespace
-from dev.run.gateway import Gateway, Sent
+from dev.run.gateway import Gateway, HttpRequest
 from tests.support import described
 
 NOON = datetime(2027, 1, 31, 12, tzinfo=UTC)
@@ -153,7 +153,9 @@ class ApiClient:
         sent = {"Content-Type": content_type, **(headers or {})}
         if self.credential:
             sent = {"Authorization": f"Bearer {self.credential}", **sent}
-        answered = self.gateway.answer(Sent(method, path, query, tuple(sent.items()), _bytes(body)))
+        answered = self.gateway.respond(
+            HttpRequest(method, path, query, tuple(sent.items()), _bytes(body))
+        )
         read = {name.lower(): value for name, value in answered.headers}
         answer = Answer(answered.status, read, _read(answered.body, read))
         described.require(method, path, answer)

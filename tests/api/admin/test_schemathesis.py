@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from app import build
 from chalicelib.api.admin.published import read_document
 from chalicelib.api.services import Services
-from dev.run.gateway import Gateway, Sent
+from dev.run.gateway import Gateway, HttpRequest
 from tests.conftest import OPERATOR_KEY
 from tests.support import described
 from tests.support.builders import Customer, a_customer, api_client
@@ -58,7 +58,9 @@ def answered(gateway: Gateway, request: requests.PreparedRequest) -> Response:
     body: Any = request.body or b""
     headers = tuple((name, str(value)) for name, value in request.headers.items())
     raw = body.encode() if isinstance(body, str) else body
-    answer = gateway.answer(Sent(request.method or "", parts.path, parts.query, headers, raw))
+    answer = gateway.respond(
+        HttpRequest(request.method or "", parts.path, parts.query, headers, raw)
+    )
     many = {name: [value] for name, value in answer.headers}
     return Response(answer.status, many, answer.body, request, elapsed=0.0, verify=True)
 

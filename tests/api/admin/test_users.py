@@ -10,7 +10,7 @@ import pytest
 
 from app import build
 from chalicelib.organisations import settings
-from dev.run.gateway import Sent
+from dev.run.gateway import HttpRequest
 from tests.conftest import OPERATOR_KEY
 from tests.support.builders import Between, a_customer, a_session, api_client
 
@@ -458,7 +458,7 @@ def test_an_unknown_address_cannot_be_told_from_a_user_without_password(services
         client.calls.clear()
         sent = json.dumps({"email": email}).encode()
         headers = (("Authorization", f"Bearer {OPERATOR_KEY}"),)
-        answer = api_client(app).gateway.answer(Sent("POST", "/sign-in", "", headers, sent))
+        answer = api_client(app).gateway.respond(HttpRequest("POST", "/sign-in", "", headers, sent))
         told.append((answer.status, answer.body, tuple(client.calls)))
 
     assert told[0] == told[1]

@@ -12,7 +12,7 @@ from chalicelib.api.admin.dialogue_player import Request, Response, Send
 from chalicelib.api.services import Services
 from dev.play.corpus import CORPUS, PLAYED
 from dev.play.corpus_files import load, play
-from dev.run.gateway import Gateway, Sent
+from dev.run.gateway import Gateway, HttpRequest
 from tests.support.builders import a_customer
 
 DIALOGUES = {
@@ -129,8 +129,8 @@ def calling(services: Services) -> Callable[[str], Send]:
             path, _, query = request.target.partition("?")
             headers = {"Authorization": f"Bearer {context.token}", **request.headers}
             address = f"/scim/v2/{context.connection}{path}"
-            sent = Sent(request.method, address, query, tuple(headers.items()), request.body)
-            answered = gateway.answer(sent)
+            sent = HttpRequest(request.method, address, query, tuple(headers.items()), request.body)
+            answered = gateway.respond(sent)
             media_type = dict(answered.headers).get("Content-Type", "")
             document = json.loads(answered.body) if answered.body else None
             return Response(answered.status, media_type, document)
