@@ -76,17 +76,18 @@ def test_dynamodb_local_without_java_says_what_to_install(tmp_path):
     out, err = process.communicate(timeout=SECONDS)
 
     assert (process.returncode, out) == (1, "")
-    assert err == "make storm: Java 17 is needed (on Debian: openjdk-17-jre-headless)\n"
+    assert err.startswith("make storm: Java 17 is needed: install it")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     ("verb", "seconds"),
     [
-        (["budget"], 0.3),
+        (["budget"], 1),
         (["oracle", "1000000"], 4),
-        (["test", "tests/scim"], 0.3),
+        (["test", "tests/scim"], 1),
         (["test", "tests/scim"], 4),
-        (["check"], 0.5),
+        (["check"], 1),
     ],
 )
 def test_ctrl_c_ends_a_verb_at_once_and_without_a_traceback(verb, seconds):
