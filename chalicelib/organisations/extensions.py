@@ -1,7 +1,7 @@
-"""A connection's own extension schemas of the User, set as data: RFC 7643 section 7.
+"""A connection's own extension schemas of the User (RFC 7643 section 7).
 
-They are in force at the next request: each change raises the connection's `schemas_version`,
-under which containers keep what they have built.
+They apply to the next request: each change increments the connection's `schemas_version`, by
+which processes cache the resource type that they have built.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from chalicelib.storage.records import with_schema
 
 MOST_SCHEMAS = 10
 MOST_ATTRIBUTES = 100
-# The URN is part of a sort key (1,024 bytes), and every read of the organisation passes the row.
+# The URN is part of a sort key (1,024 bytes), and every read of the settings reads the item too.
 MOST_URN_CHARACTERS = 200
 MOST_SCHEMA_CHARACTERS = 100_000
 URN_PREFIX = "urn:"
 BUILT_IN = frozenset(
-    schema.id.lower() for kind in catalog.RESOURCE_TYPES.values() for schema in kind.schemas()
+    schema.id.lower() for each in catalog.RESOURCE_TYPES.values() for schema in each.schemas()
 )
 
-TOO_LONG = f"make a schema of more than {MOST_SCHEMA_CHARACTERS:,} characters"
-TOO_MANY = f"The connection has {MOST_SCHEMAS} schemas of its own, the most that it may have."
+TOO_LONG = f"a schema may have at most {MOST_SCHEMA_CHARACTERS:,} characters of JSON"
+TOO_MANY = f"A connection may have at most {MOST_SCHEMAS} schemas, and this one has that many."
 
 
 def list_schemas(admin: AdminContext, connection_id: str) -> tuple[Schema, ...]:
@@ -51,93 +51,93 @@ def list_schemas(admin: AdminContext, connection_id: str) -> tuple[Schema, ...]:
         NotFound: the organisation has no such connection.
     """
     connections.get(admin, connection_id)
-    rows = admin.items.query(admin.keys.schemas(connection_id))
-    return tuple(catalog.load(json.loads(row["doc"])) for row in rows)
+    items = admin.items.query(admin.keys.schemas(connection_id))
+    return tuple(catalog.load(json.loads(item["doc"])) for item in items)
 
 
 def get(admin: AdminContext, connection_id: str, urn: str) -> Schema:
     """Read one of a connection's own schemas.
 
     Raises:
-        NotFound: there is none of that URN.
+        NotFound: the connection has no schema of this URN.
     """
     connections.get(admin, connection_id)
-    formed = len(urn) <= MOST_URN_CHARACTERS
-    row = admin.items.get(admin.keys.schema(connection_id, urn)) if formed else None
-    if row is None:
+    is_well_formed = len(urn) <= MOST_URN_CHARACTERS
+    item = admin.items.get(admin.keys.schema(connection_id, urn)) if is_well_formed else None
+    if item is None:
         raise NotFound
-    return catalog.load(json.loads(row["doc"]))
+    return catalog.load(json.loads(item["doc"]))
 
 
 def put(admin: AdminContext, connection_id: str, urn: str, document: Mapping[str, Any]) -> Schema:
-    """Set a schema, whether there was one of that URN or not.
+    """Create or replace a schema.
 
     Raises:
         NotFound: the organisation has no such connection.
-        InvalidFields: it is no schema, or its `id` is not the URN of the path.
+        InvalidFields: it is not a valid schema, or its `id` is not the URN of the path.
         Conflict: the connection has ten others, or has ended.
     """
-    schema = _read(document, urn)
+    schema = _parse(document, urn)
     text = json.dumps(catalog.dump(schema), separators=(",", ":"))
     if len(text) > MOST_SCHEMA_CHARACTERS:
         raise InvalidFields(FieldError("attributes", TOO_LONG))
-    row = with_schema({"doc": text})
+    item = with_schema({"doc": text})
     for _ in admin.items.deadline.attempts():
         # In this order: a schema set after the first read fails the condition on the version.
         version = connections.get_for_change(admin, connection_id).schemas_version
-        found = list_schemas(admin, connection_id)
-        before = [each for each in found if _same(each.id, urn)]
-        if len(found) - len(before) >= MOST_SCHEMAS:
+        present = list_schemas(admin, connection_id)
+        before = [each for each in present if _is_same_urn(each.id, urn)]
+        if len(present) - len(before) >= MOST_SCHEMAS:
             raise Conflict(TOO_MANY)
-        whose = {"connection": connection_id}
-        edit = Edit("schema", urn, _told(before), _told([schema]) | whose)
-        action = Put(admin.keys.schema(connection_id, urn), row)
-        actions = _writing(admin, connection_id, version, action, edit)
+        after = _audited([schema]) | {"connection": connection_id}
+        edit = Edit("schema", urn, _audited(before), after)
+        action = Put(admin.keys.schema(connection_id, urn), item)
+        actions = _with_records(admin, connection_id, version, action, edit)
         if admin.items.try_commit(actions) is None:
             return schema
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
 
 def delete(admin: AdminContext, connection_id: str, urn: str) -> None:
-    """Take a schema away; what users have of it stays with them, unseen.
+    """Delete a schema; users keep their values of it, but they are no longer returned.
 
     Raises:
-        NotFound: there is none of that URN.
+        NotFound: the connection has no schema of this URN.
         Conflict: the connection has ended.
     """
     for _ in admin.items.deadline.attempts():
         version = connections.get_for_change(admin, connection_id).schemas_version
-        told = _told([get(admin, connection_id, urn)]) | {"connection": connection_id}
-        gone = Delete(admin.keys.schema(connection_id, urn), EXISTS)
-        edit = Edit("schema", urn, before=told)
-        actions = _writing(admin, connection_id, version, gone, edit)
+        before = _audited([get(admin, connection_id, urn)]) | {"connection": connection_id}
+        edit = Edit("schema", urn, before=before)
+        action = Delete(admin.keys.schema(connection_id, urn), EXISTS)
+        actions = _with_records(admin, connection_id, version, action, edit)
         if admin.items.try_commit(actions) is None:
             return
 
 
-def _writing(
+def _with_records(
     admin: AdminContext, connection_id: str, version: int, action: Action, edit: Edit
 ) -> list[Action]:
     change = Change("connection", connection_id, attributes=("schemas",))
-    raised = Update(
+    version_bump = Update(
         admin.keys.connection(connection_id),
         set={"schemas_version": version + 1},
-        condition=_at(version),
+        condition=_is_at_version(version),
     )
-    return [action, raised, audit.entry_item(admin, edit), admin.change_item(change)]
+    return [action, version_bump, audit.entry_item(admin, edit), admin.change_item(change)]
 
 
-def _told(schemas: Sequence[Schema]) -> dict[str, Any]:
-    """Say for the audit what each attribute is: a whole definition would make long pages."""
-    flat = [pair for schema in schemas for pair in _flat(schema.attributes, "")]
-    told = {path: ", ".join(_characteristics(each)) for path, each in flat}
-    return {"attributes": told} if told else {}
+def _audited(schemas: Sequence[Schema]) -> dict[str, Any]:
+    """Describe each attribute for the audit: a whole definition would make long pages."""
+    attributes = [pair for schema in schemas for pair in _flatten(schema.attributes, "")]
+    described = {path: ", ".join(_characteristics(each)) for path, each in attributes}
+    return {"attributes": described} if described else {}
 
 
-def _flat(attributes: Iterable[Attribute], prefix: str) -> Iterator[tuple[str, Attribute]]:
+def _flatten(attributes: Iterable[Attribute], prefix: str) -> Iterator[tuple[str, Attribute]]:
     for each in attributes:
         yield f"{prefix}{each.name}", each
-        yield from _flat(each.sub_attributes, f"{prefix}{each.name}.")
+        yield from _flatten(each.sub_attributes, f"{prefix}{each.name}.")
 
 
 def _characteristics(attribute: Attribute) -> Iterator[str]:
@@ -147,54 +147,54 @@ def _characteristics(attribute: Attribute) -> Iterator[str]:
         "required": attribute.required,
         "caseExact": attribute.case_exact,
     }
-    yield from (name for name, holds in flags.items() if holds)
+    yield from (name for name, is_set in flags.items() if is_set)
     yield from (attribute.mutability, f"returned {attribute.returned}")
 
 
-def _at(version: int) -> Condition:
-    """A connection that never had a schema of its own has no count of them."""
+def _is_at_version(version: int) -> Condition:
+    """A connection that never had a schema has no `schemas_version`."""
     return equals("schemas_version", version) if version else EXISTS & absent("schemas_version")
 
 
-def _read(document: Mapping[str, Any], urn: str) -> Schema:
+def _parse(document: Mapping[str, Any], urn: str) -> Schema:
     try:
         schema = catalog.load(document)
     except InvalidValue as error:
         field, _, message = error.detail.partition(": ")
         raise InvalidFields(FieldError(field, message)) from error
-    faults = [fault for fault, wrong in _faults(schema, urn) if wrong]
-    faults += _unkept(schema.attributes, "attributes")
+    faults = [fault for fault, is_wrong in _faults(schema, urn) if is_wrong]
+    faults += _unsupported(schema.attributes, "attributes")
     if faults:
         raise InvalidFields(*faults)
     return schema
 
 
 def _faults(schema: Schema, urn: str) -> tuple[tuple[FieldError, bool], ...]:
-    found, many = schema.id.lower(), f"from 1 to {MOST_ATTRIBUTES} are taken"
-    long = f"may have {MOST_URN_CHARACTERS} characters at most"
+    lowered, count = schema.id.lower(), len(schema.attributes)
+    too_long = f"may have at most {MOST_URN_CHARACTERS} characters"
+    wrong_count = f"expected 1 to {MOST_ATTRIBUTES}, got {count}"
+    of_scim = "is a schema of SCIM itself; choose a URN of your own"
     return (
-        (FieldError("id", long), len(schema.id) > MOST_URN_CHARACTERS),
-        (FieldError("id", "must be the URN that the path names"), not _same(schema.id, urn)),
-        (FieldError("id", "must begin with `urn:`"), not found.startswith(URN_PREFIX)),
-        (FieldError("id", "is one of the protocol's; choose a URN of your own"), found in BUILT_IN),
-        (FieldError("attributes", many), not 1 <= len(schema.attributes) <= MOST_ATTRIBUTES),
+        (FieldError("id", too_long), len(schema.id) > MOST_URN_CHARACTERS),
+        (FieldError("id", "must be the URN that the path names"), not _is_same_urn(schema.id, urn)),
+        (FieldError("id", "must begin with `urn:`"), not lowered.startswith(URN_PREFIX)),
+        (FieldError("id", of_scim), lowered in BUILT_IN),
+        (FieldError("attributes", wrong_count), not 1 <= count <= MOST_ATTRIBUTES),
     )
 
 
-def _unkept(attributes: Sequence[Attribute], where: str) -> Iterator[FieldError]:
-    """Find what a definition promises and this service would not keep."""
-    for position, attribute in enumerate(attributes):
-        place = f"{where}[{position}]"
+def _unsupported(attributes: Sequence[Attribute], where: str) -> Iterator[FieldError]:
+    """Yield the characteristics that a definition asks for and Passerelle does not support."""
+    for index, attribute in enumerate(attributes):
+        place = f"{where}[{index}]"
         if attribute.uniqueness != "none":
-            yield FieldError(
-                f"{place}.uniqueness", "must be `none`: only names are kept unique here"
-            )
+            message = "must be `none`: uniqueness of such an attribute is not supported"
+            yield FieldError(f"{place}.uniqueness", message)
         if attribute.required and attribute.returned == "never":
-            yield FieldError(
-                f"{place}.required", "must be false: what is never returned is not kept"
-            )
-        yield from _unkept(attribute.sub_attributes, f"{place}.subAttributes")
+            message = "must be false: an attribute that is never returned is not stored"
+            yield FieldError(f"{place}.required", message)
+        yield from _unsupported(attribute.sub_attributes, f"{place}.subAttributes")
 
 
-def _same(urn: str, other: str) -> bool:
+def _is_same_urn(urn: str, other: str) -> bool:
     return urn.lower() == other.lower()

@@ -1,15 +1,14 @@
-"""The purge: an organisation or connection that is being deleted goes, to its last row and secret.
+"""The purge: delete an organisation or a connection to its last item and secret.
 
-It is declared in the transaction that sets the state `deleting`, and begins when no request
-that was let in before can still be at work. The sweeper does it, within its deadline, and goes
-on the next time: what is still there says what is still to be done.
+Its pending change is written in the transaction that sets the state `deleting`, and becomes due
+when no request that was accepted before can still be in progress. The sweeper purges within its
+deadline and goes on the next time: the items that still exist say what is left to do.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from chalicelib.auth.secrets import Secrets
@@ -41,33 +40,32 @@ from chalicelib.storage.settings_items import (
     Organisation,
     of_type,
 )
-from chalicelib.storage.transactions import TransactionCanceled
 
 CHANGE_TYPE = "purge"
-# Longer than any request: who was let in before the state changed has ended by then.
-WAITS = timedelta(seconds=60)
-# Operations are due within seconds of their beginning, a self-test's after five minutes; the
-# removal of a token's secret may be due in years, but the token's row tells when.
+# Longer than any request: those accepted before the state changed have ended by then.
+WAIT = timedelta(seconds=60)
+# Pending changes become due within seconds, those of a self-test within five minutes. Only the
+# deletion of a token's secret may be due in years; its key follows from the token.
 AHEAD = timedelta(minutes=10)
 
 
 def scheduled_purge(admin: AdminContext, target: str) -> Put:
-    """Declare, in the transaction that sets the state, that what is named shall be purged."""
-    begins = timestamp(admin.now() + WAITS)
+    """Make the pending change that purges `target`, for the transaction that sets its state."""
+    begins = timestamp(admin.now() + WAIT)
     key = admin.keys.pending_change(begins, target, admin.clock.new_id())
     return Put(key, to_item(PendingChange(CHANGE_TYPE, target)))
 
 
-def purge(admin: AdminContext, secrets: Secrets, operation: Item) -> Mapping[str, int]:
-    """Purge what an operation names; one that has been purged, or stands, is left alone.
+def purge(admin: AdminContext, secrets: Secrets, pending_change: Item) -> Mapping[str, int]:
+    """Purge the target of a pending change, unless it is gone already or not being deleted.
 
-    Gives what was counted at the end of it: no user, no team, no member, no token.
+    Returns what was counted in the end: no users, no groups, no members, no tokens.
 
     Raises:
-        Busy: not through at the deadline; the next sweep goes on.
-        Unavailable: a secret cannot be removed now; the next sweep goes on.
+        Busy: not finished at the deadline; the next sweep goes on.
+        Unavailable: a secret cannot be deleted now; the next sweep goes on.
     """
-    target, key = operation["target"], key_of(operation)
+    target, key = pending_change["target"], key_of(pending_change)
     if is_organisation(target):
         return _purge_organisation(admin, secrets, key)
     if self_test_of(target):
@@ -77,13 +75,13 @@ def purge(admin: AdminContext, secrets: Secrets, operation: Item) -> Mapping[str
 
 def progress(admin: AdminContext, connections: Iterable[Connection]) -> dict[str, int]:
     """Count what these connections still have, by their counters and tokens."""
-    there = list(connections)
-    bounds = [ConnectionScope(admin.items, ConnectionKeys(each.id)) for each in there]
+    ids = [each.id for each in connections]
+    scopes = [ConnectionScope(admin.items, ConnectionKeys(each)) for each in ids]
     return {
-        "connections": len(there),
-        "users": sum(lookups.count(scope, "U") for scope in bounds),
-        "teams": sum(lookups.count(scope, "G") for scope in bounds),
-        "tokens": sum(len(list(_tokens(admin, each.id))) for each in there),
+        "connections": len(ids),
+        "users": sum(lookups.count(scope, "U") for scope in scopes),
+        "teams": sum(lookups.count(scope, "G") for scope in scopes),
+        "tokens": sum(len(list(_tokens(admin, each))) for each in ids),
     }
 
 
@@ -95,39 +93,39 @@ def _tokens(admin: AdminContext, connection_id: str) -> Iterator[Item]:
 
 
 def _purge_connection(
-    admin: AdminContext, secrets: Secrets, connection_id: str, operation: Key
+    admin: AdminContext, secrets: Secrets, connection_id: str, pending: Key
 ) -> Mapping[str, int]:
-    row = admin.items.get(admin.keys.connection(connection_id))
-    if row is None or row["state"] != DELETING:
-        admin.items.commit([Delete(operation)])
+    item = admin.items.get(admin.keys.connection(connection_id))
+    if item is None or item["state"] != DELETING:
+        admin.items.commit([Delete(pending)])
         return {}
-    left = _emptied(admin, secrets, from_item(Connection, row), operation)
+    left = _empty(admin, secrets, from_item(Connection, item), pending)
     edit = Edit("connection", connection_id, after=left, action="purged")
-    with suppress(TransactionCanceled):  # another sweeper was through at the same moment
-        admin.items.commit(
-            [
-                Delete(admin.keys.connection(connection_id), equals("state", DELETING)),
-                Delete(operation),
-                admin.change_item(Change("connection", connection_id)),
-                audit.entry_item(admin, edit),
-            ]
-        )
+    # Fails where another sweeper has finished at the same moment.
+    admin.items.try_commit(
+        [
+            Delete(admin.keys.connection(connection_id), equals("state", DELETING)),
+            Delete(pending),
+            admin.change_item(Change("connection", connection_id)),
+            audit.entry_item(admin, edit),
+        ]
+    )
     return left
 
 
-def _emptied(
-    admin: AdminContext, secrets: Secrets, connection: Connection, operation: Key
+def _empty(
+    admin: AdminContext, secrets: Secrets, connection: Connection, pending: Key
 ) -> dict[str, int]:
-    """Delete all that a connection has but its own row; count what is left: nothing.
+    """Delete all that a connection has except its own item, and count what is left: nothing.
 
     Raises:
-        Busy: something is there that was not when it was looked for.
+        Busy: something was written while it was being deleted.
     """
     scope = _scope(admin, connection.id)
-    _drop_operations(admin, secrets, connection.id, operation)
+    _drop_pending_changes(admin, secrets, connection.id, pending)
     purge_directory.clear(scope, datetime.fromisoformat(connection.created))
     _drop_tokens(admin, secrets, connection.id)
-    left = purge_directory.left(scope) | {"tokens": len(list(_tokens(admin, connection.id)))}
+    left = purge_directory.count_left(scope) | {"tokens": len(list(_tokens(admin, connection.id)))}
     if any(left.values()):
         raise Busy
     return left
@@ -139,13 +137,9 @@ def _scope(admin: AdminContext, connection_id: str) -> ConnectionScope:
     return ConnectionScope(admin.items.narrowed(grants.scim(keys)), keys)
 
 
-def _owned(admin: AdminContext, connection_id: str) -> Iterator[Item]:
-    return admin.items.query(admin.keys.owned_by(connection_id))
-
-
 def _drop_tokens(admin: AdminContext, secrets: Secrets, connection_id: str) -> None:
-    """Remove the secret of each token, then its row and the declaration that the secret goes."""
-    for item in _owned(admin, connection_id):
+    """Delete the secret of each token, then its item and the pending change of the secret."""
+    for item in admin.items.query(admin.keys.owned_by(connection_id)):
         keys = [key_of(item)]
         if setting_of(key_of(item)).setting_type == "token":
             token = from_item(ConnectionToken, item)
@@ -154,11 +148,11 @@ def _drop_tokens(admin: AdminContext, secrets: Secrets, connection_id: str) -> N
         admin.items.batch_delete(keys)
 
 
-# --- operations -------------------------------------------------------------------------------
+# --- pending changes --------------------------------------------------------------------------
 
 
-def _drop_operations(admin: AdminContext, secrets: Secrets, owner: str, spared: Key) -> None:
-    """Drop what is under way, or will soon be due, for a connection or all of an organisation."""
+def _drop_pending_changes(admin: AdminContext, secrets: Secrets, owner: str, spared: Key) -> None:
+    """Drop the pending changes of a connection, or of an organisation, that are due soon."""
     soon = timestamp(admin.now() + AHEAD)
     for item in admin.items.query(pending_changes_due(soon)):
         if pending_change_owner(key_of(item)).startswith(owner) and key_of(item) != spared:
@@ -189,15 +183,15 @@ DROPS: Mapping[str, Callable[[AdminContext, Secrets, Item], None]] = {
 # --- a run of a self-test ---------------------------------------------------------------------
 
 
-def _purge_run(admin: AdminContext, operation: Key) -> Mapping[str, int]:
-    run = pending_change_owner(operation)
+def _purge_run(admin: AdminContext, pending: Key) -> Mapping[str, int]:
+    run = pending_change_owner(pending)
     _clear_run(admin, run)
-    admin.items.commit([Delete(operation)])
-    return purge_directory.left(_scope(admin, run))
+    admin.items.commit([Delete(pending)])
+    return purge_directory.count_left(_scope(admin, run))
 
 
 def _clear_run(admin: AdminContext, shadow: str) -> None:
-    """Clear a run's rows, and its token's; that the secret goes is declared beside."""
+    """Delete a run's items and its token; a pending change of its own deletes the secret."""
     purge_directory.clear(_scope(admin, shadow), admin.now() - AHEAD)
     if run := self_test_of(shadow):
         admin.items.batch_delete([admin.keys.self_test_token(*run)])
@@ -206,33 +200,33 @@ def _clear_run(admin: AdminContext, shadow: str) -> None:
 # --- an organisation --------------------------------------------------------------------------
 
 
-def _purge_organisation(admin: AdminContext, secrets: Secrets, operation: Key) -> Mapping[str, int]:
-    row = admin.items.get(admin.keys.own_item)
-    if row is None or row["state"] != DELETING:
-        admin.items.commit([Delete(operation)])
+def _purge_organisation(admin: AdminContext, secrets: Secrets, pending: Key) -> Mapping[str, int]:
+    own_item = admin.items.get(admin.keys.own_item)
+    if own_item is None or own_item["state"] != DELETING:
+        admin.items.commit([Delete(pending)])
         return {}
-    organisation = from_item(Organisation, row)
+    organisation = from_item(Organisation, own_item)
     left: Counter[str] = Counter()
     for item in list(of_type("connection", admin.items.query(admin.keys.connections()))):
-        left.update(_emptied(admin, secrets, from_item(Connection, item), operation))
+        left.update(_empty(admin, secrets, from_item(Connection, item), pending))
         admin.items.batch_delete([key_of(item)])
-    _drop_operations(admin, secrets, organisation.id, operation)
+    _drop_pending_changes(admin, secrets, organisation.id, pending)
     _clear_settings(admin, organisation)
-    with suppress(TransactionCanceled):  # another sweeper was through at the same moment
-        admin.items.commit(list(_last(admin, organisation, operation)))
+    # Fails where another sweeper has finished at the same moment.
+    admin.items.try_commit(list(_last_actions(admin, organisation, pending)))
     return left
 
 
 def _clear_settings(admin: AdminContext, organisation: Organisation) -> None:
-    """Delete what belongs to the organisation itself, and let go of its domains."""
+    """Delete what belongs to the organisation itself, and release its domains."""
     keys, scope = admin.keys, ConnectionScope(admin.items, ConnectionKeys(organisation.id))
     for item in admin.items.query(keys.domains()):
-        held = verified_domain(setting_of(key_of(item)).id)
-        with suppress(TransactionCanceled):  # let go of before
-            admin.items.commit([Delete(held, equals("org", organisation.id))])
+        uniqueness_key = verified_domain(setting_of(key_of(item)).id)
+        # Fails where it has been released before.
+        admin.items.try_commit([Delete(uniqueness_key, equals("org", organisation.id))])
     since = datetime.fromisoformat(organisation.created)
     for day in purge_directory.days(since, admin.now()):
-        # The last change, where another sweeper was through already, tells of the organisation.
+        # Where another sweeper has finished, the change that it wrote last must stay.
         purge_directory.delete_all(scope, keys.changes(day), spared=organisation.id)
     for each in (
         keys.settings_after_own_item(),
@@ -243,11 +237,13 @@ def _clear_settings(admin: AdminContext, organisation: Organisation) -> None:
         purge_directory.delete_all(scope, each)
 
 
-def _last(admin: AdminContext, organisation: Organisation, operation: Key) -> Iterator[Action]:
-    """Make the last transaction; the change that it writes is all that stays, for a while."""
+def _last_actions(
+    admin: AdminContext, organisation: Organisation, pending: Key
+) -> Iterator[Action]:
+    """Make the last transaction; the change that it writes is all that remains, for a while."""
     yield Delete(admin.keys.own_item, equals("state", DELETING))
     yield Delete(admin.keys.list_item())
-    yield Delete(operation)
+    yield Delete(pending)
     if organisation.reference is not None:
         yield Delete(reference(organisation.reference), equals("org", organisation.id))
     yield admin.change_item(Change("connection", organisation.id))

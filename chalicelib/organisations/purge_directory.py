@@ -1,15 +1,13 @@
-"""Clearing a connection's part of the table to its last row.
+"""Delete a connection's users, groups, memberships, log and counters to the last item.
 
-Only for one that nobody is served from any more. It computes what is still there, so whoever
-works on it, first or after a crash, goes on; any number may at once. It knows no settings: what
-a connection is, who may delete it and what is told of it stands elsewhere.
+Only for a connection whose requests are all rejected. What is left to do follows from the items
+that still exist, so it can be repeated after a crash, and run several times at once.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -26,17 +24,17 @@ from chalicelib.storage.keys import Key, Range, ResourceClass, user_and_group
 from chalicelib.storage.lookups import ConnectionScope
 from chalicelib.storage.records import from_item, from_items
 from chalicelib.storage.table import MOST_BATCH_WRITES
-from chalicelib.storage.transactions import MOST_ACTIONS, TransactionCanceled
+from chalicelib.storage.transactions import MOST_ACTIONS
 
-# DynamoDB may take days to delete what is past its time.
-LATE = timedelta(days=14)
+# DynamoDB may take days to delete an expired item.
+TTL_DELAY = timedelta(days=14)
 
 
 def clear(scope: ConnectionScope, since: datetime) -> None:
-    """Delete all rows of a connection that has been there `since` then.
+    """Delete all items of a connection that was created at `since`.
 
-    Teams and users go with their locks and indexes, several in one transaction. The rows of
-    memberships, the notes of calls and changes, and the counters go without condition.
+    Groups and users are deleted with their uniqueness and index items, several in one
+    transaction; memberships, log entries, changes and counters in batches.
 
     Raises:
         Busy: there is more than the deadline allows; the next call goes on.
@@ -47,14 +45,14 @@ def clear(scope: ConnectionScope, since: datetime) -> None:
     _clear_resources(scope, "U")
     delete_all(scope, keys.users_from())
     for day in days(since, scope.items.table.clock.now()):
-        for rows in (keys.changes(day), keys.log_entries(day)):
-            delete_all(scope, rows)
-    for rows in (keys.health_hours(), keys.counters("U"), keys.counters("G")):
-        delete_all(scope, rows)
+        for items in (keys.changes(day), keys.log_entries(day)):
+            delete_all(scope, items)
+    for items in (keys.health_hours(), keys.counters("U"), keys.counters("G")):
+        delete_all(scope, items)
 
 
-def left(scope: ConnectionScope) -> dict[str, int]:
-    """Count what is there, by reading it: for the end, when it is nothing."""
+def count_left(scope: ConnectionScope) -> dict[str, int]:
+    """Count what is there by reading all of it: for the end, when there is nothing."""
     keys = scope.keys
     users = (item for item in scope.items.query(keys.users_from()) if _is_user(item))
     return {
@@ -69,92 +67,89 @@ def _is_user(item: Item) -> bool:
     return gid is None
 
 
-def _count(rows: Iterable[Item]) -> int:
-    return sum(1 for _ in rows)
+def _count(items: Iterable[Item]) -> int:
+    return sum(1 for _ in items)
 
 
 def days(since: datetime, now: datetime) -> list[date]:
-    """List the days of which there may be notes, the first one first."""
-    first = max(since, now - CHANGES_KEPT - LATE).date()
+    """List the days that may have changes or log entries, the oldest first."""
+    first = max(since, now - CHANGES_KEPT - TTL_DELAY).date()
     return [first + timedelta(days=passed) for passed in range((now.date() - first).days + 1)]
 
 
-def delete_all(scope: ConnectionScope, rows: Range, spared: str = "") -> None:
-    """Delete the rows of a range, 25 a call, but those that tell of the `id` that is spared."""
-    found = (item for item in scope.items.query(rows) if not spared or item["id"] != spared)
+def delete_all(scope: ConnectionScope, items: Range, spared: str = "") -> None:
+    """Delete the items of a range, 25 per call, except those whose `id` is spared."""
+    found = (item for item in scope.items.query(items) if not spared or item["id"] != spared)
     while page := [key_of(item) for item in islice(found, MOST_BATCH_WRITES)]:
         scope.items.batch_delete(page)
 
 
-# --- users and teams, with their locks and indexes -------------------------------------------
+# --- users and groups, with their uniqueness and index items ----------------------------------
 
 
 def _clear_resources(scope: ConnectionScope, kind: ResourceClass) -> None:
-    """Delete users or teams until a look at them finds none."""
+    """Delete users or groups until a read finds none."""
     found = True
     while found:
         found = False
-        for batch in _fitting(REMOVALS[kind](scope)):
+        for batch in _batches(DELETIONS[kind](scope)):
             found = True
             _commit(scope, kind, batch)
 
 
 @dataclass(frozen=True, slots=True)
-class _Removal:
-    """What the delete of one user or team takes, beside the counter."""
+class _Deletion:
+    """The actions that delete one user or group, without its counter."""
 
     id: str
     actions: tuple[Action, ...]
 
 
-def _fitting(removals: Iterable[_Removal]) -> Iterator[list[_Removal]]:
-    """Put as many together as fit one transaction, each with a counter of its own."""
-    batch: list[_Removal] = []
+def _batches(deletions: Iterable[_Deletion]) -> Iterator[list[_Deletion]]:
+    """Yield as many as fit one transaction, each with a counter of its own."""
+    batch: list[_Deletion] = []
     size = 0
-    for removal in removals:
-        needed = len(removal.actions) + 1
+    for deletion in deletions:
+        needed = len(deletion.actions) + 1
         if size + needed > MOST_ACTIONS:
             yield batch
             batch, size = [], 0
-        batch.append(removal)
+        batch.append(deletion)
         size += needed
     if batch:
         yield batch
 
 
-def _commit(scope: ConnectionScope, kind: ResourceClass, batch: Sequence[_Removal]) -> None:
-    """Delete a batch; where another sweeper has deleted one of it, the next look tells."""
-    counted = Counter(scope.keys.counter(kind, removal.id) for removal in batch)
+def _commit(scope: ConnectionScope, kind: ResourceClass, batch: Sequence[_Deletion]) -> None:
+    """Delete a batch; fails where another sweeper has deleted one of it, and is read again."""
+    counted = Counter(scope.keys.counter(kind, deletion.id) for deletion in batch)
     counters = [Update(key, add={"n": -number}) for key, number in counted.items()]
-    with suppress(TransactionCanceled):
-        scope.items.commit([*(each for one in batch for each in one.actions), *counters])
+    scope.items.try_commit([*(each for one in batch for each in one.actions), *counters])
 
 
-def _user_removals(scope: ConnectionScope) -> Iterator[_Removal]:
+def _user_deletions(scope: ConnectionScope) -> Iterator[_Deletion]:
     keys = scope.keys
     for item in scope.items.query(keys.users_from()):
         if _is_user(item):
             user = from_item(User, item)
-            with_him = [keys.user_name(user.document["userName"]), keys.local(user.id)]
-            yield _removal(
-                keys.user(user.id), [*with_him, *index_keys(keys, user.id, user.document)]
-            )
+            name_and_local = [keys.user_name(user.document["userName"]), keys.local(user.id)]
+            indexes = index_keys(keys, user.id, user.document)
+            yield _deletion(keys.user(user.id), [*name_and_local, *indexes])
 
 
-def _group_removals(scope: ConnectionScope) -> Iterator[_Removal]:
+def _group_deletions(scope: ConnectionScope) -> Iterator[_Deletion]:
     keys = scope.keys
     for group in from_items(Group, scope.items.query(keys.groups_from())):
-        with_it = group_index_keys(keys, group.id, group.document)
-        yield _removal(
-            keys.group(group.id), [keys.group_name(group.document["displayName"]), *with_it]
-        )
+        name = keys.group_name(group.document["displayName"])
+        indexes = group_index_keys(keys, group.id, group.document)
+        yield _deletion(keys.group(group.id), [name, *indexes])
 
 
-def _removal(key: Key, beside: Iterable[Key]) -> _Removal:
-    return _Removal(key.sk, (Delete(key, EXISTS), *map(Delete, beside)))
+def _deletion(key: Key, others: Iterable[Key]) -> _Deletion:
+    return _Deletion(key.sk, (Delete(key, EXISTS), *map(Delete, others)))
 
 
-REMOVALS: Mapping[ResourceClass, Callable[[ConnectionScope], Iterator[_Removal]]] = {
-    "U": _user_removals,
-    "G": _group_removals,
+DELETIONS: Mapping[ResourceClass, Callable[[ConnectionScope], Iterator[_Deletion]]] = {
+    "U": _user_deletions,
+    "G": _group_deletions,
 }

@@ -1,8 +1,8 @@
 """A run of a connection's self-test: a token for five minutes, and the shadow that it opens.
 
-The shadow is a namespace of its own beside the connection's, so whatever the run does shows in
-no list, no count and no feed. How it ends is declared before it begins: a run that is cut off is
-cleared by the sweeper. Refuses to know what is tested.
+The shadow is a namespace of its own beside the connection's, so nothing that the run does appears
+in any list, count or feed. Its pending changes are written first: the sweeper cleans up after a
+run that was interrupted.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from chalicelib.storage.records import to_item
 from chalicelib.storage.settings_items import ConnectionToken
 from chalicelib.storage.table import Table
 
-LIFE = timedelta(minutes=5)
+LIFETIME = timedelta(minutes=5)
 NAME = "self-test"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that has begun; `text` is the token that it calls with, and leaves no process."""
+    """A run that has begun; `text` is the token of its requests, which is stored nowhere."""
 
     connection: str
     token: ConnectionToken
@@ -41,20 +41,20 @@ class Run:
 
     @property
     def shadow(self) -> ConnectionKeys:
-        """What its token opens."""
+        """The keys of the users and groups that its token gives access to."""
         return ConnectionKeys(self.connection).self_test(self.token.id)
 
 
 def begin(admin: AdminContext, table: Table, secrets: Secrets, connection_id: str) -> Run:
-    """Begin a run: its token, and the declarations that its secret goes and its shadow is cleared.
+    """Begin a run: write the pending changes that clean up after it, and create its token.
 
     Raises:
-        Cancelled: the connection is gone.
-        Unavailable: the token's secret cannot be made; what was declared is taken back.
+        TransactionCanceled: the connection is gone.
+        Unavailable: the token's secret cannot be created; the run is ended.
     """
     credential = mint("test", admin.clock.random)
     run = Run(connection_id, _token(admin, credential), credential.text)
-    admin.items.commit(list(_declarations(admin, run)))
+    admin.items.commit(list(_first_actions(admin, run)))
     try:
         secrets.create(connection_id, credential.id, credential.digest, admin.items.deadline)
     except Unavailable:
@@ -72,11 +72,11 @@ def _token(admin: AdminContext, credential: NewCredential) -> ConnectionToken:
         state="live",
         created=timestamp(now),
         created_by=admin.by,
-        expires=timestamp(now + LIFE),
+        expires=timestamp(now + LIFETIME),
     )
 
 
-def _declarations(admin: AdminContext, run: Run) -> Iterator[Action]:
+def _first_actions(admin: AdminContext, run: Run) -> Iterator[Action]:
     secret = to_item(PendingChange("secret", run.token.id))
     clearing = to_item(PendingChange(purge.CHANGE_TYPE, run.shadow.connection))
     yield Check(admin.keys.connection(run.connection), EXISTS)
@@ -94,11 +94,11 @@ def _purge_key(admin: AdminContext, run: Run) -> Key:
 
 
 def end(admin: AdminContext, table: Table, secrets: Secrets, run: Run) -> None:
-    """End a run: its rows, its secret and its token go; what cannot go now stays declared."""
-    rows = table.namespace(grants.scim(run.shadow), admin.items.deadline)
-    shadow = ConnectionScope(rows, run.shadow)
+    """End a run: delete its items, secret and token; what fails is left to its pending changes."""
+    items = table.namespace(grants.scim(run.shadow), admin.items.deadline)
+    shadow = ConnectionScope(items, run.shadow)
     with suppress(Busy, Unavailable):
-        purge_directory.clear(shadow, admin.now() - LIFE)
+        purge_directory.clear(shadow, admin.now() - LIFETIME)
         secrets.delete(run.connection, run.token.id, admin.items.deadline)
         admin.items.commit(
             [
