@@ -32,13 +32,13 @@ def on_reference(request: pytest.FixtureRequest, manual_clock: ManualClock) -> I
 
 @pytest.fixture(params=["on_moto", "on_reference"])
 def table(request: pytest.FixtureRequest) -> Table:
-    """Reach the table, whose clock moves only while somebody waits."""
+    """Return the table; its clock moves only while the code waits."""
     found: Table = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
 def context(table: Table) -> Iterator[ConnectionContext]:
-    """Bind a connection; when the test is over, nothing may be amiss in the table."""
+    """Return a connection's context; after the test the invariants of the table must hold."""
     yield a_tenant(table)
     assert_sound(table)

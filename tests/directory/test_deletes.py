@@ -42,7 +42,7 @@ from tests.support.faults import CRASHES, Crash, FaultyClient, throttled
 from tests.support.invariants import read_all
 
 # More groups than one transaction takes: 98 actions of 100 hold 30 of them, 40 take two steps.
-MANY_TEAMS = 40
+MANY_GROUPS = 40
 
 
 def calls(context, action):
@@ -52,31 +52,31 @@ def calls(context, action):
     return client.calls
 
 
-def local_row(context, uid):
+def store_local_user(context, uid):
     """Let the organisation note something about a user."""
     keys = OrganisationKeys("abcdefghij")
-    rows = context.items.table.namespace(grants.administration(keys), context.items.deadline)
-    rows.commit([Put(context.keys.local(uid), {"v": 1})])
+    items = context.items.table.namespace(grants.administration(keys), context.items.deadline)
+    items.commit([Put(context.keys.local(uid), {"v": 1})])
 
 
 # --- users ------------------------------------------------------------------------------------
 
 
-def test_a_deleted_user_is_gone_with_all_that_led_to_him(context):
+def test_a_deleted_user_is_gone_with_everything_that_led_to_them(context):
     """No read, name, look-up item or count knows the user; only the change items remain."""
     before = read_all(context.items.table)
     uid = a_user(context, "ada")
 
     deletes.delete_user(context, uid)
 
-    left = {key: row for key, row in read_all(context.items.table).items() if "#F#" not in key.pk}
+    left = {key: item for key, item in read_all(context.items.table).items() if "#F#" not in key.pk}
     counter = context.keys.counter("U", uid)
     assert left.pop(counter)["n"] == 0
     assert left == before
     assert find_users(context).total == 0
 
 
-def test_a_delete_is_told_to_the_saas(context):
+def test_a_delete_of_a_user_is_a_change_in_the_feed(context):
     """A change of a user without a version, as in a delete."""
     uid = a_user(context)
 
@@ -86,17 +86,17 @@ def test_a_delete_is_told_to_the_saas(context):
     assert last["id"] == uid
 
 
-def test_what_the_organisation_noted_goes_with_the_user(context):
+def test_what_the_organisation_stored_is_deleted_with_the_user(context):
     """A later user with the same name must not inherit roles (I12)."""
     uid = a_user(context)
-    local_row(context, uid)
+    store_local_user(context, uid)
 
     deletes.delete_user(context, uid)
 
     assert context.keys.local(uid) not in read_all(context.items.table)
 
 
-def test_a_user_who_is_created_again_is_another(context):
+def test_a_user_who_is_created_again_has_a_new_id(context):
     """A new id: the new user inherits nothing of the old one."""
     uid = a_user(context, "ada")
     a_group(context, uids=[uid])
@@ -118,7 +118,7 @@ def test_a_user_is_deleted_once(context):
             act(context, uid)
 
 
-def test_a_delete_with_another_version_is_refused(context):
+def test_a_delete_with_another_version_is_rejected(context):
     """412 (RFC 7644 section 3.14); with the present one it is done."""
     uid = a_user(context)
 
@@ -129,7 +129,7 @@ def test_a_delete_with_another_version_is_refused(context):
     assert find_users(context).total == 0
 
 
-def test_a_user_in_a_few_teams_goes_in_one_transaction(context):
+def test_a_user_in_a_few_groups_is_deleted_in_one_transaction(context):
     """7 + 3 per group, at most 100."""
     uid = a_user(context)
     gids = some_groups(context, 3, [uid])
@@ -140,10 +140,10 @@ def test_a_user_in_a_few_teams_goes_in_one_transaction(context):
     assert [groups.get(context, gid)["meta"]["version"] for gid in gids] == ['W/"1.1"'] * 3
 
 
-def test_a_user_in_many_teams_goes_too(context):
+def test_a_user_in_many_groups_is_deleted_in_steps(context):
     """The user gets a lease, is removed from the groups in steps, and is deleted."""
     uid = a_user(context)
-    gids = some_groups(context, MANY_TEAMS, [uid])
+    gids = some_groups(context, MANY_GROUPS, [uid])
 
     made = calls(context, lambda it: deletes.delete_user(it, uid))
 
@@ -164,17 +164,17 @@ class Race:
 
 
 RACES: Mapping[str, Callable[[Race], object]] = {
-    "joins a team": lambda it: change(it.context, it.other, add=[it.uid]),
-    "leaves a team": lambda it: change(it.context, it.gid, remove=[it.uid]),
-    "team is deleted": lambda it: deletes.delete_group(it.context, it.gid),
+    "joins a group": lambda it: change(it.context, it.other, add=[it.uid]),
+    "leaves a group": lambda it: change(it.context, it.gid, remove=[it.uid]),
+    "group is deleted": lambda it: deletes.delete_group(it.context, it.gid),
     "is changed": lambda it: edit(it.context, it.uid, title="Dr"),
     "is renamed": lambda it: edit(it.context, it.uid, userName="byron"),
-    "team is renamed": lambda it: rename(it.context, it.gid, "Giro"),
+    "group is renamed": lambda it: rename(it.context, it.gid, "Giro"),
 }
 
 
 @pytest.mark.parametrize("race", RACES.values(), ids=RACES)
-def test_a_delete_sees_what_comes_between(context, race):
+def test_a_delete_sees_what_another_request_changes(context, race):
     """The item as read is the condition: no membership of a deleted user is left (I5)."""
     uid = a_user(context)
     gid, other = a_group(context, "one", [uid]), a_group(context, "other")
@@ -186,21 +186,21 @@ def test_a_delete_sees_what_comes_between(context, race):
     assert member_ids(context, other) == []
 
 
-def test_a_join_that_is_half_seen_leaves_no_member(context):
+def test_a_half_visible_membership_is_removed_too(context):
     """In AWS a Query may show one item of a transaction and not yet another."""
     uid = a_user(context)
     gid = a_group(context, "one", [uid])
 
     def half(_, send):
         found = send()
-        return found | {"Items": [row for row in found["Items"] if "#" not in row["SK"]["S"]]}
+        return found | {"Items": [item for item in found["Items"] if "#" not in item["SK"]["S"]]}
 
     deletes.delete_user(by(context, FaultyClient(context.items.table.client, 0, half)), uid)
 
     assert member_ids(context, gid) == []
 
 
-def test_two_deletes_at_once_end_in_one(context):
+def test_of_two_deletes_at_once_one_succeeds(context):
     """The second finds no user: 404, and the counter is decremented once."""
     uid = a_user(context)
     racing = between(context, 1, lambda: deletes.delete_user(context, uid))
@@ -211,8 +211,8 @@ def test_two_deletes_at_once_end_in_one(context):
     assert len(changes(context, "user")) == 2
 
 
-def test_a_name_is_free_at_once_and_kept_by_the_next_owner(context):
-    """A lock is deleted only by its owner: a late delete takes no stranger's name."""
+def test_a_late_delete_does_not_free_the_name_of_the_next_owner(context):
+    """A uniqueness item is deleted only by the user it names."""
     uid = a_user(context, "ada")
     again = []
 
@@ -230,7 +230,7 @@ def test_a_name_is_free_at_once_and_kept_by_the_next_owner(context):
 
 
 def crashed(context, uid, number, fault):
-    """Delete a user with a crash at call `number`; tell whether it came to that call."""
+    """Delete a user with a crash at call `number`; return whether there was such a call."""
     client = FaultyClient(context.items.table.client, number, fault)
     try:
         deletes.delete_user(by(context, client), uid)
@@ -251,7 +251,7 @@ POINTS = [point for crash in CRASHES for point in crash_points(crash)]
 def test_the_next_delete_finishes_what_a_crash_left(context, number, crash):
     """Nothing is lost and nothing is half there, wherever it stopped."""
     uid = a_user(context)
-    gids = some_groups(context, MANY_TEAMS, [uid])
+    gids = some_groups(context, MANY_GROUPS, [uid])
 
     assert crashed(context, uid, number, CRASHES[crash])
 
@@ -267,15 +267,15 @@ def test_the_next_delete_finishes_what_a_crash_left(context, number, crash):
 def test_a_large_delete_has_five_calls(context):
     """So the crashes above are at every one of them."""
     uid = a_user(context)
-    some_groups(context, MANY_TEAMS, [uid])
+    some_groups(context, MANY_GROUPS, [uid])
 
     assert not crashed(context, uid, len(POINTS), CRASHES["crash before"])
 
 
 def marked(context):
-    """Make a user whose delete has crashed after its declaration."""
+    """Create a user whose delete has crashed after it was started."""
     uid = a_user(context)
-    some_groups(context, MANY_TEAMS, [uid])
+    some_groups(context, MANY_GROUPS, [uid])
     assert crashed(context, uid, 1, CRASHES["crash after"])
     assert from_item(User, context.items.get(context.keys.user(uid))).lease is not None
     return uid
@@ -284,7 +284,7 @@ def marked(context):
 MEETINGS = {
     "change": (lambda context, uid: edit(context, uid, title="Dr"), NotFound),
     "add": (lambda context, uid: change(context, a_group(context), add=[uid]), InvalidValue),
-    "create a team": (
+    "create a group": (
         lambda context, uid: groups.create(context, {"displayName": "x"}, frozenset({uid})),
         InvalidValue,
     ),
@@ -292,7 +292,7 @@ MEETINGS = {
 
 
 @pytest.mark.parametrize(("act", "error"), MEETINGS.values(), ids=MEETINGS)
-def test_whoever_meets_a_delete_under_way_finishes_it(context, act, error):
+def test_a_request_that_meets_a_pending_delete_finishes_it(context, act, error):
     """The outcome is decided: the response is as if the delete were complete."""
     uid = marked(context)
 
@@ -303,7 +303,7 @@ def test_whoever_meets_a_delete_under_way_finishes_it(context, act, error):
         users.get(context, uid)
 
 
-def test_a_delete_with_if_match_finishes_one_under_way(context):
+def test_a_delete_with_if_match_finishes_a_pending_one(context):
     """What was decided before is not asked about again."""
     uid = marked(context)
 
@@ -341,7 +341,7 @@ def test_a_group_is_deleted_once(context):
 
 
 @pytest.mark.parametrize("match", ['W/"2.0"', 'W/"1.1"'])
-def test_a_group_delete_with_another_version_is_refused(context, match):
+def test_a_group_delete_with_another_version_is_rejected(context, match):
     """412, whichever half of the version differs."""
     gid = a_group(context)
 
@@ -352,7 +352,7 @@ def test_a_group_delete_with_another_version_is_refused(context, match):
     assert find_groups(context).total == 0
 
 
-def test_a_member_who_came_between_fails_a_delete_with_if_match(context):
+def test_a_member_added_meanwhile_fails_a_group_delete_with_if_match(context):
     """The client meant the group as it was."""
     uid, gid = a_user(context), a_group(context)
     racing = between(context, 1, lambda: change(context, gid, add=[uid]))
@@ -364,7 +364,7 @@ def test_a_member_who_came_between_fails_a_delete_with_if_match(context):
 
 
 @pytest.mark.parametrize("changed", [{"displayName": "Giro"}, {"externalId": "2"}], ids=str)
-def test_a_group_that_was_changed_meanwhile_leaves_no_trace(context, changed):
+def test_a_group_that_was_changed_meanwhile_leaves_no_items(context, changed):
     """Its uniqueness and look-up items match the document that is deleted (I7)."""
     gid = a_group(context, "Tour", externalId="1")
     wanted = groups.GroupChange(lambda now: now | changed, MemberChange())
@@ -375,8 +375,8 @@ def test_a_group_that_was_changed_meanwhile_leaves_no_trace(context, changed):
     assert find_groups(context).total == 0
 
 
-def test_a_member_who_came_between_goes_with_the_group(context):
-    """Without If-Match a delete waits for nobody."""
+def test_a_member_added_meanwhile_does_not_stop_a_group_delete(context):
+    """Without If-Match a delete takes every version."""
     uid, gid = a_user(context), a_group(context)
     racing = between(context, 1, lambda: change(context, gid, add=[uid]))
 
@@ -385,7 +385,7 @@ def test_a_member_who_came_between_goes_with_the_group(context):
     assert group_ids(context, uid) == []
 
 
-def test_a_group_is_gone_for_readers_before_its_rows_are(context):
+def test_a_group_is_gone_for_readers_before_its_memberships_are(context):
     """They read the group's item; the memberships behind it do not matter."""
     uids = some_users(context, 3)
     gid, other = a_group(context, "one", uids), a_group(context, "other", uids)
@@ -400,7 +400,7 @@ def test_a_group_is_gone_for_readers_before_its_rows_are(context):
     deletes.delete_group(by(context, Asking(context.items.table.client)), gid)
 
 
-def test_a_group_delete_that_runs_out_of_time_is_answered(context, manual_clock):
+def test_a_group_delete_that_reaches_its_deadline_succeeds(context, manual_clock):
     """The group is gone, so 204 is correct; the sweeper deletes what is left."""
     uids = some_users(context, 3)
     gid = a_group(context, "Tour", uids)
@@ -411,22 +411,22 @@ def test_a_group_delete_that_runs_out_of_time_is_answered(context, manual_clock)
 
     deletes.delete_group(by(context, Late(context.items.table.client)), gid)
 
-    (row,) = [key for key in read_all(context.items.table) if key.pk == "O#"]
+    (key,) = [key for key in read_all(context.items.table) if key.pk == "O#"]
     now = a_tenant(context.items.table)
-    operation = read_all(now.items.table)[row]
-    assert operation["target"] == gid
-    finish(now, row.sk, operation)
+    pending = read_all(now.items.table)[key]
+    assert pending["target"] == gid
+    finish(now, key.sk, pending)
 
 
-def finish(context, change_id, row):
+def finish(context, change_id, pending):
     """Finish an operation as the sweeper does."""
-    recovery.finish(context, row["change_type"], change_id, row["target"])
+    recovery.finish(context, pending["change_type"], change_id, pending["target"])
 
 
 @pytest.mark.parametrize("number", range(2, 8))
 @pytest.mark.parametrize("crash", CRASHES)
-def test_the_sweeper_clears_what_a_crashed_group_delete_left(context, number, crash):
-    """From the declaration on, at every call."""
+def test_the_sweeper_finishes_a_crashed_group_delete(context, number, crash):
+    """After the group's item is deleted, at every call."""
     uids = some_users(context, 26)
     gid = a_group(context, "Tour", uids)
     client = FaultyClient(context.items.table.client, number, CRASHES[crash])
@@ -435,13 +435,13 @@ def test_the_sweeper_clears_what_a_crashed_group_delete_left(context, number, cr
         deletes.delete_group(by(context, client), gid)
 
     assert find_groups(context).total == 0
-    rows = read_all(context.items.table)
-    for key in [key for key in rows if key.pk == "O#"]:
-        finish(context, key.sk, rows[key])
+    items = read_all(context.items.table)
+    for key in [key for key in items if key.pk == "O#"]:
+        finish(context, key.sk, items[key])
     assert not any(group_ids(context, uid) for uid in uids)
 
 
-def test_a_user_goes_while_a_team_of_his_is_being_cleared(context):
+def test_a_user_is_deleted_while_one_of_their_groups_is_being_deleted(context):
     """Its items may exist or not; the group is gone and gets no count."""
     uid = a_user(context)
     gid = a_group(context, "Tour", [uid])
@@ -451,19 +451,19 @@ def test_a_user_goes_while_a_team_of_his_is_being_cleared(context):
 
     deletes.delete_user(context, uid)
 
-    rows = read_all(context.items.table)
-    for key in [key for key in rows if key.pk == "O#"]:
-        finish(context, key.sk, rows[key])
+    items = read_all(context.items.table)
+    for key in [key for key in items if key.pk == "O#"]:
+        finish(context, key.sk, items[key])
 
 
-def test_a_delete_of_nobody_is_not_found(context):
-    """404, and nothing is declared."""
+def test_a_delete_of_an_unknown_id_is_not_found(context):
+    """404, and nothing is written."""
     for delete in (deletes.delete_user, deletes.delete_group):
         with pytest.raises(NotFound):
             delete(context, NOBODY)
 
 
-def test_contention_to_the_end_is_busy(context):
+def test_contention_until_the_deadline_is_busy(context):
     """503; the user is still there, whole."""
     uid = a_user(context, "ada")
 

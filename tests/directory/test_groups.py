@@ -26,7 +26,7 @@ from tests.support.invariants import read_all
 
 
 def version(context, gid):
-    """Read a group's version."""
+    """Return a group's ETag."""
     return groups.get(context, gid, with_members=False)["meta"]["version"]
 
 
@@ -44,28 +44,28 @@ def test_a_created_group_is_read_as_it_was_sent(context):
     assert groups.get(context, created["id"]) == created
 
 
-def test_a_group_without_members_shows_none(context):
+def test_a_group_without_members_has_no_members_attribute(context):
     """RFC 7643 section 2.5: an empty array is an absent attribute."""
     assert "members" not in groups.create(context, {"displayName": "Tour"}, frozenset())
 
 
 @pytest.mark.parametrize("name", ["Tour", "TOUR", "tour"])
-def test_a_name_is_taken_in_every_letter_case(context, name):
-    """Entra ID matches groups by name and wants 409."""
+def test_a_group_name_is_unique_in_any_letter_case(context, name):
+    """Entra ID matches groups by name and expects 409."""
     a_group(context, "Tour")
 
     with pytest.raises(Uniqueness, match="displayName"):
         groups.create(context, {"displayName": name}, frozenset())
 
 
-def test_a_group_and_a_user_may_have_one_name(context):
-    """Names of users and of groups are separate."""
+def test_a_group_and_a_user_may_have_the_same_name(context):
+    """Names of users and of groups are unique apart from each other."""
     a_user(context, userName="tour")
 
     assert groups.create(context, {"displayName": "tour"}, frozenset())["displayName"] == "tour"
 
 
-def test_a_group_with_an_unknown_member_is_refused(context):
+def test_a_group_with_an_unknown_member_is_rejected(context):
     """400 that names the id; nothing is created."""
     uid = a_user(context)
     before = read_all(context.items.table)
@@ -76,16 +76,16 @@ def test_a_group_with_an_unknown_member_is_refused(context):
     assert read_all(context.items.table) == before
 
 
-def test_an_unknown_member_is_told_before_a_taken_name(context):
-    """Both are true; the client corrects what it can."""
+def test_an_unknown_member_is_reported_before_a_name_in_use(context):
+    """Both are true; one text can be returned."""
     a_group(context, "Tour")
 
     with pytest.raises(InvalidValue, match=NOBODY):
         groups.create(context, {"displayName": "Tour"}, frozenset({NOBODY}))
 
 
-def test_a_group_too_large_for_an_answer_is_not_created(context):
-    """Told afterwards, it would be there, and the repetition a 409."""
+def test_a_group_too_large_for_a_response_is_not_created(context):
+    """Rejected afterwards, it would exist, and the repetition would be a 409."""
     uids = some_users(context, 6)
     before = read_all(context.items.table)
     # A megabyte for each member: a response holds five.
@@ -119,7 +119,7 @@ def test_a_rename_of_letter_case_alone_is_a_change(context):
     assert groups.get(context, gid)["displayName"] == "TOUR"
 
 
-def test_a_rename_to_a_taken_name_is_refused(context):
+def test_a_rename_to_a_name_in_use_is_rejected(context):
     """409, and both stay as they were."""
     a_group(context, "Giro")
     gid = a_group(context, "Tour")
@@ -177,7 +177,7 @@ def test_document_and_members_change_in_one_request(context):
     assert version(context, gid) == 'W/"2.1"'
 
 
-def test_a_refused_name_refuses_the_members_too(context):
+def test_a_rejected_name_rejects_the_members_too(context):
     """All or nothing (I16)."""
     uid, gid = a_user(context), a_group(context, "Tour")
     a_group(context, "Giro")
@@ -222,8 +222,8 @@ def test_a_change_with_the_present_version_is_made(context, match):
     assert member_ids(context, gid) == [uid]
 
 
-def test_a_change_with_another_version_is_refused(context):
-    """412 whether the document or the members have changed, and for both types of change."""
+def test_a_change_with_another_version_is_rejected(context):
+    """412 whether the document or the members have changed, and for both sorts of change."""
     uid, gid = a_user(context), a_group(context)
     change(context, gid, add=[uid])
 
@@ -246,15 +246,15 @@ NOT_THERE = {
 
 
 @pytest.mark.parametrize("call", NOT_THERE.values(), ids=NOT_THERE)
-def test_a_group_that_is_not_there_is_not_found(context, call):
+def test_a_change_of_an_unknown_group_is_not_found(context, call):
     """Also where the request would change nothing."""
     with pytest.raises(NotFound):
         call(context)
 
 
 @pytest.mark.parametrize(("size", "shown"), [(0, True), (2, True), (3, False)])
-def test_a_small_group_is_answered_whole(context, size, shown):
-    """The response to a PATCH is never a truncated list: above the bound there is no body."""
+def test_a_small_group_is_returned_whole(context, size, shown):
+    """The response to a PATCH never has some of the members: above the limit it has no body."""
     gid = a_group(context, uids=some_users(context, size))
 
     found = groups.find_small(context, gid, 2)
@@ -264,6 +264,6 @@ def test_a_small_group_is_answered_whole(context, size, shown):
         assert len(found.get("members", ())) == size
 
 
-def test_a_group_that_is_gone_is_no_small_one(context):
+def test_a_deleted_group_is_not_returned_as_a_small_one(context):
     """It was deleted between the PATCH and its response."""
     assert groups.find_small(context, NOBODY, 100) is None

@@ -1,4 +1,4 @@
-"""Members: added without reading the group, distinguished from strangers, never lost."""
+"""Members: added without reading the group, unknown ones rejected, none ever lost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.invariants import read_all
 
 
 def fail(error):
-    """Make a fault that raises this error."""
+    """Return a fault that raises this error."""
 
     def fault(request, send):
         raise error
@@ -66,7 +66,7 @@ def test_a_removed_membership_is_gone_from_both_ends(context):
     assert member_ids(context, gid) == [uid]
 
 
-def test_adding_takes_nobody_away(context):
+def test_adding_a_member_removes_no_other(context):
     """Seven servers lost members here: they wrote the list that they had read."""
     uids = some_users(context, 3)
     gid = a_group(context, uids=uids[:1])
@@ -76,7 +76,7 @@ def test_adding_takes_nobody_away(context):
     assert member_ids(context, gid) == uids
 
 
-def test_a_member_is_added_without_reading_the_team(context):
+def test_a_member_is_added_without_reading_the_group(context):
     """One transaction, whatever the size."""
     uid, gid = a_user(context), a_group(context)
 
@@ -84,8 +84,8 @@ def test_a_member_is_added_without_reading_the_team(context):
     assert calls(context, lambda it: change(it, gid, remove=[uid])) == ["transact_write_items"]
 
 
-def test_whoever_is_there_already_changes_nothing(context):
-    """Entra ID repeats its adds: the version stays and no change is noted."""
+def test_adding_a_member_again_changes_nothing(context):
+    """Entra ID repeats its adds: the version stays and there is no change item."""
     uid = a_user(context)
     gid = a_group(context, uids=[uid])
     before = read_all(context.items.table)
@@ -96,7 +96,7 @@ def test_whoever_is_there_already_changes_nothing(context):
     assert read_all(context.items.table) == before
 
 
-def test_the_rest_is_added_where_some_are_there_already(context):
+def test_only_new_members_are_added_if_some_are_members_already(context):
     """Read by position from the cancelled transaction, and sent without them (fact 6)."""
     uids = some_users(context, 4)
     gid = a_group(context, uids=uids[:2])
@@ -107,7 +107,7 @@ def test_the_rest_is_added_where_some_are_there_already(context):
     assert groups.get(context, gid)["meta"]["version"] == 'W/"1.1"'
 
 
-def test_a_stranger_is_refused_and_nobody_is_added(context):
+def test_an_unknown_id_is_rejected_and_nobody_is_added(context):
     """400 that names the id; a request holds as a whole."""
     uid, gid = a_user(context), a_group(context)
 
@@ -117,8 +117,8 @@ def test_a_stranger_is_refused_and_nobody_is_added(context):
     assert member_ids(context, gid) == []
 
 
-def test_throttling_does_not_hide_that_the_team_is_gone(context):
-    """For a while its items still name the members: "already a member" would be a false success."""
+def test_throttling_does_not_hide_that_the_group_is_gone(context):
+    """Its member items remain for a while: "already a member" would be a false success."""
     uid = a_user(context)
     gid = a_group(context, uids=[uid])
     failed = ["ConditionalCheckFailed"] * 2
@@ -134,8 +134,8 @@ def test_throttling_does_not_hide_that_the_team_is_gone(context):
 
 
 @pytest.mark.parametrize("text", ["", "ada", "A1" * 16, "../" * 10, f"{NOBODY}#x", "x" * 5_000])
-def test_what_cannot_be_an_id_is_nobodys(context, text):
-    """It never becomes part of a key; the response does not repeat all of it."""
+def test_a_malformed_id_is_an_unknown_user(context, text):
+    """It never becomes part of a key; the error does not repeat all of it."""
     gid = a_group(context)
 
     with pytest.raises(InvalidValue, match="no user of this connection") as caught:
@@ -144,7 +144,7 @@ def test_what_cannot_be_an_id_is_nobodys(context, text):
     assert len(str(caught.value)) < 200
 
 
-def test_what_cannot_be_an_id_is_removed_already(context):
+def test_removing_a_malformed_id_changes_nothing(context):
     """Removing is idempotent (dialects: a member who is not there)."""
     uid = a_user(context)
     gid = a_group(context, uids=[uid])
@@ -154,7 +154,7 @@ def test_what_cannot_be_an_id_is_removed_already(context):
     assert member_ids(context, gid) == [uid]
 
 
-def test_another_connections_user_is_a_stranger(context):
+def test_another_connections_user_cannot_be_a_member(context):
     """A membership by any known id would cross tenants."""
     sister = a_tenant(context.items.table, "abcdefghijzzzzzz")
     gid, uid = a_group(context), a_user(sister)
@@ -163,7 +163,7 @@ def test_another_connections_user_is_a_stranger(context):
         change(context, gid, add=[uid])
 
 
-def test_a_group_is_no_member(context):
+def test_a_group_cannot_be_a_member(context):
     """Nested groups are not offered; their ids are no user's."""
     inner, gid = a_group(context, "inner"), a_group(context, "outer")
 
@@ -171,8 +171,8 @@ def test_a_group_is_no_member(context):
         change(context, gid, add=[inner])
 
 
-def test_a_change_names_who_came_and_went(context):
-    """The feed tells the SaaS whose rights to compute anew (I14)."""
+def test_a_change_item_names_added_and_removed_members(context):
+    """The SaaS reads in the feed for whom to compute permissions again (I14)."""
     uids = some_users(context, 2)
     gid = a_group(context, uids=uids[:1])
 
@@ -184,7 +184,7 @@ def test_a_change_names_who_came_and_went(context):
     assert last["removed"] == bytes.fromhex(uids[0])
 
 
-def test_a_deleted_user_leaves_his_teams(context):
+def test_a_deleted_user_leaves_their_groups(context):
     """And no other user does."""
     uids = some_users(context, 2)
     gids = some_groups(context, 3, uids)
@@ -194,7 +194,7 @@ def test_a_deleted_user_leaves_his_teams(context):
     assert [member_ids(context, gid) for gid in gids] == [uids[1:]] * 3
 
 
-def test_an_add_to_a_group_that_went_is_not_found(context):
+def test_an_add_to_a_group_deleted_meanwhile_is_not_found(context):
     """Whichever comes second learns of the first."""
     uid, gid = a_user(context), a_group(context)
     racing = between(context, 0, lambda: deletes.delete_group(context, gid))
@@ -205,8 +205,8 @@ def test_an_add_to_a_group_that_went_is_not_found(context):
     assert "groups" not in users.get(context, uid)
 
 
-def test_an_add_of_a_user_who_went_is_refused(context):
-    """No membership of a deleted user is left (I5)."""
+def test_an_add_of_a_user_deleted_meanwhile_is_rejected(context):
+    """No member item without its user is left (I5)."""
     uid, gid = a_user(context), a_group(context)
     racing = between(context, 0, lambda: deletes.delete_user(context, uid))
 
@@ -214,8 +214,8 @@ def test_an_add_of_a_user_who_went_is_refused(context):
         change(racing, gid, add=[uid])
 
 
-def test_a_replacement_that_another_change_passed_is_computed_again(context):
-    """Members as read are the condition: nobody is there whom the request does not name."""
+def test_a_replacement_is_computed_again_after_another_change(context):
+    """The members as read are the condition: the request names all who are members after it."""
     uids = some_users(context, 3)
     gid = a_group(context, uids=uids[:1])
     racing = between(context, 2, lambda: change(context, gid, add=[uids[2]]))
@@ -238,8 +238,8 @@ ONE_TRANSACTION = {
 
 
 @pytest.mark.parametrize("case", ONE_TRANSACTION.values(), ids=ONE_TRANSACTION)
-def test_what_fits_one_transaction_is_one(context, case):
-    """2 + 3 an add + 2 a removal, at most 100; above it is declared first."""
+def test_a_change_that_fits_is_one_transaction(context, case):
+    """2 + 3 an add + 2 a removal, at most 100; above that it is a pending change."""
     adds, removals, fits = case
     uids = some_users(context, adds + removals)
     gid = a_group(context, uids=uids[adds:])
@@ -261,7 +261,7 @@ def test_a_group_is_created_with_members_in_one_transaction(context, count, fits
 
 
 @pytest.mark.parametrize(("adds", "removals"), [(3, 0), (0, 3), (2, 1)])
-def test_more_members_than_the_plan_takes_are_refused(context, adds, removals):
+def test_more_members_than_the_plan_allows_are_rejected(context, adds, removals):
     """413 that names the limit; nothing is read or written."""
     uids, gid = some_users(context, adds + removals), a_group(context)
     small = replace(context, max_members_per_request=2)

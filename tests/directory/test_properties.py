@@ -82,51 +82,51 @@ def combined(terms):
     )
 
 
-def by_hand(resources, text, kind, others=()):
+def by_hand(resources, text, resource_type, others=()):
     """Look at each resource in turn; no key is used."""
-    holds = compile_filter(parse_filter(text), kind, others)
+    holds = compile_filter(parse_filter(text), resource_type, others)
     return [each["id"] for each in resources if holds(each)]
 
 
-def test_a_filter_finds_whom_a_look_at_everybody_finds(context, people):
+def test_a_filter_finds_the_same_users_as_a_scan(context, people):
     """Whichever of its terms has a key: the plan differs, the result does not."""
-    everybody = find_users(context).resources
+    all_users = find_users(context).resources
 
     @some
     @given(combined(TERMS))
     def holds(text):
         found = find_users(context, text)
 
-        assert ids(found) == by_hand(everybody, text, USER)
+        assert ids(found) == by_hand(all_users, text, USER)
         assert found.total == len(found.resources)
 
     holds()
 
 
-def test_a_filter_of_teams_finds_what_a_look_at_all_finds(context, people):
+def test_a_filter_finds_the_same_groups_as_a_scan(context, people):
     """With members among its terms, which are items of their own."""
-    teams = find_groups(context).resources
+    all_groups = find_groups(context).resources
     members = tuple(f'members eq "{uid}"' for uid in people[:4])
 
     @some
     @given(combined(GROUP_TERMS + members))
     def holds(text):
-        assert ids(find_groups(context, text)) == by_hand(teams, text, GROUP)
+        assert ids(find_groups(context, text)) == by_hand(all_groups, text, GROUP)
 
     holds()
 
 
-def test_a_search_over_both_kinds_finds_what_a_look_at_all_finds(context, people):
+def test_a_search_over_both_resource_types_finds_the_same_as_a_scan(context, people):
     """An attribute that a resource type does not have is absent (RFC 7644 section 3.4.2.1)."""
-    everybody, teams = find_users(context).resources, find_groups(context).resources
+    all_users, all_groups = find_users(context).resources, find_groups(context).resources
 
     @some
     @given(combined(TERMS + GROUP_TERMS))
     def holds(text):
         query = search.Query(parse_filter(text), 1, 100, all_types=True)
 
-        assert ids(search.users(context, query)) == by_hand(everybody, text, USER, (GROUP,))
-        assert ids(search.groups(context, query)) == by_hand(teams, text, GROUP, (USER,))
+        assert ids(search.users(context, query)) == by_hand(all_users, text, USER, (GROUP,))
+        assert ids(search.groups(context, query)) == by_hand(all_groups, text, GROUP, (USER,))
 
     holds()
 
@@ -149,7 +149,7 @@ def by_cursor(context, query) -> Iterator[str]:
         after = ids(page)[-1] if more else ""
 
 
-def test_a_walk_by_index_and_one_by_cursor_meet_the_same_users(context, people):
+def test_pages_by_index_and_by_cursor_have_the_same_users(context, people):
     """Each once and in the same order, whatever the filter and the size of a page."""
 
     @some
@@ -179,7 +179,7 @@ BAD = (
 )
 
 
-def test_a_failed_patch_leaves_every_row_as_it_was(context, people):
+def test_a_failed_patch_leaves_every_item_unchanged(context, people):
     """Whatever of it could have been done (RFC 7644 section 3.5.2: all or nothing)."""
     before = read_all(context.items.table)
 

@@ -1,4 +1,4 @@
-"""Lists and filters: exact totals, every page, and never a wrong empty list."""
+"""Lists and filters: exact totals, every page, and never an empty list by mistake."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def reads(context, action):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 100])
-def test_pages_of_any_size_make_the_whole(context, count):
+def test_pages_of_any_size_add_up_to_the_list(context, count):
     """Each user once, in the order of ids, and the same total on every page (I17)."""
     uids = some_users(context, 8)
 
@@ -63,7 +63,7 @@ def test_a_page_starts_anywhere(context, start):
 
 
 @pytest.mark.parametrize(("start", "count"), [(9, 10), (1_000_000, 10), (1, 0), (9, 0)])
-def test_a_page_may_be_empty_and_still_count(context, start, count):
+def test_an_empty_page_has_the_total_too(context, start, count):
     """RFC 7644 section 3.4.2.4: count 0 asks for the total alone."""
     some_users(context, 8)
 
@@ -73,7 +73,7 @@ def test_a_page_may_be_empty_and_still_count(context, start, count):
     assert reads(context, lambda it: find_users(it, start=start, count=count)) == ["query"]
 
 
-def test_of_nobody_there_is_an_empty_list(context):
+def test_an_empty_directory_is_an_empty_list(context):
     """200 with a total of 0, not 404."""
     assert (ids(find_users(context)), find_users(context).total) == ([], 0)
     assert (ids(find_groups(context)), find_groups(context).total) == ([], 0)
@@ -89,8 +89,8 @@ def test_totals_follow_every_create_and_delete(context):
     assert (page.total, ids(page)) == (2, [uids[0], uids[2]])
 
 
-def test_the_rows_of_teams_between_users_do_not_count(context):
-    """A user's memberships are stored behind the user; a page is of users."""
+def test_memberships_between_users_are_not_counted(context):
+    """The items of memberships lie between those of users; a page counts users."""
     uids = some_users(context, 4)
     gids = some_groups(context, 5, uids[:3])
 
@@ -101,7 +101,7 @@ def test_the_rows_of_teams_between_users_do_not_count(context):
     assert shown == [gids, gids]
 
 
-def test_groups_of_users_are_not_read_where_nobody_asked(context):
+def test_groups_of_users_are_read_only_on_request(context):
     """excludedAttributes=groups saves the reads."""
     uids = some_users(context, 2)
     some_groups(context, 2, uids)
@@ -113,7 +113,7 @@ def test_groups_of_users_are_not_read_where_nobody_asked(context):
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_pages_of_groups_make_the_whole(context, count):
+def test_pages_of_groups_add_up_to_the_list(context, count):
     """As with users, each with its members."""
     uids = some_users(context, 2)
     gids = some_groups(context, 5, uids)
@@ -125,7 +125,7 @@ def test_pages_of_groups_make_the_whole(context, count):
     assert [[m["value"] for m in group["members"]] for group in found] == [uids] * 5
 
 
-def test_members_are_not_read_where_nobody_asked(context):
+def test_members_are_read_only_on_request(context):
     """Entra ID lists groups with excludedAttributes=members."""
     gid = a_group(context, uids=some_users(context, 2))
 
@@ -136,7 +136,7 @@ def test_members_are_not_read_where_nobody_asked(context):
     assert reads(context, lambda it: find_groups(it, with_memberships=False)) == ["query"] * 2
 
 
-def test_a_team_being_cleared_between_two_others_is_passed_over(context):
+def test_a_group_being_deleted_between_two_others_is_skipped(context):
     """Its member items are still there; no reader sees them."""
     uids = some_users(context, 3)
     gids = some_groups(context, 3, uids)
@@ -151,7 +151,7 @@ def test_a_team_being_cleared_between_two_others_is_passed_over(context):
     deletes.delete_group(by(context, Asking(context.items.table.client)), gids[1])
 
 
-def test_a_team_that_no_answer_holds_is_refused_in_a_list_too(context):
+def test_a_group_too_large_for_a_response_is_rejected_in_a_list_too(context):
     """Lambda would reject the response: every list with this group would be a 502."""
     a_group(context, uids=some_users(context, 6))
     # A megabyte for each member: a response holds five.
@@ -163,23 +163,23 @@ def test_a_team_that_no_answer_holds_is_refused_in_a_list_too(context):
         assert find_groups(verbose, text, with_memberships=False).total == 1
 
 
-def test_of_teams_between_those_that_were_found_few_members_are_read(context):
-    """A page as long as all of ours together would at each of them be mostly of strangers."""
+def test_few_members_of_groups_between_the_matches_are_read(context):
+    """A Query as long as all matches together would read mostly other groups' members."""
     gids = some_groups(context, 24, some_users(context, 30))
-    rows = []
+    read = []
 
     class Counting(FaultyClient):
         def query(self, **request):
-            answer = self.client.query(**request)
+            response = self.client.query(**request)
             of_members = request["ExpressionAttributeValues"][":pk"]["S"].endswith("#M")
-            rows.append(len(answer["Items"]) * of_members)
-            return answer
+            read.append(len(response["Items"]) * of_members)
+            return response
 
     text = " or ".join(f'id eq "{gid}"' for gid in gids[::2])
     page = find_groups(by(context, Counting(context.items.table.client)), text)
 
     assert [len(group["members"]) for group in page.resources] == [30] * 12
-    assert sum(rows) <= (12 * 30 + 1) + 11 * 100
+    assert sum(read) <= (12 * 30 + 1) + 11 * 100
 
 
 # --- filters ----------------------------------------------------------------------------------
@@ -232,8 +232,8 @@ USER_FILTERS = {
 
 
 @pytest.mark.parametrize(("text", "names"), USER_FILTERS.items(), ids=USER_FILTERS)
-def test_a_filter_finds_who_matches_and_nobody_else(context, people, text, names):
-    """With a key or without one: the result is the same, only the plan differs."""
+def test_a_filter_finds_the_matching_users_and_no_others(context, people, text, names):
+    """With a key or without one: the result is the same, only the way differs."""
     page = find_users(context, text)
 
     assert ids(page) == sorted(people[name] for name in names.split())
@@ -250,7 +250,7 @@ KEYED = {
 
 
 @pytest.mark.parametrize(("text", "expected"), KEYED.items(), ids=KEYED)
-def test_a_filter_with_a_key_reads_by_it(context, people, text, expected):
+def test_a_filter_with_a_key_is_looked_up(context, people, text, expected):
     """However many users there are."""
     made = reads(context, lambda it: find_users(it, text.format(**people), with_memberships=False))
 
@@ -267,8 +267,8 @@ def test_a_filtered_list_has_pages_too(context):
     assert find_users(context, 'userName sw "user"', count=0).total == 5
 
 
-def test_users_are_found_by_the_team_they_are_in(context):
-    """No term has a key, so all users are read, with their groups."""
+def test_users_are_found_by_their_groups(context):
+    """No key leads there, so all users are read, with their groups."""
     uids = some_users(context, 3)
     gid = a_group(context, "Tour", uids[:2])
 
@@ -277,29 +277,29 @@ def test_users_are_found_by_the_team_they_are_in(context):
     assert ids(find_users(context, "not (groups pr)")) == uids[2:]
 
 
-REFUSED = ['nobody eq "x"', "active gt true", 'password eq "x"', "active eq 1"]
+REJECTED = ['nobody eq "x"', "active gt true", 'password eq "x"', "active eq 1"]
 
 
-@pytest.mark.parametrize("text", REFUSED)
-def test_a_filter_that_cannot_be_answered_is_refused(context, text):
+@pytest.mark.parametrize("text", REJECTED)
+def test_an_invalid_filter_is_rejected(context, text):
     """400 invalidFilter, in an empty directory too: an empty list would mean "nobody"."""
     with pytest.raises(InvalidFilter):
         find_users(context, text)
 
 
 def as_many(count):
-    """Return from a Query its first item so many times, with other ids."""
+    """Return a fault: the Query finds its first item `count` times, under other ids."""
 
     def fault(_, send):
         page = send()
-        row = page["Items"][0]
-        return page | {"Items": [row | {"SK": {"S": f"{number:032x}"}} for number in range(count)]}
+        item = page["Items"][0]
+        return page | {"Items": [item | {"SK": {"S": f"{number:032x}"}} for number in range(count)]}
 
     return fault
 
 
-def test_more_than_a_filter_may_read_is_too_many(context):
-    """400 with an alternative, rather than a truncated list (RFC 7644 section 3.4.2)."""
+def test_a_filter_that_reads_too_many_users_is_rejected(context):
+    """400 that says what to do, rather than a part of the list (RFC 7644 section 3.4.2)."""
     a_user(context, title="Guide")
 
     def crowded(count):
@@ -310,7 +310,7 @@ def test_more_than_a_filter_may_read_is_too_many(context):
         find_users(crowded(MAX_RESOURCES + 1), "title pr", count=1)
 
 
-def test_memberships_that_a_filter_asks_about_are_bounded_too(context):
+def test_a_filter_that_reads_too_many_memberships_is_rejected(context):
     """Fifty users in each of 10,000 groups would be half a million reads."""
     a_group(context)
     asked = " or ".join(f'members.value eq "{number:032x}"' for number in range(50))
@@ -328,8 +328,8 @@ LOOK_ALIKES = [("\u212aelvin", "kelvin", True), ("straße", "strasse", False)]
 
 
 @pytest.mark.parametrize(("stored", "asked", "found"), LOOK_ALIKES)
-def test_a_look_alike_is_not_matched_to_its_victim(context, stored, asked, found):
-    """The lock is shared, but a hit needs equality under simple folding."""
+def test_a_look_alike_name_does_not_match(context, stored, asked, found):
+    """They share a uniqueness item, but a match needs equality under simple folding."""
     uid = a_user(context, userName=stored)
 
     assert ids(find_users(context, f'userName eq "{asked}"')) == ([uid] if found else [])
@@ -339,8 +339,8 @@ ALIKE = st.text(st.sampled_from("aAßsSKk\u212aİiıéÉe\u0301ﬁfΣσς"), min
 
 
 @given(one=ALIKE, other=ALIKE)
-def test_whoever_matches_a_name_stands_under_its_lock(one, other):
-    """So a look-up by the lock misses nobody whom the comparison would match."""
+def test_matching_names_have_the_same_uniqueness_item(one, other):
+    """So a look-up by that item misses nobody whom the comparison would match."""
     if fold(one) == fold(other):
         assert fold_name(one) == fold_name(other)
 
@@ -349,7 +349,7 @@ def test_whoever_matches_a_name_stands_under_its_lock(one, other):
 
 
 @pytest.fixture
-def teams(context):
+def named_groups(context):
     """Two groups with a common member, and one member of the first alone."""
     both, single = some_users(context, 2)
     return {
@@ -383,11 +383,11 @@ GROUP_FILTERS = {
 
 
 @pytest.mark.parametrize(("text", "names"), GROUP_FILTERS.items(), ids=GROUP_FILTERS)
-def test_a_filter_finds_the_teams_that_match(context, teams, text, names):
-    """Members are items beside the group; a term on one member reads only that item."""
-    page = find_groups(context, text.format(**teams))
+def test_a_filter_finds_the_matching_groups(context, named_groups, text, names):
+    """Members are items of their own; a filter on one reads that item only."""
+    page = find_groups(context, text.format(**named_groups))
 
-    assert ids(page) == sorted(teams[name] for name in names.split())
+    assert ids(page) == sorted(named_groups[name] for name in names.split())
     assert page.total == len(page.resources)
 
 
@@ -400,45 +400,47 @@ KEYED_GROUPS = {
 
 
 @pytest.mark.parametrize(("text", "expected"), KEYED_GROUPS.items(), ids=KEYED_GROUPS)
-def test_a_filter_of_teams_with_a_key_reads_by_it(context, teams, text, expected):
+def test_a_group_filter_with_a_key_is_looked_up(context, named_groups, text, expected):
     """Entra ID's check of a membership is one call."""
     assert (
-        reads(context, lambda it: find_groups(it, text.format(**teams), with_memberships=False))
+        reads(
+            context, lambda it: find_groups(it, text.format(**named_groups), with_memberships=False)
+        )
         == expected
     )
 
 
-def test_what_is_found_is_shown_whole(context, teams):
+def test_a_group_found_by_a_member_has_all_its_members(context, named_groups):
     """The member that the filter named is not the only one."""
-    text = f'id eq "{teams["tour"]}" and members eq "{teams["single"]}"'
+    text = f'id eq "{named_groups["tour"]}" and members eq "{named_groups["single"]}"'
 
     (found,) = find_groups(context, text).resources
 
     assert len(found["members"]) == 2
 
 
-REFUSED_GROUPS = ['members co "a"', "members pr", 'members.display eq "Ada"', 'nobody eq "x"']
+REJECTED_GROUPS = ['members co "a"', "members pr", 'members.display eq "Ada"', 'nobody eq "x"']
 
 
-@pytest.mark.parametrize("text", REFUSED_GROUPS)
+@pytest.mark.parametrize("text", REJECTED_GROUPS)
 def test_members_are_compared_by_eq_only(context, text):
-    """Anything else would read every member of every group; 400 says so."""
+    """Anything else would read every member of every group: 400."""
     with pytest.raises(InvalidFilter):
         find_groups(context, text)
 
 
-# --- uniqueness items that change hands ---------------------------------------------------------
+# --- names whose owner changes ----------------------------------------------------------------
 
 
-def test_a_lock_whose_owner_was_renamed_is_read_again(context):
-    """The user was renamed between the reads of the uniqueness item and the user: no hit."""
+def test_a_name_whose_owner_was_renamed_is_read_again(context):
+    """The user gave up the name after the uniqueness item was read: nobody has it."""
     uid = a_user(context, "ada")
     racing = between(context, 1, lambda: edit(context, uid, userName="byron"))
 
     assert find_users(racing, 'userName eq "ada@example.com"').total == 0
 
 
-def test_a_lock_whose_owner_was_replaced_leads_to_the_next(context):
+def test_a_name_whose_owner_was_replaced_finds_the_next(context):
     """Deleted and created again under one name: the new one is found, never nobody."""
     uid = a_user(context, "ada")
     again = []
@@ -452,7 +454,7 @@ def test_a_lock_whose_owner_was_replaced_leads_to_the_next(context):
     assert ids(page) == again
 
 
-def test_a_teams_lock_is_read_again_too(context):
+def test_a_group_name_is_read_again_too(context):
     """As a user's."""
     gid = a_group(context, "Tour")
     racing = between(context, 1, lambda: rename(context, gid, "Giro"))
@@ -460,19 +462,19 @@ def test_a_teams_lock_is_read_again_too(context):
     assert find_groups(racing, 'displayName eq "tour"').total == 0
 
 
-def test_a_lock_that_leads_nowhere_is_busy(context):
-    """After three reads 503: an empty list would make a second user with this name."""
-    lock = context.keys.user_name("ada")
-    context.items.commit([Put(lock, {"uid": NOBODY})])
+def test_a_uniqueness_item_without_its_owner_is_busy(context):
+    """After three reads 503: an empty list would lead to a second user with this name."""
+    key = context.keys.user_name("ada")
+    context.items.commit([Put(key, {"uid": NOBODY})])
 
     with pytest.raises(Busy):
         find_users(context, 'userName eq "ada"')
 
-    context.items.batch_delete([lock])
+    context.items.batch_delete([key])
 
 
-def test_an_address_that_a_user_gave_up_meanwhile_finds_nobody(context):
-    """The look-up item was read, then the document changed."""
+def test_an_address_removed_meanwhile_finds_nobody(context):
+    """The index item was read, then the document moved on."""
     uid = a_user(context, "ada")
     racing = between(context, 1, lambda: edit(context, uid, emails=[]))
 
@@ -491,7 +493,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("text", LISTS.values(), ids=LISTS)
-def test_another_connections_users_are_in_no_list(context, text):
+def test_another_connections_users_are_not_listed(context, text):
     """Not in totals either (I8)."""
     a_user(context, "ada")
 
@@ -501,7 +503,7 @@ def test_another_connections_users_are_in_no_list(context, text):
 
 
 def test_another_connections_ids_find_nothing(context):
-    """An id of another connection is unknown here."""
+    """An id of one connection is unknown in another."""
     uid = a_user(context)
     gid = a_group(context, uids=[uid])
     sister = a_tenant(context.items.table, "abcdefghijzzzzzz")

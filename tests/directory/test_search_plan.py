@@ -28,7 +28,7 @@ LOOKED_UP = {
     'userName eq "a" and userName eq "b"': {"userName": "a"},
     'userName eq "a" and not (externalId eq "b")': {"userName": "a"},
     'userName eq "a" and (externalId eq "b" or externalId eq "c")': {"userName": "a"},
-    # holds without it, or is no text
+    # holds without it, or is not a text
     'userName eq "a" or externalId eq "b"': {},
     'not (userName eq "a")': {},
     'userName ne "a"': {},
@@ -43,8 +43,8 @@ LOOKED_UP = {
 
 
 @pytest.mark.parametrize(("text", "expected"), LOOKED_UP.items(), ids=LOOKED_UP)
-def test_what_must_hold_can_be_looked_up(text, expected):
-    """A key is used only where no match could be missed by it."""
+def test_terms_that_must_hold_can_be_looked_up(text, expected):
+    """A key is taken only where no match could be missed by it."""
     assert equalities(parse_filter(text), USER) == expected
 
 
@@ -57,7 +57,7 @@ GROUPS = {
 
 
 @pytest.mark.parametrize(("text", "expected"), GROUPS.items(), ids=GROUPS)
-def test_teams_are_looked_up_by_name_and_by_member(text, expected):
+def test_groups_are_looked_up_by_name_and_by_member(text, expected):
     """Entra ID asks `id eq "g" and members eq "u"`."""
     assert equalities(parse_filter(text), GROUP) == expected
 
@@ -73,13 +73,13 @@ USES = {
 
 
 @pytest.mark.parametrize(("text", "expected"), USES.items(), ids=USES)
-def test_every_use_of_an_attribute_is_seen(text, expected):
-    """Within brackets and negations too: members are not part of the item that is read."""
+def test_every_comparison_of_a_filter_is_found(text, expected):
+    """Within brackets and negations too: members are not part of the group's item."""
     found = terms_of(parse_filter(text), GROUP)
 
     assert [(term.path, term.op) for term in found] == expected
 
 
-def test_an_extension_is_a_place_of_its_own():
+def test_an_extension_attribute_is_not_taken_for_a_core_one():
     """An extension's attribute is never taken for a core one of that name."""
     assert "userName" not in equalities(parse_filter(f'{ENTERPRISE}:userName eq "a"'), USER)

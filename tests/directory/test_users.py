@@ -27,11 +27,11 @@ from tests.support.invariants import read_all
 
 
 def stored(context, uid):
-    """Read a user's row."""
+    """Return a user's item."""
     return from_item(User, context.items.get(context.keys.user(uid)))
 
 
-def test_a_created_user_is_read_as_he_was_sent(context):
+def test_a_created_user_is_read_as_it_was_sent(context):
     """Nothing is trimmed, folded or reordered."""
     document = a_document("Zoë", title=" Dr\n", nickName="\u212a")
 
@@ -51,13 +51,13 @@ def test_a_created_user_has_meta_and_a_version(context):
     assert meta["created"] == meta["lastModified"] == "2027-01-31T12:00:00.000Z"
 
 
-def test_a_user_is_active_unless_it_is_said_otherwise(context):
+def test_a_user_is_active_by_default(context):
     """Okta's first POST does not speak of `active`."""
     assert users.create(context, a_document("ada"))["active"] is True
     assert users.create(context, a_document("bob", active=False))["active"] is False
 
 
-def test_the_default_role_of_the_moment_is_noted(context):
+def test_the_default_role_at_creation_is_stored(context):
     """A later change of the default is not for those who are there."""
     uid = a_user(context)
 
@@ -68,7 +68,7 @@ TAKEN = ["ada@example.com", "ADA@EXAMPLE.COM", "Ada@Example.com"]
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_a_user_name_is_taken_in_every_letter_case(context, name):
+def test_a_user_name_is_unique_in_any_letter_case(context, name):
     """RFC 7643 section 4.1.1: userName is caseExact false and unique."""
     a_user(context, "ada")
 
@@ -80,7 +80,7 @@ LOOK_ALIKES = [("straße", "strasse"), ("\u212aelvin", "kelvin"), ("ﬁona", "fi
 
 
 @pytest.mark.parametrize(("first", "second"), LOOK_ALIKES)
-def test_a_look_alike_cannot_stand_beside_its_victim(context, first, second):
+def test_a_look_alike_name_is_in_use(context, first, second):
     """They collide: the user who came first keeps the name."""
     a_user(context, userName=first)
 
@@ -97,7 +97,7 @@ def test_users_may_share_an_external_id_and_an_address(context):
     assert ids(find_users(context, 'emails eq "TEAM@example.com"')) == sorted([one, other])
 
 
-def test_the_name_of_another_connection_is_free(context):
+def test_a_name_used_in_another_connection_is_free(context):
     """Tenants do not know each other."""
     sister = a_tenant(context.items.table, "abcdefghijzzzzzz")
     a_user(context, "ada")
@@ -108,7 +108,7 @@ def test_the_name_of_another_connection_is_free(context):
         users.get(context, created["id"])
 
 
-def test_a_failed_create_leaves_nothing(context):
+def test_a_failed_create_writes_nothing(context):
     """All or nothing: no look-up item, no count, no change item (I16)."""
     a_user(context, "ada")
     before = read_all(context.items.table)
@@ -123,7 +123,7 @@ def test_a_failed_create_leaves_nothing(context):
 
 
 def test_a_change_raises_the_version_and_the_time(context, manual_clock):
-    """RFC 7644 section 3.14: a client tells by the version that it is another state."""
+    """RFC 7644 section 3.14: a new state has a new version."""
     uid = a_user(context)
     manual_clock.advance(seconds=5)
 
@@ -135,7 +135,7 @@ def test_a_change_raises_the_version_and_the_time(context, manual_clock):
     assert users.get(context, uid) == changed
 
 
-def test_a_change_of_nothing_keeps_everything(context, manual_clock):
+def test_a_change_of_nothing_writes_nothing(context, manual_clock):
     """Identity providers send the same every 40 minutes: no write, no version, no change item."""
     uid = a_user(context)
     before = read_all(context.items.table)
@@ -147,7 +147,7 @@ def test_a_change_of_nothing_keeps_everything(context, manual_clock):
     assert read_all(context.items.table) == before
 
 
-def test_a_renamed_user_frees_his_old_name(context):
+def test_a_renamed_user_frees_their_old_name(context):
     """A marriage, and a new colleague with the old name."""
     uid = a_user(context, "ada")
 
@@ -168,7 +168,7 @@ def test_a_rename_of_letter_case_alone_is_a_change(context):
     assert ids(find_users(context, 'userName eq "ada@example.com"')) == [uid]
 
 
-def test_a_rename_to_a_taken_name_is_refused(context):
+def test_a_rename_to_a_name_in_use_is_rejected(context):
     """And leaves both as they were (I16)."""
     a_user(context, "ada")
     uid = a_user(context, "bob")
@@ -191,14 +191,14 @@ MOVES = {
 
 
 @pytest.mark.parametrize("emails", MOVES.values(), ids=MOVES)
-def test_indexes_follow_the_addresses(context, emails):
+def test_index_items_follow_the_addresses(context, emails):
     """The invariants compare every look-up item with the documents after the test (I1)."""
     uid = a_user(context, "ada")
 
     assert edit(context, uid, emails=emails)["emails"] == emails
 
 
-def test_a_user_may_have_as_many_addresses_as_we_take(context):
+def test_the_largest_number_of_addresses_fits_one_transaction(context):
     """20 of them all replaced: one transaction still holds it."""
     uid = a_user(context, "ada", emails=[{"value": f"{n}@old"} for n in range(20)])
 
@@ -233,7 +233,7 @@ def test_membership_does_not_change_a_users_version(context):
     assert users.get(context, uid)["meta"]["version"] == 'W/"1"'
 
 
-def test_a_user_shows_the_teams_he_is_in(context):
+def test_a_user_has_the_groups_they_are_in(context):
     """RFC 7643 section 4.1.2: groups are read-only and come with their names."""
     uid = a_user(context)
     gid = a_group(context, "Tour", [uid])
@@ -263,7 +263,7 @@ def test_a_change_with_the_present_version_is_made(context):
     assert users.get(context, uid)["title"] == "3"
 
 
-def test_a_change_with_another_version_is_refused(context):
+def test_a_change_with_another_version_is_rejected(context):
     """412, and nothing is written."""
     uid = a_user(context)
     before = read_all(context.items.table)
@@ -274,7 +274,7 @@ def test_a_change_with_another_version_is_refused(context):
     assert read_all(context.items.table) == before
 
 
-def test_a_change_of_nobody_is_not_found(context):
+def test_a_change_of_an_unknown_user_is_not_found(context):
     """404, also with If-Match: there is nothing to compare."""
     with pytest.raises(NotFound):
         edit(context, NOBODY, title="Countess")
@@ -282,7 +282,7 @@ def test_a_change_of_nobody_is_not_found(context):
         users.get(context, NOBODY)
 
 
-def test_a_change_that_came_between_is_not_overwritten(context):
+def test_a_change_made_meanwhile_is_not_overwritten(context):
     """The edit is applied again to what is there now (version as condition)."""
     uid = a_user(context)
 
@@ -292,7 +292,7 @@ def test_a_change_that_came_between_is_not_overwritten(context):
     assert users.get(context, uid)["nickName"] == "A"
 
 
-def test_of_two_changes_with_one_version_one_is_refused(context):
+def test_of_two_changes_with_one_version_one_is_rejected(context):
     """If-Match succeeds for exactly one of several writers (I13)."""
     uid = a_user(context)
     racing = between(context, 1, lambda: edit(context, uid, 'W/"1"', title="first"))
@@ -303,8 +303,8 @@ def test_of_two_changes_with_one_version_one_is_refused(context):
     assert users.get(context, uid)["title"] == "first"
 
 
-def test_the_same_rename_by_two_requests_is_no_conflict(context):
-    """The lock's holder is this very user: no 409 where nobody else has the name (I10)."""
+def test_the_same_rename_by_two_requests_is_not_a_conflict(context):
+    """This very user has the name already: 409 only if another user has it (I10)."""
     uid = a_user(context)
     racing = between(context, 1, lambda: edit(context, uid, userName="byron"))
 
@@ -312,7 +312,7 @@ def test_the_same_rename_by_two_requests_is_no_conflict(context):
     assert users.get(context, uid)["meta"]["version"] == 'W/"2"'
 
 
-def test_contention_to_the_end_is_busy(context):
+def test_contention_until_the_deadline_is_busy(context):
     """503 at the deadline, never 409 or 412."""
 
     class Contended(FaultyClient):
@@ -325,7 +325,7 @@ def test_contention_to_the_end_is_busy(context):
     assert find_users(a_tenant(context.items.table)).total == 0
 
 
-def test_busy_does_not_say_that_nothing_was_changed(context):
+def test_busy_does_not_claim_that_nothing_was_changed(context):
     """The change may be made, and only the reads for its response be throttled."""
     uid = a_user(context)
     a_group(context, uids=[uid])

@@ -31,7 +31,7 @@ def _precondition(header: str | None) -> Precondition | None:
 
 
 def a_tenant(table: Table, connection: str = CONNECTION) -> ConnectionContext:
-    """Bind a connection for one request."""
+    """Return a connection's context for one request."""
     keys = ConnectionKeys(connection)
     return ConnectionContext(
         items=table.namespace(grants.scim(keys), Deadline.after(25, table.clock)),
@@ -44,14 +44,14 @@ def a_tenant(table: Table, connection: str = CONNECTION) -> ConnectionContext:
 
 
 def by(context: ConnectionContext, client: Any) -> ConnectionContext:
-    """Bind the same connection, with its table reached by another client."""
+    """Return a context of the same connection whose table is reached by another client."""
     return a_tenant(replace(context.items.table, client=client), context.keys.connection)
 
 
 def between(
     context: ConnectionContext, number: int, action: Callable[[], object]
 ) -> ConnectionContext:
-    """Bind the same connection with something happening just before its call `number`."""
+    """Return a context of the same connection; `action` runs just before its call `number`."""
 
     def fault(_: Request, send: Send) -> Any:
         action()
@@ -92,7 +92,7 @@ def a_group(
 def some_groups(context: ConnectionContext, count: int, uids: Iterable[str] = ()) -> list[str]:
     """Create groups with the same members; returns their ids in the order of lists."""
     members = frozenset(uids)
-    return sorted(a_group(context, f"Team {number}", members) for number in range(count))
+    return sorted(a_group(context, f"Group {number}", members) for number in range(count))
 
 
 def fill(context: ConnectionContext, gid: str, uids: Iterable[str]) -> None:
@@ -132,7 +132,7 @@ def edit(
 
 
 def precondition(tag: str) -> Precondition:
-    """Read an If-Match header that is there."""
+    """Parse an If-Match header that is present."""
     found = _precondition(tag)
     assert found is not None
     return found
@@ -181,9 +181,11 @@ def ids(page: SearchResult) -> list[str]:
     return [resource["id"] for resource in page.resources]
 
 
-def changes(context: ConnectionContext, kind: str) -> list[Item]:
+def changes(context: ConnectionContext, change_type: str) -> list[Item]:
     """Read the change items of one type."""
-    rows = read_all(context.items.table)
+    items = read_all(context.items.table)
     return [
-        rows[key] for key in sorted(rows) if "#F#" in key.pk and rows[key]["change_type"] == kind
+        items[key]
+        for key in sorted(items)
+        if "#F#" in key.pk and items[key]["change_type"] == change_type
     ]
