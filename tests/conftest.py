@@ -33,9 +33,10 @@ from chalicelib.auth.secrets import Secrets  # noqa: E402
 from chalicelib.auth.tokens import mint  # noqa: E402
 from chalicelib.settings import Settings  # noqa: E402
 from chalicelib.storage.table import Table  # noqa: E402
-from dev.measure.scene import QuickTransactions  # noqa: E402
+from dev.measure.scene import QuickQueries  # noqa: E402
 from dev.run import dynamodb_local, resources  # noqa: E402
 from tests.support.builders import ApiClient, ManualClock, api_client  # noqa: E402
+from tests.support.in_process import InProcessClient  # noqa: E402
 
 OPERATOR_KEY = mint("op", Random(1)).text  # noqa: S311 - nobody's key
 
@@ -141,7 +142,7 @@ def services(dynamodb: Any, secretsmanager: Any, manual_clock: ManualClock) -> S
     """Make what deployment makes, and the services on it."""
     resources.make("test", dynamodb, secretsmanager, lambda: OPERATOR_KEY)
     settings = Settings.from_environment(ENVIRONMENT)
-    quick: Any = QuickTransactions(dynamodb)
+    quick: Any = QuickQueries(InProcessClient(dynamodb))
     return Services(
         table=Table(quick, settings.table_name, manual_clock.clock()),
         secrets=Secrets(secretsmanager, settings.secrets_prefix),
