@@ -1,4 +1,9 @@
-"""A service on moto: the table and secrets that deployment makes, a clock that tests hold."""
+"""Fixtures of several packages; each imports what it needs when it is first used.
+
+So a test of pure functions starts without moto, boto3 and the app, in under a second.
+"""
+
+# ruff: noqa: PLC0415 - see above
 
 from __future__ import annotations
 
@@ -6,40 +11,19 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from random import Random
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-# Before any client is made: moto serves it, and AWS could not.
-ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_SESSION_TOKEN": "testing",
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "TABLE_NAME": "passerelle-test",
-    "SECRETS_PREFIX": "passerelle/test",
-    "STAGE": "test",
-    "POWERTOOLS_SERVICE_NAME": "passerelle",
-    "POWERTOOLS_METRICS_NAMESPACE": "Passerelle",
-}
+import pytest
+
+from tests.support.environment import ENVIRONMENT, OPERATOR_KEY
+
+if TYPE_CHECKING:
+    from chalicelib.api.services import Services
+    from tests.support.builders import ApiClient, ManualClock
+    from tests.support.deployment import Clients
+
+# Before any client is made: moto answers it, and nobody else could.
 os.environ.update(ENVIRONMENT)
-
-import boto3  # noqa: E402 - the environment comes first
-import pytest  # noqa: E402
-from moto import mock_aws  # noqa: E402
-
-from app import build  # noqa: E402
-from chalicelib.api.services import Services  # noqa: E402
-from chalicelib.auth.secrets import Secrets  # noqa: E402
-from chalicelib.auth.tokens import mint  # noqa: E402
-from chalicelib.settings import Settings  # noqa: E402
-from chalicelib.storage.table import Table  # noqa: E402
-from dev.measure.scene import QuickQueries  # noqa: E402
-from dev.run import dynamodb_local, resources  # noqa: E402
-from tests.support.builders import ApiClient, ManualClock, api_client  # noqa: E402
-from tests.support.in_process import InProcessClient  # noqa: E402
-
-OPERATOR_KEY = mint("op", Random(1)).text  # noqa: S311 - nobody's key
-
 
 NOT_RUN = "Amazon DynamoDB Local is not there"
 
@@ -57,41 +41,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{figure:,} {name}")
 
 
-class Unhooked:
-    """A client that takes no hook: powertools hangs one more on it for each `Secrets` made.
-
-    In a Lambda function there is one; a process of thousands of tests grew slower with each.
-    """
-
-    def __init__(self, client: Any) -> None:
-        """Stand before `client`."""
-        self._client = client
-
-    def __getattr__(self, name: str) -> Any:
-        """Give all that the client has but `meta`, where its hooks are."""
-        if name == "meta":
-            raise AttributeError(name)
-        return getattr(self._client, name)
-
-
-class Clients(NamedTuple):
-    """What AWS is called with."""
-
-    dynamodb: Any
-    secretsmanager: Any
-
-
 @pytest.fixture
 def aws() -> Iterator[None]:
-    """Let moto stand in for AWS, empty, for one test."""
+    """Let moto respond for AWS, empty, for one test."""
+    from moto import mock_aws
+
     with mock_aws():
         yield
 
 
 @pytest.fixture(scope="session")
 def clients() -> Clients:
-    """Make the clients once: that takes longer than most tests."""
-    return Clients(boto3.client("dynamodb"), Unhooked(boto3.client("secretsmanager")))
+    """Make the clients once."""
+    from tests.support.deployment import make_clients
+
+    return make_clients()
 
 
 @pytest.fixture
@@ -112,6 +76,8 @@ def local() -> Iterator[str]:
 
     Without Java or npm the test is skipped; under CI=true it fails.
     """
+    from dev.run import dynamodb_local
+
     with ExitStack() as stack:
         try:
             engine = stack.enter_context(dynamodb_local.running())
@@ -133,24 +99,24 @@ def execution_environment() -> Iterator[None]:
 
 @pytest.fixture
 def manual_clock() -> ManualClock:
-    """Make the clock of the services, which a test sets forward."""
+    """Make the clock of the services, which moves only when a test advances it."""
+    from tests.support.builders import ManualClock
+
     return ManualClock()
 
 
 @pytest.fixture
 def services(dynamodb: Any, secretsmanager: Any, manual_clock: ManualClock) -> Services:
-    """Make what deployment makes, and the services on it."""
-    resources.make("test", dynamodb, secretsmanager, lambda: OPERATOR_KEY)
-    settings = Settings.from_environment(ENVIRONMENT)
-    quick: Any = QuickQueries(InProcessClient(dynamodb))
-    return Services(
-        table=Table(quick, settings.table_name, manual_clock.clock()),
-        secrets=Secrets(secretsmanager, settings.secrets_prefix),
-        settings=settings,
-    )
+    """Deploy to moto, and give the services."""
+    from tests.support.deployment import deploy
+
+    return deploy(dynamodb, secretsmanager, manual_clock.clock())
 
 
 @pytest.fixture
 def operator(services: Services) -> ApiClient:
-    """Call the app with the operator key."""
+    """Send requests to the app with the operator key."""
+    from app import build
+    from tests.support.builders import api_client
+
     return api_client(build(services), OPERATOR_KEY)

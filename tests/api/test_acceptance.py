@@ -28,8 +28,8 @@ import pytest
 
 from app import build
 from chalicelib.settings import Plan
-from tests.conftest import OPERATOR_KEY
 from tests.support.builders import Answer, ApiClient, api_client, connection_body, organisation_body
+from tests.support.environment import OPERATOR_KEY
 
 Call = Callable[..., Answer]
 EMAIL = "ada@acme.example.com"

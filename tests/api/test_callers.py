@@ -10,7 +10,6 @@ import pytest
 from app import build
 from chalicelib.api.admin.requests import Access
 from chalicelib.api.services import Services
-from tests.conftest import OPERATOR_KEY
 from tests.support.builders import (
     ApiClient,
     Customer,
@@ -19,6 +18,7 @@ from tests.support.builders import (
     a_session,
     api_client,
 )
+from tests.support.environment import OPERATOR_KEY
 from tests.support.routes import DECLARED, Call, calls_of
 
 # The responses that nobody gets who may do what they do.

@@ -20,8 +20,8 @@ from app import build
 from chalicelib.observability import logger
 from chalicelib.settings import Plan
 from dev.measure.scene import QuickQueries
-from tests.conftest import OPERATOR_KEY
 from tests.support.builders import Answer, api_client
+from tests.support.environment import OPERATOR_KEY
 from tests.support.every_request import Request, Side, a_side, fresh, requests_of
 from tests.support.invariants import read_all
 from tests.support.routes import calls_of

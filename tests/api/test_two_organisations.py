@@ -15,8 +15,8 @@ from chalicelib.api.admin.requests import Access
 from chalicelib.api.services import Services
 from chalicelib.settings import Plan
 from dev.measure.scene import QuickQueries
-from tests.conftest import OPERATOR_KEY
 from tests.support.builders import Answer, ApiClient, api_client
+from tests.support.environment import OPERATOR_KEY
 from tests.support.every_request import CURSORS, Request, Side, Values, a_side, fresh, requests_of
 from tests.support.invariants import read_all
 from tests.support.routes import calls_of

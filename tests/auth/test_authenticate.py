@@ -17,16 +17,9 @@ from chalicelib.organisations import connections, organisations, tokens
 from chalicelib.organisations.inputs import ConnectionChanges, OrganisationChanges
 from chalicelib.settings import Plan
 from chalicelib.storage.expressions import Delete, Update
-from tests.conftest import OPERATOR_KEY
-from tests.support.builders import (
-    Between,
-    a_customer,
-    a_session,
-    fail,
-    first,
-    refused,
-    scim_namespace,
-)
+from tests.support.builders import a_customer, a_session, scim_namespace
+from tests.support.environment import OPERATOR_KEY
+from tests.support.faults import FaultyClient, client_error, fail, first
 
 
 @pytest.fixture
@@ -38,13 +31,13 @@ def context(services):
 @pytest.fixture
 def table(services):
     """Stand before the table's client."""
-    return Between(services.table.client)
+    return FaultyClient(services.table.client)
 
 
 @pytest.fixture
 def fresh(services, table, secretsmanager):
     """Serve from a process that has used no token yet, and count its calls."""
-    client: Any = Between(secretsmanager)
+    client: Any = FaultyClient(secretsmanager)
     own = Secrets(client, services.settings.secrets_prefix)
     return replace(services, table=replace(services.table, client=table), secrets=own)
 
@@ -309,7 +302,7 @@ def test_a_secret_that_went_with_a_revoke_is_401(fresh, services, table, context
 
 def test_an_unreadable_secret_is_503(fresh, context):
     """Whatever the cause, a right token is never called wrong."""
-    fresh.secrets._client.faults["get_secret_value"] = [fail(refused("AccessDeniedException"))]
+    fresh.secrets._client.faults["get_secret_value"] = [fail(client_error("AccessDeniedException"))]
 
     with pytest.raises(Unavailable):
         authenticate(fresh, context.connection, context.token)
@@ -327,7 +320,7 @@ def test_a_throttled_row_is_never_taken_for_a_missing_one(fresh, table, context)
     """BatchGetItem returns a throttled key as unprocessed: 503, not a false 401 (fact 7)."""
     name = fresh.table.name
     unprocessed = {"Responses": {name: []}, "UnprocessedKeys": {name: {"Keys": [{}]}}}
-    table.faults["batch_get_item"] = [lambda _: unprocessed] * 1000
+    table.faults["batch_get_item"] = [lambda *_: unprocessed] * 1000
 
     with pytest.raises(Busy):
         authenticate(fresh, context.connection, context.token)

@@ -10,7 +10,8 @@ import pytest
 from chalicelib.auth import sessions
 from chalicelib.errors import Unauthorized
 from chalicelib.storage.expressions import EXISTS, Delete, Update
-from tests.support.builders import Between, an_organisation, first
+from tests.support.builders import an_organisation
+from tests.support.faults import FaultyClient, first
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_link_works_once(services, link):
 
 def test_of_two_who_hold_a_link_one_gets_a_session(services, dynamodb, link):
     """The other came between the read and the write."""
-    between = Between(dynamodb)
+    between = FaultyClient(dynamodb)
     between.faults["transact_write_items"] = [first(lambda: exchange(services, link))]
     other = replace(services, table=replace(services.table, client=between))
 
@@ -110,7 +111,7 @@ def test_a_link_is_no_session_and_a_session_no_link(services, link):
 @pytest.mark.parametrize("garbage", ["", "{0[:-1]}", "letmein", "{0}{0}"])
 def test_garbage_costs_no_read(services, dynamodb, link, garbage):
     """The checksum is looked at first; the entrance is open to anyone."""
-    between = Between(dynamodb)
+    between = FaultyClient(dynamodb)
     other = replace(services, table=replace(services.table, client=between))
 
     with pytest.raises(Unauthorized):

@@ -11,7 +11,7 @@ from chalicelib.auth.secrets import MOST_DIGESTS, Gone, Secrets
 from chalicelib.auth.tokens import digest, mint
 from chalicelib.errors import Unavailable
 from chalicelib.storage.retries import Deadline
-from tests.support.builders import Between, fail, lose, refused
+from tests.support.faults import FaultyClient, client_error, fail, lose
 
 DIGEST = digest("a secret")
 KEY, NEXT_KEY = (mint("op", Random(seed)).text for seed in (11, 12))  # noqa: S311 - nobody's keys
@@ -21,7 +21,7 @@ OPERATOR_KEY = "passerelle/test/operator-key"
 @pytest.fixture
 def between(secretsmanager):
     """Stand before the client."""
-    return Between(secretsmanager)
+    return FaultyClient(secretsmanager)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_the_digests_of_two_connections_do_not_meet(secrets, deadline):
 def test_a_process_remembers_a_bounded_number(secrets, between, deadline):
     """The one that was not used for longest is forgotten first."""
     between.faults["get_secret_value"] = [
-        (lambda _: {"SecretString": DIGEST}) for _ in range(MOST_DIGESTS + 2)
+        (lambda *_: {"SecretString": DIGEST}) for _ in range(MOST_DIGESTS + 2)
     ]
     for number in range(MOST_DIGESTS):
         secrets.digest_of("conn", str(number), deadline)
@@ -73,8 +73,8 @@ def test_a_process_remembers_a_bounded_number(secrets, between, deadline):
 
 
 PASSING = {
-    "throttled": refused("ThrottlingException"),
-    "a server error": refused("Whatever", status=500),
+    "throttled": client_error("ThrottlingException"),
+    "a server error": client_error("Whatever", status=500),
     "no answer": ConnectTimeoutError(endpoint_url="https://example.com"),
 }
 
@@ -99,9 +99,9 @@ def test_a_fault_that_does_not_pass_in_time_is_said(secrets, between, deadline, 
 
 
 STANDING = {
-    "no permission": refused("AccessDeniedException"),
-    "no key to decrypt": refused("DecryptionFailure"),
-    "marked for deletion": refused("InvalidRequestException"),
+    "no permission": client_error("AccessDeniedException"),
+    "no key to decrypt": client_error("DecryptionFailure"),
+    "marked for deletion": client_error("InvalidRequestException"),
     "no credentials": NoCredentialsError(),
 }
 
@@ -137,7 +137,7 @@ def test_a_secret_whose_creation_got_no_answer_is_created(secrets, between, dead
     """The repetition finds its own work and does not take it for somebody else's."""
     between.faults["create_secret"] = [
         lose(ConnectTimeoutError(endpoint_url="https://example.com")),
-        fail(refused("ResourceExistsException")),
+        fail(client_error("ResourceExistsException")),
     ]
 
     secrets.create("conn", "token", DIGEST, deadline)
@@ -147,7 +147,7 @@ def test_a_secret_whose_creation_got_no_answer_is_created(secrets, between, dead
 
 def test_a_secret_that_cannot_be_created_is_said(secrets, between, deadline):
     """The code that asked for it withdraws the token."""
-    between.faults["create_secret"] = [fail(refused("LimitExceededException"))]
+    between.faults["create_secret"] = [fail(client_error("LimitExceededException"))]
 
     with pytest.raises(Unavailable):
         secrets.create("conn", "token", DIGEST, deadline)
@@ -235,8 +235,8 @@ def test_no_operator_key_is_503(secrets, secretsmanager, deadline, kept):
 def test_an_operator_key_that_cannot_be_read_is_503(secrets, between, deadline):
     """The error that powertools wraps decides: throttling is transient, a denial is not."""
     between.faults["get_secret_value"] = [
-        fail(refused("ThrottlingException")),
-        fail(refused("AccessDeniedException")),
+        fail(client_error("ThrottlingException")),
+        fail(client_error("AccessDeniedException")),
     ]
 
     with pytest.raises(Unavailable):

@@ -8,9 +8,8 @@ enforce stands in `NOT_ENFORCED`, with the call that needs it on AWS.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import SystemRandom
@@ -29,7 +28,7 @@ from chalicelib.storage.table import Table
 from tests.deploy.cloud import AdminPrincipal, Cloud, connect
 from tests.deploy.page import PAGE
 from tests.support import directory
-from tests.support.faults import Crash
+from tests.support.faults import Crash, FaultyClient, Request, Send
 
 pytestmark = pytest.mark.deploy
 
@@ -115,28 +114,20 @@ def test_the_api_misses_each_action_of_its_policy(admin: AdminPrincipal, cloud: 
 # --- the scheduled function ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class EndsWhenDeclared:
-    """A client of DynamoDB in a process that ends when it has declared an operation."""
-
-    client: Any
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Give the client's method."""
-
-        def call(**request: Any) -> Any:
-            answer = getattr(self.client, name)(**request)
-            puts = [each["Put"] for each in request.get("TransactItems", ()) if "Put" in each]
-            if any(put["Item"]["PK"] == {"S": "O#"} for put in puts):
-                raise Crash
-            return answer
-
-        return call
+def crash_when_declared(request: Request, send: Send) -> Any:
+    """The process ends when it has declared a pending change."""
+    answer = send()
+    puts = [each["Put"] for each in request.get("TransactItems", ()) if "Put" in each]
+    if any(put["Item"]["PK"] == {"S": "O#"} for put in puts):
+        raise Crash
+    return answer
 
 
 def crashing(context: ConnectionContext) -> ConnectionContext:
     """Bind the same connection for a process that ends when it has declared an operation."""
-    return directory.by(context, EndsWhenDeclared(context.items.table.client))
+    return directory.by(
+        context, FaultyClient(context.items.table.client, every=crash_when_declared)
+    )
 
 
 def leave_work(cloud: Cloud) -> str:

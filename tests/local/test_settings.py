@@ -20,7 +20,7 @@ from chalicelib.organisations.inputs import ConnectionChanges, NewToken
 from chalicelib.settings import Settings
 from chalicelib.storage.table import Table
 from tests.support.builders import Customer, a_customer, an_admin_context
-from tests.support.trial_runs import At
+from tests.support.faults import Fault, FaultyClient, first, unharmed
 
 TOKEN = NewToken(name="one more")
 PAUSE = ConnectionChanges(state="paused")
@@ -68,12 +68,13 @@ class Desk:
         """Let `other` happen as a whole before call `index` of `one`; what both were told."""
         heard: list[str] = []
 
-        def between(_: Any, send: Callable[[], Any]) -> Any:
-            heard.append(other(self.admin()))
-            return send()
-
-        heard.append(one(self.admin(At(self.services.table.client, index, between))))
+        between = first(lambda: heard.append(other(self.admin())))
+        heard.append(one(self.admin(self.client(index, between))))
         return set(heard)
+
+    def client(self, index: int = -1, fault: Fault = unharmed) -> FaultyClient:
+        """Make a client with a fault at one call; the engine remembers its tokens."""
+        return FaultyClient(self.services.table.client, index, fault, remembers_tokens=False)
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def desk(services: Services) -> Desk:
 
 def calls_of(desk: Desk, act: Callable[..., str]) -> int:
     """Count the calls of an action."""
-    client = At(desk.services.table.client)
+    client = desk.client()
     act(desk.admin(client))
     return len(client.calls)
 

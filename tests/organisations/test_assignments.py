@@ -16,8 +16,9 @@ from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.local_users import Assignment
 from chalicelib.storage.records import to_item
 from chalicelib.storage.table import OutsideNamespace
-from tests.support.builders import Between, an_admin_context, first, scim_namespace
+from tests.support.builders import an_admin_context, scim_namespace
 from tests.support.directory import NOBODY, a_user
+from tests.support.faults import FaultyClient, first
 from tests.support.invariants import read_all
 
 
@@ -51,7 +52,7 @@ def move(admin, connection, workspace):
 
 def meanwhile(services, admin, action):
     """Administer through a client before whose next transaction something else happens."""
-    client = Between(services.table.client, {"transact_write_items": [first(action)]})
+    client = FaultyClient(services.table.client, faults={"transact_write_items": [first(action)]})
     table = replace(services.table, client=client)
     return an_admin_context(replace(services, table=table), admin.keys.organisation)
 

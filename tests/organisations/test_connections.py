@@ -13,14 +13,8 @@ from chalicelib.scim.preconditions import entity_tags
 from chalicelib.settings import Plan
 from chalicelib.storage.expressions import Update
 from chalicelib.storage.settings_items import CONNECTION_ID
-from tests.support.builders import (
-    Between,
-    a_customer,
-    an_admin_context,
-    an_organisation,
-    connection_body,
-    first,
-)
+from tests.support.builders import a_customer, an_admin_context, an_organisation, connection_body
+from tests.support.faults import FaultyClient, first
 
 THREE = {"enterprise": Plan(scim=True, max_connections=3)}
 
@@ -147,7 +141,7 @@ def test_a_paused_connection_counts(admin, services):
 
 def overtaken(services, admin, action):
     """Bind the organisation so that `action` comes before its next transaction."""
-    client = Between(services.table.client)
+    client = FaultyClient(services.table.client)
     client.faults["transact_write_items"] = [first(action)]
     raced = replace(services, table=replace(services.table, client=client))
     return an_admin_context(raced, admin.keys.organisation)

@@ -14,16 +14,9 @@ from chalicelib.organisations import connections, disconnect, organisations, tok
 from chalicelib.organisations.inputs import ConnectionChanges, NewConnection, NewToken, Rotation
 from chalicelib.scim.preconditions import entity_tags
 from chalicelib.storage.keys import ConnectionKeys
-from tests.support.builders import (
-    Between,
-    an_admin_context,
-    connection_body,
-    fail,
-    first,
-    refused,
-    scim_namespace,
-)
+from tests.support.builders import an_admin_context, connection_body, scim_namespace
 from tests.support.directory import a_group, a_user
+from tests.support.faults import FaultyClient, client_error, fail, first
 from tests.support.invariants import read_all
 
 
@@ -174,7 +167,7 @@ def test_ending_again_is_no_fault_and_changes_nothing(services, settled, secrets
 
 def test_an_ending_that_was_cut_off_is_finished_by_the_next(services, settled, secrets):
     """The tokens' items were still there, revoked."""
-    client = Between(services.table.client)
+    client = FaultyClient(services.table.client)
     client.faults["batch_write_item"] = [fail(KeyboardInterrupt())]
     cut = replace(services, table=replace(services.table, client=client))
     with pytest.raises(KeyboardInterrupt):
@@ -203,7 +196,7 @@ def test_another_choice_may_follow(context, secrets):
 
 def overtaken(services, context, action):
     """Bind the connection so that `action` comes before its next transaction."""
-    client = Between(services.table.client)
+    client = FaultyClient(services.table.client)
     client.faults["transact_write_items"] = [first(action)]
     raced = replace(services, table=replace(services.table, client=client))
     return replace(context, admin=an_admin_context(raced, context.organisation))
@@ -229,7 +222,7 @@ def test_a_token_that_comes_second_is_refused(services, context, secrets):
 
 def test_a_token_whose_secret_is_in_the_making_is_never_shown(services, context, secretsmanager):
     """It is disconnected between item and secret: neither is left, and a change is pending."""
-    between: Any = Between(secretsmanager)
+    between: Any = FaultyClient(secretsmanager)
     secrets = Secrets(between, services.settings.secrets_prefix)
     between.faults["create_secret"] = [first(lambda: end(context, services.secrets))]
 
@@ -242,8 +235,8 @@ def test_a_token_whose_secret_is_in_the_making_is_never_shown(services, context,
 
 def test_a_secret_that_cannot_be_removed_now_is_removed_later(services, settled, secretsmanager):
     """The items say that it ended; the secret's removal stays pending."""
-    between: Any = Between(secretsmanager)
-    between.faults["delete_secret"] = [fail(refused("AccessDeniedException"))]
+    between: Any = FaultyClient(secretsmanager)
+    between.faults["delete_secret"] = [fail(client_error("AccessDeniedException"))]
 
     end(settled, Secrets(between, services.settings.secrets_prefix))
 

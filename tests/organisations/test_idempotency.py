@@ -11,16 +11,13 @@ from chalicelib.organisations import connections, idempotency, organisations, to
 from chalicelib.organisations.inputs import NewConnection, NewOrganisation, NewToken
 from chalicelib.storage.expressions import Delete
 from tests.support.builders import (
-    Between,
     a_customer,
     an_admin_context,
     an_organisation,
     connection_body,
-    fail,
-    first,
     organisation_body,
-    refused,
 )
+from tests.support.faults import FaultyClient, client_error, fail, first
 
 
 def attempt(owner):
@@ -59,7 +56,7 @@ CREATIONS = [
 def test_of_the_same_post_twice_at_once_one_creates(services, prepared, create):
     """The other is told to come again, and then finds what was created: nothing is made twice."""
     admin = prepared(services)
-    client = Between(services.table.client)
+    client = FaultyClient(services.table.client)
     overtaking = an_admin_context(services, admin.keys.organisation)
     client.faults["transact_write_items"] = [first(lambda: create(services, overtaking))]
     raced = replace(services, table=replace(services.table, client=client))
@@ -74,8 +71,8 @@ def test_a_token_that_was_taken_back_uses_no_key_up(services):
     """The 503 is followed by the same POST, which must be able to succeed."""
     context = a_customer(services)
     idempotency_key = attempt(context.organisation)
-    broken = Between(services.secrets._client)
-    broken.faults["create_secret"] = [fail(refused("LimitExceededException"))]
+    broken = FaultyClient(services.secrets._client)
+    broken.faults["create_secret"] = [fail(client_error("LimitExceededException"))]
     services.secrets._client = broken
 
     with pytest.raises(Unavailable):
@@ -105,7 +102,7 @@ def test_an_expired_key_that_somebody_else_renews_stays_his(services, manual_clo
     assert idempotency_key
     admin.items.commit([idempotency_key.created_item("old", admin.now())])
     manual_clock.advance(hours=24)
-    client = Between(services.table.client)
+    client = FaultyClient(services.table.client)
     client.faults["transact_write_items"] = [first(lambda: renew(services, idempotency_key))]
     raced = replace(services, table=replace(services.table, client=client))
 

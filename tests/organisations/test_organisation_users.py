@@ -15,9 +15,10 @@ from chalicelib.organisations.users import MOST_SEARCHED, UserQuery
 from chalicelib.storage.expressions import Put, Update
 from chalicelib.storage.records import to_item
 from chalicelib.storage.settings_items import Connection
-from tests.support.builders import Between, an_admin_context
+from tests.support.builders import an_admin_context
 from tests.support.directory import NOBODY, a_group, a_user, some_users
 from tests.support.directory import a_tenant as scope
+from tests.support.faults import FaultyClient
 
 NOW = "2027-01-31T12:00:00.000Z"
 
@@ -266,7 +267,7 @@ def test_a_search_finds_a_whole_address_or_the_beginning_of_a_name(admin, scim, 
 def test_a_search_by_address_does_not_read_all_users(services, admin, scim):
     """By the two indexes: who has it as userName, who as e-mail address."""
     some_users(scim, 3)
-    client = Between(services.table.client)
+    client = FaultyClient(services.table.client)
     table = replace(services.table, client=client)
     noted = an_admin_context(replace(services, table=table), admin.keys.organisation)
 

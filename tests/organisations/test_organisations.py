@@ -25,13 +25,8 @@ from chalicelib.organisations.inputs import (
 from chalicelib.scim.preconditions import entity_tags
 from chalicelib.storage import grants
 from chalicelib.storage.keys import reference, verified_domain
-from tests.support.builders import (
-    Between,
-    an_admin_context,
-    an_organisation,
-    first,
-    organisation_body,
-)
+from tests.support.builders import an_admin_context, an_organisation, organisation_body
+from tests.support.faults import FaultyClient, first
 
 
 def create(services, organisation=None, **changes):
@@ -258,7 +253,7 @@ def test_if_match_names_the_version_that_may_be_changed(services):
 def raced(services):
     """Make an organisation whose next transaction is overtaken by a change of its state."""
     admin = an_organisation(services)
-    overtaking = Between(services.table.client)
+    overtaking = FaultyClient(services.table.client)
     act = first(lambda: change(services, admin, state="suspended"))
     overtaking.faults["transact_write_items"] = [act]
     raced = replace(services, table=replace(services.table, client=overtaking))

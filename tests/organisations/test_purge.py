@@ -15,25 +15,32 @@ from chalicelib.organisations import audit, connections, disconnect, organisatio
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.inputs import OrganisationChanges
 from chalicelib.storage import grants
-from chalicelib.storage.expressions import Item, Put, to_wire
+from chalicelib.storage.expressions import Item, Put
 from chalicelib.storage.grants import ALL_VERBS, Grant
 from chalicelib.storage.keys import ConnectionKeys, Key
 from chalicelib.sweeper import sweep_due
+from dev.measure.scene import write
 from tests.support.builders import (
     NOON,
-    Between,
     Customer,
     ManualClock,
     a_customer,
     an_admin_context,
     an_organisation,
-    fail,
-    refused,
     scim_namespace,
 )
 from tests.support.directory import a_group, a_user, change
 from tests.support.directory import a_tenant as scope
-from tests.support.faults import Crash, FaultyClient, Request, Send, crash_before
+from tests.support.faults import (
+    Crash,
+    FaultyClient,
+    Request,
+    Send,
+    client_error,
+    crash_before,
+    fail,
+    first,
+)
 from tests.support.invariants import read_all
 
 RUN = "A" * 12
@@ -210,23 +217,6 @@ def renewed(world: World) -> AdminContext:
     return an_admin_context(world.services, world.going.organisation)
 
 
-@dataclass(frozen=True, slots=True)
-class Slow:
-    """A client each of whose calls takes a second."""
-
-    client: Any
-    manual_clock: ManualClock
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Give the client's method, taking its time."""
-
-        def call(**request: Any) -> Any:
-            self.manual_clock.advance(seconds=1)
-            return getattr(self.client, name)(**request)
-
-        return call
-
-
 BEGINNINGS = [delete_organisation, delete_connection]
 
 
@@ -259,9 +249,7 @@ class Moment:
         rows = services.table.namespace((Grant("", ALL_VERBS, whole=False),), services.deadline())
         present = self.world.rows()
         rows.batch_delete(present.keys() - self.rows.keys())
-        for key in self.rows.keys() - present.keys():
-            row = to_wire(self.rows[key])
-            services.table.client.put_item(TableName=services.table.name, Item=row)
+        write(services.table, [self.rows[key] for key in self.rows.keys() - present.keys()])
         for name in set(self.secrets) - self.world.kept():
             self.world.secrets.create_secret(Name=name, SecretString=self.secrets[name])
 
@@ -327,7 +315,8 @@ def test_a_purge_goes_on_where_its_time_was_over(
     """A large organisation takes more than one run of the sweeper."""
     begin(world)
     world.manual_clock.advance(seconds=61)
-    slow = Slow(world.services.table.client, world.manual_clock)
+    a_second_passes = first(lambda: world.manual_clock.advance(seconds=1))
+    slow = FaultyClient(world.services.table.client, every=a_second_passes)
 
     runs = 0
     while not is_through(world) and runs < 10:
@@ -343,8 +332,8 @@ def test_a_secret_that_cannot_be_removed_keeps_the_purge_open(
     world: World, begin: Callable[[World], None]
 ) -> None:
     """No item forgets a secret that is still paid for."""
-    lost: Any = Between(world.secrets)
-    lost.faults["delete_secret"] = [fail(refused("AccessDeniedException"))] * 100
+    lost: Any = FaultyClient(world.secrets)
+    lost.faults["delete_secret"] = [fail(client_error("AccessDeniedException"))] * 100
     locked = Secrets(lost, world.services.settings.secrets_prefix)
     begin(replace(world, services=replace(world.services, secrets=locked)))
     world.manual_clock.advance(seconds=61)
@@ -360,8 +349,8 @@ def test_a_secret_that_cannot_be_removed_keeps_the_purge_open(
 @pytest.mark.parametrize("fault", ["AccessDeniedException", "InternalServiceError"])
 def test_secrets_that_cannot_be_removed_hold_up_no_directory(world: World, fault: str) -> None:
     """A group's delete needs the table alone; Secrets Manager may be down for days."""
-    lost: Any = Between(world.secrets)
-    lost.faults["delete_secret"] = [fail(refused(fault))] * 10_000
+    lost: Any = FaultyClient(world.secrets)
+    lost.faults["delete_secret"] = [fail(client_error(fault))] * 10_000
     keys = ConnectionKeys(world.going.connection)
     stuck = [keys.pending_change(keys.pending_change_id("2027-01-30", str(n))) for n in range(120)]
     declared = keys.pending_change(keys.pending_change_id("2027-01-31", "team"))

@@ -13,14 +13,8 @@ from chalicelib.organisations.inputs import ConnectionChanges, NewConnection
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import verified_domain
 from chalicelib.storage.settings_items import Role, Workspace, new_connection_id
-from tests.support.builders import (
-    Between,
-    a_customer,
-    an_admin_context,
-    an_organisation,
-    connection_body,
-    first,
-)
+from tests.support.builders import a_customer, an_admin_context, an_organisation, connection_body
+from tests.support.faults import FaultyClient, first
 from tests.support.invariants import read_all
 
 ATTIC = Workspace("attic", "Attic")
@@ -35,7 +29,7 @@ def admin(services):
 
 def overtaken(services, admin, action):
     """Bind the organisation so that `action` comes before its next transaction."""
-    client = Between(services.table.client)
+    client = FaultyClient(services.table.client)
     client.faults["transact_write_items"] = [first(action)]
     raced = replace(services, table=replace(services.table, client=client))
     return an_admin_context(raced, admin.keys.organisation)

@@ -11,9 +11,10 @@ from chalicelib.organisations.sign_in import FIRST_PASSWORD, INACTIVE, NextStep
 from chalicelib.storage.expressions import Put, Update
 from chalicelib.storage.records import to_item
 from chalicelib.storage.settings_items import Connection
-from tests.support.builders import Between, a_customer
+from tests.support.builders import a_customer
 from tests.support.directory import a_tenant as scope
 from tests.support.directory import a_user, edit
+from tests.support.faults import FaultyClient
 
 DOMAIN = "example.com"
 REDIRECT = "https://sso.example.com/start"
@@ -36,7 +37,7 @@ def ask(services, email):
 
 def calls_of(services, email):
     """Tell which calls a question makes, in order."""
-    client = Between(services.table.client)
+    client = FaultyClient(services.table.client)
     ask(replace(services, table=replace(services.table, client=client)), email)
     return client.calls
 

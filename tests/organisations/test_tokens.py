@@ -11,18 +11,10 @@ from chalicelib.auth.secrets import Secrets
 from chalicelib.errors import Conflict, InvalidFields, NotFound, Unauthorized, Unavailable
 from chalicelib.organisations import connections, tokens
 from chalicelib.organisations.inputs import NewToken, Rotation
-from tests.support.builders import (
-    Between,
-    a_customer,
-    an_admin_context,
-    fail,
-    first,
-    lose,
-    refused,
-    scim_namespace,
-)
+from tests.support.builders import a_customer, an_admin_context, scim_namespace
+from tests.support.faults import FaultyClient, client_error, fail, first, lose
 
-TIMES_OUT = refused("ThrottlingException")
+TIMES_OUT = client_error("ThrottlingException")
 
 
 @pytest.fixture
@@ -34,7 +26,7 @@ def context(services):
 @pytest.fixture
 def between(services):
     """Stand before the client of Secrets Manager."""
-    return Between(services.secrets._client)
+    return FaultyClient(services.secrets._client)
 
 
 @pytest.fixture
@@ -175,7 +167,7 @@ def renewed(context):
 
 def overtaken(services, context, action):
     """Bind the connection so that `action` comes before its next transaction."""
-    client = Between(services.table.client)
+    client = FaultyClient(services.table.client)
     client.faults["transact_write_items"] = [first(action)]
     raced = replace(services, table=replace(services.table, client=client))
     return replace(context, admin=an_admin_context(raced, context.organisation))
@@ -242,7 +234,7 @@ def test_a_later_revoke_removes_what_an_earlier_one_left(
     context, between, secrets, secretsmanager, manual_clock
 ):
     """A repeated DELETE completes it."""
-    between.faults["delete_secret"] = [fail(refused("AccessDeniedException"))]
+    between.faults["delete_secret"] = [fail(client_error("AccessDeniedException"))]
     revoke(context, secrets, context.token_id)
     manual_clock.advance(seconds=1)
 
@@ -253,7 +245,7 @@ def test_a_later_revoke_removes_what_an_earlier_one_left(
 
 def test_a_token_whose_secret_cannot_be_made_is_taken_back(context, between, secrets):
     """503, no live item that counts among the five, and the removal is pending."""
-    between.faults["create_secret"] = [fail(refused("LimitExceededException"))]
+    between.faults["create_secret"] = [fail(client_error("LimitExceededException"))]
 
     with pytest.raises(Unavailable):
         create(context, secrets)
@@ -277,7 +269,7 @@ def test_there_is_time_to_take_a_token_back(context, between, secrets):
 
 def test_a_secret_made_without_an_answer_is_used(services, context, between, secrets):
     """The repetition finds it made."""
-    between.faults["create_secret"] = [lose(refused("InternalServiceError", 500))]
+    between.faults["create_secret"] = [lose(client_error("InternalServiceError", 500))]
 
     assert opens(services, context, create(context, secrets).text)
 
@@ -418,7 +410,7 @@ def test_a_token_that_has_ended_is_not_rotated(context, secrets):
 
 def test_a_revoke_that_comes_between_stands(services, context, secrets):
     """The rotation's last step finds it ended, and leaves it."""
-    client = Between(services.table.client)
+    client = FaultyClient(services.table.client)
     client.faults["transact_write_items"] = [
         first(lambda: None),
         first(lambda: revoke(context, secrets, context.token_id)),
@@ -433,7 +425,7 @@ def test_a_revoke_that_comes_between_stands(services, context, secrets):
 
 def test_of_two_rotations_at_once_the_shorter_overlap_counts(services, context, secrets):
     """A request for one hour gets one hour, though another has asked for a day."""
-    client = Between(services.table.client)
+    client = FaultyClient(services.table.client)
     client.faults["transact_write_items"] = [
         first(lambda: None),
         first(lambda: rotate(context, secrets, context.token_id, overlap_hours=24)),

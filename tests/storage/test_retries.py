@@ -13,25 +13,25 @@ from botocore.exceptions import (
 from chalicelib.errors import Busy
 from chalicelib.storage.retries import TRANSIENT_CODES, Deadline, is_transient
 from tests.support.doubles import Script, Watch
-from tests.support.faults import ENDPOINT, refusal
+from tests.support.faults import ENDPOINT, client_error
 
-THROTTLED = refusal("ThrottlingException")
+THROTTLED = client_error("ThrottlingException")
 
 PASSING = {
-    **{code: refusal(code) for code in sorted(TRANSIENT_CODES)},
-    "any fault of the service": refusal("NobodyKnows", status=500),
-    "503": refusal("", status=503),
+    **{code: client_error(code) for code in sorted(TRANSIENT_CODES)},
+    "any fault of the service": client_error("NobodyKnows", status=500),
+    "503": client_error("", status=503),
     "lost reply": ReadTimeoutError(endpoint_url=ENDPOINT),
     "lost request": ConnectTimeoutError(endpoint_url=ENDPOINT),
     "no connection": EndpointConnectionError(endpoint_url=ENDPOINT),
 }
 
 LASTING = {
-    "a condition": refusal("ConditionalCheckFailedException"),
-    "no table": refusal("ResourceNotFoundException"),
-    "no permission": refusal("AccessDeniedException"),
-    "a fault of ours": refusal("ValidationException"),
-    "another request with this token": refusal("IdempotentParameterMismatchException"),
+    "a condition": client_error("ConditionalCheckFailedException"),
+    "no table": client_error("ResourceNotFoundException"),
+    "no permission": client_error("AccessDeniedException"),
+    "a fault of ours": client_error("ValidationException"),
+    "another request with this token": client_error("IdempotentParameterMismatchException"),
     "wrong parameters": ParamValidationError(report="injected"),
     "no error of AWS": KeyError("injected"),
 }

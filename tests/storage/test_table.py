@@ -10,12 +10,12 @@ from chalicelib.storage.expressions import EXISTS, Check, Delete, Put, Update, t
 from chalicelib.storage.keys import ConnectionKeys, Key, Range
 from chalicelib.storage.table import OutsideNamespace, chunks
 from tests.support.doubles import MINE, Script, Watch, a_namespace
-from tests.support.faults import refusal
+from tests.support.faults import client_error
 
 KEYS = ConnectionKeys(MINE)
 FOREIGN = ConnectionKeys("zzzzzzzzzzklmnop")
 ROW = KEYS.user("1")
-THROTTLED = refusal("ProvisionedThroughputExceededException")
+THROTTLED = client_error("ProvisionedThroughputExceededException")
 
 
 def wire(key, **attributes):
@@ -210,7 +210,7 @@ CALLS = {
 def test_an_error_that_nobody_foresaw_passes_through(call):
     """No call swallows what it does not understand."""
     with pytest.raises(ClientError, match="AccessDenied"):
-        call(a_namespace(Script([refusal("AccessDeniedException")])))
+        call(a_namespace(Script([client_error("AccessDeniedException")])))
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)

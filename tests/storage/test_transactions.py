@@ -10,7 +10,7 @@ from chalicelib.storage.expressions import EXISTS, NEW, Action, Check, Put
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.transactions import TransactionCanceled
 from tests.support.doubles import MINE, Script, Watch, a_namespace
-from tests.support.faults import ENDPOINT, canceled, refusal
+from tests.support.faults import ENDPOINT, canceled, client_error
 
 KEYS = ConnectionKeys(MINE)
 FIRST, SECOND = KEYS.user("1"), KEYS.user("2")
@@ -24,8 +24,8 @@ PASSING = {
     "throttled": canceled("ThrottlingError", "None"),
     "throughput": canceled("ProvisionedThroughputExceeded", "None"),
     "no reason": canceled("None", "None"),
-    "in progress": refusal("TransactionInProgressException"),
-    "table throttled": refusal("ProvisionedThroughputExceededException"),
+    "in progress": client_error("TransactionInProgressException"),
+    "table throttled": client_error("ProvisionedThroughputExceededException"),
     "lost reply": ReadTimeoutError(endpoint_url=ENDPOINT),
 }
 
@@ -116,11 +116,11 @@ def test_contention_to_the_end_is_busy():
 
 
 FINAL = {
-    "validation": refusal("ValidationException"),
-    "other content under this token": refusal("IdempotentParameterMismatchException"),
+    "validation": client_error("ValidationException"),
+    "other content under this token": client_error("IdempotentParameterMismatchException"),
     "too large": canceled("ItemCollectionSizeLimitExceeded", "None"),
     "row at fault": canceled("ValidationError", "None"),
-    "no permission": refusal("AccessDeniedException"),
+    "no permission": client_error("AccessDeniedException"),
 }
 
 

@@ -1,16 +1,15 @@
-"""What tests of several packages build: clocks, faults by argument, clients, customers."""
+"""What tests of several packages build: time in hand, faults by argument, callers, tenants."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
 from typing import Any
 
-from botocore.exceptions import ClientError
 from chalice.app import Chalice
 
 from chalicelib.api.services import Services
@@ -57,73 +56,9 @@ class ManualClock:
         )
 
 
-def refused(code: str, status: int = 400) -> ClientError:
-    """Make the error that boto3 raises when a service responds with `code`."""
-    metadata: Any = {"HTTPStatusCode": status}
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": metadata}, "Call")
-
-
-Call = Callable[[], Any]
-Fault = Callable[[Call], Any]
-
-
-def fail(error: BaseException) -> Fault:
-    """Fail without reaching the service."""
-
-    def fault(_: Call) -> Any:
-        raise error
-
-    return fault
-
-
-def lose(error: BaseException) -> Fault:
-    """Reach the service, and lose its response."""
-
-    def fault(call: Call) -> Any:
-        call()
-        raise error
-
-    return fault
-
-
-def first(action: Call) -> Fault:
-    """Let something else happen between two calls."""
-
-    def fault(call: Call) -> Any:
-        action()
-        return call()
-
-    return fault
-
-
-@dataclass(slots=True)
-class Between:
-    """Stands before a boto3 client: notes its calls, and lets those fail that a test names.
-
-    `faults` holds, for each method, what happens at its next calls; then all goes well.
-    """
-
-    client: Any
-    faults: dict[str, list[Fault]] = field(default_factory=dict)
-    calls: list[str] = field(default_factory=list)
-
-    def __getattr__(self, name: str) -> Any:
-        """Give the client's method, with what stands between."""
-        method = getattr(self.client, name)
-        if not callable(method):
-            return method
-
-        def call(**request: Any) -> Any:
-            self.calls.append(name)
-            due = self.faults.get(name)
-            return due.pop(0)(lambda: method(**request)) if due else method(**request)
-
-        return call
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP response as a test reads it."""
+    """An HTTP answer as a test reads it."""
 
     status: int
     headers: Mapping[str, str]
@@ -147,7 +82,7 @@ class ApiClient:
     ) -> Answer:
         """Send one request; a body that is no text or bytes is sent as JSON.
 
-        Whatever is tested, the published document describes the response.
+        Whatever is tested, the answer is one that the published document describes.
         """
         path, _, query = target.partition("?")
         sent = {"Content-Type": content_type, **(headers or {})}
@@ -201,7 +136,7 @@ class ScimClient:
         return ScimClient(self.client.with_credential(credential), self.root)
 
     def followed(self, location: str) -> Answer:
-        """Send a GET to an address that a response contained."""
+        """Read what an address that was answered leads to."""
         return self("GET", location.partition(self.root)[2])
 
     def a_user(self, name: str = "ada", **attributes: Any) -> dict[str, Any]:
@@ -300,7 +235,7 @@ def a_customer(services: Services, **changes: Any) -> Customer:
 
 
 def a_session(services: Services, organisation: str, name: str = "Ada") -> str:
-    """Let an admin of an organisation in, and return the session's token."""
+    """Let an admin of an organisation in, and give his session's token."""
     deadline = services.deadline()
     link = sessions.make_link(services.table, organisation, name, deadline).text
     return sessions.exchange(services.table, link, deadline).text

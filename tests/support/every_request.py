@@ -16,7 +16,6 @@ from app import build
 from chalicelib.api.admin.requests import Access
 from chalicelib.api.admin.routes import ORGANISATION
 from chalicelib.api.services import Services
-from tests.conftest import OPERATOR_KEY
 from tests.support.builders import (
     ApiClient,
     a_session,
@@ -24,6 +23,7 @@ from tests.support.builders import (
     connection_body,
     organisation_body,
 )
+from tests.support.environment import OPERATOR_KEY
 from tests.support.routes import Call
 
 Values = Mapping[str, str]

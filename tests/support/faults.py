@@ -1,6 +1,6 @@
 """Faults of DynamoDB, injected at a chosen call by a client that is passed in.
 
-moto never conflicts, throttles or loses a response, and it applies a transaction twice whose
+moto never conflicts, throttles or loses an answer, and it applies a transaction twice whose
 ClientRequestToken it has seen. `FaultyClient` adds both: the fault, and the memory of tokens.
 """
 
@@ -24,8 +24,8 @@ class Crash(BaseException):
     """The process ends here: nothing that runs after it may catch it."""
 
 
-def refusal(code: str, *, status: int = 400, **fields: Any) -> ClientError:
-    """Make the error that boto3 raises when DynamoDB responds with `code`."""
+def client_error(code: str, status: int = 400, **fields: Any) -> ClientError:
+    """Make the error that boto3 raises when AWS responds with `code`."""
     answer: Any = {
         "Error": {"Code": code, "Message": "injected"},
         "ResponseMetadata": {"HTTPStatusCode": status},
@@ -35,9 +35,9 @@ def refusal(code: str, *, status: int = 400, **fields: Any) -> ClientError:
 
 
 def canceled(*reasons: str | tuple[str, Request]) -> ClientError:
-    """Make a cancelled transaction; a reason may hold the item that its condition met."""
+    """Make a cancelled transaction; a reason may carry the row that its condition met."""
     rows = [each if isinstance(each, tuple) else (each, None) for each in reasons]
-    return refusal(
+    return client_error(
         "TransactionCanceledException",
         CancellationReasons=[
             {"Code": code} | ({"Item": item} if item is not None else {}) for code, item in rows
@@ -47,16 +47,16 @@ def canceled(*reasons: str | tuple[str, Request]) -> ClientError:
 
 def throttled(request: Request, send: Send) -> Any:
     """The table is throttled."""
-    raise refusal("ProvisionedThroughputExceededException")
+    raise client_error("ProvisionedThroughputExceededException")
 
 
 def broken(request: Request, send: Send) -> Any:
     """DynamoDB has a fault of its own."""
-    raise refusal("InternalServerError", status=500)
+    raise client_error("InternalServerError", status=500)
 
 
 def conflicting(request: Request, send: Send) -> Any:
-    """Another transaction writes one of the items; a read does not meet that."""
+    """Another transaction writes one of the rows; a read does not meet that."""
     actions = request.get("TransactItems")
     if not actions:
         return send()
@@ -67,11 +67,11 @@ def in_progress(request: Request, send: Send) -> Any:
     """The same transaction is still under way."""
     if "TransactItems" not in request:
         return send()
-    raise refusal("TransactionInProgressException")
+    raise client_error("TransactionInProgressException")
 
 
 def lost_reply(request: Request, send: Send) -> Any:
-    """The call has its effect, or is rejected; its response is lost."""
+    """The call has its effect, or is refused; nobody hears of it."""
     with suppress(ClientError):
         send()
     raise ReadTimeoutError(endpoint_url=ENDPOINT)
@@ -96,13 +96,13 @@ def crash_before(request: Request, send: Send) -> Any:
 
 
 def crash_after(request: Request, send: Send) -> Any:
-    """The process ends when the call has had its effect, or was rejected."""
+    """The process ends when the call has had its effect, or was refused."""
     with suppress(ClientError):
         send()
     raise Crash
 
 
-# The faults that a request survives with the correct response, and those that it does not.
+# What a request survives with the true answer, and what it does not survive.
 PASSING: Mapping[str, Fault] = {
     "throttled": throttled,
     "broken": broken,
@@ -115,38 +115,86 @@ PASSING: Mapping[str, Fault] = {
 CRASHES: Mapping[str, Fault] = {"crash before": crash_before, "crash after": crash_after}
 
 
+def fail(error: BaseException) -> Fault:
+    """Fail without reaching the service."""
+
+    def fault(_: Request, __: Send) -> Any:
+        raise error
+
+    return fault
+
+
+def lose(error: BaseException) -> Fault:
+    """Reach the service, and lose its reply."""
+
+    def fault(_: Request, send: Send) -> Any:
+        send()
+        raise error
+
+    return fault
+
+
+def first(action: Callable[[], Any]) -> Fault:
+    """Let something else happen just before the call."""
+
+    def fault(_: Request, send: Send) -> Any:
+        action()
+        return send()
+
+    return fault
+
+
+def unharmed(_: Request, send: Send) -> Any:
+    """Nothing happens but the call."""
+    return send()
+
+
 @dataclass(slots=True)
 class FaultyClient:
-    """A client whose call number `fail_at` (from 0) meets the fault; all others go well.
+    """A boto3 client whose calls meet faults, and that records them.
 
-    `calls` names the calls so far. A transaction whose token is known is not applied again.
+    Call number `fail_at` (from 0) meets `fault`. `faults` holds, by method, what its next calls
+    meet, one fault each. `every` call meets that one first. All other calls go well.
+
+    A transaction whose token was answered is not applied again, as in DynamoDB; with
+    `remembers_tokens` False that is left to the engine behind the client.
     """
 
     client: Any
     fail_at: int = -1
     fault: Fault = throttled
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    every: Fault = unharmed
+    remembers_tokens: bool = True
     calls: list[str] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     _answered: dict[str, Any] = field(default_factory=dict)
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Give the client's method, with the fault before it if its turn has come."""
+    def __getattr__(self, name: str) -> Any:
+        """Give the client's attribute; a method meets its faults first."""
+        method = getattr(self.client, name)
+        if not callable(method):
+            return method
 
         def call(**request: Any) -> Any:
-            number = len(self.calls)
+            fault = self._next_fault(name)
             self.calls.append(name)
-
-            def send() -> Any:
-                return self._send(name, request)
-
-            return self.fault(request, send) if number == self.fail_at else send()
+            self.requests.append(request)
+            return self.every(request, lambda: fault(request, lambda: self._send(method, request)))
 
         return call
 
-    def _send(self, name: str, request: Request) -> Any:
-        token = request.get("ClientRequestToken", "")
+    def _next_fault(self, name: str) -> Fault:
+        if len(self.calls) == self.fail_at:
+            return self.fault
+        waiting = self.faults.get(name)
+        return waiting.pop(0) if waiting else unharmed
+
+    def _send(self, method: Callable[..., Any], request: Request) -> Any:
+        token = request.get("ClientRequestToken") if self.remembers_tokens else None
         if token in self._answered:
             return self._answered[token]
-        answer = getattr(self.client, name)(**request)
+        answer = method(**request)
         if token:
             self._answered[token] = answer
         return answer

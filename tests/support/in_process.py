@@ -11,9 +11,10 @@ from typing import Any
 
 from botocore import xform_name
 from botocore.validate import ParamValidator
-from moto.core.exceptions import HTTPException, ServiceException
+from moto.core.exceptions import ServiceException
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.responses import DynamoHandler
+from werkzeug.exceptions import HTTPException
 
 OPERATIONS = (
     "GetItem",

@@ -90,7 +90,7 @@ def test_what_a_client_gets_is_its_own():
     """A change of it must not reach the table."""
     with memory() as table:
         client: Any = InProcessClient(NOBODY.client("dynamodb"))
-        sent = {**KEY, "list": {"L": [{"S": "x"}]}}
+        sent: dict[str, Any] = {**KEY, "list": {"L": [{"S": "x"}]}}
         client.put_item(TableName=table.name, Item=sent)
         sent["list"]["L"].clear()
         client.get_item(TableName=table.name, Key=KEY)["Item"]["list"]["L"].clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.directory.context import ConnectionContext
@@ -14,39 +14,12 @@ from chalicelib.storage.table import Table
 from dev.measure import reference
 from tests.support.builders import SEEDS, ManualClock
 from tests.support.directory import a_tenant
-from tests.support.faults import Crash, Fault, Request, Send
+from tests.support.faults import Crash, Fault, FaultyClient, unharmed
 from tests.support.invariants import read_all
 from tests.support.pictures import Names, Picture, names_in, picture, restore, said
 from tests.support.trials import Act, Scene
 
 MOST_TRIES = 20
-
-
-def nothing(request: Request, send: Send) -> Any:
-    """Nothing happens but the call."""
-    return send()
-
-
-@dataclass(slots=True)
-class At:
-    """A client whose call number `index` (from 0) meets the fault; tokens are the engine's."""
-
-    client: Any
-    index: int = -1
-    fault: Fault = nothing
-    calls: list[str] = field(default_factory=list)
-
-    def __getattr__(self, name: str) -> Any:
-        """Give the client's method, with the fault before it if its turn has come."""
-        method = getattr(self.client, name)
-
-        def call(**request: Any) -> Any:
-            self.calls.append(name)
-            if len(self.calls) == self.index + 1:
-                return self.fault(request, lambda: method(**request))
-            return method(**request)
-
-        return call
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +64,10 @@ class Stage:
         except (ApiError, Crash) as refused:
             return type(refused).__name__
 
-    def run(self, act: Act, index: int = -1, fault: Fault = nothing) -> Run:
+    def run(self, act: Act, index: int = -1, fault: Fault = unharmed) -> Run:
         """Begin anew and make a request, with a fault at one of its calls."""
         restore(self.table, self.rows, self.before)
-        client = At(self.table.client, index, fault)
+        client = FaultyClient(self.table.client, index, fault, remembers_tokens=False)
         answer = self.try_once(act, client)
         self.rows = read_all(self.table)
         return Run(answer, tuple(client.calls), self.rows)

@@ -13,8 +13,9 @@ from app import build
 from chalicelib import VERSION
 from chalicelib.api.admin.requests import Access
 from chalicelib.api.admin.routes import ORGANISATIONS, ROUTES
-from tests.conftest import OPERATOR_KEY
-from tests.support.builders import Between, api_client, connection_body
+from tests.support.builders import api_client, connection_body
+from tests.support.environment import OPERATOR_KEY
+from tests.support.faults import FaultyClient
 
 
 def test_health_is_open_and_has_the_version(operator):
@@ -95,7 +96,7 @@ def test_an_unknown_organisation_is_not_found(operator, organisation, method, ta
 @pytest.mark.parametrize("organisation", UNKNOWN_IDS[1:])
 def test_a_malformed_organisation_id_never_becomes_a_key(services, organisation):
     """No call to DynamoDB is made for it."""
-    table = Between(services.table.client)
+    table = FaultyClient(services.table.client)
     counted = replace(services, table=replace(services.table, client=table))
 
     api_client(build(counted), OPERATOR_KEY)("GET", f"{ORGANISATIONS}/{organisation}")

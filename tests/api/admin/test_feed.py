@@ -15,13 +15,13 @@ from chalicelib.storage.directory_items import Change
 from tests.support import directory
 from tests.support.builders import (
     NOON,
-    Between,
     a_customer,
     a_second_apart,
     a_session,
     api_client,
     connection_body,
 )
+from tests.support.faults import FaultyClient, first
 
 
 @pytest.fixture
@@ -183,16 +183,15 @@ def test_a_change_that_is_committed_late_is_not_missed(
     services, context, operator, manual_clock, scim
 ):
     """Its ULID was made when it was first sent; others have been read past it meanwhile."""
-    between = Between(services.table.client)
     cursor = [page_of(operator, context, "after=now").body["next"]]
 
-    def overtaken(call):
+    def overtaken():
         manual_clock.advance(seconds=20)
         a_user(scim, "early")
         cursor[0] = follow(lambda query="": page_of(operator, context, query), cursor[0])[1]
-        return call()
 
-    between.faults = {"transact_write_items": [overtaken]}
+    faults = {"transact_write_items": [first(overtaken)]}
+    between = FaultyClient(services.table.client, faults=faults)
     slowly = replace(services, table=replace(services.table, client=between))
     slow = api_client(build(slowly), context.token)
     late = slow("POST", f"/scim/v2/{context.connection}/Users", {"userName": "late"}).body["id"]

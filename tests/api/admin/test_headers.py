@@ -10,8 +10,8 @@ import pytest
 from app import build
 from chalicelib.api.admin.routes import ORGANISATIONS
 from chalicelib.settings import Settings
-from tests.conftest import ENVIRONMENT, OPERATOR_KEY
 from tests.support.builders import api_client, connection_body, organisation_body
+from tests.support.environment import ENVIRONMENT, OPERATOR_KEY
 
 
 @pytest.mark.parametrize("of", ["organisation", "connection"])

@@ -11,7 +11,8 @@ from chalicelib.api.pending_counters import PendingCounters
 from chalicelib.api.scim.recorder import clean_user_agent
 from chalicelib.auth.tokens import checksum
 from chalicelib.settings import Plan, Rate
-from tests.support.builders import Between, a_customer, a_session, api_client
+from tests.support.builders import a_customer, a_session, api_client
+from tests.support.faults import FaultyClient
 from tests.support.invariants import read_all
 
 
@@ -236,7 +237,7 @@ def test_a_thousand_calls_with_a_wrong_token_cost_a_handful_of_writes(
     services, context, manual_clock
 ):
     """Garbage must be cheap: ten writes a minute, one each time that its number has doubled."""
-    between = Between(services.table.client)
+    between = FaultyClient(services.table.client)
     counted = replace(services, table=replace(services.table, client=between))
     client = api_client(build(counted), context.token[:-1] + "x")
     for _ in range(1_000):

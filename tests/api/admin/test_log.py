@@ -12,16 +12,9 @@ import pytest
 
 from app import build
 from chalicelib.settings import Plan
-from tests.conftest import OPERATOR_KEY
-from tests.support.builders import (
-    Between,
-    a_customer,
-    a_second_apart,
-    a_session,
-    api_client,
-    fail,
-    refused,
-)
+from tests.support.builders import a_customer, a_second_apart, a_session, api_client
+from tests.support.environment import OPERATOR_KEY
+from tests.support.faults import FaultyClient, client_error, fail, first
 from tests.support.invariants import read_all
 
 CANARY = "canary.tweet@example.com"
@@ -197,7 +190,7 @@ def test_calls_are_found_by_outcome_and_time(scim, log, manual_clock, query, sta
 
 def test_a_span_that_ends_before_it_begins_is_empty(services, context):
     """DynamoDB rejects such a range, where moto finds nothing in it: it is never sent."""
-    between = Between(services.table.client)
+    between = FaultyClient(services.table.client)
     app = build(replace(services, table=replace(services.table, client=between)))
     root = f"/admin/organisations/{context.organisation}/connections/{context.connection}/log"
 
@@ -308,8 +301,8 @@ def test_nothing_that_was_sent_can_be_read_in_the_table_but_where_it_belongs(
 
 def test_a_log_that_cannot_be_written_does_not_fail_the_call(services, context, log):
     """One attempt, and the response is sent whether it succeeds or not."""
-    between = Between(services.table.client)
-    throttled = fail(refused("ProvisionedThroughputExceededException"))
+    between = FaultyClient(services.table.client)
+    throttled = fail(client_error("ProvisionedThroughputExceededException"))
     between.faults = {"put_item": [throttled], "update_item": [throttled]}
     failing = replace(services, table=replace(services.table, client=between))
 
@@ -323,7 +316,9 @@ def test_a_log_that_cannot_be_written_does_not_fail_the_call(services, context, 
 
 def test_a_fault_of_ours_is_told_as_failed(services, context, log):
     """Without its text: that stands in the operator's log, by the request's id."""
-    between = Between(services.table.client, {"transact_write_items": [fail(ValueError("secret"))]})
+    between = FaultyClient(
+        services.table.client, faults={"transact_write_items": [fail(ValueError("secret"))]}
+    )
     failing = replace(services, table=replace(services.table, client=between))
 
     api_client(build(failing), context.token)(
@@ -338,13 +333,8 @@ def test_at_its_deadline_a_call_is_answered_rather_than_logged(
     services, context, log, manual_clock
 ):
     """API Gateway waits 29 s: a write that hangs would cost the response, too."""
-    between = Between(services.table.client)
-
-    def late(call):
-        manual_clock.advance(seconds=21)
-        return call()
-
-    between.faults = {"transact_write_items": [late]}
+    late = first(lambda: manual_clock.advance(seconds=21))
+    between = FaultyClient(services.table.client, faults={"transact_write_items": [late]})
     slow = replace(services, table=replace(services.table, client=between))
     api_client(build(slow), context.token)(
         "POST", f"/scim/v2/{context.connection}/Users", {"userName": "ann"}

@@ -9,8 +9,8 @@ import pytest
 
 from app import build
 from chalicelib.api.admin.routes import ORGANISATIONS
-from tests.conftest import OPERATOR_KEY
 from tests.support.builders import api_client, connection_body, organisation_body
+from tests.support.environment import OPERATOR_KEY
 
 SSO = {"provider": "entra", "redirect_url": "https://sso.example.com/start", "forced": True}
 

@@ -24,9 +24,9 @@ from app import build
 from chalicelib.api.admin.published import read_document
 from chalicelib.api.services import Services
 from dev.run.gateway import Gateway, HttpRequest
-from tests.conftest import OPERATOR_KEY
 from tests.support import described
 from tests.support.builders import Customer, a_customer, api_client
+from tests.support.environment import OPERATOR_KEY
 
 ADDRESS = "https://id.example.com"
 SCHEMA = schemathesis.openapi.from_dict({**read_document(), "servers": [{"url": ADDRESS}]})

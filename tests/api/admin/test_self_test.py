@@ -15,8 +15,9 @@ from chalicelib.organisations import self_test
 from chalicelib.storage.expressions import Delete
 from chalicelib.storage.table import OutsideNamespace
 from chalicelib.sweeper import sweep_due
-from tests.conftest import OPERATOR_KEY
-from tests.support.builders import Between, a_customer, an_admin_context, api_client, fail, refused
+from tests.support.builders import a_customer, an_admin_context, api_client
+from tests.support.environment import OPERATOR_KEY
+from tests.support.faults import FaultyClient, client_error, fail, unharmed
 
 PROVIDERS = ["entra", "okta", "google", "other"]
 SSO = {"provider": "entra", "redirect_url": "https://sso.example.com/start", "forced": True}
@@ -165,9 +166,9 @@ def test_a_setting_that_refuses_a_providers_requests_is_found(operator, services
 
 def test_a_step_that_fails_says_what_came_and_what_to_do(services, dynamodb, context):
     """The steps behind it rest on it, and are skipped."""
-    between = Between(dynamodb)
+    between = FaultyClient(dynamodb)
     # The first transaction begins the run.
-    denied = [lambda call: call(), fail(refused("AccessDeniedException"))]
+    denied = [unharmed, fail(client_error("AccessDeniedException"))]
     between.faults["transact_write_items"] = denied
     other = replace(services, table=replace(services.table, client=between))
 
@@ -189,8 +190,8 @@ def test_a_step_that_fails_says_what_came_and_what_to_do(services, dynamodb, con
 
 def test_a_run_without_a_secret_leaves_nothing(services, dynamodb, secretsmanager, context):
     """Secrets Manager is down: 503, and the pending change is withdrawn."""
-    client: Any = Between(secretsmanager)
-    client.faults["create_secret"] = [fail(refused("AccessDeniedException"))]
+    client: Any = FaultyClient(secretsmanager)
+    client.faults["create_secret"] = [fail(client_error("AccessDeniedException"))]
     other = replace(services, secrets=Secrets(client, services.settings.secrets_prefix))
     before = rows(dynamodb, services)
 

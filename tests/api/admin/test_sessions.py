@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from tests.conftest import OPERATOR_KEY
 from tests.support.builders import an_organisation, connection_body
+from tests.support.environment import OPERATOR_KEY
 
 PATH = "/admin/organisations"
 OWN_PAGE = {"Origin": "https://id.example.com", "X-Passerelle": "console"}

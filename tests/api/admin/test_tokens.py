@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.conftest import OPERATOR_KEY
+from tests.support.environment import OPERATOR_KEY
 
 
 def scim(operator, connection, token):

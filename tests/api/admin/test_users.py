@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from app import build
 from chalicelib.organisations import settings
 from dev.run.gateway import HttpRequest
-from tests.conftest import OPERATOR_KEY
-from tests.support.builders import Between, a_customer, a_session, api_client
+from tests.support.builders import a_customer, a_session, api_client
+from tests.support.environment import OPERATOR_KEY
+from tests.support.faults import FaultyClient
 
 EMAIL = "ada@example.com"
 ADA = {
@@ -299,24 +299,15 @@ def test_who_is_deleted_and_provisioned_again_is_somebody_else(
     assert operator("POST", "/sign-in", {"email": EMAIL}).body["reset_required"] is True
 
 
-@dataclass(slots=True)
-class Watched:
-    """Wraps a boto3 client and records each write or read of a local item."""
-
-    client: Any
-    touched: list[str] = field(default_factory=list)
-
-    def __getattr__(self, name: str) -> Any:
-        """Give the client's method, with what stands between."""
-        method = getattr(self.client, name)
-
-        def call(**request: Any) -> Any:
-            actions = request.get("TransactItems", [{name: request}])
-            found = (verb for each in actions for verb, what in each.items() if local(what))
-            self.touched.extend(found)
-            return method(**request)
-
-        return call if callable(method) else method
+def touched(client: FaultyClient) -> list[str]:
+    """List the writes and reads of the items that are of one organisation alone."""
+    actions = [
+        (verb, what)
+        for name, request in zip(client.calls, client.requests, strict=True)
+        for each in request.get("TransactItems", [{name: request}])
+        for verb, what in each.items()
+    ]
+    return [verb for verb, what in actions if local(what)]
 
 
 def local(what):
@@ -347,15 +338,15 @@ def test_of_all_that_provisioning_does_only_a_users_delete_touches_a_local_row(
     """And that with one verb: it is deleted with the user, in the same transaction."""
     operator("PUT", f"{user}/roles", ["editor"])
     gid = scim("POST", "/Groups", {"displayName": "Tour", "members": [{"value": uid}]}).body["id"]
-    client = Watched(services.table.client)
+    client = FaultyClient(services.table.client)
     watched = provider(replace(services, table=replace(services.table, client=client)), context)
 
     for method, path, body in REQUESTS:
         assert watched(method, path.format(uid=uid, gid=gid), body).status < 300
-    assert client.touched == []
+    assert touched(client) == []
 
     watched("DELETE", f"/Users/{uid}")
-    assert client.touched == ["Delete"]
+    assert touched(client) == ["Delete"]
 
 
 # --- accounts ---------------------------------------------------------------------------------
@@ -451,7 +442,7 @@ def test_forced_sso_answers_where_to_go(operator, organisation, uid):
 
 def test_an_unknown_address_cannot_be_told_from_a_user_without_password(services, context, uid):
     """The same bytes, and the same calls in the same order: nobody can ask who is there."""
-    client = Between(services.table.client)
+    client = FaultyClient(services.table.client)
     app = build(replace(services, table=replace(services.table, client=client)))
     told = []
     for email in (EMAIL, "nobody@example.com"):

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from app import build
-from tests.support.builders import Between, a_customer, api_client, fail, scim_client
+from tests.support.builders import a_customer, api_client, scim_client
+from tests.support.faults import FaultyClient, fail, unharmed
 
 SCIM = "/scim/v2"
 
@@ -219,8 +220,8 @@ def test_bulk_stops_after_as_many_errors_as_the_client_names(scim):
 
 def test_a_fault_in_one_bulk_operation_leaves_the_others_their_answers(services, context):
     """Two users are there: nobody would know their ids."""
-    client = Between(services.table.client)
-    client.faults["transact_write_items"] = [lambda call: call(), fail(RuntimeError("x"))]
+    client = FaultyClient(services.table.client)
+    client.faults["transact_write_items"] = [unharmed, fail(RuntimeError("x"))]
     faulty = replace(services, table=replace(services.table, client=client))
     made = [
         {"method": "POST", "path": "/Users", "bulkId": name, "data": {"userName": name}}
