@@ -17,13 +17,13 @@ KEY = "psl_op_" + "a" * 12 + "_" + "b" * 43 + "_" + "c" * 6
 def dynamodb():
     """Open an empty account."""
     with mock_aws():
-        yield boto3.client("dynamodb", region_name="eu-west-1")
+        yield boto3.Session().client("dynamodb", region_name="eu-west-1")
 
 
 @pytest.fixture
 def secrets(dynamodb):
     """Reach the secrets of the same account."""
-    return boto3.client("secretsmanager", region_name="eu-west-1")
+    return boto3.Session().client("secretsmanager", region_name="eu-west-1")
 
 
 def test_the_table_is_made_as_it_is_defined(dynamodb, secrets):
@@ -158,7 +158,7 @@ def test_no_function_can_drop_the_operator_key(policy):
 @pytest.fixture
 def sqs(dynamodb):
     """Reach the queues of the same account."""
-    return boto3.client("sqs", region_name="eu-west-1")
+    return boto3.Session().client("sqs", region_name="eu-west-1")
 
 
 def test_the_queue_is_made_as_it_is_defined_and_made_once(sqs):
@@ -176,7 +176,7 @@ def test_the_queue_is_made_as_it_is_defined_and_made_once(sqs):
 
 def test_a_log_group_that_a_function_made_gets_its_end(dynamodb):
     """Lambda makes one that keeps everything for ever where it finds none."""
-    logs = boto3.client("logs", region_name="eu-west-1")
+    logs = boto3.Session().client("logs", region_name="eu-west-1")
     defined = resources.define({"Stage": "test", "OperatorKey": KEY})["ApiLog"]
     logs.create_log_group(logGroupName=defined["LogGroupName"])
 

@@ -42,8 +42,12 @@ class Unhooked:
 
 
 def make_clients() -> Clients:
-    """Make the clients, which takes longer than most tests."""
-    return Clients(boto3.client("dynamodb"), Unhooked(boto3.client("secretsmanager")))
+    """Make the clients, which takes longer than most tests.
+
+    In a session of their own: moto answers none that was begun before it was imported.
+    """
+    session = boto3.Session()
+    return Clients(session.client("dynamodb"), Unhooked(session.client("secretsmanager")))
 
 
 def deploy(dynamodb: Any, secretsmanager: Any, clock: Clock) -> Services:
