@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.support.builders import ApiClient, ManualClock
     from tests.support.deployment import Clients
 
-# Before any client is made: moto answers it, and nobody else could.
+# Before any client is made: moto serves it, and AWS could not.
 os.environ.update(ENVIRONMENT)
 
 NOT_RUN = "Amazon DynamoDB Local is not there"
@@ -43,7 +43,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def aws() -> Iterator[None]:
-    """Let moto respond for AWS, empty, for one test."""
+    """Let moto stand in for AWS, empty, for one test."""
     from moto import mock_aws
 
     with mock_aws():

@@ -1,4 +1,4 @@
-"""What tests of several packages build: time in hand, faults by argument, callers, tenants."""
+"""What tests of several packages build: clocks, clients, customers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ManualClock:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer as a test reads it."""
+    """An HTTP response as a test reads it."""
 
     status: int
     headers: Mapping[str, str]
@@ -82,7 +82,7 @@ class ApiClient:
     ) -> Answer:
         """Send one request; a body that is no text or bytes is sent as JSON.
 
-        Whatever is tested, the answer is one that the published document describes.
+        Whatever is tested, the published document describes the response.
         """
         path, _, query = target.partition("?")
         sent = {"Content-Type": content_type, **(headers or {})}
@@ -136,7 +136,7 @@ class ScimClient:
         return ScimClient(self.client.with_credential(credential), self.root)
 
     def followed(self, location: str) -> Answer:
-        """Read what an address that was answered leads to."""
+        """Send a GET to an address that a response contained."""
         return self("GET", location.partition(self.root)[2])
 
     def a_user(self, name: str = "ada", **attributes: Any) -> dict[str, Any]:
@@ -235,7 +235,7 @@ def a_customer(services: Services, **changes: Any) -> Customer:
 
 
 def a_session(services: Services, organisation: str, name: str = "Ada") -> str:
-    """Let an admin of an organisation in, and give his session's token."""
+    """Let an admin of an organisation in, and return the session's token."""
     deadline = services.deadline()
     link = sessions.make_link(services.table, organisation, name, deadline).text
     return sessions.exchange(services.table, link, deadline).text

@@ -35,7 +35,7 @@ def client_error(code: str, status: int = 400, **fields: Any) -> ClientError:
 
 
 def canceled(*reasons: str | tuple[str, Request]) -> ClientError:
-    """Make a cancelled transaction; a reason may carry the row that its condition met."""
+    """Make a cancelled transaction; a reason may hold the item that its condition met."""
     rows = [each if isinstance(each, tuple) else (each, None) for each in reasons]
     return client_error(
         "TransactionCanceledException",
@@ -56,7 +56,7 @@ def broken(request: Request, send: Send) -> Any:
 
 
 def conflicting(request: Request, send: Send) -> Any:
-    """Another transaction writes one of the rows; a read does not meet that."""
+    """Another transaction writes one of the items; a read does not meet that."""
     actions = request.get("TransactItems")
     if not actions:
         return send()
@@ -71,7 +71,7 @@ def in_progress(request: Request, send: Send) -> Any:
 
 
 def lost_reply(request: Request, send: Send) -> Any:
-    """The call has its effect, or is refused; nobody hears of it."""
+    """The call has its effect, or is rejected; its response is lost."""
     with suppress(ClientError):
         send()
     raise ReadTimeoutError(endpoint_url=ENDPOINT)
@@ -96,7 +96,7 @@ def crash_before(request: Request, send: Send) -> Any:
 
 
 def crash_after(request: Request, send: Send) -> Any:
-    """The process ends when the call has had its effect, or was refused."""
+    """The process ends when the call has had its effect, or was rejected."""
     with suppress(ClientError):
         send()
     raise Crash
