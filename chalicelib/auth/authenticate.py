@@ -1,20 +1,19 @@
-"""Who calls: an Authorization header and three rows in, a principal or a refusal out.
+"""Authentication: an Authorization header and the stored items in, a principal or an error out.
 
-Authentication is the point in time. It reads the rows as they are now, so pausing, suspending,
-a smaller plan and revoking act at the very next request; what was authenticated before may
-finish.
+It reads the items as they are at this moment, so pausing, suspending, a smaller plan and revoking
+take effect at the next request; a request that was authenticated before may finish.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
 
 from chalicelib.auth import sessions, tokens
 from chalicelib.auth.secrets import Gone, Secrets
+from chalicelib.auth.tokens import Credential
 from chalicelib.errors import Forbidden, Unauthorized, Unavailable
 from chalicelib.settings import Plan
 from chalicelib.storage.connection_settings import ConnectionSettings
@@ -35,14 +34,11 @@ from chalicelib.storage.table import Namespace, Table
 # characters of `b64token`; so no comma list, no tab, no second value.
 BEARER = re.compile(r"(?i:bearer) (?P<token>[A-Za-z0-9._~+/-]+=*)")
 
-ADMIN_REFUSED = (
+INVALID_ADMIN_CREDENTIAL = (
     "The credential is not accepted: it may be missing, mistyped, expired, revoked or of another "
-    "kind. Send the operator key as `Authorization: Bearer ...`; as an organisation's admin, open "
-    "the SCIM settings from the SaaS again: that makes a new console link."
+    "type. Send the operator key as `Authorization: Bearer ...`; as an organisation's admin, open "
+    "the SCIM settings from the SaaS again: that makes a new admin link."
 )
-# The kind of token that a self-test calls with: it opens what that run has, and nothing else.
-TEST: tokens.Kind = "test"
-
 SUSPENDED = (
     "The organisation is suspended, so nothing is provisioned. Ask the SaaS's support to set "
     "it to active again."
@@ -59,18 +55,15 @@ PAUSED = (
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPrincipal:
-    """The identity provider of one connection, and the settings that it is served by.
+    """The identity provider of a connection, with the settings that its requests depend on.
 
-    A self-test calls in its place: `run` names which one.
+    `run` names the self-test's run that sends requests in its place.
     """
 
     id: str
-    organisation: str
     token_id: str
     token_name: str
-    workspace: str
     default_role: str
-    identity_provider: str
     settings: ConnectionSettings
     plan: Plan
     schemas_version: int = 0
@@ -78,227 +71,212 @@ class ConnectionPrincipal:
 
     @property
     def keys(self) -> ConnectionKeys:
-        """What is served: the connection's directory, or what a run of its self-test has."""
+        """The keys of the connection, or of the self-test's run."""
         keys = ConnectionKeys(self.id)
         return keys.self_test(self.run) if self.run else keys
 
 
 @dataclass(frozen=True, slots=True)
-class _Claim:
-    """The three rows that a token's text points to; its secret is not proven yet."""
+class OperatorPrincipal:
+    """The operator of this deployment."""
 
-    organisation: Organisation
-    connection: Connection
-    token: ConnectionToken
-    claimed: tokens.Token
-    key: Key
+    name: str = "operator"
+
+    def sees(self, _organisation: str) -> bool:
+        """Return whether an organisation exists for this principal: every one does."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class AdminPrincipal:
+    """An admin of one organisation; `session` is the digest of their session."""
+
+    name: str
+    organisation: str
+    session: str
+    is_suspended: bool = False
+
+    def sees(self, organisation: str) -> bool:
+        """Return whether an organisation exists for this principal: only their own does."""
+        return organisation == self.organisation
+
+
+@dataclass(frozen=True, slots=True)
+class AnonymousPrincipal:
+    """Anyone: the request was not authenticated."""
+
+    name: str = "anyone"
+
+    def sees(self, _organisation: str) -> bool:
+        """Return whether an organisation exists for this principal: none does."""
+        return False
+
+
+Principal = OperatorPrincipal | AdminPrincipal | AnonymousPrincipal
 
 
 def bearer(authorization: tuple[str, ...]) -> str | None:
-    """Read the bearer text of a request's Authorization values; None unless there is one.
+    """Return the bearer token of the Authorization values; None unless there is exactly one.
 
-    Exactly one value of the exact form counts: anything else could be read differently by
-    something in front of us.
+    Only the exact form counts: anything else could be read differently by a proxy.
     """
-    read = BEARER.fullmatch(authorization[0]) if len(authorization) == 1 else None
-    return read["token"] if read else None
+    match = BEARER.fullmatch(authorization[0]) if len(authorization) == 1 else None
+    return match["token"] if match else None
+
+
+# --- SCIM -------------------------------------------------------------------------------------
 
 
 def authenticate_connection(
-    rows: Namespace,
+    items: Namespace,
     secrets: Secrets,
     plans: Mapping[str, Plan],
     connection_id: str,
     authorization: tuple[str, ...],
     now: datetime,
 ) -> ConnectionPrincipal:
-    """Tell which connection calls: one BatchGetItem of three rows, also for garbage.
+    """Authenticate a SCIM request: one BatchGetItem, for an invalid token too.
 
-    The first use of a token in a process reads its secret too.
+    The first use of a token in a process also reads its secret.
 
     Raises:
-        Unauthorized: anything unknown, always with the same text; where the connection is
-            there, with the actual reason, for its admin.
-        Forbidden: the token is right, but the plan lacks SCIM, or organisation or connection
-            are at rest.
+        Unauthorized: the token is not accepted, always with the same text; with the actual
+            reason for the connection's health, where the connection exists.
+        Forbidden: the token is right, but organisation or connection are not active, or the plan
+            does not include SCIM.
         Unavailable: the token's secret cannot be read.
-        Busy: the rows cannot be read before the deadline.
+        Busy: the items cannot be read before the deadline.
     """
     if CONNECTION_ID.fullmatch(connection_id) is None:
         raise Unauthorized
-    claim = _claim(rows, connection_id, authorization)
-    for shut, reason in DOORS:
-        if shut(claim, now):
-            raise Unauthorized(reason=reason)
-    _prove(rows, secrets, claim, now)
-    _admit(claim, plans)
-    return _principal(claim, plans)
+    credential = _scim_credential(authorization)
+    organisation, connection, token = _read(items, connection_id, credential)
+    if (
+        organisation is None
+        or connection is None
+        or DELETING in {organisation.state, connection.state}
+    ):
+        raise Unauthorized
+    if connection.state not in SERVED_STATES:
+        raise Unauthorized(reason="ended")
+    if credential is None:
+        raise Unauthorized(reason="garbage" if authorization else "missing")
+    if token is None:
+        raise Unauthorized(reason="foreign")
+    _check_token(token, now)
+    _check_secret(items, secrets, connection_id, credential, now)
+    _check_service(organisation, connection, plans)
+    return ConnectionPrincipal(
+        id=connection.id,
+        token_id=token.id,
+        token_name=token.name,
+        default_role=connection.default_role,
+        settings=connection.effective_settings,
+        plan=plans[organisation.plan],
+        schemas_version=connection.schemas_version,
+        run=token.id if credential.token_type == tokens.TEST else None,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class AdminPrincipal:
-    """Who calls a route beside SCIM; `organisation` None sees all of them, "" none.
+def _scim_credential(authorization: tuple[str, ...]) -> Credential | None:
+    credential = tokens.parse(bearer(authorization) or "")
+    return credential if credential and credential.token_type in {"scim", "test"} else None
 
-    An organisation's admin calls by a session, named by its digest, and `at_rest` says that
-    his organisation is suspended.
+
+def _token_key(connection_id: str, credential: Credential) -> Key:
+    keys = OrganisationKeys(organisation_of(connection_id))
+    key = keys.self_test_token if credential.token_type == tokens.TEST else keys.token
+    return key(connection_id, credential.id)
+
+
+def _read(
+    items: Namespace, connection_id: str, credential: Credential | None
+) -> tuple[Organisation | None, Connection | None, ConnectionToken | None]:
+    """Read organisation, connection and token with one BatchGetItem; None for what is missing."""
+    keys = OrganisationKeys(organisation_of(connection_id))
+    organisation, connection = keys.own_item, keys.connection(connection_id)
+    token = _token_key(connection_id, credential) if credential else None
+    found = items.batch_get([organisation, connection, *([token] if token else [])])
+    return (
+        from_item(Organisation, found[organisation]) if organisation in found else None,
+        from_item(Connection, found[connection]) if connection in found else None,
+        from_item(ConnectionToken, found[token]) if token and token in found else None,
+    )
+
+
+def _check_token(token: ConnectionToken, now: datetime) -> None:
+    if token.state != "live":
+        raise Unauthorized(reason="revoked")
+    if not token.live(now):
+        raise Unauthorized(reason="expired")
+
+
+def _check_secret(
+    items: Namespace, secrets: Secrets, connection_id: str, credential: Credential, now: datetime
+) -> None:
+    """Compare the secret of the credential with the stored digest.
+
+    A secret that is gone though its token is live was lost. That is 503: after a 401 the identity
+    provider would stop provisioning until somebody starts it again.
     """
+    try:
+        stored = secrets.digest_of(connection_id, credential.id, items.deadline)
+    except Gone:
+        item = items.get(_token_key(connection_id, credential))
+        if item is not None and from_item(ConnectionToken, item).live(now):
+            raise Unavailable from None
+        raise Unauthorized(reason="revoked") from None
+    if not tokens.matches(credential.secret, stored):
+        raise Unauthorized(reason="wrong")
 
-    name: str
-    organisation: str | None
-    session: str | None = None
-    at_rest: bool = False
 
-    @classmethod
-    def operator(cls) -> Self:
-        """The operator of this deployment."""
-        return cls("operator", None)
+def _check_service(
+    organisation: Organisation, connection: Connection, plans: Mapping[str, Plan]
+) -> None:
+    if organisation.state != "active":
+        raise Forbidden(SUSPENDED, reason="suspended")
+    if not has_scim(plans, organisation.plan):
+        raise Forbidden(WITHOUT_SCIM.format(plan=organisation.plan), reason="plan")
+    if connection.state != "active":
+        raise Forbidden(PAUSED, reason="paused")
 
-    @classmethod
-    def nobody(cls) -> Self:
-        """Whoever it is: nothing was asked of him."""
-        return cls("anyone", "")
 
-    @property
-    def is_operator(self) -> bool:
-        """Tell whether the operator calls."""
-        return self.organisation is None
+def has_scim(plans: Mapping[str, Plan], plan: str) -> bool:
+    """Return whether a plan includes SCIM; a plan that is not configured does not."""
+    return plan in plans and plans[plan].scim
 
-    def sees(self, organisation: str) -> bool:
-        """Tell whether an organisation is there for this caller."""
-        return self.organisation in (None, organisation)
+
+# --- the admin API ----------------------------------------------------------------------------
 
 
 def authenticate_admin(
     table: Table, secrets: Secrets, credential: str, deadline: Deadline
-) -> AdminPrincipal:
-    """Tell who administers: the operator by his key, an organisation's admin by a session.
+) -> OperatorPrincipal | AdminPrincipal:
+    """Authenticate the operator by their key, or an organisation's admin by a session.
 
-    `credential` is a bearer text, or the cookie that holds one; "" where there is neither.
+    `credential` is a bearer token or the session cookie's value; "" if there is neither.
 
     Raises:
-        Unauthorized: anybody else.
+        Unauthorized: the credential is not accepted.
         Unavailable: the operator key cannot be read, or there is none.
         Busy: the session cannot be read before the deadline.
     """
-    claimed = tokens.parse(credential)
-    if claimed is not None and claimed.kind == "op":
-        _prove_operator(secrets, claimed, deadline)
-        return AdminPrincipal.operator()
+    parsed = tokens.parse(credential)
+    if parsed is not None and parsed.token_type == tokens.OPERATOR:
+        _check_operator_key(secrets, parsed, deadline)
+        return OperatorPrincipal()
     session = sessions.find(table, credential, deadline)
     if session is None:
-        raise Unauthorized(ADMIN_REFUSED)
+        raise Unauthorized(INVALID_ADMIN_CREDENTIAL)
     organisation = session.organisation
     return AdminPrincipal(
-        session.name, organisation.id, session.digest, at_rest=organisation.state != "active"
+        session.name, organisation.id, session.digest, is_suspended=organisation.state != "active"
     )
 
 
-def _prove_operator(secrets: Secrets, claimed: tokens.Token, deadline: Deadline) -> None:
+def _check_operator_key(secrets: Secrets, credential: Credential, deadline: Deadline) -> None:
     for key in secrets.operator_keys(deadline):
-        if claimed.id == key.id and tokens.matches(claimed.secret, tokens.digest(key.secret)):
+        same_secret = tokens.matches(credential.secret, tokens.digest(key.secret))
+        if credential.id == key.id and same_secret:
             return
-    raise Unauthorized(ADMIN_REFUSED)
-
-
-def _claimed(authorization: tuple[str, ...]) -> tokens.Token | None:
-    claimed = tokens.parse(bearer(authorization) or "")
-    return claimed if claimed is not None and claimed.kind in {"scim", TEST} else None
-
-
-def _token_key(connection_id: str, claimed: tokens.Token) -> Key:
-    keys = OrganisationKeys(organisation_of(connection_id))
-    return (keys.self_test_token if claimed.kind == TEST else keys.token)(connection_id, claimed.id)
-
-
-def _claim(rows: Namespace, connection_id: str, authorization: tuple[str, ...]) -> _Claim:
-    """Read the rows that a token points to: one BatchGetItem.
-
-    Raises:
-        Unauthorized: one is missing. No reason is given where nobody's health could hold it.
-    """
-    claimed = _claimed(authorization)
-    keys = OrganisationKeys(organisation_of(connection_id))
-    own = [keys.own_item, keys.connection(connection_id)]
-    token = _token_key(connection_id, claimed) if claimed else None
-    found = rows.batch_get([*own, token] if token else own)
-    if not found.keys() >= set(own):
-        raise Unauthorized
-    organisation, connection = (
-        from_item(Organisation, found[own[0]]),
-        from_item(Connection, found[own[1]]),
-    )
-    if DELETING in (organisation.state, connection.state):
-        raise Unauthorized
-    if connection.state not in SERVED_STATES:
-        raise Unauthorized(reason="ended")
-    if claimed is None or token is None:
-        raise Unauthorized(reason="garbage" if authorization else "missing")
-    if token not in found:
-        raise Unauthorized(reason="foreign")
-    return _Claim(
-        organisation, connection, from_item(ConnectionToken, found[token]), claimed, token
-    )
-
-
-# What makes a token that is there unknown to its caller, in the order in which it is told.
-DOORS: tuple[tuple[Callable[[_Claim, datetime], bool], str], ...] = (
-    (lambda claim, _: claim.token.state != "live", "revoked"),
-    (lambda claim, now: not claim.token.live(now), "expired"),
-)
-
-
-def _prove(rows: Namespace, secrets: Secrets, claim: _Claim, now: datetime) -> None:
-    connection, token = claim.connection.id, claim.token.id
-    try:
-        kept = secrets.digest_of(connection, token, rows.deadline)
-    except Gone:
-        raise _why_gone(rows, claim, now) from None
-    if not tokens.matches(claim.claimed.secret, kept):
-        raise Unauthorized(reason="wrong")
-
-
-def _why_gone(rows: Namespace, claim: _Claim, now: datetime) -> Unauthorized | Unavailable:
-    """Tell a revoke that came between from a loss.
-
-    A lost secret must not look like a wrong token: the identity provider would stop
-    provisioning until somebody starts it again.
-    """
-    row = rows.get(claim.key)
-    if row is not None and from_item(ConnectionToken, row).live(now):
-        return Unavailable()
-    return Unauthorized(reason="revoked")
-
-
-# What keeps a proven token out, in the order in which it is told.
-GATES: tuple[tuple[Callable[[_Claim, Mapping[str, Plan]], bool], str, str], ...] = (
-    (lambda claim, _: claim.organisation.state != "active", "suspended", SUSPENDED),
-    (lambda claim, plans: not _has_scim(plans, claim.organisation.plan), "plan", WITHOUT_SCIM),
-    (lambda claim, _: claim.connection.state != "active", "paused", PAUSED),
-)
-
-
-def _admit(claim: _Claim, plans: Mapping[str, Plan]) -> None:
-    for shut, reason, text in GATES:
-        if shut(claim, plans):
-            raise Forbidden(text.format(plan=claim.organisation.plan), reason=reason)
-
-
-def _has_scim(plans: Mapping[str, Plan], plan: str) -> bool:
-    return plan in plans and plans[plan].scim
-
-
-def _principal(claim: _Claim, plans: Mapping[str, Plan]) -> ConnectionPrincipal:
-    connection = claim.connection
-    return ConnectionPrincipal(
-        id=connection.id,
-        organisation=connection.organisation,
-        token_id=claim.token.id,
-        token_name=claim.token.name,
-        workspace=connection.workspace,
-        default_role=connection.default_role,
-        identity_provider=connection.identity_provider,
-        settings=connection.effective_settings,
-        schemas_version=connection.schemas_version,
-        plan=plans[claim.organisation.plan],
-        run=claim.token.id if claim.claimed.kind == TEST else None,
-    )
+    raise Unauthorized(INVALID_ADMIN_CREDENTIAL)

@@ -1,9 +1,9 @@
-"""What Secrets Manager keeps: the digest of each token's secret, and the operator key.
+"""Secrets Manager: the digest of each token's secret, and the operator key.
 
-One immutable secret a token, `<prefix>/<connection>/<token id>`; so what was read once is
-never stale, and whether the token lives is decided by its row. The operator key is replaced
-in place and therefore read anew each minute. Every fault of the service is one of two here:
-the secret is gone, or it cannot be read.
+One immutable secret for each token, `<prefix>/<connection>/<token id>`; so a cached digest is
+never stale, and whether the token is valid is decided by its item. The operator key is replaced
+in place and therefore read again each minute. Every fault of the service becomes one of two
+errors: the secret is gone, or it cannot be read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.auth import tokens
+from chalicelib.auth.tokens import OPERATOR, Credential, is_digest, parse
 from chalicelib.errors import Busy, Unavailable
 from chalicelib.storage.retries import Deadline, error_code
 
@@ -35,7 +35,7 @@ EXISTS = "ResourceExistsException"
 
 
 class Gone(Exception):
-    """There is no such secret, or not any more."""
+    """There is no such secret, or no longer."""
 
 
 class Secrets:
@@ -51,42 +51,42 @@ class Secrets:
         *,
         operator_key_seconds: int = OPERATOR_KEY_SECONDS,
     ) -> None:
-        """Begin with nothing read."""
+        """Start with an empty cache."""
         self._client = client
         self._prefix = prefix
         self._digests: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._lock = Lock()
         self._operator_key_seconds = operator_key_seconds
-        # The id of the operator key that has none before it, once that is known.
+        # The id of an operator key without a previous one, once that is known.
         self._first_operator_key = ""
         # A provider's cache tells secrets apart by name only: one for each stage.
         self._providers = {stage: SecretsProvider(boto3_client=client) for stage in STAGES}
 
     def digest_of(self, connection: str, token_id: str, deadline: Deadline) -> str:
-        """Give the digest of a token's secret: one call at first, none afterwards.
+        """Return the digest of a token's secret: one call at first, then none.
 
         Raises:
             Gone: there is no such secret.
-            Unavailable: it cannot be read before the deadline, or holds no digest.
+            Unavailable: it cannot be read before the deadline, or is not a digest.
         """
         known = self._recall(connection, token_id)
         if known is not None:
             return known
         name = self._name(connection, token_id)
-        kept = _answer(
+        stored = _call(
             lambda: self._client.get_secret_value(SecretId=name).get("SecretString", ""), deadline
         )
-        if not tokens.well_formed(kept):
+        if not is_digest(stored):
             raise Unavailable
-        self._remember(connection, token_id, kept)
-        return kept
+        self._remember(connection, token_id, stored)
+        return stored
 
     def create(self, connection: str, token_id: str, digest: str, deadline: Deadline) -> None:
-        """Keep the digest of a new token's secret.
+        """Store the digest of a new token's secret.
 
         Raises:
-            Unavailable: it could not be kept before the deadline, or perhaps it was and the
-                answer got lost.
+            Unavailable: it could not be stored before the deadline; or it was, and the reply
+                was lost.
         """
         name = self._name(connection, token_id)
         same = deadline.clock.new_id()
@@ -97,37 +97,37 @@ class Secrets:
                 )
             )
         except ClientError as error:
-            # The id is random and its row is ours: only an attempt of this very call, whose
-            # answer got lost, can have made it.
+            # The id is random and its item is ours: only an attempt of this same call, whose
+            # reply was lost, can have created it.
             if error_code(error) != EXISTS:
                 raise Unavailable from error
         except (BotoCoreError, Busy) as error:
             raise Unavailable from error
 
     def delete(self, connection: str, token_id: str, deadline: Deadline) -> None:
-        """Remove the secret of a token for good; one that is gone is no fault.
+        """Delete the secret of a token, without recovery; deleting it again is not an error.
 
         Raises:
-            Unavailable: it could not be removed before the deadline.
+            Unavailable: it could not be deleted before the deadline.
         """
         name = self._name(connection, token_id)
         try:
-            _answer(
+            _call(
                 lambda: self._client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True),
                 deadline,
             )
         except Gone:
             return
 
-    def operator_keys(self, deadline: Deadline) -> Iterator[tokens.Token]:
-        """Give the operator keys in force: the present one, then the one before it.
+    def operator_keys(self, deadline: Deadline) -> Iterator[Credential]:
+        """Yield the valid operator keys: the current one, then the previous one.
 
-        The second is read only when asked for, and once where there is none, so that wrong keys
-        are no calls of the service. A key that was replaced is known here a minute later at the
-        latest; the old one works meanwhile, so nothing is out of order.
+        The previous one is read only if the current one does not match, and once if there is
+        none, so that wrong keys cause no calls. A replaced key is noticed within a minute; the
+        previous one stays valid meanwhile.
 
         Raises:
-            Unavailable: a key cannot be read, or the present one is no operator key.
+            Unavailable: a key cannot be read, or the current one is not an operator key.
         """
         current = self._operator_key("AWSCURRENT", deadline)
         if current is None:
@@ -141,7 +141,7 @@ class Secrets:
         else:
             yield previous
 
-    def _operator_key(self, stage: str, deadline: Deadline) -> tokens.Token | None:
+    def _operator_key(self, stage: str, deadline: Deadline) -> Credential | None:
         def read() -> str:
             text = self._providers[stage].get(
                 f"{self._prefix}/operator-key",
@@ -151,11 +151,11 @@ class Secrets:
             return str(text)
 
         try:
-            text = _answer(lambda: _unwrapped(read), deadline)
+            text = _call(lambda: _unwrapped(read), deadline)
         except Gone:
             return None
-        key = tokens.parse(text.strip())
-        return key if key is not None and key.kind == "op" else None
+        key = parse(text.strip())
+        return key if key is not None and key.token_type == OPERATOR else None
 
     def _name(self, connection: str, token_id: str) -> str:
         return f"{self._prefix}/{connection}/{token_id}"
@@ -166,30 +166,30 @@ class Secrets:
                 self._digests.move_to_end((connection, token_id))
             return self._digests.get((connection, token_id))
 
-    def _remember(self, connection: str, token_id: str, kept: str) -> None:
+    def _remember(self, connection: str, token_id: str, stored: str) -> None:
         with self._lock:
-            self._digests[connection, token_id] = kept
+            self._digests[connection, token_id] = stored
             if len(self._digests) > MOST_DIGESTS:
                 self._digests.popitem(last=False)
 
 
 def _unwrapped(read: Callable[[], T]) -> T:
-    """Call powertools, and raise what it met instead of its own wrapper."""
+    """Call Powertools, and raise the error that it wraps instead of its own."""
     try:
         return read()
     except GetParameterError as error:
         raise (error.__context__ or error) from None
 
 
-def _answer(call: Callable[[], T], deadline: Deadline) -> T:
-    """Call the service until it answers.
+def _call(call: Callable[[], T], deadline: Deadline) -> T:
+    """Call the service, again after transient errors.
 
-    A refusal that does not pass by itself (a missing permission, a lost key) is answered at
-    once: the caller repeats his request, and we need not hold it for 23 s.
+    An error that is not transient (a missing permission, a lost key) is raised at once: the
+    client retries its request, and nobody has to wait for the deadline.
 
     Raises:
-        Gone: it has no such secret.
-        Unavailable: any other fault, passing ones up to the deadline.
+        Gone: there is no such secret.
+        Unavailable: any other error; a transient one only at the deadline.
     """
     try:
         return deadline.repeat(call)

@@ -1,8 +1,8 @@
-"""Console links, which the operator hands out, and the sessions of organisations' admins.
+"""Console links, which the operator creates, and the sessions of organisations' admins.
 
-A link is exchanged once, within ten minutes, for a session of eight hours. Of both the table
-keeps a digest, as the key of a row, and nothing that could be shown again; a row that is gone,
-or past its end, is a credential that was never there. Knows no cookie and no route.
+A link is exchanged once, within ten minutes, for a session of eight hours. The table stores
+only the digest of either, as the key of an item. A credential that has expired is treated as one
+that never existed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from chalicelib.auth.tokens import Kind, digest, mint, parse
+from chalicelib.auth.tokens import TokenType, digest, mint, parse
 from chalicelib.errors import Unauthorized
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.expressions import EXISTS, NEW, Delete, Item, Put
@@ -25,7 +25,7 @@ from chalicelib.storage.transactions import TransactionCanceled
 LINK_LIFE = timedelta(minutes=10)
 SESSION_LIFE = timedelta(hours=8)
 
-LINK_REFUSED = (
+INVALID_LINK = (
     "The console link is not accepted: it may be used already, older than ten minutes or "
     "mistyped. Open the SCIM settings from the SaaS again: that makes a new link."
 )
@@ -33,7 +33,7 @@ LINK_REFUSED = (
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A new link or session; `text` goes into one answer and nowhere else."""
+    """A new link or session; `text` is sent in one response and stored nowhere."""
 
     text: str = field(repr=False)
     organisation: str
@@ -43,7 +43,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that is in force: whose it is, and the digest that names its row."""
+    """A valid session: the admin's name, their organisation, and the digest of its text."""
 
     digest: str
     name: str
@@ -51,10 +51,9 @@ class Session:
 
 
 def make_link(table: Table, organisation: str, name: str, deadline: Deadline) -> Issued:
-    """Make a link to the console for an admin of this name: one row.
+    """Create a link to the console for an admin of this name.
 
-    Whether there is such an organisation is for the caller to know; a link to none opens
-    nothing.
+    The organisation is not looked up; a link to one that does not exist cannot be exchanged.
     """
     made = _issue(table, "link", LINK_LIFE, organisation, name)
     rows = table.namespace(console_credentials(digest(made.text)), deadline)
@@ -63,29 +62,27 @@ def make_link(table: Table, organisation: str, name: str, deadline: Deadline) ->
 
 
 def exchange(table: Table, link: str, deadline: Deadline) -> Issued:
-    """Take a link and give a session: the one goes and the other comes in one transaction.
-
-    Of two who hold the same link one gets a session.
+    """Exchange a link for a session, in one transaction: a link works once.
 
     Raises:
-        Unauthorized: used, expired or no link; says what to do.
+        Unauthorized: it is used, expired or not a link.
     """
     row = _found(table, "link", link, deadline)
     if row is None or _organisation(table, row["org"], deadline) is None:
-        raise Unauthorized(LINK_REFUSED)
+        raise Unauthorized(INVALID_LINK)
     made = _issue(table, "session", SESSION_LIFE, row["org"], row["name"])
     rows = table.namespace(console_credentials(digest(link), digest(made.text)), deadline)
     try:
         rows.commit([Delete(console(digest(link)), EXISTS), _put(made, table.clock.now())])
     except TransactionCanceled as canceled:
-        raise Unauthorized(LINK_REFUSED) from canceled
+        raise Unauthorized(INVALID_LINK) from canceled
     return made
 
 
 def find(table: Table, text: str, deadline: Deadline) -> Session | None:
     """Find the session of this text, with its organisation as it is now: two reads.
 
-    None where it has ended or was none, or where its organisation is gone or just going.
+    None if it has ended or never existed, or if its organisation is gone or being deleted.
     """
     row = _found(table, "session", text, deadline)
     organisation = _organisation(table, row["org"], deadline) if row else None
@@ -95,12 +92,14 @@ def find(table: Table, text: str, deadline: Deadline) -> Session | None:
 
 
 def end(table: Table, session: str, deadline: Deadline) -> None:
-    """End the session of this digest now; repeating it is no fault."""
+    """End the session of this digest now; ending it again is not an error."""
     table.namespace(console_credentials(session), deadline).commit([Delete(console(session))])
 
 
-def _issue(table: Table, kind: Kind, life: timedelta, organisation: str, name: str) -> Issued:
-    text = mint(kind, table.clock.random).text
+def _issue(
+    table: Table, token_type: TokenType, life: timedelta, organisation: str, name: str
+) -> Issued:
+    text = mint(token_type, table.clock.random).text
     return Issued(text, organisation, name, timestamp(table.clock.now() + life))
 
 
@@ -111,13 +110,13 @@ def _put(issued: Issued, now: datetime) -> Put:
     return Put(console(digest(issued.text)), to_item(stored, expires), NEW)
 
 
-def _found(table: Table, kind: Kind, text: str, deadline: Deadline) -> Item | None:
-    """Read the row of a text of this kind that is in force; garbage costs no read.
+def _found(table: Table, token_type: TokenType, text: str, deadline: Deadline) -> Item | None:
+    """Read the item of a valid credential of this type; a malformed text is not looked up.
 
-    The kind is part of the text and so of the digest: a link's row is no session's.
+    The type is part of the text and so of the digest: a link is never taken for a session.
     """
-    claimed = parse(text)
-    if claimed is None or claimed.kind != kind:
+    credential = parse(text)
+    if credential is None or credential.token_type != token_type:
         return None
     key = console(digest(text))
     row = table.namespace((Grant(key.pk, READ),), deadline).get(key)

@@ -1,14 +1,14 @@
-"""The text of a credential: how it is made, read and compared. Pure.
+"""The text of a credential: how it is made, parsed and compared. Pure.
 
     psl_scim_<id: 12>_<secret: 43>_<checksum: 6>      a connection's token
-    psl_test_...                                      what a self-test calls itself with
+    psl_test_...                                      the token of a self-test's run
     psl_op_<id: 12>_<secret: 43>_<checksum: 6>        the operator key
     psl_link_...                                      a link to the console, for one use
-    psl_session_...                                   what an organisation's admin gets for it
+    psl_session_...                                   the session that a link is exchanged for
 
 All in base 62. The fixed beginning lets secret scanners recognise one; the checksum (CRC-32 of
-all before it) tells a mistyped one from a wrong one before anything is read. Knows no tenant,
-no table and no expiry: whether a token lives is for others to say.
+all before it) tells a mistyped one from a wrong one before anything is read. Whether a credential
+is still valid is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal, cast
 
-Kind = Literal["scim", "test", "op", "link", "session"]
+TokenType = Literal["scim", "test", "op", "link", "session"]
+TEST: TokenType = "test"
+OPERATOR: TokenType = "op"
+SESSION: TokenType = "session"
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 ID_LENGTH = 12
@@ -32,7 +35,7 @@ CHECKSUM_LENGTH = 6  # 62 ** 6 is above 2 ** 32
 HINT_LENGTH = 4
 
 FORM = re.compile(
-    r"(?P<body>psl_(?P<kind>scim|test|op|link|session)_(?P<id>[0-9A-Za-z]{12})"
+    r"(?P<body>psl_(?P<token_type>scim|test|op|link|session)_(?P<id>[0-9A-Za-z]{12})"
     r"_(?P<secret>[0-9A-Za-z]{43}))_(?P<checksum>[0-9A-Za-z]{6})"
 )
 TOKEN_ID = re.compile(r"[0-9A-Za-z]{12}")
@@ -40,10 +43,10 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """What a well-formed credential says about itself; nothing of it is proven yet."""
+class Credential:
+    """A parsed credential: what its text says, none of it verified."""
 
-    kind: Kind
+    token_type: TokenType
     id: str
     secret: str = field(repr=False)
 
@@ -59,47 +62,47 @@ class NewCredential:
 
     @property
     def digest(self) -> str:
-        """What is kept of it."""
+        """What is stored of it."""
         return digest(self.secret)
 
 
-def mint(kind: Kind, random: Random) -> NewCredential:
+def mint(token_type: TokenType, random: Random) -> NewCredential:
     """Make a credential of 256 random bits; `random` must be fit for secrets."""
     token_id = base62(random.getrandbits(72), ID_LENGTH)
     secret = base62(random.getrandbits(SECRET_BITS), SECRET_LENGTH)
-    body = f"psl_{kind}_{token_id}_{secret}"
+    body = f"psl_{token_type}_{token_id}_{secret}"
     text = f"{body}_{checksum(body)}"
-    return NewCredential(token_id, secret, text, f"psl_{kind}_...{text[-HINT_LENGTH:]}")
+    return NewCredential(token_id, secret, text, f"psl_{token_type}_...{text[-HINT_LENGTH:]}")
 
 
-def parse(text: str) -> Token | None:
-    """Read a credential; None where the form or the checksum is wrong."""
-    read = FORM.fullmatch(text)
-    if read is None or checksum(read["body"]) != read["checksum"]:
+def parse(text: str) -> Credential | None:
+    """Parse a credential; None if its form or its checksum is wrong."""
+    match = FORM.fullmatch(text)
+    if match is None or checksum(match["body"]) != match["checksum"]:
         return None
-    return Token(cast("Kind", read["kind"]), read["id"], read["secret"])
+    return Credential(cast("TokenType", match["token_type"]), match["id"], match["secret"])
 
 
 def digest(secret: str) -> str:
-    """Give what may be kept of a secret: SHA-256 in hex.
+    """Return what may be stored of a secret: SHA-256 in hex.
 
     256 random bits cannot be guessed, so no salt and no slow hash is needed.
     """
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def well_formed(kept: str) -> bool:
-    """Tell whether a kept digest is one at all: an empty or damaged one must match nothing."""
-    return DIGEST.fullmatch(kept) is not None
+def is_digest(stored: str) -> bool:
+    """Return whether a stored text is a digest: an empty or damaged one must match nothing."""
+    return DIGEST.fullmatch(stored) is not None
 
 
-def matches(secret: str, kept: str) -> bool:
-    """Compare a secret with a kept digest in constant time; a malformed digest never matches."""
-    return well_formed(kept) and hmac.compare_digest(digest(secret), kept)
+def matches(secret: str, stored: str) -> bool:
+    """Compare a secret with a stored digest in constant time; a malformed one never matches."""
+    return is_digest(stored) and hmac.compare_digest(digest(secret), stored)
 
 
 def checksum(body: str) -> str:
-    """Give the checksum that follows `body`."""
+    """Return the checksum that follows `body`."""
     return base62(zlib.crc32(body.encode()), CHECKSUM_LENGTH)
 
 

@@ -1,7 +1,7 @@
 """Conditions and the actions of a transaction, as values that render themselves. Pure.
 
-Nobody writes an expression string by hand: `equals("v", 3) & absent("op")` prints the DynamoDB
-condition, and a `Placeholders` object hands out the names and values it needs.
+Nobody writes an expression string by hand: `equals("v", 3) & absent("lease")` prints the DynamoDB
+condition, and a `Placeholders` object assigns the names and values it needs.
 """
 
 from __future__ import annotations
@@ -48,32 +48,32 @@ def _plain(value: Any) -> Any:
 
 
 def key_of(item: Mapping[str, Any]) -> Key:
-    """Tell the key of a row."""
+    """Return the key of an item."""
     return Key(item["PK"], item["SK"])
 
 
 class Placeholders:
-    """Hands out `#0`, `:0` ... for the names and values of one request."""
+    """The placeholders `#0`, `:0` ... for the names and values of one request."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without any."""
         self._names: dict[str, str] = {}
         self._values: dict[str, Any] = {}
 
     def name(self, attribute: str) -> str:
-        """Give the placeholder of an attribute name, or of a path such as `op.id`."""
+        """Return the placeholder of an attribute name, or of a path such as `lease.change_id`."""
         return ".".join(
             self._names.setdefault(part, f"#{len(self._names)}") for part in attribute.split(".")
         )
 
     def value(self, value: Any) -> str:
-        """Give a placeholder to a value."""
+        """Return the placeholder of a value."""
         placeholder = f":{len(self._values)}"
         self._values[placeholder] = value
         return placeholder
 
     def parameters(self) -> Wire:
-        """Give what belongs beside the expressions; empty maps are not allowed there."""
+        """Return the parameters for the expressions; DynamoDB rejects empty maps."""
         names = {placeholder: name for name, placeholder in self._names.items()}
         parts = {
             "ExpressionAttributeNames": names,
@@ -85,7 +85,6 @@ class Placeholders:
 Term = tuple[str, str, Any]
 TERMS: Mapping[str, Callable[[Placeholders, str, Any], str]] = {
     "equals": lambda use, name, value: f"{use.name(name)} = {use.value(value)}",
-    "below": lambda use, name, value: f"{use.name(name)} < {use.value(value)}",
     "present": lambda use, name, _: f"attribute_exists({use.name(name)})",
     "absent": lambda use, name, _: f"attribute_not_exists({use.name(name)})",
 }
@@ -102,18 +101,13 @@ class Condition:
         return Condition(self.terms + other.terms)
 
     def render(self, use: Placeholders) -> str:
-        """Print the condition as DynamoDB reads it."""
-        return " AND ".join(TERMS[kind](use, name, value) for kind, name, value in self.terms)
+        """Write the condition as an expression."""
+        return " AND ".join(TERMS[term](use, name, value) for term, name, value in self.terms)
 
 
 def equals(name: str, value: Any) -> Condition:
     """The attribute has this value."""
     return Condition((("equals", name, value),))
-
-
-def below(name: str, value: Any) -> Condition:
-    """The attribute is less than this value; a row without it fails."""
-    return Condition((("below", name, value),))
 
 
 def present(name: str) -> Condition:
@@ -133,7 +127,7 @@ NEW = absent("PK")
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write a whole row; only rows that nobody else counts in are ever put over."""
+    """Write a whole item; never over one in which other writers count."""
 
     key: Key
     item: Mapping[str, Any] = field(default_factory=dict)
@@ -142,7 +136,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Change attributes of a row: set, add to numbers, remove. A value of None is not set."""
+    """Change attributes of an item: set, add to numbers, remove. A value of None is not set."""
 
     key: Key
     set: Mapping[str, Any] = field(default_factory=dict)
@@ -153,7 +147,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete a row."""
+    """Delete an item."""
 
     key: Key
     condition: Condition = ANY
@@ -161,7 +155,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Change nothing, but let the transaction depend on a row."""
+    """Change nothing, but make the transaction depend on an item."""
 
     key: Key
     condition: Condition
@@ -178,17 +172,17 @@ VERBS: Mapping[type[Action], Verb] = {
 
 
 def render(action: Action, table: str) -> Wire:
-    """Print an action as an entry of TransactItems.
+    """Write an action as an entry of TransactItems.
 
-    A failed condition gives back the row as it was, so that the reason is a fact.
+    A failed condition returns the item as it was, so that nobody has to guess the reason.
     """
     use = Placeholders()
-    word, body = BODIES[type(action)]
+    operation, body = BODIES[type(action)]
     request: Wire = {"TableName": table} | body(action, use)
     if action.condition.terms:
         request["ConditionExpression"] = action.condition.render(use)
         request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-    return {word: request | use.parameters()}
+    return {operation: request | use.parameters()}
 
 
 def wire_key(key: Key) -> Wire:
@@ -196,7 +190,7 @@ def wire_key(key: Key) -> Wire:
     return {"PK": {"S": key.pk}, "SK": {"S": key.sk}}
 
 
-def _row(action: Put, _: Placeholders) -> Wire:
+def _item(action: Put, _: Placeholders) -> Wire:
     return {"Item": to_wire({**action.item, "PK": action.key.pk, "SK": action.key.sk})}
 
 
@@ -214,7 +208,7 @@ def _key_and_update(action: Update, use: Placeholders) -> Wire:
 
 
 BODIES: Mapping[type[Action], tuple[str, Callable[[Any, Placeholders], Wire]]] = {
-    Put: ("Put", _row),
+    Put: ("Put", _item),
     Update: ("Update", _key_and_update),
     Delete: ("Delete", _key),
     Check: ("ConditionCheck", _key),

@@ -153,11 +153,6 @@ def pending_change_owner(key: Key) -> str:
     return key.sk.split("#")[1]
 
 
-def pending_change_time(key: Key) -> str:
-    """Return from when on the sweeper may work on a pending change."""
-    return key.sk.partition("#")[0]
-
-
 def self_test_of(owner: str) -> tuple[str, str] | None:
     """Return connection and run of a self-test's id; None for any other id."""
     connection, _, run = owner.partition(RUN)

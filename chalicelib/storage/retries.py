@@ -1,7 +1,7 @@
-"""One deadline for every cause: repeat what fails for a passing reason, then say Busy.
+"""One deadline for every cause: retry transient errors until it, then raise Busy.
 
-The SDK's own retries are off (its budget of tokens runs dry under contention and then lets
-single failures through); this is the only loop. Which failures pass is one table per service.
+The SDK's own retries are off (its budget of retry tokens runs out under contention, and then
+single errors surface); this is the only loop. One table says which errors are transient.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ T = TypeVar("T")
 
 SERVER_ERROR = 500
 
-# DynamoDB's and Secrets Manager's ways of saying "later". A transaction whose answer was lost
-# may still be under way; with the same request token its repetition gets the first answer.
+# Transient errors of DynamoDB and Secrets Manager. A transaction whose reply was lost may still
+# be in progress; with the same request token a retry gets the result of the first attempt.
 TRANSIENT_CODES = frozenset(
     {
         "InternalFailure",
@@ -38,12 +38,12 @@ TRANSIENT_CODES = frozenset(
 
 
 def error_code(error: ClientError) -> str:
-    """Tell the service's code of an error."""
+    """Return the service's code of an error."""
     return error.response.get("Error", {}).get("Code", "")
 
 
 def is_transient(error: Exception) -> bool:
-    """Tell whether a failed call may succeed when it is repeated unchanged."""
+    """Return whether a failed call may succeed when it is repeated unchanged."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return error_code(error) in TRANSIENT_CODES or status >= SERVER_ERROR
@@ -52,18 +52,18 @@ def is_transient(error: Exception) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The moment, on the monotonic clock, after which nothing is sent any more."""
+    """The moment, on the monotonic clock, after which nothing more is sent."""
 
     clock: Clock
     at: float
 
     @classmethod
     def after(cls, seconds: float, clock: Clock) -> Deadline:
-        """Set a deadline `seconds` from now."""
+        """Return a deadline `seconds` from now."""
         return cls(clock, clock.monotonic() + seconds)
 
     def passed(self) -> bool:
-        """Tell whether the time is over."""
+        """Return whether the deadline has passed."""
         return self.clock.monotonic() >= self.at
 
     def attempts(self) -> Iterator[int]:
@@ -85,17 +85,17 @@ class Deadline:
         self.clock.sleep(min(milliseconds / 1000, left))
 
     def repeat(
-        self, call: Callable[[], T], passing: Callable[[Exception], bool] = is_transient
+        self, call: Callable[[], T], transient: Callable[[Exception], bool] = is_transient
     ) -> T:
-        """Call until it answers.
+        """Call, again after transient errors.
 
         Raises:
-            Busy: it still failed for a passing reason at the deadline.
+            Busy: the last error before the deadline was still transient.
         """
         for _ in self.attempts():
             try:
                 return call()
             except (ClientError, HTTPClientError, ConnectionError) as error:
-                if not passing(error):
+                if not transient(error):
                     raise
         raise Busy  # pragma: no cover - attempts() never ends without raising

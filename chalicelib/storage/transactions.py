@@ -1,6 +1,6 @@
 """One transaction: all of its actions or none, once, however often it is sent.
 
-A create or a counter must not be sent twice when an answer is lost, so every write of SCIM
+A create or a counter must not be applied twice when a reply is lost, so every write of SCIM
 data is a TransactWriteItems with a ClientRequestToken. The token stays for every repetition of
 the same content; other content is another transaction with another token.
 """
@@ -24,34 +24,36 @@ MOST_ACTIONS = 100
 
 CONDITION_FAILED = "ConditionalCheckFailed"
 NO_REASON = "None"
-# Reasons of single actions that pass by themselves; whether the condition holds is not known then.
-HELD_UP = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+# Transient reasons of single actions; DynamoDB has not evaluated their conditions.
+TRANSIENT_REASONS = frozenset(
+    {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+)
 
 
 class TransactionCanceled(Exception):
     """Nothing was written: at least one condition did not hold.
 
-    `rows` gives, for each action whose condition failed, the row that it met (None: no row).
-    DynamoDB answers by position; an item stands in a transaction once, so its key names it.
-    `unjudged` names rows whose conditions a conflict or throttling kept from being looked at.
+    `items` has, for the key of each action whose condition failed, the item as it was (None:
+    there is none). A transaction may name an item once, so its key identifies the action.
+    `unjudged` are the keys whose conditions were not evaluated, for a conflict or throttling.
     """
 
-    def __init__(self, rows: Mapping[Key, Item | None], unjudged: frozenset[Key]) -> None:
-        """Take the failed rows in the order in which they were sent."""
-        self.items = rows
+    def __init__(self, items: Mapping[Key, Item | None], unjudged: frozenset[Key]) -> None:
+        """Take the failed items in the order in which they were sent."""
+        self.items = items
         self.unjudged = unjudged
-        super().__init__(f"{len(rows)} conditions failed")
+        super().__init__(f"{len(items)} conditions failed")
 
 
 def transact(
     client: DynamoDBClient, table: str, actions: Sequence[Action], deadline: Deadline
 ) -> None:
-    """Send one transaction until it has an answer.
+    """Send one transaction, again after transient errors.
 
-    Cost: 2 WCU for each started KB of each action's row, also when it fails.
+    Cost: 2 WCU for each started KB of each action's item, also when it fails.
 
     Raises:
-        Cancelled: a condition did not hold.
+        TransactionCanceled: a condition did not hold.
         Busy: still contended or throttled at the deadline.
     """
     request: Any = {
@@ -59,19 +61,21 @@ def transact(
         "ClientRequestToken": deadline.clock.new_id(),
     }
     try:
-        deadline.repeat(lambda: client.transact_write_items(**request), _passes)
+        deadline.repeat(lambda: client.transact_write_items(**request), _is_transient)
     except ClientError as error:
-        failed = _failed_rows(error, actions)
+        failed = _failed_items(error, actions)
         if not failed:
             raise
-        raise TransactionCanceled(failed, _unjudged_rows(error, actions)) from error
+        raise TransactionCanceled(failed, _unjudged_keys(error, actions)) from error
 
 
-def _passes(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     reasons = _reasons(error)
     if not reasons:
         return is_transient(error)
-    return all(reason.get("Code", NO_REASON) in {NO_REASON, *HELD_UP} for reason in reasons)
+    return all(
+        reason.get("Code", NO_REASON) in {NO_REASON, *TRANSIENT_REASONS} for reason in reasons
+    )
 
 
 def _reasons(error: Exception) -> list[dict[str, Any]]:
@@ -81,7 +85,7 @@ def _reasons(error: Exception) -> list[dict[str, Any]]:
     return []
 
 
-def _failed_rows(error: ClientError, actions: Sequence[Action]) -> dict[Key, Item | None]:
+def _failed_items(error: ClientError, actions: Sequence[Action]) -> dict[Key, Item | None]:
     return {
         action.key: from_wire(reason["Item"]) if reason.get("Item") else None
         for action, reason in zip(actions, _reasons(error), strict=False)
@@ -89,6 +93,8 @@ def _failed_rows(error: ClientError, actions: Sequence[Action]) -> dict[Key, Ite
     }
 
 
-def _unjudged_rows(error: ClientError, actions: Sequence[Action]) -> frozenset[Key]:
-    answers = zip(actions, _reasons(error), strict=False)
-    return frozenset(action.key for action, reason in answers if reason.get("Code") in HELD_UP)
+def _unjudged_keys(error: ClientError, actions: Sequence[Action]) -> frozenset[Key]:
+    pairs = zip(actions, _reasons(error), strict=False)
+    return frozenset(
+        action.key for action, reason in pairs if reason.get("Code") in TRANSIENT_REASONS
+    )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.auth import tokens
-from chalicelib.auth.tokens import Kind, digest, matches, mint, parse
+from chalicelib.auth.tokens import TokenType, digest, matches, mint, parse
 
 SCIM = mint("scim", Random(3))  # noqa: S311 - nobody's token
 
@@ -22,15 +22,15 @@ def test_a_token_has_the_form_that_secret_scanners_know():
     assert re.fullmatch(r"psl_scim_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}", SCIM.text)
 
 
-@given(seed=st.integers(), kind=st.sampled_from(get_args(Kind)))
-def test_what_is_minted_is_read_back(seed, kind):
+@given(seed=st.integers(), token_type=st.sampled_from(get_args(TokenType)))
+def test_what_is_minted_is_read_back(seed, token_type):
     """Id and secret survive the text; so does the token type."""
-    credential = mint(kind, Random(seed))  # noqa: S311 - as above
+    credential = mint(token_type, Random(seed))  # noqa: S311 - as above
 
     read = parse(credential.text)
 
     assert read
-    assert (read.kind, read.id, read.secret) == (kind, credential.id, credential.secret)
+    assert (read.token_type, read.id, read.secret) == (token_type, credential.id, credential.secret)
 
 
 @given(at=st.integers(0, len(SCIM.text) - 1), character=st.sampled_from(tokens.BASE62))
@@ -47,7 +47,7 @@ NO_TOKENS = {
     "a line break behind": f"{SCIM.text}\n",
     "the checksum left out": SCIM.text[:-7],
     "another kind": SCIM.text.replace("scim", "saml"),
-    "the operator's kind with this checksum": SCIM.text.replace("scim", "op"),
+    "the operator's type with this checksum": SCIM.text.replace("scim", "op"),
     "the kind in capitals": SCIM.text.upper(),
     "digits of another script": SCIM.text.replace("psl_scim_", "psl_scim_٣")[:-1],
     "very long": SCIM.text * 10_000,

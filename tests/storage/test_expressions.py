@@ -16,7 +16,6 @@ from chalicelib.storage.expressions import (
     Put,
     Update,
     absent,
-    below,
     equals,
     from_wire,
     key_of,
@@ -32,7 +31,6 @@ ALL_OLD = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 
 CONDITIONS = {
     "equals": (equals("v", 3), "#0 = :0", {"#0": "v"}, {":0": {"N": "3"}}),
-    "below": (below("until", "b"), "#0 < :0", {"#0": "until"}, {":0": {"S": "b"}}),
     "present": (present("lease"), "attribute_exists(#0)", {"#0": "lease"}, None),
     "absent": (absent("lease"), "attribute_not_exists(#0)", {"#0": "lease"}, None),
     "exists": (EXISTS, "attribute_exists(#0)", {"#0": "PK"}, None),
@@ -50,8 +48,8 @@ CONDITIONS = {
         {":0": {"N": "1"}},
     ),
     "the same name twice": (
-        equals("v", 1) & below("v", 2),
-        "#0 = :0 AND #0 < :1",
+        equals("v", 1) & equals("v", 2),
+        "#0 = :0 AND #0 = :1",
         {"#0": "v"},
         {":0": {"N": "1"}, ":1": {"N": "2"}},
     ),

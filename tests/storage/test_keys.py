@@ -144,11 +144,6 @@ PARSED = {
         ORGANISATION.pending_change("2026", MINE.self_test("r").connection, "1"),
         "abcdefghijklmnop!r",
     ),
-    "the time of a pending change": (
-        k.pending_change_time,
-        ORGANISATION.pending_change("2026", "abcdefghij", "1"),
-        "2026",
-    ),
     "the organisation": (
         k.setting_of,
         ORGANISATION.own_item,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.api.edge import Request
 from chalicelib.auth.sessions import SESSION_LIFE
-from chalicelib.auth.tokens import parse
+from chalicelib.auth.tokens import SESSION, parse
 from chalicelib.errors import Forbidden
 
 # With this prefix browsers reject a cookie that is set for a whole domain, or over plain HTTP.
@@ -46,8 +46,8 @@ def read_session(request: Request) -> str:
     """
     pairs = [pair.strip() for line in request.headers.get("cookie", ()) for pair in line.split(";")]
     found = [value for name, _, value in (pair.partition("=") for pair in pairs) if name == NAME]
-    claimed = parse(found[0]) if len(found) == 1 else None
-    return found[0] if claimed is not None and claimed.kind == "session" else ""
+    credential = parse(found[0]) if len(found) == 1 else None
+    return found[0] if credential is not None and credential.token_type == SESSION else ""
 
 
 def require_console_page(request: Request) -> None:

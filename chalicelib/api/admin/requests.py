@@ -14,7 +14,14 @@ from typing import Any
 from chalicelib.api.admin import cookies
 from chalicelib.api.edge import Request, Response
 from chalicelib.api.services import Services
-from chalicelib.auth.authenticate import AdminPrincipal, authenticate_admin, bearer
+from chalicelib.auth.authenticate import (
+    AdminPrincipal,
+    AnonymousPrincipal,
+    OperatorPrincipal,
+    Principal,
+    authenticate_admin,
+    bearer,
+)
 from chalicelib.errors import BadRequest, Forbidden, NotFound
 from chalicelib.organisations import idempotency
 from chalicelib.organisations.admin_context import AdminContext
@@ -55,7 +62,7 @@ class AdminRequest:
 
     services: Services
     http: Request
-    principal: AdminPrincipal
+    principal: Principal
     deadline: Deadline
 
     def admin_context(self, organisation: str | None = None) -> AdminContext:
@@ -68,7 +75,8 @@ class AdminRequest:
         if ORGANISATION_ID.fullmatch(organisation) is None or not self.principal.sees(organisation):
             raise NotFound
         keys = OrganisationKeys(organisation)
-        may = grants.operator if self.principal.is_operator else grants.administration
+        is_operator = isinstance(self.principal, OperatorPrincipal)
+        may = grants.operator if is_operator else grants.administration
         items = self.services.table.namespace(may(keys), self.deadline)
         return AdminContext(items, keys, self.principal.name, self.http.request_id)
 
@@ -131,14 +139,14 @@ def respond(services: Services, route: Route, request: Request) -> Response:
         ApiError: the request is rejected or fails; `edge.respond` makes a response of it.
     """
     deadline = services.deadline()
-    principal = AdminPrincipal.nobody()
+    principal: Principal = AnonymousPrincipal()
     if route.access is not Access.ANYONE:
         principal = authenticate(services, request, deadline)
         authorize(principal, route, request)
     return route.handler(AdminRequest(services, request, principal, deadline))
 
 
-def authenticate(services: Services, request: Request, deadline: Deadline) -> AdminPrincipal:
+def authenticate(services: Services, request: Request, deadline: Deadline) -> Principal:
     """Authenticate the bearer credential, else the session of the cookie.
 
     Raises:
@@ -155,7 +163,7 @@ def authenticate(services: Services, request: Request, deadline: Deadline) -> Ad
     return principal
 
 
-def authorize(principal: AdminPrincipal, route: Route, request: Request) -> None:
+def authorize(principal: Principal, route: Route, request: Request) -> None:
     """Check that the principal may use the route.
 
     Raises:
@@ -163,9 +171,11 @@ def authorize(principal: AdminPrincipal, route: Route, request: Request) -> None
             that another organisation does not exist for them on any route.
         Forbidden: only the operator may use it, or the admin's organisation is suspended.
     """
-    if not principal.sees(request.path.get("organisation", principal.organisation or "")):
+    organisation = request.path.get("organisation")
+    if organisation is not None and not principal.sees(organisation):
         raise NotFound
-    if route.access is Access.OPERATOR and not principal.is_operator:
+    if route.access is Access.OPERATOR and not isinstance(principal, OperatorPrincipal):
         raise Forbidden(OPERATOR_ONLY)
-    if principal.at_rest and route.changes_settings:
+    is_suspended = isinstance(principal, AdminPrincipal) and principal.is_suspended
+    if is_suspended and route.changes_settings:
         raise Forbidden(SUSPENDED)

@@ -12,6 +12,7 @@ from chalicelib.api.admin.request_bodies import read_body
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import NO_STORE, ConsoleLink, Created, NoContent, Session
 from chalicelib.auth import sessions
+from chalicelib.auth.authenticate import AdminPrincipal
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.organisations import organisations
 from chalicelib.organisations.inputs import Body, Name
@@ -71,7 +72,7 @@ def create_session(request: AdminRequest) -> Created[Session]:
 
 def end_session(request: AdminRequest) -> NoContent:
     """DELETE /admin/sessions/current: it is rejected from the next request on."""
-    if request.principal.session is None:
+    if not isinstance(request.principal, AdminPrincipal):
         raise NotFound(NO_SESSION)
     sessions.end(request.services.table, request.principal.session, request.deadline)
     return NoContent({"Set-Cookie": cookies.delete_session()})
