@@ -1,6 +1,6 @@
-"""One organisation under administration: its namespace of the table, and who is at work.
+"""The organisation of an admin request: its namespace of the table, and who makes the request.
 
-Bound once, after authentication. No function behind it takes an organisation's id.
+Made once, after authentication. No function of this package takes an organisation's id.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chalicelib.storage.table import Namespace
 
 @dataclass(frozen=True, slots=True)
 class AdminContext:
-    """One organisation, for one request; `by` is noted where something is made."""
+    """One organisation, for one request; `by` names the principal in what is written."""
 
     items: Namespace
     keys: OrganisationKeys
@@ -31,11 +31,11 @@ class AdminContext:
         return self.items.table.clock
 
     def now(self) -> datetime:
-        """Tell the moment."""
+        """Return the present time."""
         return self.clock.now()
 
     def change_item(self, change: Change) -> Put:
-        """Make the change row that goes into the same transaction as the change."""
+        """Make the item of a change for the feed, to be written in the same transaction."""
         entropy = self.clock.random.getrandbits(80)
         change = replace(change, request_id=self.request_id, token_id=self.by)
         return put_change(change, self.keys, self.now(), entropy)

@@ -1,7 +1,7 @@
-"""What the config routes take: closed shapes, so that a mistyped field is never passed over.
+"""The request bodies of the admin API, as models that reject unknown fields.
 
-Only shapes and what can be judged by the body alone; whether a plan, a role or a workspace
-exists is for the functions that use them. In a PATCH a field that is absent stays as it is.
+They check what the body alone can tell; whether a plan, a role or a workspace exists is checked
+by the functions that use it. A field that is absent from a PATCH stays as it is.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.storage.connection_settings import PRESETS, SETTINGS, VALUES
 
-# An organisation and all that comes with it are one transaction of at most 100 rows: its own
-# row, the list's, the reference's, the Idempotency-Key's, the audit's, and two a domain.
+# An organisation is created with all its settings in one transaction of at most 100 items: its
+# own, the list's, the reference's, the Idempotency-Key's, the audit's, and two per domain.
 MOST_WORKSPACES = 40
 MOST_ROLES = 35
 MOST_DOMAINS = 10
@@ -34,7 +34,7 @@ MOST_OVERLAP_HOURS = 24
 
 LOCAL_ID_FORM = r"^[A-Za-z0-9._-]{1,64}$"
 NAME_FORM = r"^[^\x00-\x1f\x7f]*$"
-# RFC 3986 without user and fragment: a browser is sent there, and must not be led elsewhere.
+# RFC 3986 without user and fragment: a browser is redirected there, and must not end elsewhere.
 HTTPS_FORM = (
     r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
     r"([/?](%[0-9A-Fa-f]{2}|[A-Za-z0-9._~:/?@!$&'()*+,;=-])*)?$"
@@ -63,20 +63,20 @@ def _domain(text: str) -> str:
         and len(domain) <= MOST_DOMAIN_CHARACTERS
         and all(LABEL.fullmatch(label) for label in labels)
     ):
-        raise PydanticCustomError("domain", "is no domain name like example.com (ASCII form)")
+        raise PydanticCustomError("domain", "expected a domain name like example.com (ASCII form)")
     return domain
 
 
 def _rfc_3339(value: Any) -> Any:
     if not (isinstance(value, str) and RFC_3339.fullmatch(value)):
-        raise PydanticCustomError("time", "is no RFC 3339 time like 2027-01-31T12:00:00Z")
+        raise PydanticCustomError("time", "expected an RFC 3339 time like 2027-01-31T12:00:00Z")
     return value
 
 
 def _distinct(key: Callable[[Any], str]) -> AfterValidator:
     def check(values: list[Any]) -> list[Any]:
         if len(set(map(key, values))) < len(values):
-            raise PydanticCustomError("distinct", "holds the same one twice")
+            raise PydanticCustomError("distinct", "contains the same one twice")
         return values
 
     return AfterValidator(check)
@@ -96,13 +96,13 @@ Time = Annotated[AwareDatetime, BeforeValidator(_rfc_3339)]
 
 
 class Body(BaseModel):
-    """A body that refuses what it does not know, and coerces nothing."""
+    """A body that rejects unknown fields and converts no types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Sso(Body):
-    """How the organisation's people sign in; `forced` leaves them no password."""
+    """How the organisation's users sign in; with `forced` they cannot use a password."""
 
     provider: Name
     redirect_url: Annotated[str, StringConstraints(pattern=HTTPS_FORM, max_length=2000)]
@@ -110,14 +110,14 @@ class Sso(Body):
 
 
 class NewWorkspace(Body):
-    """A workspace by the id that the SaaS gave it."""
+    """A workspace, with the SaaS's own id of it."""
 
     id: LocalId
     name: Name
 
 
 class NewRole(Body):
-    """A role by the id that the SaaS gave it; may be a default role unless it is protected."""
+    """A role, with the SaaS's own id of it; it may be a default role unless it is protected."""
 
     id: LocalId
     name: Name
@@ -138,7 +138,7 @@ class NewDomain(Body):
 
 
 class NewOrganisation(Body):
-    """An organisation with what it has from the start."""
+    """An organisation with its first settings."""
 
     name: Name
     plan: str
@@ -152,7 +152,7 @@ class NewOrganisation(Body):
 
 
 class OrganisationChanges(Body):
-    """What of an organisation shall change; `reference` and `sso` can be taken away by null."""
+    """Changes of an organisation; null removes `reference` and `sso`."""
 
     name: Name = ABSENT
     reference: Name | None = None
@@ -186,7 +186,7 @@ class NewConnection(Body):
 
 
 class ConnectionChanges(Body):
-    """What of a connection shall change."""
+    """Changes of a connection."""
 
     name: Name = ABSENT
     workspace: LocalId = ABSENT
@@ -197,14 +197,14 @@ class ConnectionChanges(Body):
 
 
 class NewToken(Body):
-    """A token of a connection; without an end it ends in a year."""
+    """A token of a connection; it expires in a year unless `expires_at` says otherwise."""
 
     name: Name
     expires_at: Time | None = None
 
 
 class Rotation(Body):
-    """A new token in the place of another one, which ends some hours later; 0: at once."""
+    """A new token that replaces another one, which expires after the overlap; 0: at once."""
 
     overlap_hours: Annotated[int, Field(strict=True, ge=0, le=MOST_OVERLAP_HOURS)] = (
         MOST_OVERLAP_HOURS
@@ -212,5 +212,5 @@ class Rotation(Body):
 
 
 def present(body: Body, names: Iterable[str]) -> dict[str, Any]:
-    """Give those of the named fields that the client has sent, as plain values."""
+    """Return those of the named fields that the client has sent, as plain values."""
     return body.model_dump(include=set(names) & body.model_fields_set)

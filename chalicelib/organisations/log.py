@@ -89,7 +89,7 @@ def _newest_first(
 
 
 def _end_of(day: date) -> str:
-    """Give the last ULID of a day."""
+    """Return the last ULID of a day."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC) + DAY
     return ulid(midnight - timedelta(milliseconds=1), -1)
 

@@ -37,7 +37,7 @@ def clear(scope: ConnectionScope, since: datetime) -> None:
     transaction; memberships, log entries, changes and counters in batches.
 
     Raises:
-        Busy: there is more than the deadline allows; the next call goes on.
+        Busy: there is more than the deadline allows; the next run goes on.
     """
     keys = scope.keys
     _clear_resources(scope, "G")
@@ -87,14 +87,14 @@ def delete_all(scope: ConnectionScope, items: Range, spared: str = "") -> None:
 # --- users and groups, with their uniqueness and index items ----------------------------------
 
 
-def _clear_resources(scope: ConnectionScope, kind: ResourceClass) -> None:
+def _clear_resources(scope: ConnectionScope, class_: ResourceClass) -> None:
     """Delete users or groups until a read finds none."""
     found = True
     while found:
         found = False
-        for batch in _batches(DELETIONS[kind](scope)):
+        for batch in _batches(DELETIONS[class_](scope)):
             found = True
-            _commit(scope, kind, batch)
+            _commit(scope, class_, batch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,9 @@ def _batches(deletions: Iterable[_Deletion]) -> Iterator[list[_Deletion]]:
         yield batch
 
 
-def _commit(scope: ConnectionScope, kind: ResourceClass, batch: Sequence[_Deletion]) -> None:
+def _commit(scope: ConnectionScope, class_: ResourceClass, batch: Sequence[_Deletion]) -> None:
     """Delete a batch; fails where another sweeper has deleted one of it, and is read again."""
-    counted = Counter(scope.keys.counter(kind, deletion.id) for deletion in batch)
+    counted = Counter(scope.keys.counter(class_, deletion.id) for deletion in batch)
     counters = [Update(key, add={"n": -number}) for key, number in counted.items()]
     scope.items.try_commit([*(each for one in batch for each in one.actions), *counters])
 

@@ -150,16 +150,16 @@ def _all_users(
 ) -> Iterator[ConnectionUser]:
     for connection, low in snapshot.connections_after(after):
         scope = connection_scope(admin, connection)
-        for rows in users_of(scope.items.query(scope.keys.users_from(low), page=page)):
-            yield ConnectionUser(connection, rows.user, rows.group_ids)
+        for found in users_of(scope.items.query(scope.keys.users_from(low), page=page)):
+            yield ConnectionUser(connection, found.user, found.group_ids)
 
 
-def count(admin: AdminContext, snapshot: OrganisationSnapshot, kind: ResourceClass) -> int:
+def count(admin: AdminContext, snapshot: OrganisationSnapshot, class_: ResourceClass) -> int:
     """Count the users or groups of an organisation: one Query per connection."""
     counters = (
         item
         for connection in snapshot.connections
-        for item in admin.items.query(ConnectionKeys(connection.id).counters(kind))
+        for item in admin.items.query(ConnectionKeys(connection.id).counters(class_))
     )
     return sum(item["n"] for item in counters)
 
@@ -184,10 +184,10 @@ def get(admin: AdminContext, uid: str) -> OrganisationUser:
     """
     snapshot = read_snapshot(admin)
     for connection in snapshot.connections if is_id(uid) else ():
-        rows = read_user(connection_scope(admin, connection), uid)
-        if rows is not None:
-            found = [ConnectionUser(connection, rows.user, rows.group_ids)]
-            (user,) = _with_details(admin, snapshot, found, local_users_by_id(admin, found))
+        found = read_user(connection_scope(admin, connection), uid)
+        if found is not None:
+            users = [ConnectionUser(connection, found.user, found.group_ids)]
+            (user,) = _with_details(admin, snapshot, users, local_users_by_id(admin, users))
             return user
     raise NotFound
 
@@ -210,9 +210,9 @@ def look_up(
     for connection in snapshot.connections:
         scope = connection_scope(admin, connection)
         found = {
-            rows.user.id: ConnectionUser(connection, rows.user, rows.group_ids)
+            each.user.id: ConnectionUser(connection, each.user, each.group_ids)
             for key in keys
-            for rows in LOOK_UPS[key](scope, value)
+            for each in LOOK_UPS[key](scope, value)
         }
         yield from (found[uid] for uid in sorted(found))
 
@@ -236,13 +236,13 @@ def _by_user_name(scope: ConnectionScope, name: str) -> list[UserWithGroups]:
 def _by_external_id(scope: ConnectionScope, value: str) -> list[UserWithGroups]:
     found = users_by_external_id(scope, value)
     return [
-        rows for rows in found if exact(rows.user.document.get("externalId", "")) == exact(value)
+        each for each in found if exact(each.user.document.get("externalId", "")) == exact(value)
     ]
 
 
 def _by_email(scope: ConnectionScope, address: str) -> list[UserWithGroups]:
     found = users_by_email(scope, address)
-    return [rows for rows in found if has_email(rows.user.document, address)]
+    return [each for each in found if has_email(each.user.document, address)]
 
 
 LOOK_UPS: Mapping[str, Callable[[ConnectionScope, str], list[UserWithGroups]]] = {
