@@ -27,5 +27,5 @@ def context(services: Services) -> Customer:
 
 @pytest.fixture
 def scim(services: Services, context: Customer) -> ScimClient:
-    """Call SCIM routes with the connection's token; paths begin behind its URL."""
+    """Send SCIM requests with the connection's token; paths follow its URL."""
     return scim_client(build(services), context.connection, context.token)

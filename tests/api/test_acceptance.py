@@ -53,7 +53,7 @@ class Customer:
     token: str
 
     def scim(self, method: str, path: str, body: object = None) -> Answer:
-        """Call as the identity provider, with the URL and the token that the admin pasted."""
+        """Send a request as the identity provider, with the URL and the token from the admin."""
         root = self.scim_url.removeprefix("https://id.example.com")
         return self.operator.with_credential(self.token)(method, root + path, body)
 
@@ -68,7 +68,7 @@ class Customer:
 
 
 def an_organisation(operator: ApiClient, **changes: object) -> str:
-    """Let the SaaS open an account for a customer; gives its path."""
+    """Create the organisation of a customer; return its path."""
     body = organisation_body(domains=["acme.example.com"], **changes)
     return f"/admin/organisations/{operator('POST', '/admin/organisations', body).body['id']}"
 
@@ -153,7 +153,7 @@ def test_m3_okta_and_google_workspace_are_served(operator, provider):
     assert len(tested["steps"]) > 10
 
 
-def test_m4_an_organisations_admin_configures_it_himself(operator):
+def test_m4_an_organisations_admin_configures_it_themselves(operator):
     """By a link that the SaaS's settings page opens, without the operator's key."""
     organisation = an_organisation(operator)
     admin = admin_of(operator, organisation)
@@ -204,26 +204,26 @@ def test_m8_an_organisation_has_one_connection_unless_its_plan_has_more(customer
     plans = {"enterprise": Plan(scim=True, max_connections=2)}
     larger = replace(services, settings=services.settings.model_copy(update={"plans": plans}))
 
-    refused = customer.admin("POST", path, connection_body())
+    rejected = customer.admin("POST", path, connection_body())
     taken = api_client(build(larger), OPERATOR_KEY)("POST", path, connection_body())
 
-    assert (refused.status, taken.status) == (409, 201)
+    assert (rejected.status, taken.status) == (409, 201)
 
 
-def test_m9_a_plan_without_scim_is_told_to_provider_and_admin(customer):
+def test_m9_a_plan_without_scim_is_shown_to_provider_and_admin(customer):
     """A failing test connection is never a riddle; with the plan everything comes back."""
     customer.operator("PATCH", customer.organisation, {"plan": "free"})
     probe = customer.scim("GET", "/Users")
-    refused = customer.admin("POST", f"{customer.organisation}/connections", connection_body())
+    rejected = customer.admin("POST", f"{customer.organisation}/connections", connection_body())
     (told,) = customer.admin("GET", customer.connection).body["health"]["refusals"]
     customer.operator("PATCH", customer.organisation, {"plan": "enterprise"})
 
     assert (probe.status, "plan `free`" in probe.body["detail"]) == (403, True)
-    assert (refused.status, "free" in refused.body["detail"]) == (403, True)
+    assert (rejected.status, "free" in rejected.body["detail"]) == (403, True)
     assert (told["reason"], customer.scim("GET", "/Users").status) == ("plan", 200)
 
 
-def test_m10_a_connection_can_be_tested_by_the_provider_and_without_him(customer):
+def test_m10_a_connection_can_be_tested_by_the_provider_and_without_it(customer):
     """Each provider's probe succeeds; the self-test says of each step what to do."""
     probes = ["/ServiceProviderConfig", "/Users?startIndex=1&count=1", "/Groups?count=1"]
     tested = customer.admin("POST", f"{customer.connection}/test").body
@@ -248,7 +248,7 @@ def test_m11_groups_are_teams_and_their_members_follow(customer):
 
 
 def test_m12_roles_are_the_organisations_own(customer):
-    """What a provider sends as roles gives none and takes none away."""
+    """What a provider sends as roles neither adds nor removes any."""
     user = customer.provision()
     given = customer.admin("PUT", f"{user}/roles", ["reader"]).body["roles"]
     customer.scim("PUT", f"/Users/{id_of(user)}", {**ADA, "roles": [{"value": "admin"}]})
@@ -259,7 +259,7 @@ def test_m12_roles_are_the_organisations_own(customer):
 
 
 def test_m13_the_login_page_asks_by_e_mail(customer):
-    """And is told what to do next, of a stranger the same as of a newcomer."""
+    """And learns what to do next, the same for a stranger as for a new user."""
     customer.provision()
 
     assert customer.sign_in(EMAIL) == {"method": "password", "reset_required": True}
@@ -293,7 +293,7 @@ def test_m16_forced_sso_is_recommended(customer):
     assert not any("SSO" in each for each in after)
 
 
-def test_m17_a_user_lives_his_whole_life(customer):
+def test_m17_a_user_goes_through_a_whole_life_cycle(customer):
     """Added, changed, deactivated, brought back, deleted, and added again as somebody new."""
     user = customer.provision()
     path = f"/Users/{id_of(user)}"

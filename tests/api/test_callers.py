@@ -135,7 +135,7 @@ def wrong(call: Call, status: int, allowed: set[int]) -> bool:
 
 
 @pytest.mark.parametrize("principal", EXPECTED)
-def test_every_route_answers_every_caller_as_it_should(services, world, principal):
+def test_every_route_accepts_the_right_principals_only(services, world, principal):
     """Looked at before the body: a stranger learns nothing of what is wrong with it."""
     send = api_client(build(services), world.callers[principal])
 
@@ -157,7 +157,7 @@ def test_what_is_open_is_open_for_everybody(services: Services, credential: str)
     send: ApiClient = api_client(build(services), credential)
     opened = [call for call in calls_of(services) if call.access is Access.ANYONE]
 
-    answers = {call.path: send(call.method, call.path, b"{broken").status for call in opened}
+    responses = {call.path: send(call.method, call.path, b"{broken").status for call in opened}
 
-    assert set(answers.values()) <= {200, 400}
-    assert answers["/admin/sessions"] == 400
+    assert set(responses.values()) <= {200, 400}
+    assert responses["/admin/sessions"] == 400

@@ -77,7 +77,7 @@ def written(capsys) -> Iterator[Any]:
 
 @pytest.fixture
 def world(services):
-    """Make the services, without a limit of calls and connections."""
+    """Make the services, without a limit of requests and connections."""
     plans = {"enterprise": Plan(scim=True, max_connections=900, rate=None)}
     quick: Any = QuickQueries(services.table.client)
     settings = services.settings.model_copy(update={"plans": plans})
@@ -95,19 +95,19 @@ def sent(services, canary: Side) -> Iterator[tuple[Request, Answer]]:
 
 
 def credentials(canary: Side) -> list[str]:
-    """Give the secret parts of what the canary calls with."""
+    """Return the secret parts of the canary's credentials."""
     return [text.split("_")[3] for text in (canary.token, canary.session, OPERATOR_KEY)]
 
 
 def holding(texts: list[str], found: str) -> set[str]:
-    """Tell which of these stand in a text."""
+    """Return which of these a text has."""
     return {text for text in texts if text in found}
 
 
 def test_log_lines_and_metrics_hold_no_canary(world, written):
-    """Nor anything else that a customer has named: a request is told by its id and its route."""
+    """Nor anything else that a customer has named: a request is logged by its id and its route."""
     canary = a_side(world, "canary")
-    answered = [answer.status for _, answer in sent(world, canary)]
+    answered = [response.status for _, response in sent(world, canary)]
     out = written()
 
     assert out.count('"message":"request"') >= len(answered) > 100
@@ -116,7 +116,7 @@ def test_log_lines_and_metrics_hold_no_canary(world, written):
     assert holding(credentials(canary), out) == set()
 
 
-def test_the_table_holds_a_user_in_his_own_row_alone(world, secretsmanager):
+def test_the_table_holds_a_user_in_their_own_item_alone(world, secretsmanager):
     """And no credential anywhere; Secrets Manager holds digests, and the operator's key."""
     canary = a_side(world, "canary")
     told, secrets = set(), set()
@@ -142,12 +142,12 @@ def kind_of(key) -> str:
     return " ".join([name, *kind[:1]])
 
 
-def test_an_answer_holds_a_user_only_where_users_are_asked_for(world):
+def test_a_response_holds_a_user_only_where_users_are_requested(world):
     """The log, the feed, the audit and every error do not; credentials are shown once."""
     canary = a_side(world, "canary")
     found, secrets = set(), set()
-    for request, answer in sent(world, canary):
-        text = json.dumps(answer.body)
+    for request, response in sent(world, canary):
+        text = json.dumps(response.body)
         if holding([EMAIL, NAME], text):
             found.add(request.short)
         if CREDENTIAL.search(text):

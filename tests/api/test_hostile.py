@@ -114,14 +114,14 @@ REFUSED: dict[str, tuple[str, str, Any, dict[str, str], int, str | None, str]] =
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
-def test_what_is_wrong_is_said_at_its_place(scim, case):
+def test_an_error_names_what_is_wrong(scim, case):
     """Each has ended in a 500, in silence or in another's data somewhere."""
     method, path, body, headers, status, scim_type, words = case
 
-    answer = scim(method, path, body, headers)
+    response = scim(method, path, body, headers)
 
-    assert (answer.status, answer.body.get("scimType")) == (status, scim_type)
-    assert words in answer.body["detail"]
+    assert (response.status, response.body.get("scimType")) == (status, scim_type)
+    assert words in response.body["detail"]
 
 
 def test_a_date_at_the_end_of_time_is_compared(scim):
@@ -156,10 +156,10 @@ def test_a_path_has_one_spelling(scim, path, status):
 @pytest.mark.parametrize(("path", "_status"), SPELLINGS)
 def test_no_spelling_gets_past_the_token(services, context, path, _status):
     """The same responses with a token and without one would leave the service open."""
-    answer = api_client(build(services))("GET", f"/scim/v2/{context.connection}{path}")
+    response = api_client(build(services))("GET", f"/scim/v2/{context.connection}{path}")
 
-    assert answer.status in {401, 404}
-    assert "Resources" not in answer.body
+    assert response.status in {401, 404}
+    assert "Resources" not in response.body
 
 
 def headers_of(token: str) -> dict[str, list[tuple[str, str]]]:
@@ -183,7 +183,7 @@ def headers_of(token: str) -> dict[str, list[tuple[str, str]]]:
 
 @pytest.mark.parametrize("way", headers_of(""))
 def test_one_header_of_one_form_opens(services, context, way):
-    """What two programs may read differently is read by nobody."""
+    """What two programs may read differently is rejected."""
     gateway = api_client(build(services)).gateway
     path, sent = f"/scim/v2/{context.connection}/Users", tuple(headers_of(context.token)[way])
 
@@ -202,7 +202,7 @@ def test_the_scheme_may_be_written_in_any_case(services, context):
 
 
 def test_a_token_in_the_address_opens_nothing(services, context):
-    """Addresses stand in logs."""
+    """URLs are logged."""
     path = f"/scim/v2/{context.connection}/Users?access_token={context.token}"
 
     assert api_client(build(services))("GET", path).status == 401

@@ -46,7 +46,7 @@ MEANS_NOBODY = {
 
 
 class World(NamedTuple):
-    """Both organisations, and who calls."""
+    """Both organisations, and the client."""
 
     services: Services
     send: ApiClient
@@ -54,7 +54,7 @@ class World(NamedTuple):
     other: Side
     sent: list[str]
 
-    def answer(self, request: Request, values: Values, credential: str) -> Answer:
+    def response(self, request: Request, values: Values, credential: str) -> Answer:
         """Send a request with these values in its places."""
         target, body = request.filled(values)
         self.sent.extend(told for told in self.other.told if told in f"{target}{body!r}")
@@ -66,9 +66,9 @@ class World(NamedTuple):
             return self.own.token
         return OPERATOR_KEY if request.call.access is Access.OPERATOR else self.own.session
 
-    def shown(self, answer: Answer) -> set[str]:
+    def shown(self, response: Answer) -> set[str]:
         """Return what a response shows of the other, except what was sent: a log repeats it."""
-        text = f"{answer.headers}{json.dumps(answer.body, ensure_ascii=False)}"
+        text = f"{response.headers}{json.dumps(response.body, ensure_ascii=False)}"
         return {told for told in self.other.told if told in text} - {*self.sent}
 
     def others_rows(self) -> Mapping[Any, Any]:
@@ -96,24 +96,24 @@ def world(services, manual_clock):
 # --- what must hold ---------------------------------------------------------------------------
 
 
-def test_with_ones_own_ids_every_request_is_served(world):
+def test_with_its_own_ids_every_request_succeeds(world):
     """Otherwise what is rejected below might be rejected for another reason."""
-    refused = {}
+    rejected = {}
     for number, request in enumerate(requests_of(calls_of(world.services))):
         if request.call.method != "DELETE":
             values = world.own.values | fresh(number)
-            status = world.answer(request, values, world.principal(request)).status
+            status = world.response(request, values, world.principal(request)).status
             if status >= 300 and status not in NOT_OFFERED:
-                refused[f"{request}"] = status
+                rejected[f"{request}"] = status
 
-    assert refused == {}
+    assert rejected == {}
 
 
-def nothing_found(answer: Answer) -> bool:
+def nothing_found(response: Answer) -> bool:
     """Tell whether a response is an error, or an empty list."""
-    if answer.status in REFUSED | NOT_OFFERED:
+    if response.status in REFUSED | NOT_OFFERED:
         return True
-    body = answer.body if isinstance(answer.body, dict) else {}
+    body = response.body if isinstance(response.body, dict) else {}
     inner = body.get("Operations", [])
     empty = body.get("totalResults") == 0 or body.get("items") == []
     return empty or bool(inner and all(int(each["status"]) in REFUSED for each in inner))
@@ -130,7 +130,7 @@ def foreign(world: World) -> Iterator[tuple[Request, str, Values]]:
             )
 
 
-def test_the_others_ids_lead_nowhere_in_any_place_of_any_request(world):
+def test_the_ids_of_another_organisation_are_unknown_in_every_request(world):
     """Rejected as unknown, or found in no list; nothing of the other is shown or changed."""
     before, found, tried = world.others_rows(), {}, 0
     for request, place, values in foreign(world):
@@ -138,24 +138,24 @@ def test_the_others_ids_lead_nowhere_in_any_place_of_any_request(world):
             continue
         alone = place == "organisation" and request.call.access is Access.OPERATOR
         principal = world.own.session if alone else world.principal(request)
-        answer, tried = world.answer(request, values, principal), tried + 1
+        response, tried = world.response(request, values, principal), tried + 1
         may_be = place in CURSORS or (request.short, place) in MEANS_NOBODY
-        if world.shown(answer) or not (may_be or nothing_found(answer)):
-            found[f"{place} in {request}"] = answer
+        if world.shown(response) or not (may_be or nothing_found(response)):
+            found[f"{place} in {request}"] = response
 
     assert found == {}
     assert world.others_rows() == before
     assert tried > 300
 
 
-def test_a_name_that_the_other_has_may_be_ones_own_as_well(world):
+def test_two_organisations_may_use_the_same_name(world):
     """Workspaces, roles and schemas are each organisation's; a domain is one's alone."""
     before, answered = world.others_rows(), {}
     for request, place, values in foreign(world):
         if (request.short, place) in ONES_OWN:
-            answer = world.answer(request, values, world.principal(request))
-            answered[request.short, place] = answer.status
-            assert world.shown(answer) == set()
+            response = world.response(request, values, world.principal(request))
+            answered[request.short, place] = response.status
+            assert world.shown(response) == set()
 
     assert answered == ONES_OWN
     assert world.others_rows() == before
@@ -166,13 +166,13 @@ ENDING = ("/connections/<connection>", "/tokens/<token>", "/current")
 
 
 def may_be_drawn(request: Request) -> bool:
-    """Leave out what may end the credential that calls, and self-tests: each is a hundred calls."""
+    """Leave out what may end the credential, and self-tests: each is a hundred requests."""
     ends = request.call.method == "DELETE" and request.target.endswith(ENDING)
     return not ends and not request.target.endswith("/test")
 
 
 def drawn(random: Random, world: World, number: int) -> Values:
-    """Draw what stands in each place: one's own for the most part."""
+    """Draw a value for each place: mostly its own."""
     sides = [world.own, world.own, world.own, world.other]
     values = {name: random.choice(sides).values[name] for name in world.own.values}
     return values | fresh(number)
@@ -187,13 +187,13 @@ def test_random_requests_show_and_change_nothing_of_the_other(world, manual_cloc
         manual_clock.advance(seconds=1)
         request, values = random.choice(requests), drawn(random, world, number)
         kind = request.call.is_scim if random.random() < 0.9 else not request.call.is_scim
-        answer = world.answer(request, values, world.own.token if kind else world.own.session)
-        served += answer.status < 300
-        if found := world.shown(answer):
+        response = world.response(request, values, world.own.token if kind else world.own.session)
+        served += response.status < 300
+        if found := world.shown(response):
             leaks[number] = (request, values, found)
 
     assert leaks == {}
     assert world.others_rows() == before
-    assert served > RANDOM_REQUESTS / 8, "nearly all were refused"
+    assert served > RANDOM_REQUESTS / 8, "nearly all were rejected"
     record_property("random requests between two organisations", RANDOM_REQUESTS)
     record_property("of them served", served)

@@ -26,7 +26,7 @@ from tests.support.faults import FaultyClient, first
 
 @pytest.fixture
 def scim(scim, manual_clock):
-    """Call SCIM routes a second apart."""
+    """Send SCIM requests a second apart."""
     return a_second_apart(scim, manual_clock)
 
 
@@ -38,7 +38,7 @@ def changes(operator, context):
 
 
 def follow(changes, after="", limit=100):
-    """Read the feed to its end; gives the changes, and the cursor to go on from."""
+    """Read the feed to its end; return the changes and the next cursor."""
     seen = []
     while True:
         page = changes(f"after={after}&limit={limit}" if after else f"limit={limit}").body
@@ -63,7 +63,9 @@ def brief(items):
     return [(each["kind"], each["id"], each["attributes"]) for each in items]
 
 
-def test_every_kind_of_change_is_told_oldest_first(scim, changes, operator, context, manual_clock):
+def test_every_type_of_change_is_listed_oldest_first(
+    scim, changes, operator, context, manual_clock
+):
     """Ids and names of attributes; values are read where they are, with a right to."""
     ann = a_user(scim, "ann")
     team = scim("POST", "/Groups", {"displayName": "team"}).body["id"]
@@ -88,7 +90,7 @@ def test_every_kind_of_change_is_told_oldest_first(scim, changes, operator, cont
     assert {(each["kind"], each["id"]) for each in told[4:6]} == {("role", ann), ("account", ann)}
 
 
-def test_a_membership_tells_who_came_and_who_went(scim, changes):
+def test_a_membership_change_names_who_joined_and_left(scim, changes):
     """The group's id, and the users'."""
     ann, bob = a_user(scim, "ann"), a_user(scim, "bob")
     team = scim("POST", "/Groups", {"displayName": "team", "members": [{"value": ann}]}).body["id"]
@@ -100,7 +102,7 @@ def test_a_membership_tells_who_came_and_who_went(scim, changes):
     assert (moved["kind"], moved["added"], moved["removed"]) == ("membership", [bob], [ann])
 
 
-def test_replaying_the_feed_gives_the_present_memberships(scim, changes):
+def test_replaying_the_feed_results_in_the_present_memberships(scim, changes):
     """What came and went, one after another, is what is there: also where it is many at once."""
     uids = [a_user(scim, f"u{number}") for number in range(70)]
     team = scim("POST", "/Groups", {"displayName": "team"}).body["id"]
@@ -200,7 +202,7 @@ def test_a_change_that_is_committed_late_is_not_missed(
     assert late in [each["id"] for each in items]
 
 
-def test_a_leaver_is_told_at_once(scim, changes):
+def test_a_leaver_is_in_the_feed_at_once(scim, changes):
     """Within the second: the feed reads up to this moment."""
     ann = a_user(scim, "ann")
     _, cursor = follow(changes)
@@ -231,18 +233,18 @@ def test_the_feed_says_since_when_it_is_unbroken(changes):
     assert changes().body["unbroken_since"] == since
 
 
-def test_a_cursor_from_before_is_refused(changes, manual_clock, scim):
-    """A consumer that was away for too long must read everything again, and is told so."""
+def test_a_cursor_that_is_too_old_is_rejected(changes, manual_clock, scim):
+    """A consumer that was away for too long must read everything again; the text says so."""
     _, cursor = follow(changes)
     manual_clock.advance(days=91)
-    answer = changes(f"after={cursor}")
+    response = changes(f"after={cursor}")
 
-    assert answer.status == 400
-    assert "read all users and teams again" in answer.body["detail"]
+    assert response.status == 400
+    assert "read all users and teams again" in response.body["detail"]
 
 
 @pytest.mark.parametrize("query", ["after=now", "limit=1"])
-def test_a_cursor_from_before_a_restore_is_refused(
+def test_a_cursor_from_before_a_restore_is_rejected(
     services, scim, context, operator, manual_clock, query
 ):
     """The restored table lacks changes that a consumer has seen; also one in the midst of a pass.
@@ -261,12 +263,12 @@ def test_a_cursor_from_before_a_restore_is_refused(
 
 
 @pytest.mark.parametrize("after", ["x", "0", "Z" * 26, "7" + "Z" * 25, "'", "0" * 26 + "-"])
-def test_a_cursor_that_was_not_given_is_refused(changes, after):
+def test_a_cursor_that_the_feed_has_not_returned_is_rejected(changes, after):
     """Anything else would begin somewhere."""
-    answer = changes(f"after={after}")
+    response = changes(f"after={after}")
 
-    assert answer.status == 400
-    assert answer.body["detail"].startswith("after:")
+    assert response.status == 400
+    assert response.body["detail"].startswith("after:")
 
 
 def test_the_feed_is_the_operators(services, context):

@@ -24,7 +24,7 @@ def context(services):
 
 @pytest.fixture
 def app(services):
-    """The app; one for all calls of a test, as one process has."""
+    """The app; one for all requests of a test, as in one process."""
     return build(services)
 
 
@@ -36,7 +36,7 @@ def root(context):
 
 @pytest.fixture
 def call(app, context):
-    """Call the connection with a credential."""
+    """Send requests to the connection with a credential."""
 
     def call(credential, path="/Users", **headers):
         target = f"/scim/v2/{context.connection}{path}"
@@ -51,13 +51,13 @@ def health(operator, root):
 
 
 def revoked(operator, root, context):
-    """Revoke the connection's token; gives its text."""
+    """Revoke the connection's token and return its text."""
     operator("DELETE", f"{root}/tokens/{context.token_id}")
     return context.token
 
 
 def ended(operator, root, context):
-    """End the connection, and with it its tokens; gives the text of one."""
+    """End the connection and its tokens; return the text of one."""
     operator("DELETE", f"{root}?users=keep")
     return context.token
 
@@ -106,7 +106,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("refusal", "credential"), REFUSED)
-def test_a_call_that_is_refused_is_told_by_its_reason(
+def test_a_rejected_request_is_counted_by_its_reason(
     refusal, credential, operator, root, context, call
 ):
     """The 401 is one text for all; the admin, not the client, learns the reason."""
@@ -121,44 +121,44 @@ def test_a_call_that_is_refused_is_told_by_its_reason(
     assert told["fix"]
 
 
-def test_a_token_of_another_connection_is_told_as_foreign(services, operator, root, call):
+def test_a_token_of_another_connection_is_counted_as_foreign(services, operator, root, call):
     """The likeliest mistake of an admin with two connections."""
     call(a_customer(services).token)
 
     assert health(operator, root)["refusals"][0]["reason"] == "foreign"
 
 
-def test_an_expired_token_is_told(operator, root, call, context, manual_clock):
-    """A year later the provider still calls, and the admin sees why nothing comes."""
+def test_an_expired_token_is_counted(operator, root, call, context, manual_clock):
+    """A year later the provider still sends requests, and the admin sees why they fail."""
     manual_clock.advance(days=366)
     call(context.token)
 
     assert health(operator, root)["refusals"][0]["reason"] == "expired"
 
 
-def test_too_many_calls_are_told(services, operator, root, context):
+def test_too_many_requests_are_counted(services, operator, root, context):
     """A flood is held off without an item for each of its requests."""
     plans = {"enterprise": Plan(scim=True, rate=Rate(per_second=0.1, burst=1))}
     settings = services.settings.model_copy(update={"plans": plans})
     app = build(replace(services, settings=settings))
-    answers = [
+    responses = [
         api_client(app, context.token)("GET", f"/scim/v2/{context.connection}/Users")
         for _ in range(3)
     ]
 
     (told,) = health(operator, root)["refusals"]
 
-    assert [each.status for each in answers] == [200, 429, 429]
+    assert [each.status for each in responses] == [200, 429, 429]
     assert told["reason"] == "rate"
 
 
-def test_the_reason_never_reaches_the_caller(operator, root, call, context):
+def test_the_reason_never_reaches_the_client(operator, root, call, context):
     """Nothing can be learnt from a 401: all are byte-equal."""
     sent = ["", "password", context.token[:-1] + "x", revoked(operator, root, context)]
-    answers = [call(each) for each in sent]
+    responses = [call(each) for each in sent]
 
-    assert len({str(each.body) for each in answers}) == 1
-    assert len({str(sorted(each.headers)) for each in answers}) == 1
+    assert len({str(each.body) for each in responses}) == 1
+    assert len({str(sorted(each.headers)) for each in responses}) == 1
 
 
 POSSIBLE = ["mistyped", "expired", "revoked", "of another connection"]
@@ -173,8 +173,8 @@ def test_the_one_text_names_what_it_may_be_and_where_to_make_a_new_token(call):
     assert len(detail) <= 200
 
 
-def test_calls_and_errors_of_a_day_are_counted(operator, root, call, context, manual_clock):
-    """A provider that calls and fails is another story than one that does not call."""
+def test_requests_and_errors_of_a_day_are_counted(operator, root, call, context, manual_clock):
+    """A provider whose requests fail differs from one that sends none."""
     call(context.token)
     manual_clock.advance(hours=30)
     for path in ("/Users", "/Users", "/Users/x"):
@@ -198,7 +198,7 @@ def test_users_and_teams_are_counted(operator, root, app, context):
     assert (found["users"], found["teams"]) == (2, 1)
 
 
-def test_a_connection_that_nobody_called_is_healthy(operator, root):
+def test_a_connection_without_requests_is_healthy(operator, root):
     """Nothing is counted, nothing is missing."""
     assert health(operator, root) == {
         "last_call": None,
@@ -210,8 +210,8 @@ def test_a_connection_that_nobody_called_is_healthy(operator, root):
     }
 
 
-def test_a_token_tells_its_last_use(operator, root, call, context, manual_clock):
-    """An admin revokes what nobody uses any more."""
+def test_a_token_shows_its_last_use(operator, root, call, context, manual_clock):
+    """An admin revokes what is no longer used."""
     operator("POST", f"{root}/tokens", {"name": "second"})
     manual_clock.advance(hours=2)
     call(context.token)
@@ -233,9 +233,7 @@ def test_another_process_sees_what_was_written(services, operator, root, context
     assert health(operator, root)["refusals"][0]["count"] == 5
 
 
-def test_a_thousand_calls_with_a_wrong_token_cost_a_handful_of_writes(
-    services, context, manual_clock
-):
+def test_a_thousand_requests_with_a_wrong_token_cost_a_few_writes(services, context, manual_clock):
     """Garbage must be cheap: ten writes a minute, one each time that its number has doubled."""
     between = FaultyClient(services.table.client)
     counted = replace(services, table=replace(services.table, client=between))
@@ -249,7 +247,7 @@ def test_a_thousand_calls_with_a_wrong_token_cost_a_handful_of_writes(
     assert sum(row.get("n_garbage", 0) for row in read_all(services.table).values()) == 512
 
 
-def test_calls_of_nobody_write_nothing(services, context):
+def test_requests_to_an_unknown_connection_write_nothing(services, context):
     """A stranger cannot fill the table with invented connections."""
     rows = read_all(services.table)
     client = api_client(build(services), context.token)
@@ -274,7 +272,7 @@ def test_a_user_agent_is_cut_to_what_names_a_program(sent, kept):
     assert clean_user_agent(sent) == kept
 
 
-def test_an_admin_sees_the_health_of_his_own_connection(services, app, root, context):
+def test_an_admin_sees_the_health_of_their_own_connection(services, app, root, context):
     """With a session, as the console does."""
     admin = api_client(app, a_session(services, context.organisation))
 

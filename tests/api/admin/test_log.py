@@ -22,7 +22,7 @@ CANARY = "canary.tweet@example.com"
 
 @pytest.fixture
 def scim(scim, manual_clock):
-    """Call SCIM routes a second apart."""
+    """Send SCIM requests a second apart."""
     return a_second_apart(scim, manual_clock)
 
 
@@ -34,7 +34,7 @@ def log(operator, context):
 
 
 def items(log, query=""):
-    """Give the calls of a page."""
+    """Return the entries of a page."""
     return log(query).body["items"]
 
 
@@ -60,7 +60,7 @@ def add(scim, gid, uid):
     return scim("PATCH", f"/Groups/{gid}", {"Operations": [operation]})
 
 
-def test_a_call_is_told_with_who_what_and_how_it_ended(scim, log):
+def test_a_log_entry_has_token_target_and_outcome(scim, log):
     """An admin finds out without the provider's help."""
     uid = a_user(scim, "ann@example.com", active=True)
 
@@ -83,7 +83,7 @@ def test_a_call_is_told_with_who_what_and_how_it_ended(scim, log):
     }
 
 
-def test_a_change_is_told_by_its_attributes_before_and_after(scim, log):
+def test_a_log_entry_has_the_changed_attributes_before_and_after(scim, log):
     """`active` going from true to false is what an admin looks for."""
     uid = a_user(scim, displayName="Ann")
     change = {"op": "replace", "value": {"active": False, "displayName": "Anna"}}
@@ -95,15 +95,15 @@ def test_a_change_is_told_by_its_attributes_before_and_after(scim, log):
     assert call["after"] == {"active": False, "displayName": "A… (up to 8)"}
 
 
-def test_a_refusal_is_told_as_the_provider_saw_it(scim, log):
+def test_an_error_is_logged_as_the_provider_saw_it(scim, log):
     """The provider's own log may be out of the admin's sight."""
     a_user(scim)
-    answer = scim("POST", "/Users", {"userName": "ANN"})
+    response = scim("POST", "/Users", {"userName": "ANN"})
 
     call = items(log)[0]
 
     assert (call["status"], call["outcome"], call["target"]) == (409, "refused", None)
-    assert (call["scim_type"], call["detail"]) == ("uniqueness", answer.body["detail"])
+    assert (call["scim_type"], call["detail"]) == ("uniqueness", response.body["detail"])
     assert call["after"] == {"active": True, "userName": "A… (up to 8)"}
 
 
@@ -126,7 +126,7 @@ def test_the_story_of_a_user_is_every_call_that_met_him(scim, log):
     ]
 
 
-def test_the_story_of_a_team_tells_who_came_and_went(scim, log):
+def test_the_log_of_a_group_shows_who_joined_and_left(scim, log):
     """The ids of those who moved, and in which direction."""
     uid = a_user(scim)
     gid = a_team(scim, "team")
@@ -141,7 +141,7 @@ def test_the_story_of_a_team_tells_who_came_and_went(scim, log):
     assert created["target"] == gid
 
 
-def test_a_deleted_user_leaves_his_teams_story_too(scim, log):
+def test_a_deleted_user_is_in_the_log_of_their_groups_too(scim, log):
     """A group that shrinks without a request of its own would be hard to explain."""
     uid = a_user(scim)
     gid = a_team(scim, "team", [uid])
@@ -177,7 +177,7 @@ def test_at_most_a_hundred_ids_are_kept(scim, log):
         ("to=1969-12-31T00:00:00Z", []),
     ],
 )
-def test_calls_are_found_by_outcome_and_time(scim, log, manual_clock, query, statuses):
+def test_log_entries_are_found_by_outcome_and_time(scim, log, manual_clock, query, statuses):
     """Created at noon, not found at one, found the next day."""
     uid = a_user(scim)
     manual_clock.advance(hours=1)
@@ -195,8 +195,8 @@ def test_a_span_that_ends_before_it_begins_is_empty(services, context):
     root = f"/admin/organisations/{context.organisation}/connections/{context.connection}/log"
 
     for query in ("from=2027-01-31T11:00:00Z&to=2027-01-31T10:00:00Z", "from=2027-01-31T23:00:00Z"):
-        answer = api_client(app, OPERATOR_KEY)("GET", f"{root}?{query}")
-        assert (answer.status, answer.body["items"], answer.body["next"]) == (200, [], None)
+        response = api_client(app, OPERATOR_KEY)("GET", f"{root}?{query}")
+        assert (response.status, response.body["items"], response.body["next"]) == (200, [], None)
 
     assert "query" not in between.calls
 
@@ -213,16 +213,16 @@ def test_a_span_that_ends_before_it_begins_is_empty(services, context):
         ("limit=0", "limit"),
     ],
 )
-def test_a_bad_parameter_is_refused_by_name(log, query, field):
+def test_a_bad_parameter_is_rejected_by_name(log, query, field):
     """An empty page would look like a result."""
-    answer = log(query)
+    response = log(query)
 
-    assert answer.status == 400
-    assert answer.body["detail"].startswith(f"{field}:")
+    assert response.status == 400
+    assert response.body["detail"].startswith(f"{field}:")
 
 
 def test_pages_follow_each_other_over_days(scim, log, manual_clock):
-    """All of it, each call once, the newest first, though more come meanwhile."""
+    """Each entry once, the newest first, though more are added meanwhile."""
     for _ in range(7):
         scim("GET", "/Users")
         manual_clock.advance(hours=9)
@@ -253,30 +253,30 @@ def test_a_search_goes_on_where_it_found_nothing_in_a_month_of_days(
 def test_a_page_can_be_had_as_csv(scim, log):
     """For a spreadsheet, which must not take a cell for a formula."""
     a_user(scim, "=cmd()", displayName="-1+1")
-    answer = log("limit=1", Accept="text/csv")
+    response = log("limit=1", Accept="text/csv")
 
-    (row,) = csv.DictReader(io.StringIO(answer.body))
+    (row,) = csv.DictReader(io.StringIO(response.body))
 
-    assert answer.headers["content-type"] == "text/csv"
+    assert response.headers["content-type"] == "text/csv"
     assert (row["method"], row["status"], row["scim_type"]) == ("POST", "201", "")
     assert json.loads(row["after"])["userName"] == "=… (up to 8)"
 
 
 def test_a_page_can_be_had_as_ndjson_and_says_where_the_next_is(scim, log):
-    """The same items as in JSON; the cursor stands in the header Link."""
+    """The same items as in JSON; the cursor is in the header Link."""
     for _ in range(3):
         scim("GET", "/Users")
     page = log("limit=2").body
-    answer = log("limit=2", Accept="application/x-ndjson")
+    response = log("limit=2", Accept="application/x-ndjson")
 
-    assert [json.loads(line) for line in answer.body.splitlines()] == page["items"]
-    assert answer.headers["link"] == f'<?limit=2&cursor={page["next"]}>; rel="next"'
+    assert [json.loads(line) for line in response.body.splitlines()] == page["items"]
+    assert response.headers["link"] == f'<?limit=2&cursor={page["next"]}>; rel="next"'
 
 
 def test_nothing_that_was_sent_can_be_read_in_the_table_but_where_it_belongs(
     scim, services, context
 ):
-    """A canary's address and token, sent in every place that the log tells of."""
+    """A canary's address and token, sent in every place that an entry shows."""
     uid = a_user(scim, CANARY, emails=[{"value": CANARY}])
     agent = {"User-Agent": f"probe {CANARY} {context.token}"}
     find(scim, f'userName eq "{CANARY}"')
@@ -299,23 +299,23 @@ def test_nothing_that_was_sent_can_be_read_in_the_table_but_where_it_belongs(
     assert not [row for row in told if context.token[-20:] in str(row)]
 
 
-def test_a_log_that_cannot_be_written_does_not_fail_the_call(services, context, log):
+def test_a_log_that_cannot_be_written_does_not_fail_the_request(services, context, log):
     """One attempt, and the response is sent whether it succeeds or not."""
     between = FaultyClient(services.table.client)
     throttled = fail(client_error("ProvisionedThroughputExceededException"))
     between.faults = {"put_item": [throttled], "update_item": [throttled]}
     failing = replace(services, table=replace(services.table, client=between))
 
-    answer = api_client(build(failing), context.token)(
+    response = api_client(build(failing), context.token)(
         "POST", f"/scim/v2/{context.connection}/Users", {"userName": "ann"}
     )
 
-    assert (answer.status, between.calls.count("put_item")) == (201, 1)
+    assert (response.status, between.calls.count("put_item")) == (201, 1)
     assert items(log) == []
 
 
-def test_a_fault_of_ours_is_told_as_failed(services, context, log):
-    """Without its text: that stands in the operator's log, by the request's id."""
+def test_a_fault_of_ours_is_logged_as_failed(services, context, log):
+    """Without its text: that is in the operator's log, by the request id."""
     between = FaultyClient(
         services.table.client, faults={"transact_write_items": [fail(ValueError("secret"))]}
     )
@@ -329,7 +329,7 @@ def test_a_fault_of_ours_is_told_as_failed(services, context, log):
     assert (call["status"], call["outcome"], call["detail"]) == (500, "failed", None)
 
 
-def test_at_its_deadline_a_call_is_answered_rather_than_logged(
+def test_at_its_deadline_a_request_is_responded_to_rather_than_logged(
     services, context, log, manual_clock
 ):
     """API Gateway waits 29 s: a write that hangs would cost the response, too."""
@@ -357,7 +357,7 @@ def test_a_call_is_kept_for_as_long_as_the_plan_says(services, context, scim, ma
     assert days == {"/Users": 30, "/Groups": 7}
 
 
-def test_an_admin_reads_the_log_of_his_own_connections_only(services, context):
+def test_an_admin_reads_the_log_of_their_own_connections_only(services, context):
     """Another organisation's is not there for this admin."""
     other = a_customer(services)
     session = a_session(services, context.organisation)

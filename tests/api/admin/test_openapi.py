@@ -26,11 +26,11 @@ SCHEMA = {
 
 def test_the_document_is_there_for_anyone(operator):
     """Names and shapes are no secret; the address is this deployment's."""
-    answer = operator.with_credential("")("GET", "/openapi.json")
+    response = operator.with_credential("")("GET", "/openapi.json")
 
-    assert answer.status == 200
-    assert answer.body["openapi"] == "3.1.0"
-    assert answer.body["servers"] == [{"url": "https://id.example.com"}]
+    assert response.status == 200
+    assert response.body["openapi"] == "3.1.0"
+    assert response.body["servers"] == [{"url": "https://id.example.com"}]
 
 
 def test_the_file_is_what_the_code_makes():
@@ -51,7 +51,7 @@ def test_every_route_is_described_and_nothing_else():
 
 
 def test_every_operation_has_a_name_of_its_own():
-    """Generated clients call their functions by it."""
+    """Generated clients name their functions after it."""
     names = [
         read_document()["paths"][path][method]["operationId"]
         for path, method in OPERATIONS
@@ -78,25 +78,25 @@ def test_every_reference_leads_somewhere_and_every_shape_is_used():
 
 @dataclass(frozen=True, slots=True)
 class Noting:
-    """Calls the app, and notes which routes have done what they are for."""
+    """Sends requests and records which routes have succeeded."""
 
     http: ApiClient
     seen: set[tuple[str, str]]
 
     def __call__(self, method: str, target: str, body: Any = None) -> Answer:
         """Send one request, which must not be rejected."""
-        answer = self.http(method, target, body)
-        assert answer.status < 300, f"{method} {target}: {answer.body}"
+        response = self.http(method, target, body)
+        assert response.status < 300, f"{method} {target}: {response.body}"
         self.seen.add((method, described.template_of(target.partition("?")[0])))
-        return answer
+        return response
 
     def with_credential(self, credential: str) -> Noting:
-        """Call with another credential."""
+        """Send requests with another credential."""
         return Noting(self.http.with_credential(credential), self.seen)
 
 
 def life(send: Noting, scim: ApiClient) -> None:
-    """Call every route once, so that it does what it is for."""
+    """Use every route once, with success."""
     at = "/admin/organisations"
     own = f"{at}/{send('POST', at, organisation_body(reference='acme')).body['id']}"
     _settings(send, own)
@@ -163,7 +163,7 @@ def _people(send: Noting, own: str, scim: ApiClient, scim_path: str) -> None:
     send("POST", "/sign-in", {"email": "ada@example.com"})
 
 
-def test_every_route_does_what_it_is_for_and_answers_as_described(operator):
+def test_every_route_works_and_responds_as_described(operator):
     """Every response of every test is compared with the document; here, one of each route is."""
     seen: set[tuple[str, str]] = set()
     life(Noting(operator, seen), operator)

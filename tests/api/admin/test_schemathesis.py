@@ -58,11 +58,11 @@ def answered(gateway: Gateway, request: requests.PreparedRequest) -> Response:
     body: Any = request.body or b""
     headers = tuple((name, str(value)) for name, value in request.headers.items())
     raw = body.encode() if isinstance(body, str) else body
-    answer = gateway.respond(
+    response = gateway.respond(
         HttpRequest(request.method or "", parts.path, parts.query, headers, raw)
     )
-    many = {name: [value] for name, value in answer.headers}
-    return Response(answer.status, many, answer.body, request, elapsed=0.0, verify=True)
+    many = {name: [value] for name, value in response.headers}
+    return Response(response.status, many, response.body, request, elapsed=0.0, verify=True)
 
 
 Names = Mapping[str, str]
@@ -93,7 +93,7 @@ def with_real_names(case: Case[Any], names: Names) -> None:
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
-def test_what_the_document_lets_a_client_send_is_answered_as_it_says(services, label):
+def test_what_the_document_allows_gets_the_responses_that_it_declares(services, label):
     """Well-formed and malformed: no fault, and no status, type or body that it does not name."""
     operation = OPERATIONS[label]
     gateway = Gateway(build(services), "test", "id.example.com")

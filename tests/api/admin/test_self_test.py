@@ -36,9 +36,9 @@ def path_of(context):
 
 def run(operator, context):
     """Run the self-test, and return its response."""
-    answer = operator("POST", f"{path_of(context)}/test")
-    assert answer.status == 200
-    return answer.body
+    response = operator("POST", f"{path_of(context)}/test")
+    assert response.status == 200
+    return response.body
 
 
 def rows(dynamodb, services):
@@ -138,7 +138,7 @@ OBSTACLES = [
 
 @pytest.mark.parametrize(("happens", "name", "then", "fix"), OBSTACLES)
 def test_every_obstacle_is_named_with_its_fix(operator, context, happens, name, then, fix):
-    """Settings come first: where nobody would be let in, the dialogue is not tried."""
+    """Settings come first: where every request would be rejected, the dialogue is not tried."""
     happens(operator, context)
 
     body = run(operator, context)
@@ -152,7 +152,7 @@ def test_every_obstacle_is_named_with_its_fix(operator, context, happens, name, 
 @pytest.mark.parametrize(
     ("provider", "name"), [("entra", "Create a group"), ("google", "Create a user")]
 )
-def test_a_setting_that_refuses_a_providers_requests_is_found(operator, services, provider, name):
+def test_a_setting_that_rejects_a_providers_requests_is_found(operator, services, provider, name):
     """Entra ID and Google send legacy schemas, which a strict connection does not take."""
     strict = a_customer(
         services, identity_provider=provider, settings={"unknown_attributes": "strict"}
@@ -195,9 +195,9 @@ def test_a_run_without_a_secret_leaves_nothing(services, dynamodb, secretsmanage
     other = replace(services, secrets=Secrets(client, services.settings.secrets_prefix))
     before = rows(dynamodb, services)
 
-    answer = api_client(build(other), OPERATOR_KEY)("POST", f"{path_of(context)}/test")
+    response = api_client(build(other), OPERATOR_KEY)("POST", f"{path_of(context)}/test")
 
-    assert answer.status == 503
+    assert response.status == 503
     assert rows(dynamodb, services) == before
 
 
@@ -270,7 +270,7 @@ def test_sso_that_is_not_forced_is_advice(operator, context):
 
 
 def test_a_silent_provider_is_advice(operator, context, manual_clock):
-    """It calls every 40 minutes or so; after three hours it has stopped."""
+    """It sends requests every 40 minutes or so; after three hours it has stopped."""
     operator("PATCH", path_of(context).partition("/connections")[0], {"sso": SSO})
     users(operator, context, context.token)
     manual_clock.advance(hours=2, minutes=59)
@@ -280,7 +280,7 @@ def test_a_silent_provider_is_advice(operator, context, manual_clock):
     assert "has not sent a request since 2027-01-31T12:00" in run(operator, context)["advice"][0]
 
 
-def test_a_provider_that_has_never_called_is_advice(operator, context, manual_clock):
+def test_a_provider_without_a_request_is_advice(operator, context, manual_clock):
     """Somebody has stopped half way."""
     manual_clock.advance(hours=4)
 
@@ -313,14 +313,14 @@ def test_tests_are_not_run_without_end(services, context):
     """Each makes a secret and hundreds of writes; here no time passes between them."""
     operator = api_client(build(replace(services, buckets=Buckets(lambda: 0.0))), OPERATOR_KEY)
 
-    answers = [operator("POST", f"{path_of(context)}/test") for _ in range(7)]
+    responses = [operator("POST", f"{path_of(context)}/test") for _ in range(7)]
 
-    assert [answer.status for answer in answers][-2:] == [200, 429]
-    assert int(answers[-1].headers["retry-after"]) > 0
+    assert [response.status for response in responses][-2:] == [200, 429]
+    assert int(responses[-1].headers["retry-after"]) > 0
 
 
-def test_nobody_begins_a_run_on_another_organisation(services, context):
-    """The guard of the table stands behind the route's own look."""
+def test_another_organisation_cannot_be_tested(services, context):
+    """The condition of the write comes after the check of the route."""
     with pytest.raises(OutsideNamespace):
         self_test.begin(
             an_admin_context(services), services.table, services.secrets, context.connection

@@ -35,13 +35,13 @@ def opened(operator, link):
 
 @pytest.fixture
 def admin(operator, opened):
-    """Call the app with the session's token."""
+    """Send requests with the session's token."""
     return operator.with_credential(opened.body["token"])
 
 
 @pytest.fixture
 def browser(operator, opened):
-    """Call the app as a browser does that holds the cookie."""
+    """Send requests as a browser with the cookie does."""
     nobody = operator.with_credential("")
     cookie = {"Cookie": opened.headers["set-cookie"].partition(";")[0]}
 
@@ -52,7 +52,7 @@ def browser(operator, opened):
 
 
 def test_a_link_opens_the_console_and_says_until_when(operator, organisation):
-    """It stands behind a `#`: no server's log and no Referer header ever holds it."""
+    """It is in the fragment: no server's log and no Referer header has it."""
     made = operator("POST", f"{PATH}/{organisation}/console-links", {"name": "Ada"})
 
     assert made.status == 201
@@ -82,13 +82,13 @@ def test_a_used_or_old_link_says_what_to_do(operator, link, manual_clock, opened
     """The text is for the admin who has opened it twice."""
     manual_clock.advance(hours=hours)
 
-    answer = operator.with_credential("")("POST", "/admin/sessions", {"link": link})
+    response = operator.with_credential("")("POST", "/admin/sessions", {"link": link})
 
-    assert answer.status == 401
-    assert "Open the SCIM settings from the SaaS again" in answer.body["detail"]
+    assert response.status == 401
+    assert "Open the SCIM settings from the SaaS again" in response.body["detail"]
 
 
-def test_the_admin_configures_his_organisation(admin, organisation):
+def test_the_admin_configures_their_organisation(admin, organisation):
     """The audit shows the link's name with everything that the admin creates."""
     connection = admin("POST", f"{PATH}/{organisation}/connections", connection_body())
     tokens = f"{PATH}/{organisation}/connections/{connection.body['id']}/tokens"
@@ -152,15 +152,15 @@ def test_only_one_cookie_of_the_exact_name_counts(operator, opened, organisation
     )
 
 
-def test_a_cookie_stands_among_others(operator, opened, organisation):
+def test_a_cookie_is_found_among_others(operator, opened, organisation):
     """The SaaS may set its own for the same host."""
     pair = opened.headers["set-cookie"].partition(";")[0]
 
-    answer = operator.with_credential("")(
+    response = operator.with_credential("")(
         "GET", f"{PATH}/{organisation}", None, {"Cookie": f"theme=dark; {pair}"}
     )
 
-    assert answer.status == 200
+    assert response.status == 200
 
 
 def test_a_session_is_ended_by_its_admin(admin, organisation):
@@ -174,25 +174,25 @@ def test_a_session_is_ended_by_its_admin(admin, organisation):
 
 def test_the_operator_has_no_session_to_end(operator):
     """The operator's key ends when it is replaced; the response says so."""
-    answer = operator("DELETE", "/admin/sessions/current")
+    response = operator("DELETE", "/admin/sessions/current")
 
-    assert answer.status == 404
-    assert "operator key" in answer.body["detail"]
+    assert response.status == 404
+    assert "operator key" in response.body["detail"]
 
 
 def test_the_admin_of_a_suspended_organisation_reads_and_leaves(operator, admin, organisation):
     """They see why nothing is provisioned, and change nothing until it is active again."""
     operator("PATCH", f"{PATH}/{organisation}", {"state": "suspended"})
 
-    refused = admin("POST", f"{PATH}/{organisation}/connections", connection_body())
+    rejected = admin("POST", f"{PATH}/{organisation}/connections", connection_body())
 
     assert admin("GET", f"{PATH}/{organisation}").body["state"] == "suspended"
-    assert refused.status == 403
-    assert "suspended" in refused.body["detail"]
+    assert rejected.status == 403
+    assert "suspended" in rejected.body["detail"]
     assert admin("DELETE", "/admin/sessions/current").status == 204
 
 
-def test_the_operator_key_is_no_cookie(operator, organisation):
+def test_the_operator_key_is_not_accepted_as_a_cookie(operator, organisation):
     """A browser sends cookies by itself; the key of the whole deployment stays out of it."""
     headers = {"Cookie": f"{COOKIE}={OPERATOR_KEY}"}
 
@@ -202,11 +202,11 @@ def test_the_operator_key_is_no_cookie(operator, organisation):
 
 
 @pytest.mark.parametrize("name", ["operator", " Operator", "SWEEPER"])
-def test_an_admin_is_not_called_as_the_operator(operator, organisation, name):
+def test_an_admin_cannot_have_the_name_of_the_operator(operator, organisation, name):
     """People name themselves in the SaaS; the audit would say that the operator has done it."""
-    answer = operator("POST", f"{PATH}/{organisation}/console-links", {"name": name})
+    response = operator("POST", f"{PATH}/{organisation}/console-links", {"name": name})
 
-    assert (answer.status, answer.body["errors"][0]["field"]) == (400, "name")
+    assert (response.status, response.body["errors"][0]["field"]) == (400, "name")
 
 
 @pytest.mark.parametrize("body", [{}, {"name": ""}, {"name": "Ada", "for": "Ada"}, b"{"])
@@ -215,6 +215,6 @@ def test_a_link_is_for_somebody(operator, organisation, body):
     assert operator("POST", f"{PATH}/{organisation}/console-links", body).status == 400
 
 
-def test_there_is_no_link_to_an_organisation_that_is_not_there(operator):
+def test_an_unknown_organisation_has_no_console_links(operator):
     """A well-formed id that no session has."""
     assert operator("POST", f"{PATH}/{'b' * 10}/console-links", {"name": "Ada"}).status == 404

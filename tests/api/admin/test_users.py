@@ -32,7 +32,7 @@ def context(services):
 
 
 def provider(services, context):
-    """Call SCIM routes with the connection's token; paths begin behind its URL."""
+    """Send SCIM requests with the connection's token; paths follow its URL."""
     client = api_client(build(services), context.token)
     return lambda method, path, body=None: client(
         method, f"/scim/v2/{context.connection}{path}", body
@@ -64,7 +64,7 @@ def user(organisation, uid):
 
 
 def roles(operator, user):
-    """Tell the roles of a user as (role, workspace, source)."""
+    """Return the roles of a user as (role, workspace, source)."""
     return [(r["role"], r["workspace"], r["source"]) for r in operator("GET", user).body["roles"]]
 
 
@@ -178,18 +178,18 @@ def test_users_are_filtered_by_search_and_by_account(operator, scim, organisatio
 
 
 @pytest.mark.parametrize("query", ["linked=yes", "linked=", "cursor=x", "limit=0"])
-def test_a_parameter_that_cannot_be_is_refused_by_its_name(operator, organisation, query):
+def test_a_malformed_parameter_is_rejected_by_its_name(operator, organisation, query):
     """400 with what it takes."""
-    answer = operator("GET", f"{organisation}/users?{query}")
+    response = operator("GET", f"{organisation}/users?{query}")
 
-    assert answer.status == 400
-    assert answer.body["detail"].startswith(query.partition("=")[0])
+    assert response.status == 400
+    assert response.body["detail"].startswith(query.partition("=")[0])
 
 
 # --- roles ------------------------------------------------------------------------------------
 
 
-def test_the_organisations_own_admin_gives_and_withdraws_roles(services, operator, context, user):
+def test_the_organisations_own_admin_assigns_and_withdraws_roles(services, operator, context, user):
     """Here, or in another workspace than the connection's."""
     admin = operator.with_credential(a_session(services, context.organisation))
 
@@ -213,9 +213,9 @@ LISTS = [
 @pytest.mark.parametrize(("body", "expected"), LISTS)
 def test_a_list_replaces_all_roles(operator, user, body, expected):
     """An empty one is an explicit none."""
-    answer = operator("PUT", f"{user}/roles", body)
+    response = operator("PUT", f"{user}/roles", body)
 
-    assert answer.status == 200
+    assert response.status == 200
     assert roles(operator, user) == expected
 
 
@@ -234,15 +234,15 @@ FAULTY_LISTS = [
 @pytest.mark.parametrize(("body", "named"), FAULTY_LISTS)
 def test_a_faulty_list_of_roles_is_named_and_changes_nothing(operator, user, body, named):
     """All or nothing, as everywhere."""
-    answer = operator("PUT", f"{user}/roles", body)
+    response = operator("PUT", f"{user}/roles", body)
 
-    assert answer.status == 400
-    assert [each["field"] for each in answer.body["errors"]] == [named]
+    assert response.status == 400
+    assert [each["field"] for each in response.body["errors"]] == [named]
     assert roles(operator, user) == [("reader", "main", "default")]
 
 
 @pytest.mark.parametrize("body", [b"7", b'"reader"', b"null", b"[", b""])
-def test_what_is_no_list_of_roles_is_400(operator, user, body):
+def test_a_body_that_is_not_a_list_of_roles_is_400(operator, user, body):
     """Strict JSON, as for every body."""
     assert operator("PUT", f"{user}/roles", body).status == 400
 
@@ -332,7 +332,7 @@ REQUESTS = [
 ]
 
 
-def test_of_all_that_provisioning_does_only_a_users_delete_touches_a_local_row(
+def test_of_all_provisioning_only_deleting_a_user_touches_their_local_item(
     services, operator, context, scim, user, uid
 ):
     """And that with one verb: it is deleted with the user, in the same transaction."""
@@ -379,10 +379,10 @@ ACCOUNTS = [({}, "id"), ({"id": ""}, "id"), ({"id": 7}, "id"), ({"id": "7", "by"
 @pytest.mark.parametrize(("body", "named"), ACCOUNTS)
 def test_a_faulty_account_is_named(operator, user, body, named):
     """An account has an id, and nothing else is accepted."""
-    answer = operator("PUT", f"{user}/account", body)
+    response = operator("PUT", f"{user}/account", body)
 
-    assert answer.status == 400
-    assert [each["field"] for each in answer.body["errors"]] == [named]
+    assert response.status == 400
+    assert [each["field"] for each in response.body["errors"]] == [named]
 
 
 ASSERTED = [
@@ -397,10 +397,10 @@ ASSERTED = [
 @pytest.mark.parametrize(("body", "expected"), ASSERTED)
 def test_after_an_assertion_the_user_is_looked_up(operator, organisation, uid, body, expected):
     """By whichever of the three the assertion holds."""
-    answer = operator("POST", f"{organisation}/resolve", body)
+    response = operator("POST", f"{organisation}/resolve", body)
 
-    assert answer.status == 200
-    assert [each["id"] for each in answer.body["items"]] == [uid] * expected
+    assert response.status == 200
+    assert [each["id"] for each in response.body["items"]] == [uid] * expected
 
 
 UNCLEAR = [{}, {"email": EMAIL, "user_name": EMAIL}, {"name": "Ada"}, {"email": None}]
@@ -416,7 +416,7 @@ def test_an_assertion_names_one_key(operator, organisation, body):
 
 
 def test_the_login_page_is_led_through_a_users_life(operator, scim, user, uid):
-    """A first password, a password, and nobody let in who has left."""
+    """A first password, a password, and no sign-in for users who have left."""
     told = [operator("POST", "/sign-in", {"email": EMAIL}).body]
     assert operator("POST", f"{user}/password-set").status == 200
     told.append(operator("POST", "/sign-in", {"email": EMAIL}).body)
@@ -430,18 +430,18 @@ def test_the_login_page_is_led_through_a_users_life(operator, scim, user, uid):
     ]
 
 
-def test_forced_sso_answers_where_to_go(operator, organisation, uid):
+def test_forced_sso_returns_where_to_go(operator, organisation, uid):
     """For everybody in the organisation's domains."""
     sso = {"provider": "entra", "redirect_url": "https://sso.example.com/in", "forced": True}
     operator("PATCH", organisation, {"sso": sso})
 
-    answer = operator("POST", "/sign-in", {"email": f" {EMAIL.upper()} "})
+    response = operator("POST", "/sign-in", {"email": f" {EMAIL.upper()} "})
 
-    assert answer.body == {"method": "sso", "redirect_url": "https://sso.example.com/in"}
+    assert response.body == {"method": "sso", "redirect_url": "https://sso.example.com/in"}
 
 
-def test_an_unknown_address_cannot_be_told_from_a_user_without_password(services, context, uid):
-    """The same bytes, and the same calls in the same order: nobody can ask who is there."""
+def test_an_unknown_address_looks_like_a_user_without_password(services, context, uid):
+    """The same bytes, and the same calls in the same order: no one can probe for users."""
     client = FaultyClient(services.table.client)
     app = build(replace(services, table=replace(services.table, client=client)))
     told = []
@@ -449,17 +449,19 @@ def test_an_unknown_address_cannot_be_told_from_a_user_without_password(services
         client.calls.clear()
         sent = json.dumps({"email": email}).encode()
         headers = (("Authorization", f"Bearer {OPERATOR_KEY}"),)
-        answer = api_client(app).gateway.respond(HttpRequest("POST", "/sign-in", "", headers, sent))
-        told.append((answer.status, answer.body, tuple(client.calls)))
+        response = api_client(app).gateway.respond(
+            HttpRequest("POST", "/sign-in", "", headers, sent)
+        )
+        told.append((response.status, response.body, tuple(client.calls)))
 
     assert told[0] == told[1]
     assert told[0][0] == 200
 
 
 @pytest.mark.parametrize("email", ["", "ada", "@example.com", "ada@", "a\nb@example.com", 7, None])
-def test_what_is_no_address_is_refused(operator, email):
+def test_what_is_not_an_address_is_rejected(operator, email):
     """An admin who types it has mistyped."""
-    answer = operator("POST", "/sign-in", {"email": email})
+    response = operator("POST", "/sign-in", {"email": email})
 
-    assert answer.status == 400
-    assert [each["field"] for each in answer.body["errors"]] == ["email"]
+    assert response.status == 400
+    assert [each["field"] for each in response.body["errors"]] == ["email"]

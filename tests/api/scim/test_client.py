@@ -134,13 +134,13 @@ def test_a_client_sends_many_operations_at_once(typed):
         post | {"path": "/Users", "bulkId": "u", "data": a_body("ada")},
     )
 
-    answer = typed.client.bulk(message(*operations))
+    response = typed.client.bulk(message(*operations))
 
-    assert [each.status for each in answer.operations] == [201, 201]
+    assert [each.status for each in response.operations] == [201, 201]
     assert typed.client.query(typed.team).resources[0].members[0].type == "User"
 
 
-def test_a_client_that_comes_too_late_is_told(typed):
+def test_a_client_that_comes_too_late_gets_412(typed):
     """It sends the version that it knows (RFC 7644 section 3.14)."""
     made = typed.a_person("ada")
     typed.client.modify(

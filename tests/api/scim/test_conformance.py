@@ -25,7 +25,7 @@ def context(services: Services) -> Customer:
 
 @pytest.fixture
 def client(services: Services, context: Customer) -> ApiClient:
-    """Call the app with its token."""
+    """Send requests with its token."""
     return api_client(build(services), context.token)
 
 
@@ -35,24 +35,24 @@ def test_the_table_is_found():
 
 
 @pytest.mark.parametrize(("method", "target", "status"), ROWS)
-def test_what_is_not_offered_answers_as_the_document_says(
+def test_an_unsupported_operation_responds_as_the_document_says(
     client: ApiClient, context: Customer, method: str, target: str, status: str
 ):
-    """A client that tries must be told, and in SCIM's form."""
-    answer = client(
+    """A client that tries needs to know, in SCIM's form."""
+    response = client(
         method, f"/scim/v2/{context.connection}{target}", {} if method != "GET" else None
     )
 
-    assert answer.status == int(status)
-    assert answer.headers["content-type"] == "application/scim+json"
+    assert response.status == int(status)
+    assert response.headers["content-type"] == "application/scim+json"
 
 
-def test_a_compressed_body_is_refused_by_its_name(client: ApiClient, context: Customer):
-    """415 tells the client what to change; that it is no UTF-8 would not."""
+def test_a_compressed_body_is_rejected(client: ApiClient, context: Customer):
+    """415 says what to change; "not UTF-8" would not."""
     body = gzip.compress(b'{"userName": "a"}')
 
     users = f"/scim/v2/{context.connection}/Users"
-    answer = client("POST", users, body, {"Content-Encoding": "gzip"})
+    response = client("POST", users, body, {"Content-Encoding": "gzip"})
 
-    assert answer.status == 415
-    assert "uncompressed" in answer.body["detail"]
+    assert response.status == 415
+    assert "uncompressed" in response.body["detail"]

@@ -119,7 +119,7 @@ ROWS = [
 
 @pytest.fixture
 def calling(services: Services) -> Callable[[str], Send]:
-    """Make what calls an empty connection of a provider."""
+    """Return what sends requests to an empty connection of a provider."""
 
     def calling(provider: str) -> Send:
         context = a_customer(services, identity_provider=provider)
@@ -141,7 +141,7 @@ def calling(services: Services) -> Callable[[str], Send]:
 
 
 @pytest.mark.parametrize("name", DIALOGUES)
-def test_a_client_gets_the_answers_that_it_needs(calling: Callable[[str], Send], name: str):
+def test_a_client_gets_the_responses_that_it_needs(calling: Callable[[str], Send], name: str):
     """One response that Entra does not understand puts a customer's job into quarantine."""
     provider, dialogue = DIALOGUES[name]
 
@@ -149,7 +149,7 @@ def test_a_client_gets_the_answers_that_it_needs(calling: Callable[[str], Send],
 
 
 @pytest.mark.parametrize("folder", sorted(PLAYED.keys() - {"entra"}))
-def test_the_dialogues_of_a_folder_do_not_stand_in_each_others_way(
+def test_the_dialogues_of_a_folder_do_not_disturb_each_other(
     calling: Callable[[str], Send], folder: str
 ):
     """`make corpus` plays them one after another on one connection.
@@ -162,6 +162,6 @@ def test_the_dialogues_of_a_folder_do_not_stand_in_each_others_way(
     assert {name: faults for name in dialogues if (faults := play(dialogues[name], send))} == {}
 
 
-def test_every_row_of_the_catalogue_has_a_dialogue():
-    """A form that nobody plays is a form that the next change breaks."""
+def test_every_line_of_the_catalogue_has_a_dialogue():
+    """A form that no dialogue plays is broken by the next change."""
     assert {*ROWS} - {dialogue.row for _, dialogue in DIALOGUES.values()} == set()

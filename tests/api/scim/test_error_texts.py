@@ -7,9 +7,9 @@ import pytest
 NOBODY = "0" * 32
 
 
-def told(answer):
+def told(response):
     """Read an error as a person does: its status, its scimType and its text."""
-    return answer.status, answer.body.get("scimType"), answer.body["detail"].splitlines()
+    return response.status, response.body.get("scimType"), response.body["detail"].splitlines()
 
 
 FILTERS = [
@@ -46,11 +46,11 @@ FILTERS = [
 
 
 @pytest.mark.parametrize(("text", "lines"), [(text, lines) for text, *lines in FILTERS])
-def test_a_bad_filter_is_told_with_its_place_and_what_is_due(scim, text, lines):
+def test_a_bad_filter_is_rejected_with_its_position_and_what_was_expected(scim, text, lines):
     """Never an empty list: the identity provider would create everybody again."""
-    answer = scim("GET", f"/Users?filter={text.replace(' ', '%20')}")
+    response = scim("GET", f"/Users?filter={text.replace(' ', '%20')}")
 
-    assert told(answer) == (400, "invalidFilter", lines)
+    assert told(response) == (400, "invalidFilter", lines)
 
 
 PATCHES = [
@@ -94,13 +94,15 @@ PATCHES = [
     ("operation", "word", "lines"),
     [(operation, word, lines) for operation, word, *lines in PATCHES],
 )
-def test_a_bad_patch_is_told_with_its_operation_and_what_is_due(scim, operation, word, lines):
+def test_a_bad_patch_is_rejected_with_its_operation_and_what_was_expected(
+    scim, operation, word, lines
+):
     """The index is that of the request; a path says it as well."""
     uid = scim("POST", "/Users", {"userName": "ada"}).body["id"]
 
-    answer = scim("PATCH", f"/Users/{uid}", {"Operations": [operation]})
+    response = scim("PATCH", f"/Users/{uid}", {"Operations": [operation]})
 
-    assert told(answer) == (400, word, lines)
+    assert told(response) == (400, word, lines)
 
 
 BULKS = [
@@ -134,7 +136,9 @@ BULKS = [
 
 
 @pytest.mark.parametrize(("body", "status", "text"), BULKS)
-def test_a_bad_bulk_request_is_told_with_the_place_and_what_is_due(scim, body, status, text):
+def test_a_bad_bulk_request_is_rejected_with_its_position_and_what_was_expected(
+    scim, body, status, text
+):
     """As a whole: none of its operations was tried."""
     assert told(scim("POST", "/Bulk", body)) == (*status, [text])
 
@@ -167,8 +171,8 @@ OPERATIONS = [
 
 
 @pytest.mark.parametrize(("operation", "text"), OPERATIONS)
-def test_a_bad_bulk_operation_is_told_what_is_due(scim, operation, text):
+def test_a_bad_bulk_operation_is_rejected_with_what_was_expected(scim, operation, text):
     """In the place of its response, so that the others are not held up."""
-    (answer,) = scim("POST", "/Bulk", {"Operations": [operation]}).body["Operations"]
+    (response,) = scim("POST", "/Bulk", {"Operations": [operation]}).body["Operations"]
 
-    assert answer["response"]["detail"] == text
+    assert response["response"]["detail"] == text

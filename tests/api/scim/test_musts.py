@@ -28,7 +28,7 @@ def test_an_external_id_is_the_clients_own(scim):
 
 
 def test_a_reference_can_be_followed(scim):
-    """RFC 7643 section 2.3.7: a GET of a `$ref` gives the resource that it stands for."""
+    """RFC 7643 section 2.3.7: a GET of a `$ref` returns the resource that it refers to."""
     uid = scim.a_user()["id"]
     group = scim("POST", "/Groups", {"displayName": "Tour", "members": [{"value": uid}]}).body
 
@@ -41,9 +41,9 @@ def test_a_reference_can_be_followed(scim):
 @pytest.mark.parametrize("path", [f"/Users/{NOBODY}", f"/Groups/{NOBODY}"])
 def test_a_put_creates_nothing(scim, path):
     """RFC 7644 section 3.5.1."""
-    answer = scim("PUT", path, {"userName": "ada", "displayName": "Tour"})
+    response = scim("PUT", path, {"userName": "ada", "displayName": "Tour"})
 
-    assert answer.status == 404
+    assert response.status == 404
     assert scim("POST", "/.search", {}).body["totalResults"] == 0
 
 
@@ -76,19 +76,19 @@ def test_discovery_is_not_filtered(scim, path):
 
 
 @pytest.mark.parametrize("token", ["", "wrong"])
-def test_whoever_is_not_known_is_told_how_to_be(scim, token):
+def test_an_unauthenticated_request_learns_the_scheme(scim, token):
     """RFC 7644 section 2, RFC 9110 section 11.6.1."""
-    answer = scim.with_credential(token)("GET", "/Users")
+    response = scim.with_credential(token)("GET", "/Users")
 
-    assert answer.status == 401
-    assert answer.headers["www-authenticate"].startswith("Bearer ")
+    assert response.status == 401
+    assert response.headers["www-authenticate"].startswith("Bearer ")
 
 
 def test_a_token_in_an_address_opens_nothing(scim):
-    """RFC 7644 section 7.5.2: addresses stand in logs."""
-    answer = scim.with_credential("")("GET", f"/Users?access_token={scim.client.credential}")
+    """RFC 7644 section 7.5.2: URLs are logged."""
+    response = scim.with_credential("")("GET", f"/Users?access_token={scim.client.credential}")
 
-    assert answer.status == 401
+    assert response.status == 401
 
 
 @pytest.mark.parametrize("version", ["v1", "v3", "V2"])
@@ -98,29 +98,29 @@ def test_another_version_of_the_protocol_is_not_served(scim, version):
 
 
 @pytest.mark.parametrize("accept", ["application/scim+json", "application/json", "*/*"])
-def test_answers_are_of_scims_media_type(scim, accept):
+def test_responses_have_scims_media_type(scim, accept):
     """RFC 7644 section 3.1: whatever of both a client accepts; text is UTF-8."""
-    answer = scim("POST", "/Users", {"userName": "Zoë"}, {"Accept": accept})
+    response = scim("POST", "/Users", {"userName": "Zoë"}, {"Accept": accept})
 
-    assert answer.headers["content-type"] == "application/scim+json"
-    assert answer.body["userName"] == "Zoë"
+    assert response.headers["content-type"] == "application/scim+json"
+    assert response.body["userName"] == "Zoë"
 
 
-def test_a_bulk_answer_tells_each_operation(scim):
+def test_a_bulk_response_has_a_result_for_each_operation(scim):
     """RFC 7644 section 3.7: bulkId and location of what was made, status always."""
     made = {"method": "POST", "path": "/Users", "bulkId": "a", "data": {"userName": "ada"}}
     taken = made | {"bulkId": "b"}
 
-    answer = scim("POST", "/Bulk", {"Operations": [made, taken]})
+    response = scim("POST", "/Bulk", {"Operations": [made, taken]})
 
-    first, second = answer.body["Operations"]
-    assert (answer.status, first["bulkId"], first["status"]) == (200, "a", "201")
+    first, second = response.body["Operations"]
+    assert (response.status, first["bulkId"], first["status"]) == (200, "a", "201")
     assert scim.followed(first["location"]).status == 200
     assert (second["bulkId"], second["status"], "location" in second) == ("b", "409", False)
 
 
 def test_a_long_chain_of_references_is_followed_to_its_end(scim):
-    """RFC 7644 section 3.7.2: the last one fails, and so do all that stand on it, each told so."""
+    """RFC 7644 section 3.7.2: the last one fails, and so do all that depend on it."""
     operations = [
         {
             "method": "POST",
@@ -132,9 +132,9 @@ def test_a_long_chain_of_references_is_followed_to_its_end(scim):
     ]
     last = {"method": "POST", "path": "/Users", "bulkId": str(len(operations)), "data": {}}
 
-    answers = scim("POST", "/Bulk", {"Operations": [*operations, last]}).body["Operations"]
+    responses = scim("POST", "/Bulk", {"Operations": [*operations, last]}).body["Operations"]
 
-    assert [each["status"] for each in answers] == ["409"] * len(operations) + ["400"]
+    assert [each["status"] for each in responses] == ["409"] * len(operations) + ["400"]
 
 
 def test_a_bulk_operation_may_name_the_version_that_it_is_for(scim):
@@ -144,24 +144,24 @@ def test_a_bulk_operation_may_name_the_version_that_it_is_for(scim):
     operation = {"method": "PATCH", "path": f"/Users/{user['id']}", "data": patch}
     versions = [user["meta"]["version"], user["meta"]["version"]]
 
-    answers = scim(
+    responses = scim(
         "POST", "/Bulk", {"Operations": [operation | {"version": each} for each in versions]}
     )
 
-    assert [each["status"] for each in answers.body["Operations"]] == ["200", "412"]
+    assert [each["status"] for each in responses.body["Operations"]] == ["200", "412"]
 
 
 def test_a_bulk_body_over_the_limit_names_it(scim):
     """RFC 7644 section 3.7.4: 413, and the limit that ServiceProviderConfig announces."""
-    answer = scim("POST", "/Bulk", {"Operations": [], "filling": "x" * messages.MAX_BULK_BYTES})
+    response = scim("POST", "/Bulk", {"Operations": [], "filling": "x" * messages.MAX_BULK_BYTES})
 
-    assert answer.status == 413
-    assert f"at most {messages.MAX_BULK_BYTES:,}" in answer.body["detail"]
+    assert response.status == 413
+    assert f"at most {messages.MAX_BULK_BYTES:,}" in response.body["detail"]
     assert scim("GET", "/ServiceProviderConfig").body["bulk"]["maxPayloadSize"] == 1_000_000
 
 
-def test_a_compressed_bulk_body_is_refused_by_its_name(scim):
-    """As on every route: 415 tells the client what to change."""
+def test_a_compressed_bulk_body_is_rejected(scim):
+    """As on every route: 415 says what to change."""
     body = gzip.compress(b'{"Operations": []}')
 
     assert scim("POST", "/Bulk", body, {"Content-Encoding": "gzip"}).status == 415

@@ -15,13 +15,13 @@ SCIM = "/scim/v2"
 
 @pytest.fixture
 def admin(operator, context):
-    """Call the connection's admin routes."""
+    """Send requests to the connection's admin routes."""
     root = f"/admin/organisations/{context.organisation}/connections/{context.connection}"
     return lambda method, path="", body=None: operator(method, root + path, body)
 
 
 def walk(scim, path):
-    """Follow cursors to the end; gives the ids in order."""
+    """Follow cursors to the end; return the ids in order."""
     ids: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
@@ -32,7 +32,7 @@ def walk(scim, path):
 
 
 @pytest.mark.parametrize("path", ["/Users?", "/Users?filter=userName%20sw%20u&"])
-def test_a_walk_by_cursor_gives_what_the_list_by_index_gives(scim, path):
+def test_pages_by_cursor_and_by_index_have_the_same_resources(scim, path):
     """RFC 9865: the same query, the same resources, each once."""
     for number in range(5):
         scim.a_user(f"u{number}")
@@ -46,7 +46,7 @@ CHANGES = [("PUT", "", {}), ("PATCH", "?attributes=members", {"op": "replace"})]
 
 
 @pytest.mark.parametrize(("method", "query", "operation"), CHANGES)
-def test_a_change_of_a_team_that_no_answer_holds_is_no_refusal(
+def test_a_change_of_a_group_too_large_to_return_is_not_an_error(
     services, context, scim, method, query, operation
 ):
     """It is made: 204 says so, 400 would say the contrary."""
@@ -59,11 +59,11 @@ def test_a_change_of_a_team_that_no_answer_holds_is_no_refusal(
     body = {"displayName": "Choir"}
     sent = {"Operations": [operation | {"value": body}]} if operation else body
 
-    answer = scim_client(app, context.connection, context.token)(
+    response = scim_client(app, context.connection, context.token)(
         method, f"/Groups/{gid}{query}", sent
     )
 
-    assert answer.status == 204
+    assert response.status == 204
     assert scim("GET", f"/Groups/{gid}").body["displayName"] == "Choir"
 
 
@@ -73,22 +73,22 @@ def test_a_cursor_belongs_to_its_query(scim):
         scim.a_user(f"u{number}")
     cursor = scim("GET", "/Users?count=1&cursor=").body["nextCursor"]
 
-    answer = scim("GET", f"/Users?count=1&filter=userName%20pr&cursor={cursor}")
+    response = scim("GET", f"/Users?count=1&filter=userName%20pr&cursor={cursor}")
 
-    assert (answer.status, answer.body["scimType"]) == (400, "invalidCursor")
+    assert (response.status, response.body["scimType"]) == (400, "invalidCursor")
 
 
 @pytest.mark.parametrize("path", ["/Users?count=many", "/Users?count=--5", "/Users?cursor&count=x"])
-def test_a_count_that_is_no_number_is_refused(scim, path):
+def test_a_count_that_is_not_a_number_is_rejected(scim, path):
     """RFC 9865 section 2.1."""
-    answer = scim("GET", path)
+    response = scim("GET", path)
 
-    assert (answer.status, answer.body["scimType"]) == (400, "invalidCount")
-    assert answer.body["detail"] == "count: expected a whole number."
+    assert (response.status, response.body["scimType"]) == (400, "invalidCount")
+    assert response.body["detail"] == "count: expected a whole number."
 
 
 @pytest.mark.parametrize("count", [0, -3])
-def test_a_count_of_none_asks_for_the_total_by_cursor_too(scim, count):
+def test_a_count_of_zero_returns_the_total_by_cursor_too(scim, count):
     """RFC 9865 section 2: below 0 is 0, and 0 asks for no resources."""
     for number in range(3):
         scim.a_user(f"u{number}")
@@ -99,7 +99,7 @@ def test_a_count_of_none_asks_for_the_total_by_cursor_too(scim, count):
 
 
 def test_a_cursor_serves_the_connection_that_asks(scim, services):
-    """RFC 9865 section 5.2: to hold a cursor gives no right to anybody's resources."""
+    """RFC 9865 section 5.2: a cursor gives no right to resources."""
     for number in range(3):
         scim.a_user(f"u{number}")
     cursor = scim("GET", "/Users?count=1&cursor=").body["nextCursor"]
@@ -136,10 +136,10 @@ def test_a_search_from_the_root_finds_users_and_then_groups(scim, body, names):
 
 def test_a_search_from_the_root_asks_for_what_somebody_has(scim):
     """RFC 7644 section 3.4.2.2: never an empty list for a filter that was not understood."""
-    answer = scim("POST", "/.search", {"filter": "shoeSize pr"})
+    response = scim("POST", "/.search", {"filter": "shoeSize pr"})
 
-    assert (answer.status, answer.body["scimType"]) == (400, "invalidFilter")
-    assert "shoeSize: not an attribute of User or Group" in answer.body["detail"]
+    assert (response.status, response.body["scimType"]) == (400, "invalidFilter")
+    assert "shoeSize: not an attribute of User or Group" in response.body["detail"]
 
 
 def test_a_resource_says_where_it_is(scim):
@@ -152,7 +152,7 @@ def test_a_resource_says_where_it_is(scim):
     assert read.headers["etag"] == read.body["meta"]["version"]
 
 
-def test_whoever_asks_for_attributes_of_a_patched_team_gets_them(services):
+def test_a_patch_of_a_group_with_attributes_returns_them(services):
     """RFC 7644 section 3.5.2: never 204 then, whatever the connection's setting."""
     context = a_customer(services, identity_provider="entra")
     client, root = api_client(build(services), context.token), f"{SCIM}/{context.connection}/Groups"
@@ -170,15 +170,15 @@ def test_a_version_that_the_client_has_is_not_sent_again(scim):
     """RFC 7644 section 3.14."""
     user = scim.a_user("ann")
 
-    answer = scim("GET", f"/Users/{user['id']}", headers={"If-None-Match": 'W/"1"'})
+    response = scim("GET", f"/Users/{user['id']}", headers={"If-None-Match": 'W/"1"'})
 
-    assert (answer.status, answer.body, answer.headers["etag"]) == (304, None, 'W/"1"')
+    assert (response.status, response.body, response.headers["etag"]) == (304, None, 'W/"1"')
 
 
 BULK = "/Bulk"
 
 
-def test_bulk_ids_stand_for_what_is_created_later_too(scim):
+def test_bulk_ids_may_refer_to_what_is_created_later(scim):
     """RFC 7644 section 3.7.2: references go backward and forward."""
     operations = [
         {
@@ -191,9 +191,9 @@ def test_bulk_ids_stand_for_what_is_created_later_too(scim):
         {"method": "DELETE", "path": "/Users/bulkId:u"},
     ]
 
-    answers = scim("POST", BULK, {"Operations": operations}).body["Operations"]
+    responses = scim("POST", BULK, {"Operations": operations}).body["Operations"]
 
-    assert [each["status"] for each in answers] == ["201", "201", "204"]
+    assert [each["status"] for each in responses] == ["201", "201", "204"]
 
 
 def test_bulk_ids_in_a_circle_are_a_conflict_that_says_so(scim):
@@ -203,23 +203,23 @@ def test_bulk_ids_in_a_circle_are_a_conflict_that_says_so(scim):
         for a, b in ("xy", "yx")
     ]
 
-    answers = scim("POST", BULK, {"Operations": operations}).body["Operations"]
+    responses = scim("POST", BULK, {"Operations": operations}).body["Operations"]
 
-    assert [each["status"] for each in answers] == ["409", "409"]
-    assert "circle" in answers[0]["response"]["detail"]
+    assert [each["status"] for each in responses] == ["409", "409"]
+    assert "circle" in responses[0]["response"]["detail"]
 
 
 def test_bulk_stops_after_as_many_errors_as_the_client_names(scim):
     """RFC 7644 section 3.7.3: what was not tried has no response."""
     gone = {"method": "DELETE", "path": f"/Users/{'0' * 32}"}
 
-    answers = scim("POST", BULK, {"failOnErrors": 2, "Operations": [gone] * 5}).body["Operations"]
+    responses = scim("POST", BULK, {"failOnErrors": 2, "Operations": [gone] * 5}).body["Operations"]
 
-    assert [each["status"] for each in answers] == ["404", "404"]
+    assert [each["status"] for each in responses] == ["404", "404"]
 
 
-def test_a_fault_in_one_bulk_operation_leaves_the_others_their_answers(services, context):
-    """Two users are there: nobody would know their ids."""
+def test_a_fault_in_one_bulk_operation_leaves_the_others_their_results(services, context):
+    """Two users exist: the client cannot know their ids."""
     client = FaultyClient(services.table.client)
     client.faults["transact_write_items"] = [unharmed, fail(RuntimeError("x"))]
     faulty = replace(services, table=replace(services.table, client=client))
@@ -229,9 +229,9 @@ def test_a_fault_in_one_bulk_operation_leaves_the_others_their_answers(services,
     ]
 
     scim = scim_client(build(faulty), context.connection, context.token)
-    answer = scim("POST", "/Bulk", {"Operations": made})
+    response = scim("POST", "/Bulk", {"Operations": made})
 
-    assert [each["status"] for each in answer.body["Operations"]] == ["201", "500", "201"]
+    assert [each["status"] for each in response.body["Operations"]] == ["201", "500", "201"]
 
 
 @pytest.mark.parametrize(
@@ -243,12 +243,12 @@ def test_a_fault_in_one_bulk_operation_leaves_the_others_their_answers(services,
         ({"method": "PATCH", "path": f"/Users/{'0' * 32}", "data": {"Operations": []}}, "400"),
     ],
 )
-def test_a_bulk_operation_is_refused_as_it_would_be_alone(scim, operation, status):
+def test_a_bulk_operation_is_rejected_as_it_would_be_alone(scim, operation, status):
     """Each with the text that says what was expected."""
-    answers = scim("POST", BULK, {"Operations": [operation]}).body["Operations"]
+    responses = scim("POST", BULK, {"Operations": [operation]}).body["Operations"]
 
-    assert answers[0]["status"] == status
-    assert answers[0]["response"]["detail"]
+    assert responses[0]["status"] == status
+    assert responses[0]["response"]["detail"]
 
 
 def test_a_strict_connection_names_what_it_does_not_know(scim, admin):
@@ -269,9 +269,9 @@ def test_a_strict_connection_names_the_path_of_a_patch(scim, admin):
     admin("PATCH", "", {"settings": {"unknown_attributes": "strict"}})
     operation = {"op": "replace", "path": "shoeSize", "value": 44}
 
-    answer = scim("PATCH", f"/Users/{user['id']}", {"Operations": [operation]})
+    response = scim("PATCH", f"/Users/{user['id']}", {"Operations": [operation]})
 
-    assert (answer.status, "shoeSize" in answer.body["detail"]) == (400, True)
+    assert (response.status, "shoeSize" in response.body["detail"]) == (400, True)
 
 
 @pytest.mark.parametrize(("setting", "left"), [("keep", 1), ("clear", 0)])
@@ -287,7 +287,7 @@ def test_a_put_that_names_no_members_does_as_the_connection_says(scim, admin, se
 
 
 def test_members_show_their_names_on_request(scim):
-    """`display` costs a read each, so only asking for it gives it."""
+    """`display` costs a read each, so it is returned only where it is requested."""
     user = scim.a_user("ann", displayName="Ann")
     group = scim("POST", "/Groups", {"displayName": "G", "members": [{"value": user["id"]}]}).body
 
@@ -335,9 +335,9 @@ def test_an_immutable_value_is_set_once(scim, admin):
     changed = scim("PUT", path, {"userName": "ann", URN: {"badge": "8"}})
 
     assert left_out.body[URN] == {"badge": "7"}
-    for refused in (changed, scim("PATCH", path, patch)):
-        assert (refused.status, refused.body["scimType"]) == (400, "mutability")
-        assert refused.body["detail"].startswith(f"{URN}:badge cannot be changed")
+    for rejected in (changed, scim("PATCH", path, patch)):
+        assert (rejected.status, rejected.body["scimType"]) == (400, "mutability")
+        assert rejected.body["detail"].startswith(f"{URN}:badge cannot be changed")
 
 
 @pytest.mark.parametrize("written", [URN, URN.upper(), URN.replace(":", "%3A")])
@@ -348,13 +348,13 @@ def test_a_schema_is_read_by_its_urn_however_that_is_written(scim, admin, writte
     assert scim("GET", f"/Schemas/{written}").body["id"] == URN
 
 
-def test_a_schema_of_ones_own_refuses_what_does_not_fit(scim, admin):
+def test_a_custom_schema_rejects_values_that_do_not_fit(scim, admin):
     """With the path that says where."""
     admin("PUT", f"/schemas/{URN}", SHOES)
 
-    answer = scim("POST", "/Users", {"userName": "ann", URN: {"size": "large"}})
+    response = scim("POST", "/Users", {"userName": "ann", URN: {"size": "large"}})
 
-    assert (answer.status, answer.body["detail"].startswith(f"{URN}:size")) == (400, True)
+    assert (response.status, response.body["detail"].startswith(f"{URN}:size")) == (400, True)
 
 
 def test_a_schema_that_is_taken_away_is_unknown_again(scim, admin):
@@ -401,14 +401,14 @@ def test_the_audit_says_what_was_changed_of_a_schema(operator, context, admin, m
         ),
     ],
 )
-def test_what_is_no_schema_is_refused_by_its_field(admin, changes, field):
+def test_an_invalid_schema_is_rejected_by_its_field(admin, changes, field):
     """RFC 7643 section 7 says what one is."""
-    answer = admin("PUT", f"/schemas/{URN}", SHOES | changes)
+    response = admin("PUT", f"/schemas/{URN}", SHOES | changes)
 
-    assert (answer.status, answer.body["errors"][0]["field"]) == (400, field)
+    assert (response.status, response.body["errors"][0]["field"]) == (400, field)
 
 
-def test_a_schema_too_long_for_a_row_is_refused_by_its_field(admin):
+def test_a_schema_too_long_for_an_item_is_rejected_by_its_field(admin):
     """DynamoDB limits a sort key to 1,024 bytes and an item to 400 KB; beyond it was our fault."""
     long = f"{URN}:{'a' * 1000}"
     many = [{"name": f"a{n}", "description": "d" * 5000} for n in range(100)]
@@ -427,6 +427,6 @@ def test_a_schema_of_the_protocol_cannot_be_replaced(admin):
     """The core stays what the RFC says."""
     core = "urn:ietf:params:scim:schemas:core:2.0:User"
 
-    answer = admin("PUT", f"/schemas/{core}", SHOES | {"id": core})
+    response = admin("PUT", f"/schemas/{core}", SHOES | {"id": core})
 
-    assert answer.status == 400
+    assert response.status == 400

@@ -28,7 +28,7 @@ def published(suite: suites.Suite) -> dict[str, int]:
 
 @pytest.fixture
 def connection(services: Services) -> Iterator[tuple[str, str]]:
-    """Serve an empty connection; gives its address and token."""
+    """Serve an empty connection; return its URL and token."""
     context = a_customer(services, identity_provider="other")
     gateway = Gateway(build(services), "test", HOST)
     with listening(gateway, 0) as port:
