@@ -1,1 +1,1 @@
-"""Who calls: bearer text in, a principal out."""
+"""Authentication: a credential in, a principal out."""

@@ -1,1 +1,1 @@
-"""The single DynamoDB table: its keys, its rows, its transactions and who may touch what."""
+"""The single DynamoDB table: its keys, items and transactions, and who may read and write what."""

@@ -1,6 +1,6 @@
-"""What is counted of a connection's calls, as values and as rows. Pure.
+"""The counters of a connection's requests, as values and as items. Pure.
 
-A row holds an hour. Its attributes are counted up by whoever writes, and never read before:
+An item is an hour. Its attributes are only added to, never read before:
 
     n_<key>      how many calls of this key: an outcome (success ...) or a reason of refusal
     at_<reason>  when the last of them came, and by_<reason> the user agent that sent it

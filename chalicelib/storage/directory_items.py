@@ -1,4 +1,4 @@
-"""Users, teams and changes as values, and as rows of the table. Pure.
+"""Users, groups and changes as values. Pure.
 
 A document is stored as canonical JSON: what the identity provider may write, without what the
 service computes (id, meta, schemas, groups, members).
@@ -53,7 +53,7 @@ def lease_unchanged(lease: Lease) -> Condition:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user's row.
+    """A user.
 
     `version` counts changes of the document; `joins` counts memberships ever added, so that a
     delete can tell whether one came between.
@@ -71,7 +71,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A team's row.
+    """A group.
 
     `version` counts changes of the document, `memberships` changes of the members; `size` is
     how many members there are.
@@ -89,22 +89,22 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Users who come into a team and users who leave it; nobody is in both."""
+    """Users to add to a group and users to remove from it; no user is in both."""
 
     add: frozenset[str] = frozenset()
     remove: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        """Tell whether anybody comes or goes."""
+        """Return whether there is any user to add or remove."""
         return bool(self.add or self.remove)
 
     def without(self, settled: frozenset[str]) -> Delta:
-        """Leave out those who are already as they shall be."""
+        """Leave out the users whose membership is already as wanted."""
         return Delta(self.add - settled, self.remove - settled)
 
     @property
     def growth(self) -> int:
-        """By how many the team grows; negative where it shrinks."""
+        """By how many members the group grows; negative if it shrinks."""
         return len(self.add) - len(self.remove)
 
 
@@ -165,7 +165,7 @@ def unpacked(ids: bytes) -> list[str]:
 
 
 def index_keys(keys: ConnectionKeys, uid: str, document: Mapping[str, Any]) -> frozenset[Key]:
-    """Tell the index rows of a user's document: externalId and e-mail addresses, each once."""
+    """Return the keys of a user's index items: externalId and e-mail addresses, each once."""
     addresses = {e["value"] for e in document.get("emails", ()) if e.get("value")}
     indexed = {keys.email(address, uid) for address in addresses}
     if "externalId" in document:
@@ -174,7 +174,7 @@ def index_keys(keys: ConnectionKeys, uid: str, document: Mapping[str, Any]) -> f
 
 
 def group_index_keys(keys: ConnectionKeys, gid: str, document: Mapping[str, Any]) -> frozenset[Key]:
-    """Tell the index rows of a team's document: its externalId."""
+    """Return the keys of a group's index items: its externalId."""
     if "externalId" not in document:
         return frozenset()
     return frozenset({keys.group_external_id(document["externalId"], gid)})

@@ -1,7 +1,7 @@
-"""What an organisation itself says about a user, as a value and as a row of the table. Pure.
+"""What an organisation itself sets for a user, as a value. Pure.
 
 Provisioning never reads or writes it: an identity provider can neither give a role nor take
-one, nor say which account of the SaaS somebody is. The row goes with its user.
+one, nor say which account of the SaaS belongs to a user. The item is deleted with its user.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ class Assignment:
     workspace: str | None = None
 
     def item(self) -> Item:
-        """Write it as an element of the row's list."""
+        """Write it as an element of the item's list."""
         given = {"role": self.role, "workspace": self.workspace}
         return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class LocalUser:
-    """A user's local row; at `version` 0 there is none.
+    """What the organisation sets for a user; at `version` 0 there is no item.
 
-    `roles` None: nobody has decided, so the role that he was granted holds; empty: he has none.
-    `account` is the SaaS's own id of him.
+    `roles` None: nothing is set, so the role granted at creation holds; empty: no role at all.
+    `account` is the SaaS's own id of the user.
     """
 
     user: str

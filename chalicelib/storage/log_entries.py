@@ -1,6 +1,6 @@
-"""A call of an identity provider as a value, and as a row of the provisioning log. Pure.
+"""A request of an identity provider, as an entry of the provisioning log. Pure.
 
-The row holds no personal data but what its writer has masked.
+An entry contains no personal data but what has been masked.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ OUTCOMES = ("success", "refused", "failed")
 
 
 def outcome_of(status: int) -> str:
-    """Name how a call ended: refused is what the caller can mend, failed what we must."""
+    """Return how a request ended: refused is for the client to correct, failed for us."""
     return OUTCOMES[(status >= REFUSED_FROM) + (status >= FAILED_FROM)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogEntry:
-    """One call; `token` is the name of the token, `ids` are users and teams that it met."""
+    """One request; `token` is the name of the token, `ids` are the users and groups it touched."""
 
     at: str
     method: str

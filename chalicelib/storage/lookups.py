@@ -1,7 +1,7 @@
-"""Reading users, teams and memberships by their keys: single ones, pages of them, look-ups.
+"""Read users, groups and memberships by their keys: single ones, pages of them, look-ups.
 
-Knows keys and rows, nothing of filters or of what is done with what was found. Whoever serves
-a connection reads through it: SCIM requests as its tenant, an administrator through a `View`.
+SCIM requests read through it with the context of their connection, the admin API with the scope
+of any connection of the organisation.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from chalicelib.storage.keys import (
 from chalicelib.storage.records import from_item, from_items
 from chalicelib.storage.table import Namespace
 
-# A lock may change hands between its read and the read of its owner; then both are read again.
-LOCK_READS = 3
+# A name may get another owner between the two reads; then both are read again.
+OWNER_READS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +37,21 @@ class ConnectionScope:
 
 @dataclass(frozen=True, slots=True)
 class UserWithGroups:
-    """A user and the ids of his teams; a team that is just being deleted may be among them."""
+    """A user and the ids of their groups; a group that is being deleted may be among them."""
 
     user: User
     group_ids: tuple[str, ...]
 
 
 def read_user(scope: ConnectionScope, uid: str) -> UserWithGroups | None:
-    """Read a user and his reverse rows with one Query; None where he is not."""
+    """Read a user and their groups with one Query; None if there is no such user."""
     return next(users_of(scope.items.query(scope.keys.user_with_groups(uid))), None)
 
 
 def users_of(items: Iterable[Item]) -> Iterator[UserWithGroups]:
-    """Join each user's row with the reverse rows behind it.
+    """Join each user with the reverse items that follow.
 
-    A reverse row without its user is what a delete leaves for a moment; it is passed over.
+    A reverse item without its user is what a delete leaves for a moment; it is skipped.
     """
     user: User | None = None
     group_ids: list[str] = []
@@ -68,13 +68,13 @@ def users_of(items: Iterable[Item]) -> Iterator[UserWithGroups]:
 
 
 def left_groups(scope: ConnectionScope, uid: str) -> tuple[str, ...]:
-    """Read which teams the reverse rows of a user name, though he is gone himself."""
+    """Read the groups in the reverse items of a user, who may be gone."""
     items = scope.items.query(scope.keys.user_with_groups(uid))
     return tuple(gid for _, gid in map(user_and_group, map(key_of, items)) if gid)
 
 
 def user_names(scope: ConnectionScope, uids: Iterable[str]) -> dict[str, str]:
-    """Read what users are called, by id; those that are gone are left out."""
+    """Read the names of users by id; those that are gone are left out."""
     found = scope.items.batch_get(scope.keys.user(uid) for uid in uids)
     users = from_items(User, found.values())
     return {
@@ -83,10 +83,10 @@ def user_names(scope: ConnectionScope, uids: Iterable[str]) -> dict[str, str]:
 
 
 def user_by_name(scope: ConnectionScope, name: str) -> UserWithGroups | None:
-    """Find who holds a userName; the name he has may differ from it in case and composition.
+    """Find the user of a userName, which is compared without letter case and composition.
 
     Raises:
-        Busy: it changed hands at every read.
+        Busy: it had another owner at every read.
     """
     key = scope.keys.user_name(name)
     for owner in _owners(scope, key, "uid"):
@@ -97,12 +97,12 @@ def user_by_name(scope: ConnectionScope, name: str) -> UserWithGroups | None:
 
 
 def users_by_external_id(scope: ConnectionScope, value: str) -> Iterator[UserWithGroups]:
-    """Yield users by externalId, in the order of their ids; one may have let go of it."""
+    """Yield users by externalId, in the order of their ids; one may have another by now."""
     return _indexed(scope, scope.keys.external_ids(value))
 
 
 def users_by_email(scope: ConnectionScope, value: str) -> Iterator[UserWithGroups]:
-    """Yield users by e-mail address, in the order of their ids; one may have let go of it."""
+    """Yield users by e-mail address, in the order of their ids; one may have another by now."""
     return _indexed(scope, scope.keys.emails(value))
 
 
@@ -114,16 +114,16 @@ def _indexed(scope: ConnectionScope, index: Range) -> Iterator[UserWithGroups]:
 
 
 def read_group(scope: ConnectionScope, gid: str) -> Group | None:
-    """Read a team; None where it is not."""
+    """Read a group; None if there is no such group."""
     item = scope.items.get(scope.keys.group(gid))
     return None if item is None else from_item(Group, item)
 
 
 def group_by_name(scope: ConnectionScope, name: str) -> Group | None:
-    """Find the team of a displayName, which may differ from it in case and composition.
+    """Find the group of a displayName, which is compared without letter case and composition.
 
     Raises:
-        Busy: it changed hands at every read.
+        Busy: it had another owner at every read.
     """
     key = scope.keys.group_name(name)
     for owner in _owners(scope, key, "gid"):
@@ -134,39 +134,39 @@ def group_by_name(scope: ConnectionScope, name: str) -> Group | None:
 
 
 def groups_by_id(scope: ConnectionScope, gids: Iterable[str]) -> dict[str, Group]:
-    """Read teams by id, in the order asked; those that are gone are left out."""
+    """Read groups by id, in the given order; those that are gone are left out."""
     wanted = list(dict.fromkeys(gids))
     if not wanted:
         return {}
     found = scope.items.batch_get(scope.keys.group(gid) for gid in wanted)
-    rows = ((gid, found.get(scope.keys.group(gid))) for gid in wanted)
-    return {gid: from_item(Group, item) for gid, item in rows if item is not None}
+    items = ((gid, found.get(scope.keys.group(gid))) for gid in wanted)
+    return {gid: from_item(Group, item) for gid, item in items if item is not None}
 
 
 def member_ids(
     scope: ConnectionScope, gid: str, *, page: int | None = None, after: str = ""
 ) -> Iterator[str]:
-    """Yield the ids of a team's members, in order, behind `after`, a page at a time."""
+    """Yield the ids of a group's members after `after`, in order, a page at a time."""
     for item in scope.items.query(scope.keys.members_of(gid, after), page=page):
         yield member_of(key_of(item))[1]
 
 
-def count(scope: ConnectionScope, kind: ResourceClass) -> int:
-    """Count users or teams, exactly, by reading their counters: 1 to 3 RCU."""
-    return sum(item["n"] for item in scope.items.query(scope.keys.counters(kind)))
+def count(scope: ConnectionScope, resource_class: ResourceClass) -> int:
+    """Count users or groups, exactly, by reading their counters: 1 to 3 RCU."""
+    return sum(item["n"] for item in scope.items.query(scope.keys.counters(resource_class)))
 
 
 def count_members(scope: ConnectionScope) -> int:
-    """Count memberships by what each team's row tells: reads the rows of all teams."""
-    teams = scope.items.query(scope.keys.groups_from())
-    return sum(item["n"] for item in teams)
+    """Count memberships by the size of each group: reads all groups."""
+    groups = scope.items.query(scope.keys.groups_from())
+    return sum(item["n"] for item in groups)
 
 
-def _owners(scope: ConnectionScope, lock: Key, attribute: str) -> Iterator[str]:
-    """Yield who holds a name; again where the caller finds that the holder let go of it."""
-    for _ in range(LOCK_READS):
-        row = scope.items.get(lock)
-        if row is None:
+def _owners(scope: ConnectionScope, name: Key, attribute: str) -> Iterator[str]:
+    """Yield the owner of a name; again if the owner turns out to have another name by now."""
+    for _ in range(OWNER_READS):
+        item = scope.items.get(name)
+        if item is None:
             return
-        yield row[attribute]
+        yield item[attribute]
     raise Busy

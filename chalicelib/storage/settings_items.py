@@ -1,4 +1,4 @@
-"""Organisations, connections and tokens as values, and as rows of the table. Pure.
+"""Organisations, connections and tokens as values. Pure.
 
 What the operator and an organisation's admin have set, as authentication reads it at every
 request and administration writes it. A secret or its digest never stands here.
@@ -31,10 +31,10 @@ CONNECTION_ID = re.compile(rf"[a-z2-7]{{{ORGANISATION_ID_LENGTH + CONNECTION_SUF
 
 # A connection in another state (ended, being deleted) is unknown to its identity provider.
 SERVED_STATES = frozenset({"active", "paused"})
-# The last state of an organisation or connection: its rows are going.
+# The last state of an organisation or connection: its items are being deleted.
 DELETING = "deleting"
 
-# The secret outlives its token by this, so that the last request with it is still answered.
+# The secret outlives its token by this, so that the last request with it can finish.
 SECRET_OUTLIVES = timedelta(seconds=60)
 
 
@@ -61,7 +61,7 @@ class OrganisationSummary:
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """An organisation's own row.
+    """An organisation.
 
     `version` counts its changes, and every change elsewhere that depends on what else there is
     in it, so that two of those never pass each other unseen.
@@ -103,9 +103,9 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection's row.
+    """A connection.
 
-    `settings` holds only what was set; `version` counts changes of the row, `tokens_version`
+    `settings` holds only what was set; `version` counts changes of it, `tokens_version`
     what depends on how many tokens there are. `after_end` says of an ended connection how its
     users are read from then on: as they are (`keep`), or all as inactive (`deactivate`).
     """
@@ -126,7 +126,7 @@ class Connection:
 
     @property
     def users_are_inactive(self) -> bool:
-        """Tell whether every user of it is inactive, whatever his own row says."""
+        """Whether all its users are inactive, whatever their own items say."""
         return self.after_end == "deactivate"
 
     @property
@@ -153,12 +153,12 @@ class ConnectionToken:
     expires: str
 
     def live(self, now: datetime) -> bool:
-        """Tell whether it may be used: neither revoked nor at its end."""
+        """Return whether it may be used: neither revoked nor expired."""
         return self.state == "live" and timestamp(now) < self.expires
 
     @property
     def secret_ends(self) -> str:
-        """Tell when its secret goes, unless it is revoked before."""
+        """When its secret is deleted, unless the token is revoked before."""
         return timestamp(datetime.fromisoformat(self.expires) + SECRET_OUTLIVES)
 
 

@@ -88,17 +88,17 @@ class Namespace:
         return Namespace(self.table, self._grants, deadline)
 
     def get(self, key: Key) -> Item | None:
-        """Read one row: 1 RCU for each started 4 KB."""
+        """Read one item: 1 RCU for each started 4 KB."""
         self._guard("read", key)
-        answer = self._repeat(
+        response = self._repeat(
             lambda: self.table.client.get_item(
                 TableName=self.table.name, Key=wire_key(key), ConsistentRead=True
             )
         )
-        return from_wire(answer["Item"]) if "Item" in answer else None
+        return from_wire(response["Item"]) if "Item" in response else None
 
     def batch_get(self, keys: Iterable[Key]) -> dict[Key, Item]:
-        """Read rows by key, 100 a call; those that are not there are not in the answer.
+        """Read items by key, 100 a call; those that do not exist are left out.
 
         A throttled key comes back unprocessed. That is never absence: it is asked for again.
         """
@@ -115,28 +115,28 @@ class Namespace:
         pending: Any = {"Keys": [wire_key(key) for key in keys], "ConsistentRead": True}
         for _ in self.deadline.attempts():
             request = {self.table.name: pending}
-            answer = self._repeat(lambda: self.table.client.batch_get_item(RequestItems=request))  # noqa: B023
-            yield from map(from_wire, answer["Responses"].get(self.table.name, []))
-            pending = answer.get("UnprocessedKeys", {}).get(self.table.name)
+            response = self._repeat(lambda: self.table.client.batch_get_item(RequestItems=request))  # noqa: B023
+            yield from map(from_wire, response["Responses"].get(self.table.name, []))
+            pending = response.get("UnprocessedKeys", {}).get(self.table.name)
             if not pending:
                 return
 
     def query(
-        self, rows: Range, *, page: int | None = None, descending: bool = False
+        self, items: Range, *, page: int | None = None, descending: bool = False
     ) -> Iterator[Item]:
-        """Read the rows of a range in order, lazily: a call is made when its rows are due.
+        """Read the items of a range in order, lazily: a call is made when its items are needed.
 
-        `page` is how many rows the first call reads; each further call reads twice as many,
+        `page` is how many items the first call reads; each further call reads twice as many,
         so that a guess too low costs few round trips. None: as many as DynamoDB gives (1 MB).
         """
-        self._guard("read", Key(rows.pk, rows.low))
+        self._guard("read", Key(items.pk, items.low))
         request: dict[str, Any] = {
             "TableName": self.table.name,
             "KeyConditionExpression": RANGE,
             "ExpressionAttributeValues": {
-                ":pk": {"S": rows.pk},
-                ":low": {"S": rows.low},
-                ":high": {"S": rows.high},
+                ":pk": {"S": items.pk},
+                ":low": {"S": items.low},
+                ":high": {"S": items.high},
             },
             "ConsistentRead": True,
             "ScanIndexForward": not descending,
@@ -144,11 +144,11 @@ class Namespace:
         limit = page
         while True:
             asked = request | ({"Limit": limit} if limit else {})
-            answer = self._repeat(lambda: self.table.client.query(**asked))  # noqa: B023
-            yield from map(from_wire, answer["Items"])
-            if "LastEvaluatedKey" not in answer:
+            response = self._repeat(lambda: self.table.client.query(**asked))  # noqa: B023
+            yield from map(from_wire, response["Items"])
+            if "LastEvaluatedKey" not in response:
                 return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
             limit = limit * 2 if limit else None
 
     def try_commit(self, actions: Sequence[Action]) -> TransactionCanceled | None:
@@ -170,7 +170,7 @@ class Namespace:
         transact(self.table.client, self.table.name, actions, self.deadline)
 
     def try_once(self, action: Put | Update, left: float = 0.0) -> bool:
-        """Write one row, best effort: one call, and whether it was made and answered.
+        """Write one item, best effort: one call, and whether it succeeded.
 
         Outside of a transaction, so 1 WCU a started KB. Never repeated: what an Update adds
         would be added twice. Not even begun where fewer than `left` seconds are left.
@@ -187,7 +187,7 @@ class Namespace:
         return True
 
     def batch_delete(self, keys: Iterable[Key]) -> None:
-        """Delete rows without condition, 25 a call: for rows that no reader asks any more."""
+        """Delete items without condition, 25 a call: for items that nobody reads any more."""
         for chunk in chunks(list(keys), MOST_BATCH_WRITES):
             for key in chunk:
                 self._guard("delete", key)
@@ -197,14 +197,16 @@ class Namespace:
         pending: Any = [{"DeleteRequest": {"Key": wire_key(key)}} for key in keys]
         for _ in self.deadline.attempts():
             request = {self.table.name: pending}
-            answer = self._repeat(lambda: self.table.client.batch_write_item(RequestItems=request))  # noqa: B023
-            pending = answer.get("UnprocessedItems", {}).get(self.table.name)
+            response = self._repeat(
+                lambda: self.table.client.batch_write_item(RequestItems=request)  # noqa: B023
+            )
+            pending = response.get("UnprocessedItems", {}).get(self.table.name)
             if not pending:
                 return
 
     def _repeat(self, call: Any) -> Mapping[str, Any]:
-        answer: Mapping[str, Any] = self.deadline.repeat(call)
-        return answer
+        response: Mapping[str, Any] = self.deadline.repeat(call)
+        return response
 
     def _guard(self, verb: Verb, key: Key) -> None:
         if not any(grant.covers(verb, key) for grant in self._grants):
@@ -212,6 +214,6 @@ class Namespace:
             raise OutsideNamespace(message)
 
 
-def chunks(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Cut a sequence into pieces of at most `size`."""
-    return (rows[start : start + size] for start in range(0, len(rows), size))
+    return (values[start : start + size] for start in range(0, len(values), size))
