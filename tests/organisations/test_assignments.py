@@ -57,12 +57,10 @@ def meanwhile(services, admin, action):
     return an_admin_context(replace(services, table=table), admin.keys.organisation)
 
 
-def notes(services, kind):
+def change_items(services, change_type):
     """Read the change items of one type in the organisation's own feed."""
-    rows = read_all(services.table)
-    return [
-        row for key, row in sorted(rows.items()) if "#F#" in key.pk and row["change_type"] == kind
-    ]
+    items = [item for key, item in sorted(read_all(services.table).items()) if "#F#" in key.pk]
+    return [item for item in items if item["change_type"] == change_type]
 
 
 # --- what is in force -------------------------------------------------------------------------
@@ -167,7 +165,7 @@ UNKNOWN = [
 
 @pytest.mark.parametrize(("given", "message"), UNKNOWN)
 def test_a_list_names_only_what_is_there(admin, uid, given, message):
-    """Each fault is told by its place in the list, and nothing is changed."""
+    """Each fault is named by its index in the list, and nothing is changed."""
     with pytest.raises(InvalidFields, match=message):
         assignments.replace_all(admin, uid, given)
 
@@ -262,14 +260,14 @@ def test_two_first_words_at_the_same_time_both_hold(services, admin, uid):
     assert held_then == [("reader", "main"), ("editor", "main"), ("auditor", "main")]
 
 
-# --- what is told of it -----------------------------------------------------------------------
+# --- what the feed and the audit say ----------------------------------------------------------
 
 
 def test_a_changed_role_is_told_in_the_feed_without_its_value(services, admin, uid):
     """The SaaS reads the user again; what it shall read is in force then."""
     assignments.assign(admin, uid, Assignment("editor"))
 
-    (row,) = notes(services, "role")
+    (row,) = change_items(services, "role")
     assert (row["id"], row["attributes"]) == (uid, ["roles"])
     assert "editor" not in str(row)
 
@@ -279,7 +277,7 @@ def test_a_linked_account_is_told_in_the_feed(services, admin, uid):
     local_users.link_account(admin, uid, "4711")
     local_users.link_account(admin, uid, None)
 
-    assert [row["id"] for row in notes(services, "account")] == [uid, uid]
+    assert [row["id"] for row in change_items(services, "account")] == [uid, uid]
 
 
 def test_the_audit_says_who_changed_whose_roles(admin, uid, manual_clock):
@@ -303,7 +301,7 @@ SAID_AGAIN = [
 
 @pytest.mark.parametrize("change", SAID_AGAIN)
 def test_what_is_so_already_writes_nothing(services, admin, uid, manual_clock, change):
-    """A repeated request is no second change."""
+    """A repeated request is not a second change."""
     assignments.replace_all(admin, uid, [Assignment("editor")])
     local_users.link_account(admin, uid, "4711")
     local_users.password_was_set(admin, uid)

@@ -36,12 +36,12 @@ def rename(services, context, name):
 
 def test_what_is_made_is_noted_with_what_it_was_given(context):
     """Organisation, connection and token, by whom."""
-    noted = {each.what: each for each in entries(context)}
+    found = {each.what: each for each in entries(context)}
 
-    assert {each.who for each in noted.values()} == {"operator"}
-    assert noted["organisation.created"].after["roles"] == ["admin", "auditor", "editor", "reader"]
-    assert noted["connection.created"].after["default_role"] == "reader"
-    assert set(noted["token.created"].after) == {"connection", "name", "hint", "expires_at"}
+    assert {each.who for each in found.values()} == {"operator"}
+    assert found["organisation.created"].after["roles"] == ["admin", "auditor", "editor", "reader"]
+    assert found["connection.created"].after["default_role"] == "reader"
+    assert set(found["token.created"].after) == {"connection", "name", "hint", "expires_at"}
 
 
 def test_a_change_is_noted_by_what_has_changed(services, context, manual_clock):
@@ -121,12 +121,12 @@ def test_a_secret_that_was_pasted_into_a_name_is_masked(services, context, secre
     rename(services, context, f"Acme {secret}")
 
     assert entries(context)[0].after == {"name": "Acme ***"}
-    notes = [row for key, row in read_all(services.table).items() if key.pk.endswith("#A")]
-    assert secret not in str(notes)
+    items = [row for key, row in read_all(services.table).items() if key.pk.endswith("#A")]
+    assert secret not in str(items)
 
 
 def test_masking_leaves_hints_and_ids_as_they_are(context):
-    """They are what a token is told apart by."""
+    """They distinguish tokens."""
     [made] = [each for each in entries(context) if each.what == "token.created"]
 
     assert made.id == context.token_id
@@ -143,7 +143,7 @@ def test_masking_looks_into_lists_and_objects(context):
 
 
 def test_the_audit_goes_on_from_its_cursor(services, context):
-    """Every note once, the newest first, null at the end."""
+    """Every entry once, the newest first, null at the end."""
     for name in "BCDE":
         rename(services, context, name)
 

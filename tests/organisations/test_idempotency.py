@@ -54,7 +54,7 @@ CREATIONS = [
 
 @pytest.mark.parametrize(("prepared", "create"), CREATIONS)
 def test_of_the_same_post_twice_at_once_one_creates(services, prepared, create):
-    """The other is told to come again, and then finds what was created: nothing is made twice."""
+    """The other is asked to retry, and then finds what was created: nothing is created twice."""
     admin = prepared(services)
     client = FaultyClient(services.table.client)
     overtaking = an_admin_context(services, admin.keys.organisation)

@@ -269,9 +269,9 @@ def test_a_search_by_address_does_not_read_all_users(services, admin, scim):
     some_users(scim, 3)
     client = FaultyClient(services.table.client)
     table = replace(services.table, client=client)
-    noted = an_admin_context(replace(services, table=table), admin.keys.organisation)
+    recorded = an_admin_context(replace(services, table=table), admin.keys.organisation)
 
-    find(noted, "user1@example.com")
+    find(recorded, "user1@example.com")
 
     # The settings; the uniqueness item and its user; the look-up item and its user; the local item.
     expected = ["query", "get_item", "query", "query", "query", "batch_get_item"]

@@ -80,7 +80,7 @@ class World:
         return replace(self.services, table=replace(self.services.table, client=client))
 
 
-def notes(context: Customer, uid: str) -> Iterator[Put]:
+def change_items(context: Customer, uid: str) -> Iterator[Put]:
     """Write every type of item that requests leave beside users and groups."""
     keys, own = ConnectionKeys(context.connection), context.admin.keys
     shadow = keys.self_test(RUN)
@@ -109,7 +109,7 @@ def a_full_tenant(services: Services) -> Customer:
     changes = OrganisationChanges(reference="going")
     organisations.change(context.admin, changes, services.settings.plans, None)
     rows = services.table.namespace(grants.purge(context.admin.keys), services.deadline())
-    rows.commit(list(notes(context, uids[0])))
+    rows.commit(list(change_items(context, uids[0])))
     return context
 
 
@@ -143,8 +143,8 @@ def sweep(world: World, client: Any = None) -> None:
 def only_the_last_change_is_left(world: World) -> bool:
     """Tell whether the organisation is gone but for what its feed says of it."""
     [(key, row)] = world.left().items()
-    told = (row["change_type"], row["id"])
-    return "#F#" in key.pk and told == ("connection", world.going.organisation)
+    described = (row["change_type"], row["id"])
+    return "#F#" in key.pk and described == ("connection", world.going.organisation)
 
 
 def test_of_an_organisation_its_last_change_is_left(world: World) -> None:
@@ -282,7 +282,7 @@ def test_a_crash_anywhere_is_made_good_by_the_next_sweep(
 
 @pytest.mark.parametrize("begin", BEGINNINGS)
 def test_two_sweepers_at_once_do_no_harm(world: World, begin: Callable[[World], None]) -> None:
-    """Whatever the first is about to write, the second has done it all; it is told once."""
+    """Whatever the first is about to write, the second has done it all; one change tells of it."""
     begin(world)
     world.manual_clock.advance(seconds=61)
     moment = Moment.of(world)

@@ -87,9 +87,9 @@ def test_what_a_connection_uses_stays_and_the_refusal_names_it(services, admin, 
     used_by = a_connection(services, admin)
 
     for _ in ("active", "ended"):
-        with pytest.raises(Conflict, match=f"`Entra ID` \\({used_by.id}\\)") as refusal:
+        with pytest.raises(Conflict, match=f"`Entra ID` \\({used_by.id}\\)") as rejection:
             delete(admin, named)
-        assert refusal.value.members == {"name": "Entra ID", "connection": used_by.id}
+        assert rejection.value.members == {"name": "Entra ID", "connection": used_by.id}
         disconnect.end(admin, services.secrets, used_by.id, "keep", None)
 
 
@@ -140,7 +140,7 @@ def test_of_two_puts_at_once_none_is_lost(services, admin):
 
 
 def test_a_domain_belongs_to_one_organisation(services, admin):
-    """Sign-in goes from the address to the organisation; whose it is, is not told."""
+    """Sign-in goes from the address to the organisation; nobody learns whose it is."""
     other = an_organisation(services, domains=["a.example"])
 
     with pytest.raises(Conflict, match="another organisation"):
@@ -206,8 +206,8 @@ def test_a_role_that_comes_or_goes_concerns_all_users(services):
     settings.delete_role(context.admin, "owner")
 
     rows = read_all(services.table)
-    told = [rows[key] for key in sorted(rows) if key not in before and "#F#" in key.pk]
-    assert [(row["change_type"], row["id"], row["attributes"]) for row in told] == [
+    changes = [rows[key] for key in sorted(rows) if key not in before and "#F#" in key.pk]
+    assert [(row["change_type"], row["id"], row["attributes"]) for row in changes] == [
         ("connection", context.connection, ["roles"])
     ] * 2
 
@@ -224,5 +224,5 @@ def test_a_role_comes_and_goes_however_many_connections_there_are(services, admi
     settings.put_role(admin, OWNER)
     settings.delete_role(admin, "owner")
 
-    told = [row["id"] for key, row in read_all(services.table).items() if "#F#" in key.pk]
-    assert Counter(told) == Counter({made.id: 3, **dict.fromkeys(ended, 2)})
+    changes = [row["id"] for key, row in read_all(services.table).items() if "#F#" in key.pk]
+    assert Counter(changes) == Counter({made.id: 3, **dict.fromkeys(ended, 2)})

@@ -1,4 +1,4 @@
-"""What the login page is told, and that it cannot be asked who is there."""
+"""What the login page must do next, and that nobody can find out who is a user."""
 
 from __future__ import annotations
 
