@@ -18,13 +18,18 @@ import pytest
 from tests.support.environment import ENVIRONMENT, OPERATOR_KEY
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
     from chalicelib.api.services import Services
-    from tests.support.builders import ApiClient, ManualClock
+    from chalicelib.storage.table import Table
+    from tests.support.builders import ApiClient
+    from tests.support.clock import ManualClock
     from tests.support.deployment import Clients
 
 # Before any client is made: moto serves it, and AWS could not.
 os.environ.update(ENVIRONMENT)
 
+THREADS = 64
 NOT_RUN = "Amazon DynamoDB Local is not there"
 
 
@@ -87,6 +92,24 @@ def local() -> Iterator[str]:
         yield engine.url
 
 
+@pytest.fixture(scope="session")
+def local_client(local: str) -> DynamoDBClient:
+    """Make a client of DynamoDB Local once, for many threads at a time."""
+    from dev.measure import reference
+
+    return reference.client(local, connections=THREADS)
+
+
+@pytest.fixture
+def local_table(local_client: DynamoDBClient, manual_clock: ManualClock) -> Iterator[Table]:
+    """Make a table on DynamoDB Local for one test."""
+    from dev.measure import reference
+    from tests.support.clock import SEEDS
+
+    with reference.table(local_client, manual_clock.clock(next(SEEDS))) as table:
+        yield table
+
+
 @pytest.fixture(autouse=True)
 def execution_environment() -> Iterator[None]:
     """Forget what Chalice adds to the user agent at each app that is made.
@@ -100,7 +123,7 @@ def execution_environment() -> Iterator[None]:
 @pytest.fixture
 def manual_clock() -> ManualClock:
     """Make the clock of the services, which moves only when a test advances it."""
-    from tests.support.builders import ManualClock
+    from tests.support.clock import ManualClock
 
     return ManualClock()
 

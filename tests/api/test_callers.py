@@ -10,14 +10,8 @@ import pytest
 from app import build
 from chalicelib.api.admin.requests import Access
 from chalicelib.api.services import Services
-from tests.support.builders import (
-    ApiClient,
-    Customer,
-    ManualClock,
-    a_customer,
-    a_session,
-    api_client,
-)
+from tests.support.builders import ApiClient, Customer, a_customer, a_session, api_client
+from tests.support.clock import ManualClock
 from tests.support.environment import OPERATOR_KEY
 from tests.support.routes import DECLARED, Call, calls_of
 

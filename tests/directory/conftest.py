@@ -9,8 +9,6 @@ import pytest
 from chalicelib.api.services import Services
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.storage.table import Table
-from dev.measure import reference
-from tests.support.builders import SEEDS, ManualClock
 from tests.support.directory import a_tenant
 from tests.support.invariants import assert_sound
 
@@ -23,11 +21,10 @@ def on_moto(request: pytest.FixtureRequest) -> Table:
 
 
 @pytest.fixture
-def on_reference(request: pytest.FixtureRequest, manual_clock: ManualClock) -> Iterator[Table]:
+def on_reference(request: pytest.FixtureRequest) -> Table:
     """Reach a table on Amazon DynamoDB Local, which rejects what AWS rejects."""
-    client = reference.client(request.getfixturevalue("local"))
-    with reference.table(client, manual_clock.clock(next(SEEDS))) as table:
-        yield table
+    table: Table = request.getfixturevalue("local_table")
+    return table
 
 
 @pytest.fixture(params=["on_moto", "on_reference"])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.storage.table import Table
-from tests.support.builders import ManualClock
+from tests.support.clock import ManualClock
 from tests.support.faults import CRASHES, PASSING, Crash, Fault, Request, Send
 from tests.support.invariants import unsound
 from tests.support.pictures import names_in, picture, said

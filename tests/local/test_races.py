@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.errors import ApiError, Busy
 from chalicelib.storage.table import Table
-from tests.support.builders import ManualClock
+from tests.support.clock import ManualClock
 from tests.support.faults import Request, Send
 from tests.support.invariants import unsound
 from tests.support.pictures import picture

@@ -11,7 +11,8 @@ from chalicelib.errors import BadRequest
 from chalicelib.organisations import audit, connections, disconnect, organisations, tokens
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.inputs import ConnectionChanges, OrganisationChanges, Rotation
-from tests.support.builders import NOON, a_customer, an_admin_context
+from tests.support.builders import a_customer, an_admin_context
+from tests.support.clock import NOON
 from tests.support.invariants import read_all
 
 

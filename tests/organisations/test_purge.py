@@ -21,14 +21,13 @@ from chalicelib.storage.keys import ConnectionKeys, Key
 from chalicelib.sweeper import sweep_due
 from dev.measure.scene import write
 from tests.support.builders import (
-    NOON,
     Customer,
-    ManualClock,
     a_customer,
     an_admin_context,
     an_organisation,
     scim_namespace,
 )
+from tests.support.clock import NOON, ManualClock
 from tests.support.directory import a_group, a_user, change
 from tests.support.directory import a_tenant as scope
 from tests.support.faults import (

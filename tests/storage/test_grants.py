@@ -15,7 +15,8 @@ from chalicelib.storage.grants import ALL_VERBS, DELETE, READ, Grant
 from chalicelib.storage.keys import ConnectionKeys, Key, OrganisationKeys
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Namespace, OutsideNamespace, Table
-from tests.support.doubles import Script, Watch
+from tests.support.clock import ManualClock
+from tests.support.doubles import Script
 
 MINE = ConnectionKeys("abcdefghijklmnop")
 ORGANISATION = OrganisationKeys("abcdefghij")
@@ -164,7 +165,7 @@ PENDING = Grant("O#", ALL_VERBS, sort_key_part="#abcdefghij")
 def a_namespace(*granted: Grant) -> Namespace:
     """Make a namespace of these grants, of a table that nothing is sent to."""
     client: Any = Script([])
-    clock = Watch().clock()
+    clock = ManualClock().clock()
     return Table(client, "table", clock).namespace(granted, Deadline.after(9, clock))
 
 

@@ -12,7 +12,8 @@ from botocore.exceptions import (
 
 from chalicelib.errors import Busy
 from chalicelib.storage.retries import TRANSIENT_CODES, Deadline, is_transient
-from tests.support.doubles import Script, Watch
+from tests.support.clock import ManualClock
+from tests.support.doubles import Script
 from tests.support.faults import ENDPOINT, client_error
 
 THROTTLED = client_error("ThrottlingException")
@@ -56,9 +57,9 @@ def test_the_codes_that_pass_are_these():
 @pytest.mark.parametrize("error", PASSING.values(), ids=PASSING)
 def test_what_passes_is_repeated(error):
     """The client gets the response and does not see the failure before it."""
-    client, watch = Script([error, error, "answer"]), Watch()
+    client, manual_clock = Script([error, error, "answer"]), ManualClock()
 
-    answer = Deadline.after(25, watch.clock()).repeat(client.call)
+    answer = Deadline.after(25, manual_clock.clock()).repeat(client.call)
 
     assert answer == "answer"
     assert len(client.requests) == 3
@@ -67,10 +68,10 @@ def test_what_passes_is_repeated(error):
 @pytest.mark.parametrize("error", LASTING.values(), ids=LASTING)
 def test_what_lasts_is_raised_at_once(error):
     """An error that nobody foresaw is not hidden behind a long repetition."""
-    client, watch = Script([error]), Watch()
+    client, manual_clock = Script([error]), ManualClock()
 
     with pytest.raises(type(error)):
-        Deadline.after(25, watch.clock()).repeat(client.call)
+        Deadline.after(25, manual_clock.clock()).repeat(client.call)
 
     assert not is_transient(error)
     assert len(client.requests) == 1
@@ -78,19 +79,19 @@ def test_what_lasts_is_raised_at_once(error):
 
 def test_at_the_deadline_it_is_busy():
     """503 with Retry-After: identity providers repeat that, and nothing else."""
-    client, watch = Script([THROTTLED]), Watch()
+    client, manual_clock = Script([THROTTLED]), ManualClock()
 
     with pytest.raises(Busy):
-        Deadline.after(25, watch.clock()).repeat(client.call)
+        Deadline.after(25, manual_clock.clock()).repeat(client.call)
 
-    assert watch.passed == pytest.approx(25)
+    assert manual_clock.passed == pytest.approx(25)
 
 
 def test_nothing_is_sent_after_the_deadline():
     """API Gateway has ended the request by then; a late write would surprise the client."""
-    client, watch = Script(["answer"]), Watch()
-    deadline = Deadline.after(25, watch.clock())
-    watch.wait(25)
+    client, manual_clock = Script(["answer"]), ManualClock()
+    deadline = Deadline.after(25, manual_clock.clock())
+    manual_clock.advance(seconds=25)
 
     with pytest.raises(Busy):
         deadline.repeat(client.call)
@@ -101,12 +102,12 @@ def test_nothing_is_sent_after_the_deadline():
 @pytest.mark.parametrize("seconds", [0.001, 0.01, 1.0, 25.0])
 def test_no_pause_goes_past_the_deadline(seconds):
     """Sleeping when nothing can be sent any more only delays the 503."""
-    watch = Watch()
+    manual_clock = ManualClock()
 
     with pytest.raises(Busy):
-        Deadline.after(seconds, watch.clock()).repeat(Script([THROTTLED]).call)
+        Deadline.after(seconds, manual_clock.clock()).repeat(Script([THROTTLED]).call)
 
-    assert watch.passed <= seconds + 1e-9
+    assert manual_clock.passed <= seconds + 1e-9
 
 
 def test_pauses_are_spread_wide_and_bounded():
@@ -123,13 +124,13 @@ def test_pauses_are_spread_wide_and_bounded():
 
 def pauses(seed: int, count: int) -> list[float]:
     """Measure the first pauses between attempts."""
-    watch = Watch()
-    Deadline.after(25, watch.clock(seed)).repeat(Script([THROTTLED] * count + ["done"]).call)
-    return watch.waits
+    manual_clock = ManualClock()
+    Deadline.after(25, manual_clock.clock(seed)).repeat(Script([THROTTLED] * count + ["done"]).call)
+    return manual_clock.waits
 
 
 def test_attempts_are_counted_from_the_first():
     """A loop that reads and writes again shares the deadline of what it calls."""
-    attempts = Deadline.after(25, Watch().clock()).attempts()
+    attempts = Deadline.after(25, ManualClock().clock()).attempts()
 
     assert [next(attempts) for _ in range(3)] == [0, 1, 2]

@@ -9,7 +9,8 @@ from chalicelib.errors import Busy
 from chalicelib.storage.expressions import EXISTS, Check, Delete, Put, Update, to_wire
 from chalicelib.storage.keys import ConnectionKeys, Key, Range
 from chalicelib.storage.table import OutsideNamespace, chunks
-from tests.support.doubles import MINE, Script, Watch, a_namespace
+from tests.support.clock import ManualClock
+from tests.support.doubles import MINE, Script, a_namespace
 from tests.support.faults import client_error
 
 KEYS = ConnectionKeys(MINE)
@@ -71,12 +72,12 @@ def test_unprocessed_keys_are_asked_for_again():
 
 def test_keys_that_stay_unprocessed_are_busy():
     """Past the deadline 503, never an answer without them."""
-    watch = Watch()
+    manual_clock = ManualClock()
 
     with pytest.raises(Busy):
-        a_namespace(Script([batch(left=[ROW])]), watch).batch_get([ROW])
+        a_namespace(Script([batch(left=[ROW])]), manual_clock).batch_get([ROW])
 
-    assert watch.passed == pytest.approx(25)
+    assert manual_clock.passed == pytest.approx(25)
 
 
 def test_a_key_is_asked_for_once():
@@ -216,12 +217,12 @@ def test_an_error_that_nobody_foresaw_passes_through(call):
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_every_call_ends_at_the_deadline(call):
     """One deadline for all that a request does."""
-    watch = Watch()
+    manual_clock = ManualClock()
 
     with pytest.raises(Busy):
-        call(a_namespace(Script([THROTTLED]), watch))
+        call(a_namespace(Script([THROTTLED]), manual_clock))
 
-    assert watch.passed == pytest.approx(25)
+    assert manual_clock.passed == pytest.approx(25)
 
 
 OUTSIDE = {

@@ -9,7 +9,8 @@ from chalicelib.errors import Busy
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Check, Put
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.transactions import TransactionCanceled
-from tests.support.doubles import MINE, Script, Watch, a_namespace
+from tests.support.clock import ManualClock
+from tests.support.doubles import MINE, Script, a_namespace
 from tests.support.faults import ENDPOINT, canceled, client_error
 
 KEYS = ConnectionKeys(MINE)
@@ -107,12 +108,12 @@ def test_a_condition_that_failed_beside_a_conflict_is_final():
 
 def test_contention_to_the_end_is_busy():
     """Never 409 or 412: no other user has the name, the item was merely written often."""
-    watch = Watch()
+    manual_clock = ManualClock()
 
     with pytest.raises(Busy):
-        a_namespace(Script([CONFLICT]), watch).commit(ACTIONS)
+        a_namespace(Script([CONFLICT]), manual_clock).commit(ACTIONS)
 
-    assert watch.passed == pytest.approx(25)
+    assert manual_clock.passed == pytest.approx(25)
 
 
 FINAL = {

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import count
-from random import Random
 from typing import Any
 
 from chalice.app import Chalice
@@ -18,42 +15,12 @@ from chalicelib.organisations import connections, organisations, tokens
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.inputs import NewConnection, NewOrganisation, NewToken
 from chalicelib.storage import grants
-from chalicelib.storage.clock import Clock
 from chalicelib.storage.keys import ConnectionKeys, OrganisationKeys
 from chalicelib.storage.settings_items import new_organisation_id
 from chalicelib.storage.table import Namespace
 from dev.run.gateway import Gateway, HttpRequest
 from tests.support import described
-
-NOON = datetime(2027, 1, 31, 12, tzinfo=UTC)
-
-# Amazon DynamoDB Local remembers request tokens for ten minutes: each test there has ids and
-# tokens of its own, `manual_clock.clock(next(SEEDS))`.
-SEEDS = count(1_000)
-
-
-@dataclass(slots=True)
-class ManualClock:
-    """A clock that moves only while somebody waits or a test advances it; nobody really waits."""
-
-    passed: float = 0.0
-
-    def advance(self, **units: float) -> None:
-        """Let time go by: `advance(hours=24)`."""
-        self.passed += timedelta(**units).total_seconds()
-
-    def _wait(self, seconds: float) -> None:
-        # No timedelta: the last wait before a deadline may be shorter than its microsecond.
-        self.passed += seconds
-
-    def clock(self, seed: int = 7) -> Clock:
-        """Make the clock; the same seed gives the same ids."""
-        return Clock(
-            now=lambda: NOON + timedelta(seconds=self.passed),
-            monotonic=lambda: self.passed,
-            sleep=self._wait,
-            random=Random(seed),  # noqa: S311 - a test must be able to run again
-        )
+from tests.support.clock import ManualClock
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import Key
 from chalicelib.storage.table import Table
 from dev.measure import reference
-from tests.support.builders import SEEDS, ManualClock
+from tests.support.clock import SEEDS, ManualClock
 from tests.support.directory import a_tenant
 from tests.support.faults import Crash, Fault, FaultyClient, unharmed
 from tests.support.invariants import read_all

@@ -14,13 +14,13 @@ from chalicelib.settings import Plan
 from chalicelib.storage.directory_items import Change
 from tests.support import directory
 from tests.support.builders import (
-    NOON,
     a_customer,
     a_second_apart,
     a_session,
     api_client,
     connection_body,
 )
+from tests.support.clock import NOON
 from tests.support.faults import FaultyClient, first
 
 
