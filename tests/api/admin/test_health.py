@@ -169,7 +169,7 @@ def test_the_one_text_names_what_it_may_be_and_where_to_make_a_new_token(call):
     detail = call("password").body["detail"]
 
     assert [reason for reason in POSSIBLE if reason not in detail] == []
-    assert "Make a new token for this connection in the SaaS's SCIM settings" in detail
+    assert "Create a new token in the console" in detail
     assert len(detail) <= 200
 
 
