@@ -65,7 +65,7 @@ def delete_group(
     Memberships left at the deadline are left to the sweeper; no reader sees them.
 
     Raises:
-        NotFound: there is no such group.
+        NotFound: the group does not exist.
         PreconditionFailed: If-Match names another version.
         Busy: still contended at the deadline, and the group is still there.
     """
@@ -141,7 +141,7 @@ def delete_user(
     else the user gets a lease, is removed from their groups and then deleted.
 
     Raises:
-        NotFound: there is no such user.
+        NotFound: the user does not exist.
         PreconditionFailed: If-Match names another version.
         Busy: still contended at the deadline.
     """
@@ -157,7 +157,7 @@ def delete_user(
             if _delete(context, found):
                 return
         elif lease := lease or _start_user_delete(context, found):
-            # The user will be gone, whoever finishes it: from here on there is no NotFound.
+            # The delete will be completed, here or elsewhere: NotFound would be wrong from here on.
             if not _advance(context, found, lease):
                 finish_user_delete(context, uid, lease)
             return

@@ -155,7 +155,7 @@ def get(
     """Return a group: 1 RCU, 1 for each 70 members, and 1 for each member's display.
 
     Raises:
-        NotFound: there is no such group.
+        NotFound: the group does not exist.
         TooMany: it has more members than one response holds.
     """
     group = _get_group(context, gid)
@@ -191,10 +191,10 @@ def list_members(context: ConnectionContext, gid: str, after: str, count: int) -
     """Return at most `count` members of a group, those whose ids follow `after` ("": the first).
 
     Raises:
-        NotFound: there is no such group.
+        NotFound: the group does not exist.
     """
     group = _get_group(context, gid)
-    # One more than wanted tells whether there is a next page.
+    # One more than wanted shows whether there is a next page.
     uids = list(islice(member_ids(context, gid, page=count + 1, after=after), count + 1))
     return MemberPage(
         members=[member(context, uid) for uid in uids[:count]],
@@ -258,7 +258,7 @@ def change(context: ConnectionContext, gid: str, wanted: GroupChange) -> None:
     version stays. If another writer comes between, it reads and plans again.
 
     Raises:
-        NotFound: there is no such group.
+        NotFound: the group does not exist.
         PreconditionFailed: If-Match names another version.
         Uniqueness: another group has the new displayName.
         InvalidValue: an id to add is not a user's of this connection; the text names it.
@@ -304,7 +304,7 @@ def _plan(
 ) -> _Plan | None:
     """Read what the change depends on and plan what is left of it; None if nothing is.
 
-    `applied` are users of whom a failed attempt has told that they need no change. The
+    `applied` are users who need no change, as a failed attempt has shown. The
     condition covers no more than the request depends on, so unrelated changes do not collide.
 
     Raises:
@@ -424,7 +424,7 @@ def _document_actions(
 def _check_failed(
     context: ConnectionContext, plan: _Plan, canceled: TransactionCanceled
 ) -> frozenset[str]:
-    """Return the users who need no change, as the failed conditions tell; wait for a lease.
+    """Return the users who need no change, as the failed conditions show; wait for a lease.
 
     Raises:
         NotFound, Uniqueness, InvalidValue: trying again would not help.

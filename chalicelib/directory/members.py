@@ -1,7 +1,7 @@
 """Memberships: two items each, and what a change of members does to the users and the group.
 
 Adding a member never reads the group, so the cost does not grow with the group. A failed
-condition tells which users are members already; the others are sent again without them.
+condition shows which users are members already; the others are sent again without them.
 """
 
 from __future__ import annotations

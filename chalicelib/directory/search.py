@@ -93,7 +93,7 @@ def users(context: ConnectionContext, query: Query) -> SearchResult:
     """List users in the order of their ids.
 
     Raises:
-        InvalidFilter: these schemas cannot answer the filter.
+        InvalidFilter: the filter does not fit these schemas.
         TooMany: no term of the filter has a key, and there are too many users to read.
     """
     if query.filter is None:
@@ -129,7 +129,7 @@ def _page_of_users(context: ConnectionContext, query: Query) -> SearchResult:
 class _PageStart:
     """Where a page begins: the sort key to read from, and how many resources to skip there.
 
-    `lookahead` is 1 for a page by cursor: one resource more tells whether there is a next page.
+    `lookahead` is 1 for a page by cursor: one resource more shows whether there is a next page.
     """
 
     total: int
@@ -210,7 +210,7 @@ def groups(context: ConnectionContext, query: Query) -> SearchResult:
     A page with members holds as many groups as have 5,000 members together, at least one.
 
     Raises:
-        InvalidFilter: these schemas cannot answer the filter, or it compares members by
+        InvalidFilter: the filter does not fit these schemas, or compares members by
             another operator than `eq`.
         TooMany: no term of the filter has a key, and there are too many groups to read.
     """

@@ -1,7 +1,7 @@
 """What one request touches, collected where its change items are made.
 
 The provisioning log reads it when the request is over. If the request was rejected, nothing was
-changed and it tells what the request would have changed.
+changed, and the entry has what the request would have changed.
 """
 
 from __future__ import annotations

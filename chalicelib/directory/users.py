@@ -71,7 +71,7 @@ def get(context: ConnectionContext, uid: str, *, with_groups: bool = True) -> Re
     """Return a user: 1 RCU, and 1 more for each of their groups if those are wanted.
 
     Raises:
-        NotFound: there is no such user.
+        NotFound: the user does not exist.
     """
     found = read_user(context, uid)
     if found is None:
@@ -92,7 +92,7 @@ def change(
     An edit that changes nothing writes nothing and keeps the version.
 
     Raises:
-        NotFound: there is no such user.
+        NotFound: the user does not exist.
         PreconditionFailed: If-Match names another version.
         Uniqueness: another user has the new userName.
         Busy: still contended at the deadline.
@@ -119,7 +119,7 @@ def _get_for_change(context: ConnectionContext, uid: str) -> UserWithGroups:
     """Read a user; if they are being deleted, finish that first.
 
     Raises:
-        NotFound: there is no such user.
+        NotFound: the user does not exist.
     """
     found = read_user(context, uid)
     if found is None:
