@@ -91,21 +91,22 @@ def create(context: ConnectionContext, document: Document, uids: frozenset[str])
         created=now,
         modified=now,
     )
-    try:
-        actions = _create_actions(context, group, delta)
-        if len(actions) + memberships.count_actions(delta) <= MOST_ACTIONS:
-            context.items.commit([*actions, *memberships.actions(context, group.id, delta)])
-            return group_resource(context, group, sorted(uids))
-        pending_changes.start(
+    actions = _create_actions(context, group, delta)
+    fits = len(actions) + memberships.count_actions(delta) <= MOST_ACTIONS
+    if fits:
+        members = memberships.actions(context, group.id, delta)
+        canceled = context.items.try_commit([*actions, *members])
+    else:
+        canceled = pending_changes.start(
             context,
             group.id,
             delta,
             lambda lease: _create_actions(context, replace(group, size=0, lease=lease), Delta()),
         )
-    except TransactionCanceled as canceled:
+    if canceled is not None:
         memberships.reject_unknown_users(context, delta, canceled)
         raise Uniqueness(NAME_IN_USE) from canceled
-    return get(context, group.id)
+    return group_resource(context, group, sorted(uids)) if fits else get(context, group.id)
 
 
 def _require_returnable_size(context: ConnectionContext, size: int) -> None:
@@ -271,12 +272,10 @@ def change(context: ConnectionContext, gid: str, wanted: GroupChange) -> None:
         plan = _plan(context, gid, wanted, applied)
         if plan is None:
             return
-        try:
-            _commit(context, plan)
-        except TransactionCanceled as canceled:
-            applied |= _check_failed(context, plan, canceled)
-        else:
+        canceled = _commit(context, plan)
+        if canceled is None:
             return
+        applied |= _check_failed(context, plan, canceled)
 
 
 def _validate_members(context: ConnectionContext, members: MemberChange) -> MemberChange:
@@ -304,8 +303,8 @@ def _plan(
 ) -> _Plan | None:
     """Read what the change depends on and plan what is left of it; None if nothing is.
 
-    `applied` are users who need no change, as a failed attempt has shown. The
-    condition covers no more than the request depends on, so unrelated changes do not collide.
+    `applied` are users who need no change, as a failed attempt has shown. The condition covers
+    no more than the request depends on, so unrelated changes do not collide.
 
     Raises:
         NotFound, PreconditionFailed: as `change`.
@@ -354,17 +353,16 @@ def _member_delta(context: ConnectionContext, gid: str, members: MemberChange) -
     return Delta(members.replace - present, present - members.replace)
 
 
-def _commit(context: ConnectionContext, plan: _Plan) -> None:
+def _commit(context: ConnectionContext, plan: _Plan) -> TransactionCanceled | None:
     """Write the change in one transaction if it fits, else as a pending change.
 
-    Raises:
-        TransactionCanceled: a condition failed; nothing was written.
+    Returns the conditions that failed, if any did; then nothing was written.
     """
     actions = _group_actions(context, plan, plan.delta)
     if len(actions) + memberships.count_actions(plan.delta) <= MOST_ACTIONS:
-        context.items.commit([*actions, *memberships.actions(context, plan.gid, plan.delta)])
-        return
-    pending_changes.start(
+        members = memberships.actions(context, plan.gid, plan.delta)
+        return context.items.try_commit([*actions, *members])
+    return pending_changes.start(
         context, plan.gid, plan.delta, lambda lease: _group_actions(context, plan, Delta(), lease)
     )
 

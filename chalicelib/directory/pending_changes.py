@@ -62,14 +62,14 @@ def start(
     gid: str,
     delta: Delta,
     group_actions: Callable[[Lease], Sequence[Action]],
-) -> None:
+) -> TransactionCanceled | None:
     """Start a change of a group's members and complete it.
 
     `group_actions` returns the actions that store the lease, and what else the request changes.
+    If one of their conditions fails, nothing is started and the failure is returned.
 
     Raises:
         InvalidValue: a user to add does not exist; nothing was written.
-        TransactionCanceled: a condition of `group_actions` failed; nothing was started.
         Busy: started, but not completed at the deadline; the next process to meet it goes on.
     """
     members.require_users(context, delta.add)
@@ -77,13 +77,12 @@ def start(
     write_ids(context, lease.change_id, delta)
     change = PendingChange("members", gid, adds=len(delta.add), removals=len(delta.remove))
     pending = Put(context.keys.pending_change(lease.change_id), to_item(change))
-    try:
-        context.items.commit([*group_actions(lease), pending])
-    except TransactionCanceled:
+    canceled = context.items.try_commit([*group_actions(lease), pending])
+    if canceled is not None:
         delete_ids(context, lease.change_id)
-        raise
-    if not apply(context, gid, lease):
+    elif not apply(context, gid, lease):
         wait_for(context, gid, lease.change_id)
+    return canceled
 
 
 def wait_for(context: ConnectionContext, gid: str, change_id: str) -> None:
