@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -246,3 +248,16 @@ def test_a_grant_that_includes_another_covers_all_that_it_covers(one, other):
 
     if one.includes(other):
         assert all(allowed((other,), key) <= allowed((one,), key) for key in keys)
+
+
+def test_no_namespace_is_a_way_to_the_whole_table():
+    """A namespace of other grants is made by who was given the table, never by way of another."""
+    package = Path(grants.__file__).parents[1]
+    found = [
+        f"{path.relative_to(package)}: {line.strip()}"
+        for path in sorted(package.rglob("*.py"))
+        for line in path.read_text().splitlines()
+        if re.search(r"(items|rows|namespace|scope|context|admin)\.table\.namespace\(", line)
+    ]
+
+    assert found == []
