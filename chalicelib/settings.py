@@ -46,7 +46,7 @@ class Settings(BaseModel):
     feed_unbroken_since: AwareDatetime | None = Field(
         default=None,
         alias="FEED_UNBROKEN_SINCE",
-        description="when the table was restored from a backup: cursors given before are refused",
+        description="when the table was restored from a backup: older cursors are rejected",
     )
     plans: Json[dict[str, Plan]] | Mapping[str, Plan] = Field(default=PLANS, alias="PLANS")
 

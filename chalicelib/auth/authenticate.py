@@ -258,7 +258,7 @@ def authenticate_admin(
 
     Raises:
         Unauthorized: the credential is not accepted.
-        Unavailable: the operator key cannot be read, or there is none.
+        Unavailable: the operator key cannot be read, or does not exist.
         Busy: the session cannot be read before the deadline.
     """
     parsed = tokens.parse(credential)

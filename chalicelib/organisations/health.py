@@ -53,7 +53,7 @@ def read(admin: AdminContext, connection_id: str, waiting: Counters) -> Health:
     now = admin.now()
     written = admin.items.query(ConnectionKeys(connection_id).health_hours())
     since, rejected_since = hour(now - REQUESTS_OF), hour(now - REJECTIONS_OF)
-    return health_of([*written, waiting.row(now)], since, rejected_since)
+    return health_of([*written, waiting.item(now)], since, rejected_since)
 
 
 def size(admin: AdminContext, connection_id: str) -> Size:

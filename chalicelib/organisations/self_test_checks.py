@@ -37,7 +37,7 @@ class ConnectionDetails:
 
     @property
     def last_expiry(self) -> str:
-        """When the last of the live tokens expires; "" where there are none."""
+        """When the last of the live tokens expires; "" without live tokens."""
         return max((token.expires for token in self.live_tokens), default="")
 
 

@@ -40,9 +40,9 @@ MOST_SEARCHED = 10_000
 MOST_EXAMINED = 2_000
 
 TOO_MANY = (
-    f"search: the beginning of a name finds users and teams where there are at most "
-    f"{MOST_SEARCHED:,} of them; here there are more. Give the whole e-mail address or userName "
-    "of a user, or the whole name of a team."
+    f"search: the beginning of a name finds users and teams of up to {MOST_SEARCHED:,}; this "
+    "organisation has more. Enter the whole e-mail address or userName of a user, or the whole "
+    "name of a team."
 )
 
 

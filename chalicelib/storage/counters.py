@@ -1,11 +1,11 @@
 """The counters of a connection's requests, as values and as items. Pure.
 
-An item is an hour. Its attributes are only added to, never read before:
+An item holds an hour. A write adds to its attributes without reading them first:
 
-    n_<key>      how many calls of this key: an outcome (success ...) or a reason of refusal
+    n_<key>      number of requests by outcome (success ...) or by reason of rejection
     at_<reason>  when the last of them came, and by_<reason> the user agent that sent it
-    last         when the last call was let in
-    used_<id>    when a call was last let in by this token
+    last         when the last request was authenticated
+    used_<id>    when a request was last authenticated by this token
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ERRORS = OUTCOMES[1:]
 
 @dataclass(slots=True)
 class Counters:
-    """Calls that are counted together: numbers by attribute, and the last values of marks."""
+    """Requests that are counted together: numbers by attribute, and the last values of marks."""
 
     counts: Counter[str] = field(default_factory=Counter)
     marks: dict[str, str] = field(default_factory=dict)
@@ -44,18 +44,18 @@ class Counters:
         self.marks |= {AT + reason: at, AGENT + reason: agent}
 
     def update(self, keys: ConnectionKeys, now: datetime) -> Update:
-        """Count it into the row of this hour."""
+        """Return the update that adds these counts to the item of this hour."""
         written = with_schema({**self.marks}, expires=now + KEPT)
         return Update(keys.health(hour(now)), set=written, add=dict(self.counts))
 
-    def row(self, now: datetime) -> Item:
-        """Give it as if it were a row already."""
+    def item(self, now: datetime) -> Item:
+        """Return these counts as the item that they would make."""
         return {"SK": hour(now), **self.counts, **self.marks}
 
 
 @dataclass(frozen=True, slots=True)
 class Rejections:
-    """Calls that were refused for one reason."""
+    """Requests that were rejected for one reason."""
 
     reason: str
     count: int
@@ -65,7 +65,7 @@ class Rejections:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a connection fares, read from its rows."""
+    """The health of a connection, read from its items."""
 
     last_call: str | None
     calls: int
@@ -74,32 +74,32 @@ class Health:
     last_uses: Mapping[str, str]
 
 
-def health_of(rows: Iterable[Item], calls_since: str, refusals_since: str) -> Health:
-    """Read rows of hours; both limits are hours, and what lies before them is not counted."""
-    ordered = sorted(rows, key=lambda row: str(row["SK"]))
-    marks = {n: value for row in ordered for n, value in row.items() if n.startswith(MARKS)}
-    calls = _counted(row for row in ordered if row["SK"] >= calls_since)
-    refused = _counted(row for row in ordered if row["SK"] >= refusals_since)
+def health_of(items: Iterable[Item], calls_since: str, refusals_since: str) -> Health:
+    """Read items of hours; both limits are hours, and what is before them is not counted."""
+    ordered = sorted(items, key=lambda item: str(item["SK"]))
+    marks = {n: value for item in ordered for n, value in item.items() if n.startswith(MARKS)}
+    calls = _counted(item for item in ordered if item["SK"] >= calls_since)
+    rejected = _counted(item for item in ordered if item["SK"] >= refusals_since)
     return Health(
         last_call=marks.get(LAST),
         calls=sum(calls[outcome] for outcome in OUTCOMES),
         errors=sum(calls[outcome] for outcome in ERRORS),
-        refusals=_refusals({key: n for key, n in refused.items() if key not in OUTCOMES}, marks),
+        refusals=_refusals({key: n for key, n in rejected.items() if key not in OUTCOMES}, marks),
         last_uses={n.removeprefix(USED): at for n, at in marks.items() if n.startswith(USED)},
     )
 
 
-def _counted(rows: Iterable[Item]) -> Counter[str]:
+def _counted(items: Iterable[Item]) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for row in rows:
-        for name, value in row.items():
+    for item in items:
+        for name, value in item.items():
             if name.startswith(COUNT):
                 counts[name.removeprefix(COUNT)] += value
     return counts
 
 
 def _refusals(counts: Mapping[str, int], marks: Mapping[str, str]) -> tuple[Rejections, ...]:
-    """Tell the reasons, the one that was met last first."""
+    """Return the rejections by reason, the most recent first."""
     found = (
         Rejections(reason, count, marks[AT + reason], marks[AGENT + reason])
         for reason, count in counts.items()
@@ -108,5 +108,5 @@ def _refusals(counts: Mapping[str, int], marks: Mapping[str, str]) -> tuple[Reje
 
 
 def hour(at: datetime) -> str:
-    """Name the hour of a moment, as the rows are named."""
+    """Return the hour of a moment, as the items' sort keys have it."""
     return f"{at:%Y-%m-%dT%H}"

@@ -122,7 +122,7 @@ class ChangeKeys(Protocol):
 class Change:
     """What a write did, for the SaaS's feed: ids and names of attributes, never values.
 
-    `change_type` is user, team or membership in a connection's feed (a membership's id is the
+    `change_type` is `user`, `team` or `membership` in a connection's feed (a membership's id is the
     group's), role, account (both with the user's id) or connection in the organisation's own.
     `at`, `ulid` and the ids of request and token are set when it is written.
     """

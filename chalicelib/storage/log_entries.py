@@ -15,7 +15,7 @@ OUTCOMES = ("success", "refused", "failed")
 
 
 def outcome_of(status: int) -> str:
-    """Return how a request ended: refused is for the client to correct, failed for us."""
+    """Return a request's outcome: `refused` is for the client to correct, `failed` for us."""
     return OUTCOMES[(status >= REFUSED_FROM) + (status >= FAILED_FROM)]
 
 
@@ -38,5 +38,5 @@ class LogEntry:
 
     @property
     def outcome(self) -> str:
-        """How it ended: success, refused or failed."""
+        """The outcome: `success`, `refused` or `failed`."""
         return outcome_of(self.status)

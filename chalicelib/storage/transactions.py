@@ -34,7 +34,7 @@ class TransactionCanceled(Exception):
     """Nothing was written: at least one condition did not hold.
 
     `items` has, for the key of each action whose condition failed, the item as it was (None:
-    there is none). A transaction may name an item once, so its key identifies the action.
+    it did not exist). A transaction may name an item once, so its key identifies the action.
     `unjudged` are the keys whose conditions were not evaluated, for a conflict or throttling.
     """
 

@@ -236,7 +236,7 @@ def create_user(scene: Scene) -> Act:
 
 
 def create_duplicate(scene: Scene) -> Act:
-    """Create a user whose userName is taken."""
+    """Create a user whose userName is in use."""
     new = document(scene.set)
     users.create(scene.set, new)
     return partial(_rejected, Uniqueness, lambda: users.create(scene.measured, new))

@@ -1,8 +1,8 @@
 """Random users, filters and PATCH requests, for the engine and its oracle to be compared on.
 
 A case is made from a number and is the same on every machine. Values are few, so that filters
-find somebody and operations meet what is there. Knows the forms of the protocol; refuses to know
-what a right answer is.
+match users and operations meet existing values. Knows the forms of the protocol, not the
+correct results.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DATES = (*MOMENTS, "2026-12-31T23:59:59Z")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question to both: which kind it is, the user that it is about, and what is asked."""
+    """A question to both: its type, the user that it is about, and what is asked."""
 
     kind: str
     user: Document

@@ -1,4 +1,4 @@
-"""The engine and scim2-models answer alike, but for what is meant to be different."""
+"""The engine and scim2-models give the same results, except for intended differences."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAULTS = [
 
 @pytest.mark.parametrize(("kind", "asked", "ours", "theirs"), FAULTS)
 def test_a_fault_is_not_explained_away(kind, asked, ours, theirs):
-    """The rules name questions and the way in which answers differ, not a part of the engine."""
+    """The rules name questions and how the results differ, not a part of the engine."""
     question = Case(kind, {"userName": "Ada"}, asked)
 
     assert not any(rule.explains(question, ours, theirs) for rule in oracle.RULES)

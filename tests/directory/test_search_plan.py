@@ -44,7 +44,7 @@ LOOKED_UP = {
 
 @pytest.mark.parametrize(("text", "expected"), LOOKED_UP.items(), ids=LOOKED_UP)
 def test_terms_that_must_hold_can_be_looked_up(text, expected):
-    """A key is taken only where no match could be missed by it."""
+    """A key is used only where no match could be missed by it."""
     assert equalities(parse_filter(text), USER) == expected
 
 

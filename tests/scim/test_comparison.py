@@ -45,7 +45,7 @@ EQUAL_TIMES = [
 
 @pytest.mark.parametrize(("left", "right"), EQUAL_TIMES)
 def test_one_instant_has_many_spellings(left, right):
-    """Without an offset a time is taken for UTC."""
+    """A time without an offset is read as UTC."""
     assert instant(left) == instant(right)
 
 

@@ -172,7 +172,7 @@ def test_an_error_does_not_repeat_long_names():
 
 
 def test_a_group_is_filtered_by_its_own_schema():
-    """The same name means what the kind of resource makes of it."""
+    """The same name means what the resource type makes of it."""
     team = {"displayName": "Team A", "members": [{"value": "u1"}]}
 
     assert matches(parse_filter('displayName eq "TEAM a"'), team, GROUP)
@@ -182,7 +182,7 @@ def test_a_group_is_filtered_by_its_own_schema():
 
 
 def test_each_operator_of_the_grammar_has_a_meaning():
-    """A row too few would be a fault of ours at the first use."""
+    """A missing entry would be a fault of ours at the first use."""
     assert set(OPERATORS) == set(COMPARISONS)
 
 

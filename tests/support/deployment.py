@@ -44,7 +44,7 @@ class Unhooked:
 def make_clients() -> Clients:
     """Make the clients, which takes longer than most tests.
 
-    In a session of their own: moto answers none that was begun before it was imported.
+    In a session of their own: moto serves none that began before it was imported.
     """
     session = boto3.Session()
     return Clients(session.client("dynamodb"), Unhooked(session.client("secretsmanager")))

@@ -1,6 +1,6 @@
 """Faults of DynamoDB, injected at a chosen call by a client that is passed in.
 
-moto never conflicts, throttles or loses an answer, and it applies a transaction twice whose
+moto never conflicts, throttles or loses a response, and it applies a transaction twice whose
 ClientRequestToken it has seen. `FaultyClient` adds both: the fault, and the memory of tokens.
 """
 
@@ -102,7 +102,7 @@ def crash_after(request: Request, send: Send) -> Any:
     raise Crash
 
 
-# What a request survives with the true answer, and what it does not survive.
+# The faults that a request survives with the correct response, and those that it does not.
 PASSING: Mapping[str, Fault] = {
     "throttled": throttled,
     "broken": broken,
@@ -156,7 +156,7 @@ class FaultyClient:
     Call number `fail_at` (from 0) meets `fault`. `faults` holds, by method, what its next calls
     meet, one fault each. `every` call meets that one first. All other calls go well.
 
-    A transaction whose token was answered is not applied again, as in DynamoDB; with
+    A transaction whose token is known is not applied again, as in DynamoDB; with
     `remembers_tokens` False that is left to the engine behind the client.
     """
 

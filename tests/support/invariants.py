@@ -29,7 +29,7 @@ Rows = Mapping[Key, Item]
 
 @dataclass(slots=True)
 class Directory:
-    """The rows of one connection, by what they are."""
+    """The items of one connection, by what they are."""
 
     keys: ConnectionKeys
     users: dict[str, User] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Directory:
 
 
 def assert_sound(table: Table) -> None:
-    """Check every connection that has a row in the table, and every key.
+    """Check every connection that has an item in the table, and every key.
 
     Raises:
         AssertionError: something does not hold; says what.
@@ -57,12 +57,12 @@ def violations(table: Table) -> list[str]:
 
 
 def unsound(rows: Rows) -> list[str]:
-    """Say what does not hold of these rows, which are a whole table."""
+    """Return what does not hold of these items, which are a whole table."""
     return [*_of_directories(rows), *_keys_have_a_class(rows), *_local_rows_have_users(rows)]
 
 
 def directories(rows: Rows) -> list[Directory]:
-    """Sort the rows by connection and by what they are."""
+    """Sort the items by connection and by what they are."""
     return [_directory(connection, rows) for connection in sorted(_connections(rows))]
 
 
@@ -92,7 +92,7 @@ def _connections(rows: Rows) -> AbstractSet[str]:
     return {key.pk.split("#")[1] for key in rows if key.pk.startswith("S#")}
 
 
-# --- sorting the rows -------------------------------------------------------------------------
+# --- sorting the items ------------------------------------------------------------------------
 
 
 def _directory(connection: str, rows: Rows) -> Directory:
@@ -174,7 +174,7 @@ def _group_locks(directory: Directory) -> dict[Key, str]:
 
 
 def _locks_of(directory: Directory, kinds: tuple[str, ...]) -> dict[Key, str]:
-    """Choose the lock and index rows of these kinds: `un`, `ex` ..."""
+    """Choose the uniqueness and look-up items with these prefixes: `un`, `ex` ..."""
     part = len(directory.keys.prefix.split("#")) + 1
     return {k: owner for k, owner in directory.locks.items() if k.pk.split("#")[part] in kinds}
 

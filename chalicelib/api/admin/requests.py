@@ -81,7 +81,7 @@ class AdminRequest:
         return AdminContext(items, keys, self.principal.name, self.http.request_id)
 
     def precondition(self) -> Precondition | None:
-        """Read If-Match; None where there is none."""
+        """Read If-Match; None without the header."""
         return entity_tags(self.http.headers.get("if-match", ()))
 
     @property
