@@ -53,6 +53,8 @@ TWINS = {
     "users": "kept by directory, listed by organisations, served by api/scim and api/admin",
     "test_faults": "faults of AWS met by the directory, and by one unit",
     "test_musts": "what the RFCs demand, and the page that lists it",
+    "clock": "the service's in storage, the one that tests set in tests/support",
+    "environment": "virtual environments in dev/run, settings of tests in tests/support",
     "conftest": "pytest's own name",
     "__init__": "Python's own name",
 }
