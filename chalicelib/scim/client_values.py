@@ -1,0 +1,65 @@
+"""Values as clients send them: taken out of the wrapping that providers put around them.
+
+    "active": ["false"]                              an array around a single value
+    "title": {"value": "x"}                          an object around a simple value
+    "manager": [{"$ref": null, "value": "x"}]        both
+    "emails": {"emails": [{"value": "x"}]}           the attribute's own name around its value
+
+Each is taken off once. A string that contains JSON is a string.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from chalicelib.scim.schema import Attribute
+
+# What may stand beside `value` in an object around a simple value.
+_BESIDE_VALUE: Final = frozenset({"$ref", "type"})
+
+
+def unwrap(value: Any, attribute: Attribute) -> Any:
+    """Return an attribute's value without wrapping; None for an empty array around a single value.
+
+    An array of several values of a single-valued attribute is returned as it is.
+    """
+    value = _without_own_name(value, attribute)
+    if attribute.multi_valued:
+        return value
+    if isinstance(value, list) and len(value) <= 1:
+        value = value[0] if value else None
+    return unwrap_element(value, attribute)
+
+
+def unwrap_element(value: Any, attribute: Attribute) -> Any:
+    """Return one value of an attribute without the object around a simple value."""
+    if attribute.type == "complex" or not isinstance(value, dict):
+        return value
+    keys = {key.lower(): key for key in value}
+    if "value" in keys and keys.keys() - {"value"} <= _BESIDE_VALUE:
+        return value[keys["value"]]
+    return value
+
+
+def is_understood(value: Any, attribute: Attribute) -> bool:
+    """Tell whether a complex value has any sub-attribute that the schema knows.
+
+    An empty value is understood: it clears the attribute. A value that is not an object is judged
+    by its type later.
+    """
+    value = unwrap(value, attribute)
+    if attribute.type != "complex":
+        return True
+    elements = value if isinstance(value, list) else [value]
+    return not elements or any(
+        not isinstance(element, dict) or not element or any(map(attribute.sub, element))
+        for element in elements
+    )
+
+
+def _without_own_name(value: Any, attribute: Attribute) -> Any:
+    if isinstance(value, dict) and len(value) == 1:
+        ((key, inner),) = value.items()
+        if key.lower() == attribute.name.lower() and attribute.sub(key) is None:
+            return inner
+    return value

@@ -1,0 +1,57 @@
+"""What a request has that is ignored: names for the provisioning log, errors where it is strict.
+
+A lenient connection accepts a request with a wrong mapping and does the rest of it, so that a
+deactivation is not lost for an attribute that nobody needs. `patch_operations.normalise` and
+`validation.ignored_in` return what they leave out as values of this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, Literal
+
+from chalicelib.scim.errors import InvalidPath, InvalidValue, in_operation
+
+# unknown: the schemas do not have the attribute. not_understood: none of the value's keys is a
+# sub-attribute. always_set: the attribute can be changed, but not removed.
+Reason = Literal["unknown", "not_understood", "always_set"]
+
+MAX_NAMES: Final = 5
+MAX_CHARACTERS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An attribute of a request that is ignored; `index` is its operation in a PATCH."""
+
+    name: str
+    reason: Reason = "unknown"
+    index: int | None = None
+
+
+def reject_ignored(ignored: Iterable[Ignored], resource_type: str) -> None:
+    """Reject the operations of a PATCH on a strict connection, if anything in them is ignored.
+
+    An attribute that is always set may be ignored there, too: to clear it is no wrong mapping.
+
+    Raises:
+        InvalidPath: an attribute that the schemas do not have.
+        InvalidValue: a value of which no key is known.
+    """
+    wrong = tuple(islice((each for each in ignored if each.reason != "always_set"), MAX_NAMES))
+    if not wrong:
+        return
+    first = wrong[0]
+    if first.reason == "not_understood":
+        error: InvalidPath | InvalidValue = InvalidValue(
+            f"{first.name[:MAX_CHARACTERS]}: expected sub-attributes of this attribute, got none."
+        )
+    else:
+        names = ", ".join(each.name[:MAX_CHARACTERS] for each in wrong if each.reason == "unknown")
+        error = InvalidPath(
+            f"{names}: not in the schemas of {resource_type}, and this connection is strict. Leave "
+            "it out, or set the connection's `unknown_attributes` to `lenient`."
+        )
+    raise error if first.index is None else in_operation(error, first.index)
