@@ -44,12 +44,13 @@ def unwrap_element(value: Any, attribute: Attribute) -> Any:
 def is_understood(value: Any, attribute: Attribute) -> bool:
     """Tell whether a complex value has any sub-attribute that the schema knows.
 
-    An empty value is understood: it clears the attribute. A value that is not an object is judged
-    by its type later.
+    An empty value is understood: it clears the attribute. So is one that is not an object, whose
+    type is checked later, and a member without an id, which is an error wherever it is sent.
     """
-    value = unwrap(value, attribute)
-    if attribute.type != "complex":
+    identity = attribute.sub("value")
+    if attribute.type != "complex" or (identity and identity.mutability == "immutable"):
         return True
+    value = unwrap(value, attribute)
     elements = value if isinstance(value, list) else [value]
     return not elements or any(
         not isinstance(element, dict) or not element or any(map(attribute.sub, element))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Literal
 
-from chalicelib.scim.errors import InvalidPath, InvalidValue, in_operation
+from chalicelib.scim.errors import InvalidPath, InvalidSyntax, InvalidValue, in_operation
 
 # unknown: the schemas do not have the attribute. not_understood: none of the value's keys is a
 # sub-attribute. always_set: the attribute can be changed, but not removed.
@@ -32,26 +32,26 @@ class Ignored:
 
 
 def reject_ignored(ignored: Iterable[Ignored], resource_type: str) -> None:
-    """Reject the operations of a PATCH on a strict connection, if anything in them is ignored.
+    """Reject a request on a strict connection, if anything in it is ignored.
 
     An attribute that is always set may be ignored there, too: to clear it is no wrong mapping.
 
     Raises:
-        InvalidPath: an attribute that the schemas do not have.
+        InvalidSyntax, InvalidPath: an attribute that the schemas do not have, in a resource or in
+            an operation.
         InvalidValue: a value of which no key is known.
     """
     wrong = tuple(islice((each for each in ignored if each.reason != "always_set"), MAX_NAMES))
     if not wrong:
         return
     first = wrong[0]
-    if first.reason == "not_understood":
-        error: InvalidPath | InvalidValue = InvalidValue(
-            f"{first.name[:MAX_CHARACTERS]}: expected sub-attributes of this attribute, got none."
-        )
-    else:
-        names = ", ".join(each.name[:MAX_CHARACTERS] for each in wrong if each.reason == "unknown")
-        error = InvalidPath(
-            f"{names}: not in the schemas of {resource_type}, and this connection is strict. Leave "
-            "it out, or set the connection's `unknown_attributes` to `lenient`."
-        )
-    raise error if first.index is None else in_operation(error, first.index)
+    names = ", ".join(each.name[:MAX_CHARACTERS] for each in wrong)
+    detail = (
+        f"{names}: not in the schemas of {resource_type}, and this connection is strict. Leave it "
+        "out, or set the connection's `unknown_attributes` to `lenient`."
+    )
+    unknown = InvalidSyntax if first.index is None else InvalidPath
+    error = InvalidValue if first.reason == "not_understood" else unknown
+    if first.index is not None:
+        raise in_operation(error(detail), first.index)
+    raise error(detail)

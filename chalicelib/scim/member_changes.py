@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from chalicelib.errors import BadRequest
 from chalicelib.scim.errors import InvalidFilter, InvalidPath, InvalidValue, in_operation
-from chalicelib.scim.filters import AttrPath, Comparison, Filter, Or
+from chalicelib.scim.filters import And, AttrPath, Comparison, Filter, Or
 from chalicelib.scim.patch_operations import Operation
 from chalicelib.scim.schema import ResourceType
 
@@ -62,6 +62,8 @@ def member_ids(value: Any) -> frozenset[str]:
     Raises:
         InvalidValue: a member without an id, or a group as a member.
     """
+    if isinstance(value, dict) and {key.lower() for key in value} == {"members"}:
+        (value,) = value.values()  # the attribute's own name around its value
     if value is None or value == "":
         return frozenset()
     elements = value if isinstance(value, list) else [value]
@@ -114,12 +116,32 @@ def _apply(operation: Operation, net: _NetChange) -> None:
 
 
 def _selected(node: Filter) -> AbstractSet[str]:
-    """Return the ids in `value eq "a"`, or in several of these joined by `or`."""
+    """Return the ids in `value eq "a"`, or in several of these joined by `or`.
+
+    Each may have `and type eq "User"`; members of another type do not exist.
+    """
     if isinstance(node, Or):
         return frozenset().union(*map(_selected, node.terms))
-    if isinstance(node, Comparison) and str(node.path).lower() == "value" and node.op == "eq":
-        return member_ids(str(node.value))
-    raise InvalidFilter(f'{_BY_VALUE_ONLY}: value eq "<id>", several joined by `or`.')
+    if isinstance(node, And):
+        others = [term for term in node.terms if _operand(term, "type") is None]
+        types = {_operand(term, "type") for term in node.terms} - {None}
+        if len(others) == 1:
+            ids = _selected(others[0])
+            return ids if types <= {"user"} else frozenset()
+    value = _operand(node, "value")
+    if value is None:
+        raise InvalidFilter(
+            f'{_BY_VALUE_ONLY}: value eq "<id>", each with `and type eq "User"` or without, '
+            "several joined by `or`."
+        )
+    return member_ids(str(node.value)) if isinstance(node, Comparison) else frozenset()
+
+
+def _operand(node: Filter, name: str) -> str | None:
+    """Return the value that `name` is compared with by eq, in lower case; None otherwise."""
+    if isinstance(node, Comparison) and str(node.path).lower() == name and node.op == "eq":
+        return str(node.value).lower()
+    return None
 
 
 def _id(element: Any, where: str) -> str:

@@ -66,15 +66,14 @@ class BulkOperation:
 def parse_patch(body: Mapping[str, Any]) -> tuple[RawOperation, ...]:
     """Read the envelope of a PATCH: RFC 7644 section 3.5.2.
 
-    Keys and `op` may be in any case, unknown keys are ignored, `schemas` may be missing.
+    Keys and `op` may be in any case, unknown keys are ignored, `schemas` may be missing, and an
+    empty array of operations, which Microsoft's validator sends, changes nothing.
 
     Raises:
-        InvalidSyntax: no operation, an unknown `op`, another message's `schemas`.
+        InvalidSyntax: no `Operations`, an unknown `op`, another message's `schemas`.
         PayloadTooLarge: more than `MAX_OPERATIONS` operations.
     """
     message = _read_message(_PatchOp, body, PATCH_URN, "section 3.5.2")
-    if not message.operations:
-        raise InvalidSyntax("Operations: expected at least one (RFC 7644 section 3.5.2).")
     return tuple(
         RawOperation(each.op, each.path or None, each.value, "value" in each.model_fields_set)
         for each in message.operations
@@ -184,7 +183,7 @@ class _Operation(BaseModel):
 class _PatchOp(_Message):
     operations: Annotated[
         list[Annotated[_Operation, BeforeValidator(_fold_keys)]], _at_most(MAX_OPERATIONS)
-    ] = []
+    ]
 
 
 class _SearchRequest(_Message):

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from chalicelib.errors import BadRequest
 from chalicelib.scim import validation
+from chalicelib.scim.client_values import unwrap
 from chalicelib.scim.comparison import same
 from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget, in_operation
 from chalicelib.scim.filters import Comparison, Filter
@@ -28,11 +29,17 @@ from chalicelib.scim.validation import CLEARED, LABELS, check_element, check_val
 
 
 def apply(
-    operations: Sequence[Operation], resource: Resource, resource_type: ResourceType
+    operations: Sequence[Operation],
+    resource: Resource,
+    resource_type: ResourceType,
+    *,
+    creates_missing: bool = True,
 ) -> Resource:
     """Apply the operations in their order to a canonical document and return the new one.
 
-    All or nothing: `resource` itself is never changed.
+    All or nothing: `resource` itself is never changed. Without `creates_missing` a `replace` whose
+    value filter matches nothing is an error (RFC 7644 section 3.5.2.3); with it the value that the
+    filter describes is created, as Entra ID expects.
 
     Raises:
         InvalidValue: a value of another type than its attribute, or over a limit.
@@ -43,7 +50,7 @@ def apply(
     changed = resource
     for operation in operations:
         try:
-            changed = _apply(operation, changed, resource_type)
+            changed = _apply(operation, changed, resource_type, creates_missing)
         except BadRequest as error:
             raise in_operation(error, operation.index) from None
     _check_required_kept(resource, changed, resource_type)
@@ -59,13 +66,15 @@ def apply(
 class _Change:
     """An operation with what the schema says of its attribute.
 
-    `selects` is the value filter of its path; None where it has none.
+    `selects` is the value filter of its path, None where it has none; `creates` tells whether a
+    value is created where it selects none.
     """
 
     operation: Operation
     attribute: Attribute
     sub: Attribute | None
     selects: Predicate | None
+    creates: bool
 
     @property
     def removes(self) -> bool:
@@ -81,7 +90,12 @@ class _Change:
 _MAX_SHOWN: Final = 100
 
 
-def _apply(operation: Operation, resource: Resource, resource_type: ResourceType) -> Resource:
+def _apply(
+    operation: Operation,
+    resource: Resource,
+    resource_type: ResourceType,
+    creates_missing: bool,  # noqa: FBT001 - see `apply`
+) -> Resource:
     path = operation.path
     target = resource_type.resolve(path.attr.urn, path.attr.name, path.sub)
     if target is None:
@@ -91,7 +105,8 @@ def _apply(operation: Operation, resource: Resource, resource_type: ResourceType
     if attribute is None:
         return _put(resource, str(path.attr), CLEARED)
     selects = None if path.filter is None else compile_value_filter(path.filter, attribute)
-    change = _Change(operation, attribute, target.sub_attribute, selects)
+    creates = creates_missing or operation.op != "replace" or selects is None
+    change = _Change(operation, attribute, target.sub_attribute, selects, creates)
     if extension is None:
         return _change_in(resource, change)
     return _put(resource, extension.id, _change_in(resource.get(extension.id, {}), change))
@@ -103,6 +118,8 @@ def _change_in(holder: Resource, change: _Change) -> Resource:
     old = holder.get(name)
     if change.attribute.multi_valued:
         new = _change_values(old or [], change)
+        if change.attribute.type == "complex" and new is not CLEARED:
+            new = validation.unique_values(new, change.attribute)
     else:
         new = _edit(old or {}, change)
     if change.attribute.mutability == "immutable" and old is not None and new != old:
@@ -230,6 +247,8 @@ def _edit_selected(elements: Sequence[Any], change: _Change) -> Sequence[Any]:
 
 
 def _create(elements: Sequence[Any], change: _Change) -> Sequence[Any]:
+    if not change.creates:
+        raise NoTarget(f"{change.where}: no value matches.")
     element = _edit(_described(change.operation.path.filter, change), change)
     if change.selects is not None and not change.selects(element):
         raise _no_target(change)
@@ -292,8 +311,9 @@ def _update_of(change: _Change) -> _Update:
         return (
             _Update({}, {sub.name}) if checked is CLEARED else _Update({sub.name: checked}, set())
         )
+    value = unwrap(value, change.attribute)
     if isinstance(value, list) and len(value) == 1:
-        value = value[0]  # Entra ID's array around a single manager
+        value = value[0]  # an array around one selected value
     given = _check_one(value, change) or {}
     return _Update(given, _names_in(value, given, change.attribute) - given.keys())
 

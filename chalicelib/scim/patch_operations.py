@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, Final, NamedTuple, cast
 
 from chalicelib.errors import BadRequest
 from chalicelib.scim import validation
+from chalicelib.scim.client_values import is_understood, unwrap
 from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget, in_operation
 from chalicelib.scim.filters import AttrPath, Path, parse_path
+from chalicelib.scim.ignored import Ignored
 from chalicelib.scim.messages import Op, RawOperation
 from chalicelib.scim.schema import Attribute, ResourceType, Schema, Target
 from chalicelib.scim.strict_json import json_type
@@ -39,40 +41,59 @@ class Operation:
     index: int = field(default=0, compare=False)
 
 
+class Normalised(NamedTuple):
+    """The operations of a PATCH that change something, and what of it is ignored."""
+
+    operations: tuple[Operation, ...]
+    ignored: tuple[Ignored, ...]
+
+
 def normalise(
-    operations: Sequence[RawOperation], resource_type: ResourceType
-) -> tuple[Operation, ...]:
+    operations: Sequence[RawOperation], resource_type: ResourceType, resource_id: str | None = None
+) -> Normalised:
     """Give every operation a path, and leave out those on attributes that are not stored.
+
+    Clients send back what they have read: a path of `schemas`, of `meta`, of a read-only
+    sub-attribute, or of `id` with the resource's own id changes nothing.
 
     Raises:
         InvalidPath: a path that is not of the grammar, or a value filter on a single value.
-        Mutability: a path of a read-only attribute.
+        Mutability: a path of another read-only attribute, or another `id`.
         NoTarget: a `remove` without a path (RFC 7644 section 3.5.2.2).
         InvalidValue: `add` or `replace` without a value, or without a path and not an object.
     """
-    normalised: list[Operation] = []
+    changes: list[Operation] = []
+    ignored: list[Ignored] = []
     for index, raw in enumerate(operations):
         try:
-            normalised += (replace(each, index=index) for each in _normalise(raw, resource_type))
+            for each in _normalise(raw, resource_type):
+                if isinstance(each, Ignored):
+                    ignored.append(replace(each, index=index))
+                elif not _is_own_id(each, resource_id):
+                    changes.append(replace(each, index=index))
         except BadRequest as error:
             raise in_operation(error, index) from None
-    return tuple(normalised)
+    return Normalised(tuple(changes), tuple(ignored))
 
 
-def unknown_names(operations: Sequence[RawOperation], resource_type: ResourceType) -> Iterator[str]:
-    """Return the names that `normalise` leaves out because the schemas do not know them."""
-    for raw in operations:
-        if not raw.path or raw.path.isspace():
-            if isinstance(raw.value, dict):
-                yield from validation.unknown_names(raw.value, resource_type)
-        elif (
-            _schema(path := parse_path(raw.path), resource_type) is None
-            and _target(path, resource_type) is None
-        ):
-            yield raw.path
+def _is_own_id(operation: Operation, resource_id: str | None) -> bool:
+    """Tell whether an operation sets the id to what it is.
+
+    Raises:
+        Mutability: it sets or removes the id otherwise.
+    """
+    if operation.path.attr.name != "id" or operation.path.attr.urn is not None:
+        return False
+    if operation.op == "remove" or resource_id is None or operation.value != resource_id:
+        raise _read_only("id")
+    return True
 
 
-def _normalise(raw: RawOperation, resource_type: ResourceType) -> Iterator[Operation]:
+def _read_only(name: str) -> Mutability:
+    return Mutability(f"{name}: read-only (RFC 7643 section 2.2).")
+
+
+def _normalise(raw: RawOperation, resource_type: ResourceType) -> Iterator[Operation | Ignored]:
     op, value = raw.op, raw.value
     if op != "remove" and not raw.has_value:
         raise InvalidValue(f"{op}: `value` is missing (RFC 7644 section 3.5.2).")
@@ -90,7 +111,7 @@ def _normalise(raw: RawOperation, resource_type: ResourceType) -> Iterator[Opera
 
 def _at_keys(
     op: Op, value: Mapping[str, Any], prefix: str, resource_type: ResourceType
-) -> Iterator[Operation]:
+) -> Iterator[Operation | Ignored]:
     """Yield an operation for each key of a value: Entra ID writes paths, as `name.givenName`.
 
     Read-only attributes in a value are ignored (RFC 7644 section 3.5.2.1): Okta sends the `id`
@@ -98,7 +119,9 @@ def _at_keys(
     """
     for key, found in value.items():
         path = _path_of_key(prefix + key)
-        if path is not None and not _is_read_only(_target(path, resource_type)):
+        if path is None:
+            yield Ignored(prefix + key)
+        elif not _is_read_only(_target(path, resource_type)):
             yield from _at_path(op, path, found, resource_type)
 
 
@@ -112,25 +135,48 @@ def _path_of_key(text: str) -> Path | None:
         return None
 
 
-def _at_path(op: Op, path: Path, value: Any, resource_type: ResourceType) -> Iterator[Operation]:
+def _at_path(
+    op: Op, path: Path, value: Any, resource_type: ResourceType
+) -> Iterator[Operation | Ignored]:
     schema = _schema(path, resource_type)
     if schema is not None:
         yield from _at_schema(op, schema, value, resource_type)
         return
     target = _target(path, resource_type)
     if target is None or target.attribute is None:
+        yield Ignored(str(path))
         return
-    if _is_read_only(target):
-        name = _canonical(Path(path.attr, None, path.sub), target)
-        raise Mutability(f"{name}: read-only (RFC 7643 section 2.2).")
-    if target.attribute.returned == "never":
-        return
-    yield Operation(op, _canonical(path, target), value)
+    if not _is_read_only(target):
+        yield from _at_attribute(Operation(op, _canonical(path, target), value), target)
+    elif target.attribute.name == "id":
+        yield Operation(op, Path(AttrPath(None, "id")), value)
+    elif target.attribute.name not in _ECHOED and (target.sub_attribute is None or path.filter):
+        raise _read_only(str(_canonical(Path(path.attr, None, path.sub), target)))
+
+
+def _at_attribute(operation: Operation, target: Target) -> Iterator[Operation | Ignored]:
+    """Yield an operation on an attribute that clients write, unless it is ignored."""
+    attribute, value = cast("Attribute", target.attribute), operation.value
+    empty = operation.op == "remove" or unwrap(value, attribute) in (None, "")
+    if target.extension is None and attribute.name in _ALWAYS_SET and empty:
+        yield Ignored(attribute.name, "always_set")
+    elif attribute.returned != "never":
+        whole = target.sub_attribute is None
+        if whole:
+            yield from validation.ignored_in_value(value, attribute, str(operation.path))
+        if not whole or is_understood(value, attribute):
+            yield operation
+
+
+# Attributes of the core that a client may send back as it has read them, perhaps outdated.
+_ECHOED: Final = frozenset({"schemas", "meta"})
+# A user without `active` would be neither active nor inactive: to clear it changes nothing.
+_ALWAYS_SET: Final = frozenset({"active"})
 
 
 def _at_schema(
     op: Op, schema: Schema, value: Any, resource_type: ResourceType
-) -> Iterator[Operation]:
+) -> Iterator[Operation | Ignored]:
     """Yield operations for a schema's URN, which stands for all of its attributes.
 
     A `remove` or an empty value removes the extension.

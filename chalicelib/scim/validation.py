@@ -20,8 +20,10 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from chalicelib.scim.comparison import is_date_time
+from chalicelib.scim.client_values import is_understood, unwrap, unwrap_element
+from chalicelib.scim.comparison import comparable_form, is_date_time
 from chalicelib.scim.errors import InvalidSyntax, InvalidValue, Mutability
+from chalicelib.scim.ignored import Ignored, Reason
 from chalicelib.scim.schema import Attribute, Resource, ResourceType, Schema, Target
 from chalicelib.scim.strict_json import json_type
 
@@ -65,7 +67,8 @@ def check(document: Mapping[str, Any], resource_type: ResourceType) -> Resource:
     """Turn the body of a POST or PUT into the canonical document of a resource.
 
     An attribute of an extension may be in the extension's object, under a key of URN and name, or
-    under its bare name; a sub-attribute may be under a dotted key. Read-only attributes, `schemas`,
+    under its bare name; one of the core in an object of the core schema's URN; a sub-attribute
+    under a dotted key. Read-only attributes, `schemas`,
     `password` and attributes that the schemas do not know are left out.
     `check(check(x)) == check(x)`.
 
@@ -74,7 +77,7 @@ def check(document: Mapping[str, Any], resource_type: ResourceType) -> Resource:
         InvalidSyntax: an attribute is sent twice, in two spellings.
     """
     resource: Resource = {}
-    for key, value in document.items():
+    for key, value in entries(document, resource_type):
         attribute = resource_type.core(key)
         if attribute is not None:
             _put(resource, attribute, value, attribute.name)
@@ -88,39 +91,60 @@ def check(document: Mapping[str, Any], resource_type: ResourceType) -> Resource:
     return resource
 
 
-def unknown_names(document: Mapping[str, Any], resource_type: ResourceType) -> Iterator[str]:
-    """Return the names that `check` leaves out because the schemas do not know them.
-
-    URNs of `schemas` are included.
-    """
+def ignored_in(document: Mapping[str, Any], resource_type: ResourceType) -> Iterator[Ignored]:
+    """Return what `check` ignores as the schemas do not have it, URNs of `schemas` included."""
     known = {schema.id.lower() for schema in resource_type.schemas()}
-    for key, value in document.items():
+    for key, value in entries(document, resource_type):
         target = resource_type.locate(key)
         if target is None:
-            yield key
+            yield Ignored(key)
         elif target.attribute is None and target.extension is not None:
-            yield from _unknown_in(value, target.extension)
+            yield from _ignored_in_extension(value, target.extension)
         elif target.attribute is not None and target.attribute.name == "schemas":
-            yield from (f"schemas: {urn}" for urn in value or () if str(urn).lower() not in known)
+            urns = value if isinstance(value, list) else ()
+            yield from (Ignored(f"schemas: {u}") for u in urns if str(u).lower() not in known)
         elif target.attribute is not None and target.sub_attribute is None:
-            yield from _unknown_subs(value, target.attribute, key)
+            yield from ignored_in_value(value, target.attribute, key)
 
 
-def _unknown_in(value: Any, extension: Schema) -> Iterator[str]:
+def _ignored_in_extension(value: Any, extension: Schema) -> Iterator[Ignored]:
     for name, inner in value.items() if isinstance(value, Mapping) else ():
         attribute = extension.find(name.partition(".")[0])
         if attribute is None:
-            yield f"{extension.id}:{name}"
+            yield Ignored(f"{extension.id}:{name}")
         else:
-            yield from _unknown_subs(inner, attribute, f"{extension.id}:{name}")
+            yield from ignored_in_value(inner, attribute, f"{extension.id}:{name}")
 
 
-def _unknown_subs(value: Any, attribute: Attribute, where: str) -> Iterator[str]:
+def ignored_in_value(value: Any, attribute: Attribute, where: str) -> Iterator[Ignored]:
+    """Return the sub-attributes of a value that the schema does not have.
+
+    Where it has none of them, the whole value is ignored.
+    """
     if attribute.type != "complex":
         return
+    reason: Reason = "unknown" if is_understood(value, attribute) else "not_understood"
+    value = unwrap(value, attribute)
     for element in value if isinstance(value, list) else [value]:
-        if isinstance(element, Mapping):
-            yield from (f"{where}.{name}" for name in element if attribute.sub(name) is None)
+        for name in element if isinstance(element, Mapping) else ():
+            if attribute.sub(name) is None:
+                yield Ignored(f"{where}.{name}", reason)
+
+
+def entries(document: Mapping[str, Any], resource_type: ResourceType) -> Iterator[tuple[str, Any]]:
+    """Yield the keys of a document with their values; those of the core schema's object, too.
+
+    Raises:
+        InvalidValue: the core schema's URN has a value that is not an object.
+    """
+    core = resource_type.schema.id.lower()
+    for key, value in document.items():
+        if key.lower() != core:
+            yield key, value
+        elif isinstance(value, Mapping):
+            yield from value.items()
+        elif value not in (None, ""):
+            raise InvalidValue(f"{key}: expected an object, got {json_type(value)}.")
 
 
 def check_value(value: Any, attribute: Attribute, where: str) -> Any:
@@ -133,10 +157,11 @@ def check_value(value: Any, attribute: Attribute, where: str) -> Any:
         InvalidValue: the value is not of the attribute's type, or over a limit.
         InvalidSyntax: a sub-attribute is sent twice, in two spellings.
     """
+    value = unwrap(value, attribute)
     if attribute.multi_valued:
         return _many(value, attribute, where)
     if isinstance(value, list):
-        value = _unwrapped(value, attribute, where)
+        raise InvalidValue(f"{where}: expected one value, got an array of {len(value)}.")
     return check_element(value, attribute, where)
 
 
@@ -239,6 +264,8 @@ def _put_extension(
 def _put(holder: Resource, attribute: Attribute, value: Any, where: str) -> None:
     if attribute.mutability == "readOnly" or attribute.name == "schemas":
         return
+    if not is_understood(value, attribute):
+        return
     checked = check_value(value, attribute, where)
     if checked is CLEARED:
         return
@@ -254,15 +281,6 @@ def _joined(held: Any, checked: Any, where: str) -> Any:
     raise _sent_twice(where)
 
 
-def _unwrapped(value: Sequence[Any], attribute: Attribute, where: str) -> Any:
-    """Unwrap a single complex value from the array that Entra ID puts around it (`manager`)."""
-    if not value:
-        return CLEARED
-    if attribute.type == "complex" and len(value) == 1:
-        return value[0]
-    raise InvalidValue(f"{where}: expected one value, got an array of {len(value)}.")
-
-
 def _many(value: Any, attribute: Attribute, where: str) -> Any:
     sent = value if isinstance(value, list) else [value]
     _check_count(sent, attribute.name, where)
@@ -273,8 +291,29 @@ def _many(value: Any, attribute: Attribute, where: str) -> Any:
         and not _has_labels_only(element, found)
     ]
     if attribute.type == "complex":
+        checked = unique_values(checked, attribute)
         _check_primary(checked, where)
     return checked or CLEARED
+
+
+def unique_values(elements: Sequence[Any], attribute: Attribute) -> list[Any]:
+    """Return complex values without those whose `value` and `type` are those of an earlier one.
+
+    RFC 7643 section 2.4. An absent type equals an absent type; `primary`, `display` and other
+    sub-attributes of the later one win. Values without `value`, such as addresses, all stay.
+    """
+    forms = {name: sub for name in ("value", "type") if (sub := attribute.sub(name)) is not None}
+    unique: dict[Any, Any] = {}
+    for position, element in enumerate(elements):
+        identity: Any = position
+        if isinstance(element, dict) and "value" in element and "value" in forms:
+            identity = tuple(
+                comparable_form(sub)(element[name]) if name in element else None
+                for name, sub in forms.items()
+            )
+        known = unique.get(identity)
+        unique[identity] = element if known is None else known | element
+    return list(unique.values())
 
 
 def _has_labels_only(element: Any, sent: Any) -> bool:
@@ -288,6 +327,7 @@ def check_element(value: Any, attribute: Attribute, where: str) -> Any:
     Raises:
         InvalidValue, InvalidSyntax: as `check_value`.
     """
+    value = unwrap_element(value, attribute)
     if value is None or value == "":
         return CLEARED
     checked = _CHECKERS[attribute.type](value, attribute, where)

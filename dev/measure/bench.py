@@ -110,7 +110,7 @@ def through_json(document: object) -> Work:
 def patching(body: Mapping[str, Any], resource: Resource) -> Work:
     """Do everything that a PATCH does between its JSON and the store."""
     return lambda: patch.apply(
-        patch_operations.normalise(messages.parse_patch(body), USER), resource, USER
+        patch_operations.normalise(messages.parse_patch(body), USER).operations, resource, USER
     )
 
 

@@ -57,7 +57,7 @@ def _our_filter(asked: Case) -> Any:
 
 
 def _our_patch(asked: Case) -> Any:
-    operations = patch_operations.normalise(messages.parse_patch(asked.asked), USER)
+    operations = patch_operations.normalise(messages.parse_patch(asked.asked), USER).operations
     return _written(patch.apply(operations, asked.user, USER))
 
 
@@ -173,6 +173,26 @@ def _without_labels(document: Document) -> Document:
 LABELS = {"type", "primary"}
 
 
+def _but_for_duplicates(own: Any, other: Any) -> bool:
+    """Both make the same document of it, once each value has each type at most once."""
+    return _neither_refuses(own, other) and _without_duplicates(own) == _without_duplicates(other)
+
+
+def _without_duplicates(document: Document) -> Document:
+    return document | {
+        name: {(each.get("value", "").lower(), each.get("type", "").lower()) for each in elements}
+        for name in ("emails", "roles")
+        if (elements := document.get(name))
+    }
+
+
+def _but_for_active(own: Any, other: Any) -> bool:
+    """Both make a document of it, and ours still has `active`; elements may differ, too."""
+    if not _neither_refuses(own, other) or "active" in other:
+        return False
+    return _in_elements_only(own, other | {"active": own.get("active")})
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A deliberate difference: in which questions, how the answers then differ, and why.
@@ -250,6 +270,22 @@ RULES: Sequence[Rule] = (
         "Entra ID clears an attribute by replacing or adding null or an empty text",
     ),
     Rule(
+        "active is never absent",
+        243,
+        PATCHES,
+        r'"path": "active"',
+        _but_for_active,
+        "a user without it would be neither active nor deactivated, and could sign in",
+    ),
+    Rule(
+        "a value and its type are kept once",
+        569,
+        PATCHES,
+        r"(emails|roles)\[",
+        _but_for_duplicates,
+        "RFC 7643 section 2.4: the pair should not be repeated",
+    ),
+    Rule(
         "to clear a part of what is not there makes nothing",
         389,
         PATCHES,
@@ -267,7 +303,7 @@ RULES: Sequence[Rule] = (
     ),
     Rule(
         "an e-mail goes with its address",
-        243,
+        437,
         PATCHES,
         r"emails\[",
         _but_for_labels,

@@ -186,7 +186,7 @@ def test_a_failed_patch_leaves_every_item_unchanged(context, people):
     @few
     @given(st.lists(st.sampled_from(GOOD), max_size=4), st.sampled_from(BAD))
     def holds(good, bad):
-        operations = patch_operations.normalise([*good, bad], USER)
+        operations = patch_operations.normalise([*good, bad], USER).operations
 
         with pytest.raises(ApiError):
             users.change(context, people[0], lambda now: patch.apply(operations, now, USER))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chalicelib.errors import ApiError, BadRequest
 from chalicelib.scim import member_changes, patch
 from chalicelib.scim.catalog import RESOURCE_TYPES, USER
-from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability
+from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget
 from chalicelib.scim.filters import parse_path
 from chalicelib.scim.member_changes import MemberChange
 from chalicelib.scim.messages import parse_patch
@@ -37,7 +37,7 @@ def those_with(key):
 def patched(resource_type, given, operations):
     """Do what the directory does with the body of a PATCH; return the resource and its members."""
     body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}
-    operations = normalise(parse_patch(body), resource_type)
+    operations = normalise(parse_patch(body), resource_type).operations
     rest, change = member_changes.split_members(operations, resource_type)
     return patch.apply(rest, given, resource_type), change
 
@@ -163,6 +163,81 @@ def outcome(operations, user):
         return patched(USER, user, operations)[0]
     except ApiError:
         return None
+
+
+# --- what providers send ----------------------------------------------------------------------
+
+SAME_VALUE = [
+    (
+        {"op": "add", "path": "emails", "value": {"value": "H@x.y", "display": "H"}},
+        [{"type": "work", "value": "w@x.y", "primary": True}, {"value": "H@x.y", "display": "H"}],
+    ),
+    (
+        {"op": "replace", "path": "emails", "value": [{"value": "a"}, {"value": "a"}]},
+        [{"value": "a"}],
+    ),
+    (
+        {"op": "remove", "path": 'emails[value eq "w@x.y"].type'},
+        [{"value": "w@x.y", "primary": True}, {"value": "h@x.y"}],
+    ),
+    (
+        {"op": "replace", "path": "emails", "value": {"emails": [{"value": "a"}]}},
+        [{"value": "a"}],
+    ),
+    (
+        {"op": "replace", "path": 'emails[type eq "work"].value', "value": ["a"]},
+        [{"type": "work", "value": "a", "primary": True}, {"value": "h@x.y"}],
+    ),
+]
+
+
+@pytest.mark.parametrize(("operation", "emails"), SAME_VALUE)
+def test_a_value_is_unwrapped_and_kept_once(operation, emails):
+    """As in POST and PUT (RFC 7643 section 2.4)."""
+    resource, _ = patched(USER, a_user(), [operation])
+
+    assert resource["emails"] == emails
+
+
+NAMED = [
+    {"op": "replace", "path": "active", "value": "no"},
+    {"op": "add", "path": "emails", "value": [{"value": 5}]},
+    {"op": "replace", "path": "emails[display gt true].value", "value": "x"},
+    {"op": "replace", "path": "id", "value": "x"},
+    {"op": "add", "path": "emails[type", "value": "x"},
+]
+
+
+@pytest.mark.parametrize("operation", NAMED)
+def test_every_error_of_a_patch_names_its_operation(operation):
+    """Errors of values, of filters and of paths."""
+    with pytest.raises(BadRequest, match=r"^Operations\[1\]: "):
+        patched(USER, a_user(), [{"op": "add", "path": "title", "value": "x"}, operation])
+
+
+MISSING = [
+    ("replace", 'emails[type eq "other"].value', "x", True),
+    ("replace", 'emails[type eq "other"]', {"value": "x"}, True),
+    ("replace", 'emails[value eq "z"].display', "x", True),
+    ("add", 'emails[type eq "other"].value', "x", False),
+    ("remove", 'emails[type eq "other"]', None, False),
+    ("replace", 'emails[type eq "other"].value', "", False),
+    ("replace", 'emails[type eq "work"].value', "x", False),
+    ("replace", "phoneNumbers.value", "5", False),
+]
+
+
+@pytest.mark.parametrize(("op", "path", "value", "rejected"), MISSING)
+def test_a_replace_that_selects_nothing_may_be_an_error(op, path, value, rejected):
+    """RFC 7644 section 3.5.2.3; a `remove` that selects nothing has succeeded."""
+    operation = Operation(op, parse_path(path), value)
+
+    if rejected:
+        with pytest.raises(NoTarget, match="no value matches"):
+            patch.apply((operation,), a_user(), USER, creates_missing=False)
+    else:
+        assert patch.apply((operation,), a_user(), USER, creates_missing=False)
+    assert patch.apply((operation,), a_user(), USER)
 
 
 # --- limits and rules of the schema -----------------------------------------------------------

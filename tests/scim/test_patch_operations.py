@@ -5,6 +5,7 @@ import pytest
 from chalicelib.scim.catalog import GROUP, USER
 from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget
 from chalicelib.scim.filters import AttrPath, Path, parse_path
+from chalicelib.scim.ignored import Ignored, reject_ignored
 from chalicelib.scim.messages import RawOperation
 from chalicelib.scim.patch_operations import Operation, normalise
 
@@ -19,7 +20,7 @@ def at(path, value, op="replace"):
 
 def paths(operations, resource_type=USER):
     """The paths that operations have afterwards, with their values."""
-    return [(str(one.path), one.value) for one in normalise(operations, resource_type)]
+    return [(str(one.path), one.value) for one in normalise(operations, resource_type).operations]
 
 
 CANONICAL = [
@@ -44,7 +45,7 @@ def test_a_path_is_spelled_as_the_schemas_do(sent, canonical):
 
 def test_a_sub_attribute_stands_apart_from_its_attribute():
     """One place to look, with or without a choice of elements."""
-    (operation,) = normalise([at("name.familyName", "J")], USER)
+    ((operation,), _) = normalise([at("name.familyName", "J")], USER)
 
     path = Path(AttrPath(None, "name"), None, "familyName")
     assert operation == Operation("replace", path, "J")
@@ -68,16 +69,118 @@ def test_a_value_without_a_path_becomes_an_operation_for_each_attribute():
     ]
 
 
-IGNORED = ["id", "meta", "schemas", "groups", "meta.created", "manager.displayName"]
+READ_ONLY = ["id", "meta", "schemas", "groups", "meta.created", "manager.displayName"]
 
 
-@pytest.mark.parametrize("name", IGNORED)
-def test_what_clients_do_not_write_is_ignored_in_a_value_and_rejected_as_a_path(name):
+@pytest.mark.parametrize("name", READ_ONLY)
+def test_what_clients_do_not_write_is_ignored_in_a_value(name):
     """RFC 7644 section 3.5.2; Okta sends the id of a group along with its name."""
     assert paths([at(None, {name: "x", "title": "Boss"})]) == [("title", "Boss")]
 
-    with pytest.raises(Mutability, match=name):
-        normalise([at(name, "x")], USER)
+
+ECHOES = [
+    at("id", "u1"),
+    at("ID", "u1", "add"),
+    at("schemas", ["urn:x"]),
+    at("meta", {"version": "old"}),
+    at("meta.lastModified", "2011-05-13T04:42:34Z"),
+    at("meta", None, "remove"),
+    at("manager.displayName", "John"),
+    at(f"{ENTERPRISE}:manager.displayName", "John"),
+    at("groups.display", "Sales"),
+]
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_what_a_client_has_read_and_sends_back_changes_nothing(echo):
+    """The rest of the request takes effect."""
+    operations, ignored = normalise([echo, at("title", "Boss")], USER, "u1")
+
+    assert [(str(one.path), one.index) for one in operations] == [("title", 1)]
+    assert ignored == ()
+
+
+CHANGED = [
+    at("id", "u2"),
+    at("id", None, "remove"),
+    at("id", ""),
+    at("groups", []),
+    at("groups", None, "remove"),
+    at('groups[value eq "x"].display', "x"),
+]
+
+
+@pytest.mark.parametrize("operation", CHANGED)
+def test_what_is_read_only_cannot_be_changed(operation):
+    """Another id would be another user; memberships are changed at the group."""
+    with pytest.raises(Mutability, match=r"^Operations\[0\]: (id|groups)"):
+        normalise([operation], USER, "u1")
+
+
+ACTIVE_CLEARED = [
+    at("active", ""),
+    at("active", None, "remove"),
+    at("ACTIVE", None),
+    at("active", []),
+    at("active", [""]),
+    at("active", {"value": None}),
+    at(f"{CORE}:active", "", "add"),
+    at(None, {"active": None}),
+    at(None, {CORE: {"active": ""}}),
+    at(CORE, {"active": []}),
+]
+
+
+@pytest.mark.parametrize("operation", ACTIVE_CLEARED)
+def test_active_is_never_cleared(operation):
+    """A user without `active` would be neither active nor deactivated."""
+    operations, ignored = normalise([at("title", "x"), operation], USER)
+
+    assert [str(one.path) for one in operations] == ["title"]
+    assert ignored == (Ignored("active", "always_set", 1),)
+
+
+NOT_UNDERSTOOD = [
+    ("roles", [{"id": "1"}], "roles.id"),
+    ("roles", {"id": "1"}, "roles.id"),
+    ("name", {"first": "A"}, "name.first"),
+    ("manager", {"id": "1"}, f"{ENTERPRISE}:manager.id"),
+    ("emails", {"emails": [{"address": "a"}]}, "emails.address"),
+    ('emails[type eq "work"]', {"address": "a"}, 'emails[type eq "work"].address'),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "name"), NOT_UNDERSTOOD)
+def test_a_value_of_which_nothing_is_understood_is_ignored(path, value, name):
+    """The attribute keeps what it had, and the rest of the request takes effect."""
+    operations, ignored = normalise([at("active", "False"), at(path, value)], USER)
+
+    assert [str(one.path) for one in operations] == ["active"]
+    assert ignored == (Ignored(name, "not_understood", 1),)
+
+
+STRICT = [
+    (at("shoeSize", "44"), InvalidPath, "shoeSize"),
+    (at(None, {"shoeSize": "44"}), InvalidPath, "shoeSize"),
+    (at("emails", [{"value": "a", "address": "b"}]), InvalidPath, "emails.address"),
+    (at("roles", [{"id": "1"}]), InvalidValue, "roles.id"),
+]
+
+
+@pytest.mark.parametrize(("operation", "error", "name"), STRICT)
+def test_a_strict_connection_rejects_what_a_lenient_one_ignores(operation, error, name):
+    """The error names the operation and the attribute."""
+    _, ignored = normalise([at("title", "x"), operation], USER)
+
+    with pytest.raises(error, match=rf"^Operations\[1\]: {name}: "):
+        reject_ignored(ignored, "User")
+
+
+def test_a_strict_connection_accepts_what_is_no_wrong_mapping():
+    """`active` is kept where a client clears it, and nothing else is ignored."""
+    _, ignored = normalise([at("active", ""), at("title", "x")], USER)
+
+    reject_ignored(ignored, "User")
 
 
 UNKNOWN = [
@@ -136,7 +239,7 @@ def test_an_extension_is_removed_by_its_urn():
         at(None, {ENTERPRISE: ""}),
     ]
 
-    assert normalise(sent, USER) == (whole, whole, whole)
+    assert normalise(sent, USER).operations == (whole, whole, whole)
 
 
 def test_the_value_of_a_remove_is_kept():

@@ -70,14 +70,15 @@ REJECTED = [
     ({"userName": ""}, "userName: required"),
     ({"userName": None}, "userName: required"),
     ({"userName": 5}, "userName:"),
-    ({"userName": ["ana"]}, "userName:"),
+    ({"userName": ["ana", "eva"]}, "userName:"),
     (a_user(active="yes"), "active:"),
     (a_user(active=1), "active:"),
-    (a_user(active={"value": True}), "active:"),
+    (a_user(active={"value": True, "reason": "x"}), "active:"),
+    (a_user(active='["false"]'), "active:"),
     (a_user(title={"a": 1}), "title:"),
     (a_user(title=True), "title:"),
     (a_user(title=["a", "b"]), "title:"),
-    (a_user(title=["a"]), "title:"),
+    (a_user(title=[["a"]]), "title:"),
     (a_user(name="Ana Silva"), "name:"),
     (a_user(name=[{"givenName": "A"}, {"givenName": "B"}]), "name:"),
     (a_user(name={"givenName": 7}), "name.givenName:"),
@@ -109,7 +110,7 @@ LEAKS = [
     a_user(title=f"{SECRET}\0"),
     a_user(title=[SECRET, SECRET]),
     a_user(name=SECRET),
-    a_user(name={"givenName": [SECRET]}),
+    a_user(name={"givenName": [SECRET, SECRET]}),
     a_user(active=SECRET),
     a_user(emails=[[SECRET]]),
     a_user(x509Certificates=[SECRET]),
@@ -275,7 +276,7 @@ TYPES: list[tuple[Any, list[Any], list[Any]]] = [
     ("decimal", [0, 1.5, -2, 1e300], [False, "1.5", float("inf"), float("nan"), 10**40]),
     ("boolean", [True, False], [0, 1, "1", "ja"]),
     ("binary", ["QUJD", "QUI=", "+/+/"], ["QUJ", "Q U J", "é", 5, "====", "QUI=x"]),
-    ("reference", ["../Users/1", "urn:x", "no uri"], [5, {"value": "x"}, "\0"]),
+    ("reference", ["../Users/1", "urn:x", "no uri"], [5, {"href": "x"}, "\0"]),
     (
         "dateTime",
         [
@@ -385,6 +386,122 @@ def test_a_custom_name_that_is_unique_must_be_visible_too():
     assert error_of(a_user(**{urn: {"badge": "a\u200b"}}), resource_type).startswith(
         f"{urn}:badge: contains"
     )
+
+
+# The same value in the wrapping that providers put around it, and what is left of it.
+WRAPPED = [
+    ({"active": ["false"]}, {"active": False}),
+    ({"active": [False]}, {"active": False}),
+    ({"active": {"value": "False"}}, {"active": False}),
+    ({"active": [{"$ref": None, "value": "false"}]}, {"active": False}),
+    ({"active": []}, {}),
+    ({"title": ["Boss"]}, {"title": "Boss"}),
+    ({"title": {"type": "work", "Value": "Boss"}}, {"title": "Boss"}),
+    ({"title": {"title": "Boss"}}, {"title": "Boss"}),
+    ({"title": '["Boss"]'}, {"title": '["Boss"]'}),
+    ({"name": [{"givenName": ["Ana"]}]}, {"name": {"givenName": "Ana"}}),
+    ({"name": {"name": {"givenName": "Ana"}}}, {"name": {"givenName": "Ana"}}),
+    ({"name.givenName": ["Ana"]}, {"name": {"givenName": "Ana"}}),
+    ({"emails": {"emails": [{"value": ["w"]}]}}, {"emails": [{"value": "w"}]}),
+    ({"Emails": {"EMAILS": {"value": "w"}}}, {"emails": [{"value": "w"}]}),
+    ({"emails": [{"value": {"value": "w"}}]}, {"emails": [{"value": "w"}]}),
+    (
+        {f"{ENTERPRISE}:department": [{"value": "Sales"}]},
+        {ENTERPRISE: {"department": "Sales"}},
+    ),
+    ({ENTERPRISE: {"manager": [{"value": "m"}]}}, {ENTERPRISE: {"manager": {"value": "m"}}}),
+    ({ENTERPRISE: {"manager": {"manager": "m"}}}, {ENTERPRISE: {"manager": {"value": "m"}}}),
+]
+
+
+@pytest.mark.parametrize(("sent", "kept"), WRAPPED)
+def test_wrapping_around_a_value_is_taken_off_once(sent, kept):
+    """A deactivation as `["false"]` is a deactivation."""
+    assert check(a_user(**sent), USER) == a_user(**kept)
+
+
+CORE = USER.schema.id
+IN_THE_CORE_URN = [
+    {"displayName": "x"},
+    {"DISPLAYNAME": "x"},
+    {"name": {"givenName": "A"}, "emails": ["w"]},
+    {"name.givenName": "A"},
+    {},
+]
+
+
+@pytest.mark.parametrize("attributes", IN_THE_CORE_URN)
+@pytest.mark.parametrize("urn", [CORE, CORE.upper()])
+def test_core_attributes_in_an_object_of_the_core_urn_are_read_alike(attributes, urn):
+    """They are the attributes that they would be outside of it, and nothing is unknown."""
+    nested = a_user(**{urn: attributes})
+
+    assert check(nested, USER) == check(a_user(**attributes), USER)
+    assert list(validation.ignored_in(nested, USER)) == []
+
+
+def test_an_attribute_inside_and_outside_the_core_urn_is_sent_twice():
+    """Which one wins would depend on the order of keys."""
+    with pytest.raises(InvalidSyntax, match="twice"):
+        check(a_user(title="a", **{CORE: {"title": "b"}}), USER)
+
+
+# Values of an attribute as sent and as stored: (RFC 7643 section 2.4).
+DUPLICATES = [
+    ([{"value": "a"}, {"value": "A"}], [{"value": "A"}]),
+    (
+        [{"value": "a", "type": "work", "primary": True}, {"value": "a", "type": "Work"}],
+        [{"value": "a", "type": "Work", "primary": True}],
+    ),
+    (
+        [{"value": "a", "display": "1"}, {"value": "b"}, {"value": "a", "display": "2"}],
+        [{"value": "a", "display": "2"}, {"value": "b"}],
+    ),
+    (
+        [{"value": "a", "primary": True}, {"value": "a", "primary": False}],
+        [{"value": "a", "primary": False}],
+    ),
+    (
+        [{"value": "a", "type": "work"}, {"value": "a"}],
+        [{"value": "a", "type": "work"}, {"value": "a"}],
+    ),
+]
+
+
+@pytest.mark.parametrize(("sent", "kept"), DUPLICATES)
+def test_the_same_value_of_the_same_type_is_kept_once(sent, kept):
+    """An absent type equals an absent type; what the later one says wins."""
+    assert check(a_user(emails=sent), USER)["emails"] == kept
+
+
+def test_addresses_have_no_value_so_all_of_them_are_kept():
+    """Two work addresses are two places."""
+    two = [{"type": "work", "locality": "Bern"}, {"type": "work", "locality": "Basel"}]
+
+    assert check(a_user(addresses=two), USER)["addresses"] == two
+
+
+IGNORED = [
+    ({"departement": "x"}, ["departement"]),
+    ({"name": {"first": "A", "givenName": "B"}}, ["name.first"]),
+    ({"emails": [{"value": "a", "kind": "x"}]}, ["emails.kind"]),
+    ({"roles": [{"id": "1"}]}, ["roles.id"]),
+    ({"roles": [{"id": "1"}, {"value": "x"}]}, ["roles.id"]),
+    (
+        {ENTERPRISE: {"dept": "x", "manager": {"id": "1"}}},
+        [f"{ENTERPRISE}:dept", f"{ENTERPRISE}:manager.id"],
+    ),
+    ({CORE: {"departement": "x"}}, ["departement"]),
+    ({"schemas": ["urn:x"]}, ["schemas: urn:x"]),
+    ({"title": "x", "id": "1", "meta": {}, "groups": [], "password": "p"}, []),
+]
+
+
+@pytest.mark.parametrize(("sent", "names"), IGNORED)
+def test_what_is_ignored_is_named(sent, names):
+    """An administrator sees from it that a mapping is wrong."""
+    assert [each.name for each in validation.ignored_in(a_user(**sent), USER)] == names
+    check(a_user(**sent), USER)
 
 
 TEXTS = st.text("aZ\0\ud800\u200bé ", max_size=4)

@@ -8,7 +8,7 @@ from chalicelib.api.scim.scim_request import MAX_GROUP_BYTES, MAX_USER_BYTES, Sc
 from chalicelib.api.scim.scim_response import not_modified, resource_response
 from chalicelib.directory import deletes, groups
 from chalicelib.directory.groups import GroupChange
-from chalicelib.scim import member_changes, messages, patch
+from chalicelib.scim import member_changes, messages, patch, validation
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import InvalidCursor, TooMany
 from chalicelib.scim.member_changes import MemberChange
@@ -108,7 +108,7 @@ def _read_group(request: ScimRequest) -> tuple[Document, frozenset[str] | None]:
     body = request.body(MAX_GROUP_BYTES)
     document = request.resource(body, GROUP)
     members = document.pop("members", [])
-    targets = (GROUP.locate(key) for key in body)
+    targets = (GROUP.locate(key) for key, _ in validation.entries(body, GROUP))
     if not any(t and t.attribute and t.attribute.name == "members" for t in targets):
         return document, None
     return document, member_changes.member_ids(members)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 from chalicelib.api.edge import Request, Response
 from chalicelib.auth.authenticate import ConnectionPrincipal
@@ -12,7 +11,7 @@ from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import NotFound, UnsupportedMediaType
 from chalicelib.scim import messages, patch_operations, strict_json, validation
 from chalicelib.scim.catalog import GROUP
-from chalicelib.scim.errors import InvalidSyntax
+from chalicelib.scim.ignored import reject_ignored
 from chalicelib.scim.preconditions import Precondition, entity_tags
 from chalicelib.scim.projection import Projection
 from chalicelib.scim.schema import ResourceType
@@ -94,7 +93,7 @@ class ScimRequest:
             InvalidValue: as `validation.check`.
         """
         if self.principal.settings.unknown_attributes == STRICT:
-            _reject_unknown(validation.unknown_names(body, resource_type), resource_type)
+            reject_ignored(validation.ignored_in(body, resource_type), resource_type.name)
         return validation.check(body, resource_type)
 
     def operations(
@@ -103,23 +102,14 @@ class ScimRequest:
         """Validate the operations of a PATCH against the schemas of its resource.
 
         Raises:
-            InvalidSyntax: the connection is strict, and the schemas do not know all attributes.
-            InvalidPath, InvalidValue: as `patch_operations.normalise`.
+            InvalidPath, InvalidValue: as `normalise`; where the connection is strict, also for
+                what it would ignore.
         """
         raw = messages.parse_patch(body)
+        normalised = patch_operations.normalise(raw, resource_type, self.id)
         if self.principal.settings.unknown_attributes == STRICT:
-            _reject_unknown(patch_operations.unknown_names(raw, resource_type), resource_type)
-        return patch_operations.normalise(raw, resource_type)
-
-
-def _reject_unknown(unknown: Iterator[str], resource_type: ResourceType) -> None:
-    names = [name[:MAX_NAME_CHARACTERS] for name in islice(unknown, MAX_NAMES)]
-    if names:
-        message = (
-            f"{', '.join(names)}: not in the schemas of {resource_type.name}, and this connection "
-            "is strict. Leave it out, or set the connection's `unknown_attributes` to `lenient`."
-        )
-        raise InvalidSyntax(message)
+            reject_ignored(normalised.ignored, resource_type.name)
+        return normalised.operations
 
 
 Handler = Callable[[ScimRequest], Response]

@@ -206,7 +206,7 @@ def test_bulk_ids_in_a_circle_are_a_conflict_that_says_so(scim):
     responses = scim("POST", BULK, {"Operations": operations}).body["Operations"]
 
     assert [each["status"] for each in responses] == ["409", "409"]
-    assert "circle" in responses[0]["response"]["detail"]
+    assert "refer to each other" in responses[0]["response"]["detail"]
 
 
 def test_bulk_stops_after_as_many_errors_as_the_client_names(scim):
@@ -240,7 +240,7 @@ def test_a_fault_in_one_bulk_operation_leaves_the_others_their_results(services,
         ({"method": "POST", "path": "/Users", "data": {"userName": "a"}}, "400"),
         ({"method": "POST", "path": "/Schemas", "bulkId": "a", "data": {}}, "400"),
         ({"method": "PUT", "path": "/Users", "data": {}}, "405"),
-        ({"method": "PATCH", "path": f"/Users/{'0' * 32}", "data": {"Operations": []}}, "400"),
+        ({"method": "PATCH", "path": f"/Users/{'0' * 32}", "data": {}}, "400"),
     ],
 )
 def test_a_bulk_operation_is_rejected_as_it_would_be_alone(scim, operation, status):
@@ -337,7 +337,7 @@ def test_an_immutable_value_is_set_once(scim, admin):
     assert left_out.body[URN] == {"badge": "7"}
     for rejected in (changed, scim("PATCH", path, patch)):
         assert (rejected.status, rejected.body["scimType"]) == (400, "mutability")
-        assert rejected.body["detail"].startswith(f"{URN}:badge cannot be changed")
+        assert f"{URN}:badge: immutable" in rejected.body["detail"]
 
 
 @pytest.mark.parametrize("written", [URN, URN.upper(), URN.replace(":", "%3A")])
