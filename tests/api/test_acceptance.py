@@ -28,10 +28,16 @@ import pytest
 
 from app import build
 from chalicelib.settings import Plan
-from tests.support.builders import Answer, ApiClient, api_client, connection_body, organisation_body
+from tests.support.builders import (
+    ApiClient,
+    Response,
+    api_client,
+    connection_body,
+    organisation_body,
+)
 from tests.support.environment import OPERATOR_KEY
 
-Call = Callable[..., Answer]
+Call = Callable[..., Response]
 EMAIL = "ada@acme.example.com"
 ADA = {
     "userName": EMAIL,
@@ -52,7 +58,7 @@ class Customer:
     scim_url: str
     token: str
 
-    def scim(self, method: str, path: str, body: object = None) -> Answer:
+    def scim(self, method: str, path: str, body: object = None) -> Response:
         """Send a request as the identity provider, with the URL and the token from the admin."""
         root = self.scim_url.removeprefix("https://id.example.com")
         return self.operator.with_credential(self.token)(method, root + path, body)

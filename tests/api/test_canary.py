@@ -20,7 +20,7 @@ from app import build
 from chalicelib.observability import logger
 from chalicelib.settings import Plan
 from dev.measure.scene import QuickQueries
-from tests.support.builders import Answer, api_client
+from tests.support.builders import Response, api_client
 from tests.support.environment import OPERATOR_KEY
 from tests.support.every_request import Request, Side, a_side, fresh, requests_of
 from tests.support.invariants import read_all
@@ -84,7 +84,7 @@ def world(services):
     return replace(services, settings=settings, table=replace(services.table, client=quick))
 
 
-def sent(services, canary: Side) -> Iterator[tuple[Request, Answer]]:
+def sent(services, canary: Side) -> Iterator[tuple[Request, Response]]:
     """Send every request with what the canary has; each also with an unknown path."""
     send = api_client(build(services))
     for number, request in enumerate(requests_of(calls_of(services))):

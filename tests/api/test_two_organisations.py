@@ -15,7 +15,7 @@ from chalicelib.api.admin.requests import Access
 from chalicelib.api.services import Services
 from chalicelib.settings import Plan
 from dev.measure.scene import QuickQueries
-from tests.support.builders import Answer, ApiClient, api_client
+from tests.support.builders import ApiClient, Response, api_client
 from tests.support.environment import OPERATOR_KEY
 from tests.support.every_request import CURSORS, Request, Side, Values, a_side, fresh, requests_of
 from tests.support.invariants import read_all
@@ -54,7 +54,7 @@ class World(NamedTuple):
     other: Side
     sent: list[str]
 
-    def response(self, request: Request, values: Values, credential: str) -> Answer:
+    def response(self, request: Request, values: Values, credential: str) -> Response:
         """Send a request with these values in its places."""
         target, body = request.filled(values)
         self.sent.extend(told for told in self.other.told if told in f"{target}{body!r}")
@@ -66,7 +66,7 @@ class World(NamedTuple):
             return self.own.token
         return OPERATOR_KEY if request.call.access is Access.OPERATOR else self.own.session
 
-    def shown(self, response: Answer) -> set[str]:
+    def shown(self, response: Response) -> set[str]:
         """Return what a response shows of the other, except what was sent: a log repeats it."""
         text = f"{response.headers}{json.dumps(response.body, ensure_ascii=False)}"
         return {told for told in self.other.told if told in text} - {*self.sent}
@@ -109,7 +109,7 @@ def test_with_its_own_ids_every_request_succeeds(world):
     assert rejected == {}
 
 
-def nothing_found(response: Answer) -> bool:
+def nothing_found(response: Response) -> bool:
     """Tell whether a response is an error, or an empty list."""
     if response.status in REFUSED | NOT_OFFERED:
         return True

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 import boto3
 
-from tests.support.builders import Answer
+from tests.support.builders import Response
 
 ROOT = Path(__file__).parents[2]
 EMULATOR = ROOT / ".venv-emulator" / "bin" / "python"
@@ -192,7 +192,7 @@ class AdminPrincipal:
     credential: str = ""
     host: str = ""
 
-    def __call__(self, method: str, target: str, body: Any = None) -> Answer:
+    def __call__(self, method: str, target: str, body: Any = None) -> Response:
         """Send one request with a JSON body."""
         parts = urlsplit(self.url)
         headers = {"Host": self.host} if self.host else {}
@@ -207,7 +207,7 @@ class AdminPrincipal:
             answer = connection.getresponse()
             text = answer.read()
         read = {name.lower(): value for name, value in answer.getheaders()}
-        return Answer(answer.status, read, json.loads(text) if text else None)
+        return Response(answer.status, read, json.loads(text) if text else None)
 
     def need(self, status: int, method: str, target: str, body: Any = None) -> Any:
         """Send one request and give its document; another status is a failure."""

@@ -135,7 +135,7 @@ def leave_work(cloud: Cloud) -> str:
     clock = Clock(now=lambda: datetime.now(UTC) - timedelta(hours=2))
     table = Table(cloud.client("dynamodb"), "passerelle-dev", clock)
     connection = new_connection_id("abcdefghij", SystemRandom())
-    context = directory.a_tenant(table, connection)
+    context = directory.connection_context(table, connection)
     users = directory.some_users(context, MANY_USERS)
     group = directory.a_group(context, "Large")
     deleted = directory.a_group(context, "Deleted", users[:2])

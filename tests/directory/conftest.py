@@ -9,7 +9,7 @@ import pytest
 from chalicelib.api.services import Services
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.storage.table import Table
-from tests.support.directory import a_tenant
+from tests.support.directory import connection_context
 from tests.support.invariants import assert_sound
 
 
@@ -37,5 +37,5 @@ def table(request: pytest.FixtureRequest) -> Table:
 @pytest.fixture
 def context(table: Table) -> Iterator[ConnectionContext]:
     """Return a connection's context; after the test the invariants of the table must hold."""
-    yield a_tenant(table)
+    yield connection_context(table)
     assert_sound(table)

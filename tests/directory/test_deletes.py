@@ -21,12 +21,12 @@ from tests.support.directory import (
     NOBODY,
     a_document,
     a_group,
-    a_tenant,
     a_user,
     between,
     by,
     change,
     changes,
+    connection_context,
     edit,
     find_groups,
     find_users,
@@ -412,7 +412,7 @@ def test_a_group_delete_that_reaches_its_deadline_succeeds(context, manual_clock
     deletes.delete_group(by(context, Late(context.items.table.client)), gid)
 
     (key,) = [key for key in read_all(context.items.table) if key.pk == "O#"]
-    now = a_tenant(context.items.table)
+    now = connection_context(context.items.table)
     pending = read_all(now.items.table)[key]
     assert pending["target"] == gid
     finish(now, key.sk, pending)
@@ -474,5 +474,5 @@ def test_contention_until_the_deadline_is_busy(context):
     with pytest.raises(Busy):
         deletes.delete_user(by(context, Contended(context.items.table.client)), uid)
 
-    found = users.get(a_tenant(context.items.table), uid)
+    found = users.get(connection_context(context.items.table), uid)
     assert found["userName"] == a_document("ada")["userName"]

@@ -12,12 +12,12 @@ from chalicelib.scim.errors import InvalidValue
 from tests.support.directory import (
     NOBODY,
     a_group,
-    a_tenant,
     a_user,
     between,
     by,
     change,
     changes,
+    connection_context,
     group_ids,
     member_ids,
     some_groups,
@@ -156,7 +156,7 @@ def test_removing_a_malformed_id_changes_nothing(context):
 
 def test_another_connections_user_cannot_be_a_member(context):
     """A membership by any known id would cross tenants."""
-    sister = a_tenant(context.items.table, "abcdefghijzzzzzz")
+    sister = connection_context(context.items.table, "abcdefghijzzzzzz")
     gid, uid = a_group(context), a_user(sister)
 
     with pytest.raises(InvalidValue, match=uid):

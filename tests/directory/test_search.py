@@ -18,10 +18,10 @@ from chalicelib.storage.keys import fold_name
 from tests.support.directory import (
     NOBODY,
     a_group,
-    a_tenant,
     a_user,
     between,
     by,
+    connection_context,
     edit,
     find_groups,
     find_users,
@@ -497,7 +497,7 @@ def test_another_connections_users_are_not_listed(context, text):
     """Not in totals either (I8)."""
     a_user(context, "ada")
 
-    page = find_users(a_tenant(context.items.table, "abcdefghijzzzzzz"), text)
+    page = find_users(connection_context(context.items.table, "abcdefghijzzzzzz"), text)
 
     assert (ids(page), page.total) == ([], 0)
 
@@ -506,7 +506,7 @@ def test_another_connections_ids_find_nothing(context):
     """An id of one connection is unknown in another."""
     uid = a_user(context)
     gid = a_group(context, uids=[uid])
-    sister = a_tenant(context.items.table, "abcdefghijzzzzzz")
+    sister = connection_context(context.items.table, "abcdefghijzzzzzz")
 
     assert find_users(sister, f'id eq "{uid}"').total == 0
     assert find_groups(sister, f'id eq "{gid}" and members eq "{uid}"').total == 0

@@ -13,11 +13,11 @@ from tests.support.directory import (
     NOBODY,
     a_document,
     a_group,
-    a_tenant,
     a_user,
     between,
     by,
     changes,
+    connection_context,
     edit,
     find_users,
     ids,
@@ -99,7 +99,7 @@ def test_users_may_share_an_external_id_and_an_address(context):
 
 def test_a_name_used_in_another_connection_is_free(context):
     """Tenants do not know each other."""
-    sister = a_tenant(context.items.table, "abcdefghijzzzzzz")
+    sister = connection_context(context.items.table, "abcdefghijzzzzzz")
     a_user(context, "ada")
 
     created = users.create(sister, a_document("ada"))
@@ -322,7 +322,7 @@ def test_contention_until_the_deadline_is_busy(context):
     with pytest.raises(Busy):
         users.create(by(context, Contended(context.items.table.client)), a_document("ada"))
 
-    assert find_users(a_tenant(context.items.table)).total == 0
+    assert find_users(connection_context(context.items.table)).total == 0
 
 
 def test_busy_does_not_claim_that_nothing_was_changed(context):
@@ -337,5 +337,5 @@ def test_busy_does_not_claim_that_nothing_was_changed(context):
     with pytest.raises(Busy) as caught:
         edit(by(context, WithoutBatches(context.items.table.client)), uid, title="Guide")
 
-    assert users.get(a_tenant(context.items.table), uid)["title"] == "Guide"
+    assert users.get(connection_context(context.items.table), uid)["title"] == "Guide"
     assert "nothing" not in caught.value.detail

@@ -13,7 +13,7 @@ from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
 from chalicelib.settings import Settings
 from dev.measure.population import populate
-from tests.support.builders import Answer, ApiClient, a_customer, api_client
+from tests.support.builders import ApiClient, Response, a_customer, api_client
 from tests.support.invariants import assert_sound
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -106,7 +106,7 @@ class Place:
     uids: Uids
     team: str
 
-    def send(self, method: str, body: dict[str, Any]) -> Answer:
+    def send(self, method: str, body: dict[str, Any]) -> Response:
         """Change the group."""
         return self.scim(method, f"{self.root}/Groups/{self.team}", body)
 

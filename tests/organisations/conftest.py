@@ -7,7 +7,7 @@ import pytest
 from chalicelib.api.services import Services
 from chalicelib.directory import context as directory
 from tests.support.builders import Customer, a_customer
-from tests.support.directory import a_tenant as scope
+from tests.support.directory import connection_context
 
 
 @pytest.fixture
@@ -19,4 +19,4 @@ def context(services: Services) -> Customer:
 @pytest.fixture
 def scim(services: Services, context: Customer) -> directory.ConnectionContext:
     """Bind the connection as its identity provider's requests are bound."""
-    return scope(services.table, context.connection)
+    return connection_context(services.table, context.connection)

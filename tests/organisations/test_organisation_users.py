@@ -16,8 +16,7 @@ from chalicelib.storage.expressions import Put, Update
 from chalicelib.storage.records import to_item
 from chalicelib.storage.settings_items import Connection
 from tests.support.builders import an_admin_context
-from tests.support.directory import NOBODY, a_group, a_user, some_users
-from tests.support.directory import a_tenant as scope
+from tests.support.directory import NOBODY, a_group, a_user, connection_context, some_users
 from tests.support.faults import FaultyClient
 
 NOW = "2027-01-31T12:00:00.000Z"
@@ -37,7 +36,7 @@ def other(services, context):
         context.connection[:-1] + last, "", "active", "lab", "editor", "okta", NOW, NOW
     )
     context.admin.items.commit([Put(context.admin.keys.connection(made.id), to_item(made))])
-    return replace(scope(services.table, made.id), default_role="editor")
+    return replace(connection_context(services.table, made.id), default_role="editor")
 
 
 def mark(admin, context, **attributes):

@@ -28,8 +28,7 @@ from tests.support.builders import (
     scim_namespace,
 )
 from tests.support.clock import NOON, ManualClock
-from tests.support.directory import a_group, a_user, change
-from tests.support.directory import a_tenant as scope
+from tests.support.directory import a_group, a_user, change, connection_context
 from tests.support.faults import (
     Crash,
     FaultyClient,
@@ -99,11 +98,11 @@ def change_items(context: Customer, uid: str) -> Iterator[Put]:
 def a_full_tenant(services: Services) -> Customer:
     """Make a customer that has an item of every type."""
     context = a_customer(services)
-    scim = scope(services.table, context.connection)
+    scim = connection_context(services.table, context.connection)
     uids = [a_user(scim, name) for name in ("ada", "bob", "cleo")]
     gids = [a_group(scim, name, uids, externalId=name) for name in ("Tour", "Choir")]
     change(scim, gids[0], remove=uids[:1])
-    a_user(scope(services.table, scim.keys.self_test(RUN).connection), "shadow")
+    a_user(connection_context(services.table, scim.keys.self_test(RUN).connection), "shadow")
     settings.put_domain(context.admin, "going.example")
     changes = OrganisationChanges(reference="going")
     organisations.change(context.admin, changes, services.settings.plans, None)
@@ -116,7 +115,7 @@ def a_full_tenant(services: Services) -> Customer:
 def world(services: Services, manual_clock: ManualClock, secretsmanager: Any) -> World:
     """Make an organisation that stays, and another one that shall go."""
     staying = a_customer(services)
-    scim = scope(services.table, staying.connection)
+    scim = connection_context(services.table, staying.connection)
     a_group(scim, "Tour", [a_user(scim)])
     settings.put_domain(staying.admin, "staying.example")
     before = read_all(services.table)

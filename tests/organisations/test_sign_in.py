@@ -12,8 +12,7 @@ from chalicelib.storage.expressions import Put, Update
 from chalicelib.storage.records import to_item
 from chalicelib.storage.settings_items import Connection
 from tests.support.builders import a_customer
-from tests.support.directory import a_tenant as scope
-from tests.support.directory import a_user, edit
+from tests.support.directory import a_user, connection_context, edit
 from tests.support.faults import FaultyClient
 
 DOMAIN = "example.com"
@@ -55,7 +54,7 @@ def another_connection(services, context, **changes):
     made = Connection(connection, "Okta", "active", "main", "reader", "okta", now, now)
     row = to_item(replace(made, **changes))
     context.admin.items.commit([Put(context.admin.keys.connection(connection), row)])
-    return scope(services.table, connection)
+    return connection_context(services.table, connection)
 
 
 # --- the three ways ---------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from tests.support.clock import ManualClock
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """An HTTP response as a test reads it."""
 
     status: int
@@ -46,7 +46,7 @@ class ApiClient:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         content_type: str = "application/json",
-    ) -> Answer:
+    ) -> Response:
         """Send one request; a body that is no text or bytes is sent as JSON.
 
         Whatever is tested, the published document describes the response.
@@ -59,7 +59,7 @@ class ApiClient:
             HttpRequest(method, path, query, tuple(sent.items()), _bytes(body))
         )
         read = {name.lower(): value for name, value in answered.headers}
-        answer = Answer(answered.status, read, _read(answered.body, read))
+        answer = Response(answered.status, read, _read(answered.body, read))
         described.require(method, path, answer)
         return answer
 
@@ -94,7 +94,7 @@ class ScimClient:
 
     def __call__(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> Response:
         """Send one request."""
         return self.client(method, f"{self.root}{path}", body, headers)
 
@@ -102,7 +102,7 @@ class ScimClient:
         """Call with another credential; "" sends none."""
         return ScimClient(self.client.with_credential(credential), self.root)
 
-    def followed(self, location: str) -> Answer:
+    def followed(self, location: str) -> Response:
         """Send a GET to an address that a response contained."""
         return self("GET", location.partition(self.root)[2])
 
@@ -117,10 +117,10 @@ def scim_client(app: Chalice, connection: str, token: str) -> ScimClient:
     return ScimClient(api_client(app, token), f"/scim/v2/{connection}")
 
 
-def a_second_apart(scim: ScimClient, manual_clock: ManualClock) -> Callable[..., Answer]:
+def a_second_apart(scim: ScimClient, manual_clock: ManualClock) -> Callable[..., Response]:
     """Let a second go by before each request, so that it is clear which came first."""
 
-    def call(*request: Any, **more: Any) -> Answer:
+    def call(*request: Any, **more: Any) -> Response:
         manual_clock.advance(seconds=1)
         return scim(*request, **more)
 

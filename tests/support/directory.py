@@ -30,7 +30,7 @@ def _precondition(header: str | None) -> Precondition | None:
     return entity_tags((header,) if header else ())
 
 
-def a_tenant(table: Table, connection: str = CONNECTION) -> ConnectionContext:
+def connection_context(table: Table, connection: str = CONNECTION) -> ConnectionContext:
     """Return a connection's context for one request."""
     keys = ConnectionKeys(connection)
     return ConnectionContext(
@@ -45,7 +45,7 @@ def a_tenant(table: Table, connection: str = CONNECTION) -> ConnectionContext:
 
 def by(context: ConnectionContext, client: Any) -> ConnectionContext:
     """Return a context of the same connection whose table is reached by another client."""
-    return a_tenant(replace(context.items.table, client=client), context.keys.connection)
+    return connection_context(replace(context.items.table, client=client), context.keys.connection)
 
 
 def between(

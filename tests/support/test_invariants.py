@@ -8,14 +8,14 @@ import pytest
 
 from chalicelib.storage.expressions import Delete, Put, Update
 from chalicelib.storage.keys import ConnectionKeys
-from tests.support.directory import NOBODY, a_group, a_tenant, a_user
+from tests.support.directory import NOBODY, a_group, a_user, connection_context
 from tests.support.invariants import INVARIANTS, violations
 
 
 @pytest.fixture
 def context(services):
     """Return a connection whose items a test may break."""
-    return a_tenant(services.table)
+    return connection_context(services.table)
 
 
 def broken(context, action):

@@ -13,7 +13,7 @@ from chalicelib.storage.keys import Key
 from chalicelib.storage.table import Table
 from dev.measure import reference
 from tests.support.clock import SEEDS, ManualClock
-from tests.support.directory import a_tenant
+from tests.support.directory import connection_context
 from tests.support.faults import Crash, Fault, FaultyClient, unharmed
 from tests.support.invariants import read_all
 from tests.support.pictures import Names, Picture, names_in, picture, restore, said
@@ -54,7 +54,7 @@ class Stage:
     def context(self, client: Any) -> ConnectionContext:
         """Bind a request of a process of its own."""
         clock = self.manual_clock.clock(next(SEEDS))
-        return a_tenant(replace(self.table, client=client, clock=clock))
+        return connection_context(replace(self.table, client=client, clock=clock))
 
     def try_once(self, act: Act, client: Any) -> Any:
         """Send a request once; returns the response, or the name of the error."""
@@ -89,6 +89,6 @@ class Stage:
 
 def set_up(scene: Scene, table: Table, manual_clock: ManualClock) -> Stage:
     """Set a scene."""
-    scene(a_tenant(table))
+    scene(connection_context(table))
     rows = read_all(table)
     return Stage(table, manual_clock, rows, names_in(rows), rows)

@@ -147,7 +147,7 @@ def another(services, context):
 
 def noted(services, context, uid):
     """Write a change of a user."""
-    scope = directory.a_tenant(services.table, context.connection)
+    scope = directory.connection_context(services.table, context.connection)
     scope.items.commit([scope.change_item(Change("user", uid))])
 
 

@@ -10,7 +10,7 @@ from chalicelib.api.admin.routes import ROUTES
 from dev.release import openapi
 from dev.release.openapi_parameters import TAKES
 from tests.support import described
-from tests.support.builders import Answer, ApiClient, connection_body, organisation_body
+from tests.support.builders import ApiClient, Response, connection_body, organisation_body
 
 OPERATIONS = [
     (path, method) for path, found in read_document()["paths"].items() for method in found
@@ -83,7 +83,7 @@ class Noting:
     http: ApiClient
     seen: set[tuple[str, str]]
 
-    def __call__(self, method: str, target: str, body: Any = None) -> Answer:
+    def __call__(self, method: str, target: str, body: Any = None) -> Response:
         """Send one request, which must not be rejected."""
         response = self.http(method, target, body)
         assert response.status < 300, f"{method} {target}: {response.body}"
