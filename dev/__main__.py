@@ -41,11 +41,15 @@ MODULES: Mapping[str, str] = {
     "destroy": "dev.release.destroy",
 }
 
+# A worker that has finished takes cases from the other one.
+WORKERS = ("-n", "2", "--dist", "worksteal")
+QUICK = ("tests/scim", "tests/storage", "tests/auth", "tests/directory")
+
 # Arguments of pytest; what the engineer adds comes behind them: `make test ARGS='-k tokens'`.
 TESTS: Mapping[str, Sequence[str]] = {
-    "test": ("-n", "2"),
-    "quick": ("-n", "2", "-q", "tests/scim", "tests/storage", "tests/auth", "tests/directory"),
-    "local-test": ("-n", "2", "tests/local"),
+    "test": WORKERS,
+    "quick": (*WORKERS, "-q", *QUICK, "-k", "not on_reference"),
+    "local-test": (*WORKERS, "tests/local"),
     "deploy-test": ("tests/deploy", "-m", "deploy"),
 }
 
