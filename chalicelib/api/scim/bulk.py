@@ -21,7 +21,6 @@ from chalicelib.scim.errors import BulkConflict, InvalidPath, InvalidSyntax, Inv
 from chalicelib.scim.messages import BulkOperation
 
 REFERENCE = "bulkId:"
-MAX_NAME_CHARACTERS = 64
 FIRST_ERROR = 400
 
 # The paths and methods of bulk operations: resources, no lists and no discovery.
