@@ -1,21 +1,35 @@
 """The verbs of the Makefile and what they share; never shipped.
 
-serve.py       make run: engine, table, secret, demo organisation and the app under one roof
-engines.py     the emulator of AWS that `make run` stands on; engine_process.py is its process
-resources.py   .chalice/resources.json made real through boto3
-gateway.py     what API Gateway does between HTTP and the app
-listener.py    the WSGI server that keeps a request as it was sent
-demo.py        the demo organisation, made through the admin routes
-idp.py         make idp: an identity provider's cycle on the running demo
-package.py     make package: archive and template, checked for what they hold
-template.py    what is merged into the template; bytecode.py is for the archive
-deploy.py      make deploy, access.py, destroy.py: a stage in an AWS account (account.py), its
-               settings checked (stages.py), what stands in front of it (front.py), tried (smoke.py)
-costs.py       make costs; performance.py is make performance; both put what they compute into the
-               page that tells it (pages.py), as make budget and make bench do
-storm.py       make storm: many callers at once, judged by history.py; conflicts.py lets them meet
-kills.py       make kills; scale.py is make scale; both on the many users of population.py
-invariants.py  what must hold of a whole table, for those trials and for the tests
-dynamodb_local.py  Amazon's own engine, fetched once; reference.py keeps a table on it
-environment.py the virtual environments, made by an interpreter that has nothing installed yet
+__main__.py     starts every verb and ends it: `python -m dev VERB`
+errors.py       what ends a verb with one sentence; progress.py shows how far a verb has come
+
+run/            this machine
+  environment.py     the virtual environments, made by an interpreter that has nothing installed yet
+  serve.py           make run: engine, table, secret, demo organisation and the app in one process
+  engines.py         the emulator of AWS behind `make run`; engine_process.py is its process
+  dynamodb_local.py  Amazon DynamoDB Local, fetched once
+  resources.py       creates what .chalice/resources.json defines, through boto3
+  gateway.py         what API Gateway does between HTTP and the app
+  listener.py        the WSGI server, which keeps the headers as they were sent
+  demo.py            the demo organisation, created through the admin API
+play/           requests to a running server
+  idp.py             make idp: an identity provider's cycle
+  corpus.py          make corpus: recorded requests (corpus_files.py loads and plays them)
+  suites.py          make suites: scim2-tester and scim-sanity
+  crowd.py           make crowd: sixteen clients at once
+measure/        what it costs
+  budget.py          make budget: calls and units of each operation (operations.py), counted by
+                     meter.py on a directory in memory (scene.py)
+  scale.py           make scale: the same on DynamoDB Local (reference.py) with many users
+                     (population.py)
+  bench.py           make bench: time of the SCIM engine
+  costs.py           make costs: dollars per month
+  performance.py     make performance: size of the archive and cold start
+  pages.py           puts a computed table into a page of docs/
+release/        AWS
+  package.py         make package: archive and template (template.py, bytecode.py), checked
+  deploy.py          make deploy, access.py, destroy.py: a stage (stages.py) in an account
+                     (account.py), with gateway responses and logs (front.py), tested (smoke.py)
+
+make storm, kills, oracle and planted are in tests/campaigns.
 """

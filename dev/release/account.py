@@ -1,7 +1,4 @@
-"""The AWS account that the credentials open, and where a deployed stage stands in it.
-
-Reads only. Knows Chalice's record of what it deployed; refuses to know how it is made.
-"""
+"""The AWS account of the credentials, and what a deployed stage has in it. Reads only."""
 
 from __future__ import annotations
 
@@ -20,12 +17,12 @@ from dev.run import resources
 
 
 class NoAccess(VerbError):
-    """There are no credentials or no region, or the stage is not there; says what to do."""
+    """There are no credentials or no region, or the stage is not deployed; says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account and a region of it."""
+    """An account, and a region in it."""
 
     session: boto3.Session
     number: str
@@ -36,25 +33,25 @@ class Account:
         return str(self.session.region_name)
 
     def client(self, service: str) -> Any:
-        """Make a client of a service there."""
+        """Create a client of a service in this region."""
         return self.session.client(service)
 
 
 def find_account() -> Account:
-    """Tell whose credentials these are.
+    """Return the account of the credentials.
 
     Raises:
-        NoAccess: there is no region, there are none, or they are not valid (any more).
+        NoAccess: no region is set, or there are no valid credentials.
     """
     try:
         session = boto3.Session()
         if not session.region_name:
             raise NoAccess("No region is set: export AWS_DEFAULT_REGION=eu-central-1")
         number = str(session.client("sts").get_caller_identity()["Account"])
-    except (BotoCoreError, ClientError) as refused:
+    except (BotoCoreError, ClientError) as error:
         raise NoAccess(
-            f"No access to AWS: {refused} Log in (`aws sso login`, AWS_PROFILE=...) until "
-            "`aws sts get-caller-identity` answers; docs/deploy.md says what is needed."
+            f"No access to AWS: {error} Log in (`aws sso login`, AWS_PROFILE=...) until "
+            "`aws sts get-caller-identity` succeeds; docs/deploy.md lists what is needed."
         ) from None
     return Account(session, number)
 
@@ -63,7 +60,7 @@ Record = Mapping[str, Mapping[str, Any]]
 
 
 def deployed(stage: Stage) -> Record:
-    """Read Chalice's record of what it deployed: by its name; empty where there is none."""
+    """Return Chalice's record of what it deployed: name -> resource; empty without a record."""
     record = resources.CHALICE / "deployed" / f"{stage.name}.json"
     if not record.exists():
         return {}
@@ -72,10 +69,10 @@ def deployed(stage: Stage) -> Record:
 
 
 def require_own(record: Record, account: Account) -> None:
-    """Refuse the record of another account or region: Chalice would write over it.
+    """Reject the record of another account or region: Chalice would overwrite it.
 
     Raises:
-        NoAccess: functions that it names are not of this account and region.
+        NoAccess: the record names functions of another account or region.
     """
     arns = [str(each["lambda_arn"]) for each in record.values() if "lambda_arn" in each]
     foreign = [arn for arn in arns if arn.split(":")[3:5] != [account.region, account.number]]
@@ -88,10 +85,10 @@ def require_own(record: Record, account: Account) -> None:
 
 
 def api_of(stage: Stage) -> str:
-    """Tell the id of a deployed stage's API.
+    """Return the id of a deployed stage's API.
 
     Raises:
-        NoAccess: it is not deployed from this folder.
+        NoAccess: the stage is not deployed from this folder.
     """
     record = deployed(stage)
     if "rest_api" not in record:
@@ -100,10 +97,10 @@ def api_of(stage: Stage) -> str:
 
 
 def url_of(stage: Stage, account: Account) -> str:
-    """Tell the address that API Gateway serves a stage at; an emulator has its own.
+    """Return the URL of a stage at API Gateway, or at an emulator.
 
     Raises:
-        NoAccess: it is not deployed from this folder.
+        NoAccess: the stage is not deployed from this folder.
     """
     api = api_of(stage)
     emulator = os.environ.get("AWS_ENDPOINT_URL")
@@ -114,10 +111,10 @@ def url_of(stage: Stage, account: Account) -> str:
 
 
 def operator_key(stage: Stage, account: Account) -> str:
-    """Read the operator key.
+    """Return the operator key.
 
     Raises:
-        ClientError: there is none, or it may not be read.
+        ClientError: there is no key, or the permission to read it is missing.
     """
     name = resources.define({"Stage": stage.name, "OperatorKey": ""})["OperatorKeySecret"]["Name"]
     secrets = account.client("secretsmanager")

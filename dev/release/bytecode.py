@@ -1,7 +1,6 @@
-"""Byte code for an archive: what Lambda would otherwise compile at each cold start.
+"""Add byte code to an archive: otherwise Lambda compiles every module at each cold start.
 
-The folder that Lambda unpacks the archive into cannot be written to, so Python compiles every
-module anew in each container. Knows archives; refuses to know what is in them.
+The folder that Lambda unpacks the archive into is read-only, so compiled modules are not kept.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ TASK = "/var/task"
 
 
 class CannotCompile(VerbError):
-    """A module of the archive is no Python of this version; its name stands above."""
+    """A module of the archive is not valid for this Python version; its name is printed above."""
 
 
 def add(archive: Path) -> None:
-    """Put byte code beside every module, for the Python that runs this.
+    """Add byte code beside every module, for the Python that runs this.
 
-    Unchecked: a module in an archive does not change, and its date says nothing. Adding twice
+    Unchecked: a module in an archive does not change, and its date means nothing. Adding it twice
     changes nothing.
 
     Raises:
@@ -56,7 +55,7 @@ def _compile(folder: Path) -> None:
         workers=os.cpu_count() or 1,
     )
     if not compiled:
-        raise CannotCompile
+        raise CannotCompile("A module of the archive cannot be compiled, see above.")
 
 
 def missing(archive: Path) -> list[str]:

@@ -1,13 +1,12 @@
-"""`make deploy STAGE=dev`: from an AWS account to a service that answers, as often as wanted.
+"""`make deploy STAGE=dev`: create or update a stage in an AWS account; can be repeated.
 
-    1 settings and credentials are checked, in words that help
-    2 what .chalice/resources.json defines is made or brought up to date; data is never replaced
+    1 check the settings and the credentials
+    2 create or update what .chalice/resources.json defines; data is never replaced
     3 `chalice deploy`, with byte code in the archive
-    4 what Chalice does not make: refusals, access log, dead-letter queue
-    5 a smoke test of the live URL, and what to do next
+    4 create what Chalice does not: gateway responses, access log, dead-letter queue
+    5 run a smoke test on the live URL, and print what to do next
 
-After it a plain `chalice deploy` leaves a working service too. Knows the order of the steps;
-what each of them makes stands in `resources`, `front`, `bytecode` and `smoke`.
+Afterwards a plain `chalice deploy` leaves a working service too.
 """
 
 from __future__ import annotations
@@ -43,11 +42,11 @@ ROOT = Path(__file__).parents[2]
 LOGS_ROLE = "passerelle-api-gateway-logs"
 LOGS_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 EXECUTE_API = re.compile(r"execute-api:[^:]+:\d+:(\w+)/")
-ROLE_SECONDS = 30.0  # a new role is known to other services after some seconds
+ROLE_SECONDS = 30.0  # other services see a new role after some seconds
 
 
 class CannotDeploy(VerbError):
-    """Deployment would do harm, or did not come to its end; says why and what to do."""
+    """Deployment would do harm, or failed; says why and what to do."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -69,10 +68,10 @@ def deploy(stage: Stage, account: Account) -> None:
     """Deploy a checked stage.
 
     Raises:
-        CannotDeploy: Chalice failed, or what was deployed does not answer as it should.
+        CannotDeploy: Chalice failed, or the smoke test did.
         CannotBeMade: a table of that name has other keys.
         NoAccess: it was deployed from this folder to another account or region.
-        ClientError: AWS refuses a call.
+        ClientError: AWS rejects a call.
     """
     _require_record(stage, account)
     made = _make_resources(stage, account)
@@ -81,12 +80,12 @@ def deploy(stage: Stage, account: Account) -> None:
     url = url_of(stage, account)
     wrong = smoke.faults(url, operator_key(stage, account))
     if wrong:
-        raise CannotDeploy("\n  ".join(["It is deployed, but does not answer well:", *wrong]))
+        raise CannotDeploy("\n  ".join(["It is deployed, but the smoke test fails:", *wrong]))
     print(_next(stage, url))
 
 
 def run_chalice(*arguments: str) -> None:
-    """Run Chalice on this project; its own words go to the terminal.
+    """Run Chalice on this project; its output goes to the terminal.
 
     Raises:
         CannotDeploy: it failed.
@@ -105,22 +104,22 @@ def run_chalice(*arguments: str) -> None:
 
 
 def _require_record(stage: Stage, account: Account) -> None:
-    """Refuse where Chalice would make a second API beside the one that customers call."""
+    """Reject a deployment with which Chalice would create a second API beside the live one."""
     record = deployed(stage)
     require_own(record, account)
-    apis = [] if record else sorted(_callers(account, stage.function))
+    apis = [] if record else sorted(_apis_of(account, stage.function))
     if apis:
         raise CannotDeploy(
-            f"{stage.function} is called by API {' and '.join(apis)}, but here is no "
-            f".chalice/deployed/{stage.name}.json. Without this record Chalice makes another "
+            f"{stage.function} belongs to API {' and '.join(apis)}, but this folder has no "
+            f".chalice/deployed/{stage.name}.json. Without this record Chalice creates another "
             "API with another URL. Copy the record from where it was deployed last; or, after a "
             "first deployment that failed and whose URL nobody was given, remove that API: "
             f"aws apigateway delete-rest-api --rest-api-id {apis[0]}"
         )
 
 
-def _callers(account: Account, function: str) -> set[str]:
-    """Tell which of the APIs that may call a function are there."""
+def _apis_of(account: Account, function: str) -> set[str]:
+    """Return the existing APIs that have permission to invoke a function."""
     functions = account.client("lambda")
     try:
         policy = json.loads(functions.get_policy(FunctionName=function)["Policy"])
@@ -147,9 +146,9 @@ def _make_resources(stage: Stage, account: Account) -> dict[str, resources.Prope
 
 
 def _deploy_functions(stage: Stage) -> None:
-    # Chalice keeps built archives and takes one again while nothing has changed: so the byte
-    # code of the first run goes out with the second. What Python leaves in chalicelib by itself
-    # would make it another archive.
+    # Chalice keeps built archives and uses them again while nothing has changed: so the byte code
+    # that is added after the first run is deployed by the second. Byte code that Python left in
+    # chalicelib would make it another archive.
     for cache in (ROOT / "chalicelib").rglob("__pycache__"):
         shutil.rmtree(cache)
     run_chalice("package", "--stage", stage.name, str(ROOT / "build" / "archive"))
@@ -163,7 +162,7 @@ def _deploy_functions(stage: Stage) -> None:
 def _make_the_rest(
     stage: Stage, account: Account, made: Mapping[str, resources.Properties]
 ) -> None:
-    print("Refusals, access log, dead-letter queue ...", flush=True)
+    print("Gateway responses, access log, dead-letter queue ...", flush=True)
     queue, log = made["DeadLetters"]["QueueName"], made["AccessLog"]["LogGroupName"]
     here = f"{account.region}:{account.number}"
     account.client("lambda").update_function_configuration(
@@ -176,7 +175,7 @@ def _make_the_rest(
 
 
 def _allow_access_log(account: Account) -> None:
-    """Let API Gateway write logs: a setting of the account and region, made if there is none."""
+    """Let API Gateway write logs: a setting of the account and region, created if missing."""
     gateway, iam = account.client("apigateway"), account.client("iam")
     if gateway.get_account().get("cloudwatchRoleArn"):
         return
@@ -214,15 +213,15 @@ def _next(stage: Stage, url: str) -> str:
 
 
 def _lines(stage: Stage, url: str) -> Iterator[str]:
-    yield f"\nStage {stage.name} answers as it should at {url}"
+    yield f"\nStage {stage.name} works at {url}"
     if not stage.public_url:
         yield (
             "\nBefore the first customer connects: give it a domain and set PUBLIC_URL "
-            "(docs/deploy.md).\nEach customer pastes this URL into his identity provider once, "
-            "and the one above ends with the API."
+            "(docs/deploy.md).\nCustomers paste it into their providers, and the URL above "
+            "is gone when the API is."
         )
     elif stage.public_url != url:
-        yield f"Customers are given {stage.public_url}"
+        yield f"The URL for customers is {stage.public_url}"
     yield (
         "\nWhat to do next, as the SaaS's back end:\n\n"
         f'  eval "$(make --silent access STAGE={stage.name})"\n'

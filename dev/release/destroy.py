@@ -1,8 +1,8 @@
-"""`make destroy STAGE=dev`: take a stage out of an AWS account; its data only when told.
+"""`make destroy STAGE=dev`: remove a stage from an AWS account; its data only with DATA=delete.
 
-Asks for the stage's name first (CONFIRM=<stage> answers). Functions, API and queue go; table,
-secrets and logs stay, so that `make deploy` brings the service back with all that is in it.
-DATA=delete takes them too, for good.
+Asks for the name of the stage first, unless CONFIRM=<stage> is set. Deletes the functions, the API
+and the queue; table, secrets and logs stay, so that `make deploy` brings the service back with all
+its data. DATA=delete deletes them too.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ def _confirmed(
     data = "WITH all users, groups and tokens" if with_data else "its table and secrets stay"
     print(
         f"Stage {stage.name} in account {account.number}, region {account.region}: "
-        f"functions, API and queue go; {data}."
+        f"functions, API and queue will be deleted; {data}."
     )
     given = os.environ.get("CONFIRM") or ask(f"Type {stage.name} to go on: ")
     return given.strip() == stage.name
 
 
 def destroy(stage: Stage, account: Account, *, with_data: bool) -> None:
-    """Take a stage away; repeating it is no fault.
+    """Delete a stage; it can be repeated.
 
     Raises:
-        CannotDeploy: Chalice failed, or would not find what serves the stage.
+        CannotDeploy: Chalice failed, or has no record of the functions.
         NoAccess: it was deployed from this folder to another account or region.
-        ClientError: AWS refuses a call.
+        ClientError: AWS rejects a call.
     """
     record = deployed(stage)
     require_own(record, account)
@@ -75,12 +75,12 @@ def destroy(stage: Stage, account: Account, *, with_data: bool) -> None:
 
 
 def require_gone(record: Record, stage: Stage, account: Account) -> None:
-    """Refuse where Chalice has no record of functions that are there: it would leave them.
+    """Reject a removal if Chalice has no record of existing functions: it would leave them.
 
-    They would go on without their queue, and without their data where those are to go too.
+    They would go on without their queue, and with DATA=delete without their data.
 
     Raises:
-        CannotDeploy: the stage's function is there, and no record.
+        CannotDeploy: the stage's function exists, and its record does not.
     """
     if record:
         return
@@ -88,9 +88,9 @@ def require_gone(record: Record, stage: Stage, account: Account) -> None:
     with suppress(functions.exceptions.ResourceNotFoundException):
         functions.get_function_configuration(FunctionName=stage.function)
         raise CannotDeploy(
-            f"{stage.function} is there, but here is no .chalice/deployed/{stage.name}.json, "
-            "without which Chalice deletes nothing. Nothing was touched. Copy the record from "
-            "where it was deployed last; what a CloudFormation stack has made goes with it: "
+            f"{stage.function} exists, but this folder has no .chalice/deployed/{stage.name}.json, "
+            "without which Chalice deletes nothing. Nothing was changed. Copy the record from "
+            "where it was deployed last; delete what a CloudFormation stack has created with: "
             "aws cloudformation delete-stack"
         )
 

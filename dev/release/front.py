@@ -1,8 +1,8 @@
-"""What stands in front of the functions and Chalice does not make: refusals and an access log.
+"""What API Gateway needs and Chalice does not create: gateway responses and an access log.
 
-API Gateway answers some requests by itself; its gateway responses make these answers SCIM Error
-bodies. One definition, in two forms: resources of the template of `make package`, and the calls
-of `make deploy` on a live API. Knows API Gateway; refuses to know what the functions do.
+API Gateway responds to some requests by itself; gateway responses give these a SCIM Error body.
+One definition, used twice: for the template of `make package`, and for the calls of `make deploy`
+on a live API.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dev.run.gateway import GATEWAY_ERRORS
 
 Properties = Mapping[str, Any]
 
-# One line a request. No query string and no header: they hold names, addresses and tokens.
+# One line per request. No query string and no header: they contain names, addresses and tokens.
 ACCESS_LOG_FORMAT = json.dumps(
     {
         "requestId": "$context.requestId",
@@ -35,10 +35,10 @@ ACCESS_LOG_FORMAT = json.dumps(
 
 
 def gateway_responses() -> Iterator[Properties]:
-    """Give every refusal of the gateway, as the properties of AWS::ApiGateway::GatewayResponse."""
-    for kind, error in GATEWAY_ERRORS.items():
+    """Yield the properties of AWS::ApiGateway::GatewayResponse for each error of the gateway."""
+    for response_type, error in GATEWAY_ERRORS.items():
         yield {
-            "ResponseType": kind,
+            "ResponseType": response_type,
             "StatusCode": str(error.status),
             "ResponseParameters": _headers(error),
             "ResponseTemplates": {"application/json": json.dumps(error_body(error))},
@@ -46,18 +46,18 @@ def gateway_responses() -> Iterator[Properties]:
 
 
 def _headers(error: ApiError) -> dict[str, str]:
-    # In quotes: a constant, not the name of something to look up.
+    # In quotes: a constant, not the name of a parameter.
     sent = {"Content-Type": "application/scim+json", **error.headers}
     return {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in sent.items()}
 
 
 def put(apigateway: Any, api: str, stage: str, log_arn: str) -> None:
-    """Give a live API its gateway responses and its stage the access log.
+    """Set the gateway responses of a live API and the access log of its stage.
 
-    They stay until Chalice writes the API's routes anew; the stage's log stays for good.
+    The responses are lost when Chalice imports the API's routes again; the log setting stays.
 
     Raises:
-        ClientError: AWS refuses a call.
+        ClientError: AWS rejects a call.
     """
     for each in gateway_responses():
         apigateway.put_gateway_response(

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from zipfile import ZipFile
 
+from dev.errors import VerbError
 from dev.release import bytecode, template
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,7 @@ BUILD = ROOT / "build"
 SOURCE = BUILD / "source"
 SHIPPED = ("app.py", "requirements.txt", "chalicelib", ".chalice")
 OUR_OWN = {"app.py", "chalicelib", "chalice"}
-REGION = "eu-west-1"  # Chalice wants one; nothing is called and nothing of it gets in
+REGION = "eu-west-1"  # Chalice needs one; nothing is called, and it is not part of the result
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def copy_source() -> None:
-    """Copy what is shipped, and only that; Chalice's downloads of an earlier build stay."""
+    """Copy what is shipped, and nothing else; Chalice's downloads of an earlier build stay."""
     for name in SHIPPED:
         source, target = ROOT / name, SOURCE / name
         if source.is_file():
@@ -65,7 +66,7 @@ def build(stage: str) -> None:
     """Run `chalice package`.
 
     Raises:
-        SystemExit: Chalice failed; its own words stand above.
+        VerbError: Chalice failed; its output is above.
     """
     chalice = str(Path(sys.executable).with_name("chalice"))
     command = [chalice, "--project-dir", str(SOURCE), "package"]
@@ -78,20 +79,26 @@ def build(stage: str) -> None:
         check=False,
     )
     if done.returncode:
-        sys.exit("make package: chalice package failed, see above.")
+        raise VerbError("chalice package failed, see above.")
 
 
 def differences(archive: Path) -> list[str]:
-    """Compare the archive with requirements.txt; [] where it holds these packages and the app."""
+    """Compare the archive with requirements.txt; [] if it contains these packages and the app."""
     pins = {_plain(name) for name, _, version in _pins() if version}
     with ZipFile(archive) as file:
         names = file.namelist()
     tops = {name.partition("/")[0] for name in names}
     packed = {_plain(top.partition("-")[0]) for top in tops if top.endswith(".dist-info")}
     return [
-        *(f"{name} is packed, but not in requirements.txt" for name in sorted(packed - pins)),
-        *(f"{name} is in requirements.txt, but not packed" for name in sorted(pins - packed)),
-        *(f"{name} is missing in the archive" for name in sorted(OUR_OWN - tops)),
+        *(
+            f"{name} is in the archive, but not in requirements.txt"
+            for name in sorted(packed - pins)
+        ),
+        *(
+            f"{name} is in requirements.txt, but not in the archive"
+            for name in sorted(pins - packed)
+        ),
+        *(f"{name} is missing from the archive" for name in sorted(OUR_OWN - tops)),
         *(f"{name} has no byte code" for name in bytecode.missing(archive)),
     ]
 

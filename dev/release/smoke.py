@@ -1,7 +1,6 @@
-"""The smoke test of `make deploy`: does the live URL answer, and as what it is?
+"""The smoke test of `make deploy`: the app, its key, its table and the gateway respond.
 
-Reads only, and needs nothing to be there: the app, its key, its table and the gateway's own
-refusals. Knows URLs; refuses to know how they were made.
+Reads only, and works on an empty table.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from typing import Any
 import requests
 
 SCIM = "application/scim+json"
-SECONDS = 60.0  # a new stage, and a new name in the DNS, take a moment
+SECONDS = 60.0  # a new stage, and a new DNS name, take a moment
 NOBODY = "a" * 16
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One request and the answer that shows what it is about to show."""
+    """One request, and the status and media type that its response must have."""
 
     shows: str
     path: str
@@ -38,13 +37,13 @@ PROBES = (
         "application/json",
         operator=True,
     ),
-    Probe("nobody comes in without a token", f"/scim/v2/{NOBODY}/Users", 401, SCIM),
+    Probe("a request without a token is rejected", f"/scim/v2/{NOBODY}/Users", 401, SCIM),
     Probe("an unknown path is 404 in SCIM's form", "/scim/nothing", 404, SCIM),
 )
 
 
 def faults(url: str, operator_key: str, seconds: float = SECONDS) -> list[str]:
-    """Probe a URL until all is well, for some seconds; gives what was wrong at last."""
+    """Probe a URL until all is well or the time is over; return what was wrong at last."""
     end = time.monotonic() + seconds
     while found := list(_faults(url, operator_key)):
         if time.monotonic() > end:
@@ -56,12 +55,12 @@ def faults(url: str, operator_key: str, seconds: float = SECONDS) -> list[str]:
 def _faults(url: str, operator_key: str) -> Iterator[str]:
     for probe in PROBES:
         headers = {"Authorization": f"Bearer {operator_key}"} if probe.operator else {}
-        found = _answered(url + probe.path, headers)
+        found = _status_of(url + probe.path, headers)
         if found != (probe.status, probe.media_type):
-            yield f"{probe.shows}: GET {probe.path} was answered {found[0]} {found[1]}"
+            yield f"{probe.shows}: GET {probe.path} returned {found[0]} {found[1]}"
 
 
-def _answered(url: str, headers: Mapping[str, str]) -> tuple[Any, str]:
+def _status_of(url: str, headers: Mapping[str, str]) -> tuple[Any, str]:
     try:
         answer = requests.get(url, headers=headers, timeout=35)
     except requests.RequestException as failed:

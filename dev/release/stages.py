@@ -1,7 +1,6 @@
-"""The stages of `.chalice/config.json`, read and checked before anything is made in AWS.
+"""The stages of `.chalice/config.json`, checked before anything is created in AWS.
 
-A mistake here would be found by AWS minutes later and in AWS's words, or by the first customer.
-Refuses to know credentials and calls.
+Otherwise AWS would find a mistake minutes later and in its own words, or the first customer.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ from dev.run import resources
 
 FUNCTIONS = ("api_handler", "sweep")
 
-# Chalice takes the runtime from the interpreter that it runs on.
+# The minor versions of Lambda's Python runtimes; Chalice uses that of its own interpreter.
 RUNTIMES = range(10, 16)
-# After 29 s API Gateway gives up, and our own answer would come too late.
+# API Gateway waits 29 s; a later response of ours is lost.
 MOST_SECONDS = 28
 
 
 class WrongSettings(VerbError):
-    """A stage is not there or says what cannot be; tells what to change."""
+    """A stage does not exist or its settings are wrong; says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage's settings, as far as deployment needs them."""
+    """The settings of a stage that deployment needs."""
 
     name: str
     api_stage: str
@@ -50,18 +49,18 @@ class Stage:
 
 
 def read(name: str) -> Stage:
-    """Read a stage.
+    """Read and check a stage.
 
     Raises:
-        WrongSettings: with everything that is wrong with it.
+        WrongSettings: with everything that is wrong.
     """
     config = resources.read_json("config.json")
     own = config["stages"].get(name)
     if own is None:
         known = ", ".join(sorted(config["stages"]))
         raise WrongSettings(
-            f"There is no stage {name!r} in .chalice/config.json; it has {known}. A new one is "
-            "a copy of another with its policy files, and its own name wherever that is named."
+            f"There is no stage {name!r} in .chalice/config.json; it has {known}. For a "
+            "new one copy another with its policy files, and change the name wherever it occurs."
         )
     wrong = list(faults(name, {**config, **own}, _environment(config, own)))
     if wrong:
@@ -75,7 +74,7 @@ def read(name: str) -> Stage:
 
 
 def faults(name: str, settings: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
-    """Say what is wrong with a stage: its settings, its functions' environment variables."""
+    """Yield what is wrong with a stage: its settings, its functions' environment variables."""
     yield from _wrong_names(name, environment)
     yield from _wrong_policies(settings)
     domain = settings.get("api_gateway_custom_domain", {}).get("domain_name", "")
@@ -102,8 +101,8 @@ def _wrong_names(name: str, environment: Mapping[str, str]) -> Iterator[str]:
             yield f"{variable} is {environment.get(variable)!r}; it must be {value!r}."
     try:
         Settings.from_environment(environment)
-    except ValidationError as refused:
-        yield from (f"{fault['loc'][0]}: {fault['msg']}." for fault in refused.errors())
+    except ValidationError as error:
+        yield from (f"{fault['loc'][0]}: {fault['msg']}." for fault in error.errors())
 
 
 def _wrong_policies(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """What `make package` merges into the template of `chalice package`.
 
-`.chalice/resources.json` as it is, with the parameter Stage fixed to the stage that is packaged,
-and what belongs to the functions and the API: their names, the dead-letter queue, the gateway's
-refusals, the access log. Chalice merges dictionaries deeply and replaces lists.
+`.chalice/resources.json` with the parameter Stage fixed to the stage that is packaged, and what
+belongs to the functions and the API: their names, the dead-letter queue, the gateway responses, the
+access log. Chalice merges dictionaries deeply and replaces lists.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ API, HANDLER, SWEEP = "RestAPI", "APIHandler", "Sweep"
 
 
 def addition(stage: str) -> Template:
-    """Give what is merged in for a stage."""
+    """Return what is merged in for a stage."""
     base: Template = resources.read_json(resources.DEFINITIONS)
-    # What is packaged is for one stage: another name would meet the wrong policies.
+    # The package is for one stage: with another name it would get the wrong policies.
     fixed = {"Default": stage, "AllowedValues": [stage]}
     parameters = {**base["Parameters"], "Stage": {**base["Parameters"]["Stage"], **fixed}}
     return {
@@ -33,7 +33,7 @@ def addition(stage: str) -> Template:
 
 
 def _functions() -> Mapping[str, Any]:
-    # Named as `chalice deploy` names them: policies and log groups are the same in both ways.
+    # Named as by `chalice deploy`, so that policies and log groups are the same.
     return {
         HANDLER: {
             "DependsOn": ["ApiLog"],
@@ -55,11 +55,11 @@ def _functions() -> Mapping[str, Any]:
 def _api() -> Mapping[str, Any]:
     destination = {"Fn::GetAtt": ["AccessLog", "Arn"]}
     log = {"DestinationArn": destination, "Format": front.ACCESS_LOG_FORMAT}
-    refusals = {
-        f"Refusal{each['ResponseType'].title().replace('_', '')}": {
+    responses = {
+        f"Response{each['ResponseType'].title().replace('_', '')}": {
             "Type": "AWS::ApiGateway::GatewayResponse",
             "Properties": {"RestApiId": {"Ref": API}, **each},
         }
         for each in front.gateway_responses()
     }
-    return {API: {"Properties": {"AccessLogSetting": log}}, **refusals}
+    return {API: {"Properties": {"AccessLogSetting": log}}, **responses}

@@ -2,7 +2,7 @@
 
     make planted                             all of them: print the table
     make planted ARGS=--write                and put it into docs/resilience.md
-    make planted ARGS='--only "wrong cursor"'
+    make planted ARGS='--only "cursor"'    one of them; with --own never the whole suite
 
 Each bug is an edit of one file (`planted_bugs.py`), made in a copy of this tree. Its own test runs
 first, the whole suite only where that passes. Without a bug all of these tests must pass, which
@@ -25,6 +25,7 @@ from pathlib import Path
 
 from dev.errors import VerbError
 from dev.measure.pages import Section
+from dev.progress import progress
 from dev.run import dynamodb_local
 from tests.campaigns.planted_bugs import BUGS, Bug
 
@@ -112,29 +113,29 @@ def run_tests(tree: Path, *arguments: str) -> bool:
     return done.returncode == PASSED
 
 
-def find(tree: Path, bug: Bug) -> Result:
-    """Plant a bug and run its own test, then the whole suite if that passes."""
+def find(tree: Path, bug: Bug, *, suite: bool = True) -> Result:
+    """Plant a bug and run its own test, then, with `suite`, the whole suite if that passes."""
     started = time.monotonic()
     with planted(tree, bug):
         if not run_tests(tree, *bug.test):
             found_by = OWN_TEST
         else:
-            found_by = NOTHING if run_tests(tree, "-n", "2") else SUITE
+            found_by = SUITE if suite and not run_tests(tree, "-n", "2") else NOTHING
     return Result(bug, found_by, time.monotonic() - started)
 
 
-def find_all(tree: Path, bugs: Sequence[Bug]) -> Iterator[Result]:
+def find_all(tree: Path, bugs: Sequence[Bug], *, suite: bool = True) -> Iterator[Result]:
     """Find the bugs one by one, and print how each was found.
 
     Raises:
         VerbError: the tests fail without a bug, or could not run.
     """
-    print(f"Without a bug: {len(bugs)} tests ...", file=sys.stderr, flush=True)
-    for bug in bugs:
-        if not run_tests(tree, *bug.test):
-            raise VerbError(f"{' '.join(bug.test)} fails without a bug. Repair that first.")
+    tests = list(dict.fromkeys(tuple(bug.test) for bug in bugs))
+    for test in progress(tests, len(tests), "tests without a bug"):
+        if not run_tests(tree, *test):
+            raise VerbError(f"{' '.join(test)} fails without a bug. Repair that first.")
     for number, bug in enumerate(bugs, start=1):
-        result = find(tree, bug)
+        result = find(tree, bug, suite=suite)
         line = f"{number:2} of {len(bugs)}  {bug.name}: {result.found_by}, {result.seconds:.0f} s"
         print(line, file=sys.stderr, flush=True)
         yield result
@@ -162,11 +163,12 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make planted", description=str(__doc__).splitlines()[0])
     parser.add_argument("--only", default="", help="bugs with this text in their name")
     parser.add_argument("--write", action="store_true", help="put the table into the page")
+    parser.add_argument("--own", action="store_true", help="never run the whole suite")
     options = parser.parse_args(arguments)
     bugs = [bug for bug in BUGS if options.only in bug.name]
     dynamodb_local.provide()
     with copied_tree() as tree:
         check_table(tree, bugs)
-        results = list(find_all(tree, bugs))
+        results = list(find_all(tree, bugs, suite=not options.own))
     SECTION.publish(table(results), ["--write"] if options.write else [])
     return 0 if all(result.found_by == OWN_TEST for result in results) else 1

@@ -21,4 +21,190 @@ class Bug:
     test: Sequence[str]
 
 
-BUGS: Sequence[Bug] = ()
+DELETES = "chalicelib/directory/deletes.py"
+GROUPS = "chalicelib/directory/groups.py"
+MEMBERS = "chalicelib/directory/members.py"
+PENDING = "chalicelib/directory/pending_changes.py"
+USERS = "chalicelib/directory/users.py"
+
+RACES = "tests/local/test_races.py"
+FAULTS = "tests/local/test_faults.py"
+
+
+BUGS: Sequence[Bug] = (
+    # What must hold when two requests meet.
+    Bug(
+        "a user's delete does not notice a membership that was added meanwhile",
+        DELETES,
+        'equals("g", user.joins) & leased_for(user.lease)',
+        "leased_for(user.lease)",
+        "a membership that is added during a user's delete",
+        ["tests/directory/test_deletes.py", "-k", "delete_sees"],
+    ),
+    Bug(
+        "a step of a large change does not check its lease",
+        PENDING,
+        "condition=lease_unchanged(before),",
+        "",
+        "two PUTs of many members",
+        [RACES, "-k", "two and replaces and many"],
+    ),
+    Bug(
+        "a change does not wait for the lease of another one",
+        GROUPS,
+        "    if group.lease is not None:\n"
+        "        pending_changes.wait_for(context, group.id, group.lease.change_id)",
+        "    del context, group",
+        "two large additions to one group",
+        [RACES, "-k", "two and large and additions"],
+    ),
+    Bug(
+        "a PUT of members does not notice members that were added meanwhile",
+        GROUPS,
+        '        condition &= equals("m", before.memberships)',
+        "        pass",
+        "two PUTs of members",
+        [RACES, "-k", "two and replaces and not many"],
+    ),
+    Bug(
+        "a change of a user overwrites another one",
+        USERS,
+        'equals("v", before.version) & absent("lease")',
+        'absent("lease")',
+        "two PATCHes of a user",
+        [RACES, "-k", "two and PATCHes"],
+    ),
+    Bug(
+        "removing a member does not check that they still are one",
+        MEMBERS,
+        "        yield Delete(keys.member(gid, uid), EXISTS)\n"
+        "        yield Delete(keys.reverse(uid, gid), EXISTS)",
+        "        yield Delete(keys.member(gid, uid))\n        yield Delete(keys.reverse(uid, gid))",
+        "a removal during a user's delete",
+        [RACES, "-k", "user and delete and end"],
+    ),
+    Bug(
+        "a process that has lost its lease reports the change as done",
+        PENDING,
+        "    except _LeaseLost:\n        return False",
+        "    except _LeaseLost:\n        return True",
+        "two large additions to one group",
+        [RACES, "-k", "two and large and additions"],
+    ),
+    Bug(
+        "a DELETE that another request has finished is 404",
+        DELETES,
+        "            if not _advance(context, found, lease):\n"
+        "                finish_user_delete(context, uid, lease)\n"
+        "            return",
+        "            if _advance(context, found, lease):\n                return",
+        "a membership that meets a delete in 40 groups",
+        [RACES, "-k", "40 and membership"],
+    ),
+    # What must hold when AWS fails or a process dies.
+    Bug(
+        "a repeated transaction gets a new token",
+        "chalicelib/storage/transactions.py",
+        "client.transact_write_items(**request)",
+        'client.transact_write_items(**request | {"ClientRequestToken": deadline.clock.new_id()})',
+        "a lost response to a creation",
+        [FAULTS, "-k", "single and fault and create"],
+    ),
+    Bug(
+        "keys that DynamoDB left unprocessed count as absent",
+        "chalicelib/storage/table.py",
+        '"UnprocessedKeys"',
+        '"ProcessedKeys"',
+        "a batch that comes back in part",
+        ["tests/storage/test_table.py"],
+    ),
+    Bug(
+        "a group's delete removes the group's half of a membership first",
+        DELETES,
+        "        context.items.batch_delete(context.keys.reverse(uid, gid) for uid in page)\n"
+        "        context.items.batch_delete(context.keys.member(gid, uid) for uid in page)",
+        "        context.items.batch_delete(context.keys.member(gid, uid) for uid in page)\n"
+        "        context.items.batch_delete(context.keys.reverse(uid, gid) for uid in page)",
+        "a crash between the two",
+        ["tests/directory/test_deletes.py", "-k", "sweeper and crashed"],
+    ),
+    Bug(
+        "a large change leaves out the last part",
+        PENDING,
+        "            yield Delta(add=frozenset(part))",
+        "            if len(part) == ADDS_PER_STEP:\n"
+        "                yield Delta(add=frozenset(part))",
+        "a large change",
+        [FAULTS, "-k", "single and fault and 40 and create"],
+    ),
+    # What must hold of the counters, of names and of lists.
+    Bug(
+        "a large change does not count the members that it adds",
+        PENDING,
+        'add={"n": step.growth, "m": 1} if step else {},',
+        'add={"m": 1} if step else {},',
+        "the size of a group and its members",
+        [FAULTS, "-k", "single and fault and 40 and create"],
+    ),
+    Bug(
+        "a user's delete leaves the sizes of groups as they are",
+        DELETES,
+        'add={"n": -1, "m": 1}, condition=EXISTS',
+        'add={"m": 1}, condition=EXISTS',
+        "the size of a group and its members",
+        [RACES, "-k", "user and delete and end"],
+    ),
+    Bug(
+        "a user's delete does not decrement the number of users",
+        DELETES,
+        '        Update(keys.counter("U", user.id), add={"n": -1}),\n',
+        "",
+        "the number of users after a delete",
+        ["tests/directory/test_deletes.py", "-k", "deleted_user_is_gone"],
+    ),
+    Bug(
+        "the cursor of a page skips an item",
+        "chalicelib/organisations/paging.py",
+        "cursor_of(items[size - 1])",
+        "cursor_of(items[size])",
+        "a list read page by page",
+        ["tests/organisations/test_organisation_users.py"],
+    ),
+    Bug(
+        "a change of a user sets the default role of today",
+        USERS,
+        "before, document=document, version=before.version + 1, modified=context.now()",
+        "before,\n"
+        "            document=document,\n"
+        "            version=before.version + 1,\n"
+        "            modified=context.now(),\n"
+        "            granted_role=context.default_role,",
+        "the role of a user after a PATCH",
+        ["tests/directory/test_users.py", "-k", "default_role"],
+    ),
+    # What must hold of secrets and of tenants.
+    Bug(
+        "a revoked token is accepted",
+        "chalicelib/auth/authenticate.py",
+        'claim.token.state != "live", "revoked"',
+        'claim.token.state == "gone", "revoked"',
+        "a request with a token after its revocation",
+        ["tests/auth/test_authenticate.py", "-k", "revoke"],
+    ),
+    Bug(
+        "a grant covers every prefix that begins like its own",
+        "chalicelib/storage/grants.py",
+        'return f"{self.prefix}#" if self.whole else self.prefix',
+        "return self.prefix",
+        "a connection whose id begins like another's",
+        ["tests/storage/test_grants.py"],
+    ),
+    Bug(
+        "the provisioning log shows what it should mask",
+        "chalicelib/scim/masking.py",
+        'return f"{text[0]}{HIDDEN} ({length})"',
+        'return f"{text} ({length})"',
+        "values that must not be in a log entry",
+        ["tests/scim/test_masking.py"],
+    ),
+)

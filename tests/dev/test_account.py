@@ -57,7 +57,7 @@ def test_a_stage_that_runs_is_not_destroyed_without_its_record(account):
     """Chalice deletes what it has recorded: table and secrets would go from under the API."""
     stage = stages.read("dev")
 
-    with pytest.raises(CannotDeploy, match="Nothing was touched"):
+    with pytest.raises(CannotDeploy, match="Nothing was changed"):
         destroy.require_gone({}, stage, account)
     destroy.require_gone(RECORD, stage, account)
 
