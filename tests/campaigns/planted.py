@@ -33,6 +33,7 @@ ROOT = Path(__file__).parents[2]
 SECTION = Section("resilience.md", "planted")
 LINKED = (".venv", ".venv-engine", ".tools")
 LEFT_OUT = (".git", ".venv*", ".tools", ".local", ".hypothesis", "build", "__pycache__", ".*_cache")
+MOST_SECONDS = 1_800.0
 PASSED, FAILED = 0, 1  # exit statuses of pytest; the others mean that it could not run
 
 
@@ -93,20 +94,24 @@ def planted(tree: Path, bug: Bug) -> Iterator[None]:
 
 
 def run_tests(tree: Path, *arguments: str) -> bool:
-    """Run pytest in a tree; tell whether everything passed.
+    """Run pytest in a tree; tell whether everything passed, in half an hour at most.
 
     Raises:
         VerbError: pytest could not run the tests at all; with the end of what it printed.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments],
-        cwd=tree,
-        # No byte code: an edit of the same length within a second would go unseen.
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments],
+            cwd=tree,
+            # No byte code: an edit of the same length within a second would go unseen.
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=MOST_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return False
     if done.returncode not in (PASSED, FAILED):
         end = (done.stdout + done.stderr).strip().splitlines()[-8:]
         raise VerbError("\n  ".join([f"pytest {' '.join(arguments)} did not run:", *end]))
