@@ -47,15 +47,18 @@ def is_understood(value: Any, attribute: Attribute) -> bool:
     An empty value is understood: it clears the attribute. So is one that is not an object, whose
     type is checked later, and a member without an id, which is an error wherever it is sent.
     """
-    identity = attribute.sub("value")
-    if attribute.type != "complex" or (identity and identity.mutability == "immutable"):
+    if attribute.type != "complex":
         return True
     value = unwrap(value, attribute)
     elements = value if isinstance(value, list) else [value]
-    return not elements or any(
-        not isinstance(element, dict) or not element or any(map(attribute.sub, element))
-        for element in elements
-    )
+    for element in elements:
+        if not isinstance(element, dict) or not element:
+            return True
+        for name in element:
+            if attribute.sub(name) is not None:
+                return True
+    identity = attribute.sub("value")
+    return not elements or (identity is not None and identity.mutability == "immutable")
 
 
 def _without_own_name(value: Any, attribute: Attribute) -> Any:

@@ -157,7 +157,8 @@ def check_value(value: Any, attribute: Attribute, where: str) -> Any:
         InvalidValue: the value is not of the attribute's type, or over a limit.
         InvalidSyntax: a sub-attribute is sent twice, in two spellings.
     """
-    value = unwrap(value, attribute)
+    if isinstance(value, (dict, list)):
+        value = unwrap(value, attribute)
     if attribute.multi_valued:
         return _many(value, attribute, where)
     if isinstance(value, list):
@@ -264,7 +265,7 @@ def _put_extension(
 def _put(holder: Resource, attribute: Attribute, value: Any, where: str) -> None:
     if attribute.mutability == "readOnly" or attribute.name == "schemas":
         return
-    if not is_understood(value, attribute):
+    if attribute.type == "complex" and not is_understood(value, attribute):
         return
     checked = check_value(value, attribute, where)
     if checked is CLEARED:
@@ -302,14 +303,16 @@ def unique_values(elements: Sequence[Any], attribute: Attribute) -> list[Any]:
     RFC 7643 section 2.4. An absent type equals an absent type; `primary`, `display` and other
     sub-attributes of the later one win. Values without `value`, such as addresses, all stay.
     """
-    forms = {name: sub for name in ("value", "type") if (sub := attribute.sub(name)) is not None}
+    if len(elements) < 2:  # noqa: PLR2004 - nothing to compare
+        return list(elements)
+    subs = [sub for name in ("value", "type") if (sub := attribute.sub(name)) is not None]
+    forms = {sub.name: comparable_form(sub) for sub in subs}
     unique: dict[Any, Any] = {}
     for position, element in enumerate(elements):
         identity: Any = position
         if isinstance(element, dict) and "value" in element and "value" in forms:
             identity = tuple(
-                comparable_form(sub)(element[name]) if name in element else None
-                for name, sub in forms.items()
+                form(element[name]) if name in element else None for name, form in forms.items()
             )
         known = unique.get(identity)
         unique[identity] = element if known is None else known | element
@@ -327,7 +330,8 @@ def check_element(value: Any, attribute: Attribute, where: str) -> Any:
     Raises:
         InvalidValue, InvalidSyntax: as `check_value`.
     """
-    value = unwrap_element(value, attribute)
+    if isinstance(value, dict):
+        value = unwrap_element(value, attribute)
     if value is None or value == "":
         return CLEARED
     checked = _CHECKERS[attribute.type](value, attribute, where)
