@@ -56,8 +56,8 @@ def make_link(table: Table, organisation: str, name: str, deadline: Deadline) ->
     The organisation is not looked up; a link to one that does not exist cannot be exchanged.
     """
     made = _issue(table, "link", LINK_LIFE, organisation, name)
-    rows = table.namespace(console_credentials(digest(made.text)), deadline)
-    rows.commit([_put(made, table.clock.now())])
+    items = table.namespace(console_credentials(digest(made.text)), deadline)
+    items.commit([_put(made, table.clock.now())])
     return made
 
 
@@ -67,13 +67,13 @@ def exchange(table: Table, link: str, deadline: Deadline) -> Issued:
     Raises:
         Unauthorized: it is used, expired or not a link.
     """
-    row = _found(table, "link", link, deadline)
-    if row is None or _organisation(table, row["org"], deadline) is None:
+    item = _found(table, "link", link, deadline)
+    if item is None or _organisation(table, item["org"], deadline) is None:
         raise Unauthorized(INVALID_LINK)
-    made = _issue(table, "session", SESSION_LIFE, row["org"], row["name"])
-    rows = table.namespace(console_credentials(digest(link), digest(made.text)), deadline)
+    made = _issue(table, "session", SESSION_LIFE, item["org"], item["name"])
+    items = table.namespace(console_credentials(digest(link), digest(made.text)), deadline)
     try:
-        rows.commit([Delete(console(digest(link)), EXISTS), _put(made, table.clock.now())])
+        items.commit([Delete(console(digest(link)), EXISTS), _put(made, table.clock.now())])
     except TransactionCanceled as canceled:
         raise Unauthorized(INVALID_LINK) from canceled
     return made
@@ -84,11 +84,11 @@ def find(table: Table, text: str, deadline: Deadline) -> Session | None:
 
     None if it has ended or never existed, or if its organisation is gone or being deleted.
     """
-    row = _found(table, "session", text, deadline)
-    organisation = _organisation(table, row["org"], deadline) if row else None
-    if row is None or organisation is None:
+    item = _found(table, "session", text, deadline)
+    organisation = _organisation(table, item["org"], deadline) if item else None
+    if item is None or organisation is None:
         return None
-    return Session(digest(text), row["name"], organisation)
+    return Session(digest(text), item["name"], organisation)
 
 
 def end(table: Table, session: str, deadline: Deadline) -> None:
@@ -119,12 +119,12 @@ def _found(table: Table, token_type: TokenType, text: str, deadline: Deadline) -
     if credential is None or credential.token_type != token_type:
         return None
     key = console(digest(text))
-    row = table.namespace((Grant(key.pk, READ),), deadline).get(key)
-    return row if row is not None and timestamp(table.clock.now()) < row["expires"] else None
+    item = table.namespace((Grant(key.pk, READ),), deadline).get(key)
+    return item if item is not None and timestamp(table.clock.now()) < item["expires"] else None
 
 
 def _organisation(table: Table, organisation: str, deadline: Deadline) -> Organisation | None:
     keys = OrganisationKeys(organisation)
-    row = table.namespace((Grant(keys.partition, READ),), deadline).get(keys.own_item)
-    found = from_item(Organisation, row) if row else None
+    item = table.namespace((Grant(keys.partition, READ),), deadline).get(keys.own_item)
+    found = from_item(Organisation, item) if item else None
     return found if found is not None and found.state != DELETING else None

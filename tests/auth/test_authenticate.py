@@ -141,8 +141,8 @@ def test_garbage_costs_the_same_read_and_says_the_same(fresh, table, context, ga
 def test_the_operator_key_opens_no_connection_by_its_id(services, context):
     """Token types are separate even if a connection's token item has the operator key's id."""
     key = OPERATOR_KEY.split("_")[2]
-    row = context.admin.items.get(context.admin.keys.token(context.connection, context.token_id))
-    attributes = {name: value for name, value in row.items() if name not in {"PK", "SK"}}
+    item = context.admin.items.get(context.admin.keys.token(context.connection, context.token_id))
+    attributes = {name: value for name, value in item.items() if name not in {"PK", "SK"}}
     context.admin.items.commit(
         [Update(context.admin.keys.token(context.connection, key), attributes)]
     )
@@ -199,11 +199,11 @@ def test_an_organisation_that_is_being_deleted_is_unknown(services, context):
         authenticate(services, context.connection, context.token)
 
 
-@pytest.mark.parametrize("row", ["organisation", "connection"])
-def test_a_missing_row_is_unknown(services, context, row):
+@pytest.mark.parametrize("item", ["organisation", "connection"])
+def test_a_missing_item_is_unknown(services, context, item):
     """A token alone is not enough."""
     keys = context.admin.keys
-    key = keys.own_item if row == "organisation" else keys.connection(context.connection)
+    key = keys.own_item if item == "organisation" else keys.connection(context.connection)
     context.admin.items.commit([Delete(key)])
 
     with pytest.raises(Unauthorized):
@@ -321,7 +321,7 @@ def test_a_known_token_works_while_secrets_manager_is_down(services, context):
     assert authenticate(services, context.connection, context.token).id == context.connection
 
 
-def test_a_throttled_row_is_never_taken_for_a_missing_one(fresh, table, context):
+def test_a_throttled_item_is_never_taken_for_a_missing_one(fresh, table, context):
     """BatchGetItem returns a throttled key as unprocessed: 503, not a false 401 (fact 7)."""
     name = fresh.table.name
     unprocessed = {"Responses": {name: []}, "UnprocessedKeys": {name: {"Keys": [{}]}}}

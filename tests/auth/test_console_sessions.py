@@ -129,12 +129,12 @@ def test_the_table_holds_nothing_to_open_a_console_with(services, dynamodb, admi
     assert not [each for each in (link, text, text.split("_")[3]) if each in kept]
 
 
-def test_rows_go_by_themselves(services, dynamodb, admin, link):
+def test_items_go_by_themselves(services, dynamodb, admin, link):
     """DynamoDB deletes them once their end has passed."""
     issued = exchange(services, link)
-    rows = dynamodb.scan(TableName=services.table.name)["Items"]
+    items = dynamodb.scan(TableName=services.table.name)["Items"]
 
-    ends = [int(row["ttl"]["N"]) for row in rows if row["PK"]["S"].startswith("V#")]
+    ends = [int(item["ttl"]["N"]) for item in items if item["PK"]["S"].startswith("V#")]
 
     assert ends == [int(datetime.fromisoformat(issued.expires).timestamp())]
 

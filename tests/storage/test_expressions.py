@@ -155,16 +155,16 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.text(min_size=1), VALUES, max_size=4))
-def test_a_row_is_read_as_it_was_written(row):
+def test_an_item_is_read_as_it_was_written(item):
     """boto3 reads numbers as Decimal and binaries as its own class; items hold plain values."""
-    written = {name: value for name, value in row.items() if value is not None}
+    written = {name: value for name, value in item.items() if value is not None}
 
-    read = from_wire(to_wire(row))
+    read = from_wire(to_wire(item))
 
     assert read == written
     assert str(read) == str(written)
 
 
-def test_a_row_names_its_key():
+def test_an_item_names_its_key():
     """BatchGetItem's results are identified by key."""
     assert key_of({"PK": "pk", "SK": "sk", "n": 1}) == KEY

@@ -119,7 +119,7 @@ def test_a_pending_change_belongs_to_the_connection_its_sort_key_names():
 
 
 def test_administration_may_only_read_its_connections_users():
-    """A condition on a user's row is a read; users are their identity provider's."""
+    """A condition on a user's item is a read; users are their identity provider's."""
     assert allowed(grants.administration(ORGANISATION), MINE.user(UID)) == {"read"}
     assert allowed(grants.administration(ORGANISATION), MINE.local(UID)) == ALL_VERBS
     assert allowed(grants.administration(ORGANISATION), ORGANISATION.own_item) == ALL_VERBS
@@ -257,7 +257,7 @@ def test_no_namespace_is_a_way_to_the_whole_table():
         f"{path.relative_to(package)}: {line.strip()}"
         for path in sorted(package.rglob("*.py"))
         for line in path.read_text().splitlines()
-        if re.search(r"(items|rows|namespace|scope|context|admin)\.table\.namespace\(", line)
+        if re.search(r"(items|namespace|scope|context|admin)\.table\.namespace\(", line)
     ]
 
     assert found == []

@@ -92,27 +92,27 @@ def test_a_name_has_one_uniqueness_item_in_every_letter_case(name, other):
     )
 
 
-def inside(rows, key):
+def inside(items, key):
     """Return whether a range contains a key."""
-    return rows.pk == key.pk and rows.low <= key.sk <= rows.high
+    return items.pk == key.pk and items.low <= key.sk <= items.high
 
 
 def test_the_range_of_a_user_contains_the_user_and_their_groups_alone():
     """One Query reads a user with the ids of their groups."""
-    rows = MINE.user_with_groups(UID)
+    items = MINE.user_with_groups(UID)
 
-    assert inside(rows, MINE.user(UID))
-    assert inside(rows, MINE.reverse(UID, "f" * 32))
-    assert not inside(rows, MINE.user("a2" + UID[2:]))
+    assert inside(items, MINE.user(UID))
+    assert inside(items, MINE.reverse(UID, "f" * 32))
+    assert not inside(items, MINE.user("a2" + UID[2:]))
 
 
 def test_the_range_of_a_group_contains_its_members_alone():
     """The members of a page of groups are one range as well: the groups are neighbours."""
-    rows = MINE.members_of(GID)
+    items = MINE.members_of(GID)
 
-    assert inside(rows, MINE.member(GID, "0" * 32))
-    assert inside(rows, MINE.member(GID, "f" * 32))
-    assert not inside(rows, MINE.member("c" * 32, UID))
+    assert inside(items, MINE.member(GID, "0" * 32))
+    assert inside(items, MINE.member(GID, "f" * 32))
+    assert not inside(items, MINE.member("c" * 32, UID))
 
 
 def test_counters_of_users_and_of_groups_are_ranges_apart():

@@ -15,12 +15,12 @@ from tests.support.faults import client_error
 
 KEYS = ConnectionKeys(MINE)
 FOREIGN = ConnectionKeys("zzzzzzzzzzklmnop")
-ROW = KEYS.user("1")
+ITEM = KEYS.user("1")
 THROTTLED = client_error("ProvisionedThroughputExceededException")
 
 
 def wire(key, **attributes):
-    """Write a row as DynamoDB answers it."""
+    """Write an item as DynamoDB returns it."""
     return to_wire({"PK": key.pk, "SK": key.sk, **attributes})
 
 
@@ -32,24 +32,24 @@ def wire_key(key):
 # --- reading ----------------------------------------------------------------------------------
 
 
-def test_a_row_is_read_consistently():
+def test_an_item_is_read_consistently():
     """A look-up right after a create sees it."""
-    client = Script([{"Item": wire(ROW, n=1)}])
+    client = Script([{"Item": wire(ITEM, n=1)}])
 
-    row = a_namespace(client).get(ROW)
+    item = a_namespace(client).get(ITEM)
 
-    assert row == {"PK": ROW.pk, "SK": ROW.sk, "n": 1}
+    assert item == {"PK": ITEM.pk, "SK": ITEM.sk, "n": 1}
     assert client.sent("ConsistentRead") == [True]
 
 
-def test_a_row_that_is_not_there_is_none():
+def test_an_item_that_is_not_there_is_none():
     """An answer without an Item is an answer."""
-    assert a_namespace(Script([{}])).get(ROW) is None
+    assert a_namespace(Script([{}])).get(ITEM) is None
 
 
 def test_a_throttled_read_is_repeated():
     """It is no absence: the lock of a userName would look free."""
-    assert a_namespace(Script([THROTTLED, {"Item": wire(ROW)}])).get(ROW) is not None
+    assert a_namespace(Script([THROTTLED, {"Item": wire(ITEM)}])).get(ITEM) is not None
 
 
 def batch(*found: Key, left=()):
@@ -62,11 +62,11 @@ def batch(*found: Key, left=()):
 def test_unprocessed_keys_are_asked_for_again():
     """Read as absence, a token would be unknown: a false 401 and a job in quarantine (fact 7)."""
     other, gone = KEYS.user("2"), KEYS.user("3")
-    client = Script([batch(ROW, left=[other, gone]), batch(left=[other, gone]), batch(other)])
+    client = Script([batch(ITEM, left=[other, gone]), batch(left=[other, gone]), batch(other)])
 
-    found = a_namespace(client).batch_get([ROW, other, gone])
+    found = a_namespace(client).batch_get([ITEM, other, gone])
 
-    assert set(found) == {ROW, other}
+    assert set(found) == {ITEM, other}
     assert len(client.requests) == 3
 
 
@@ -75,18 +75,18 @@ def test_keys_that_stay_unprocessed_are_busy():
     manual_clock = ManualClock()
 
     with pytest.raises(Busy):
-        a_namespace(Script([batch(left=[ROW])]), manual_clock).batch_get([ROW])
+        a_namespace(Script([batch(left=[ITEM])]), manual_clock).batch_get([ITEM])
 
     assert manual_clock.passed == pytest.approx(25)
 
 
 def test_a_key_is_asked_for_once():
     """BatchGetItem refuses a request that names a key twice."""
-    client = Script([batch(ROW)])
+    client = Script([batch(ITEM)])
 
-    a_namespace(client).batch_get([ROW, ROW])
+    a_namespace(client).batch_get([ITEM, ITEM])
 
-    assert client.sent("RequestItems")[0]["table"]["Keys"] == [wire_key(ROW)]
+    assert client.sent("RequestItems")[0]["table"]["Keys"] == [wire_key(ITEM)]
     assert client.sent("RequestItems")[0]["table"]["ConsistentRead"] is True
 
 
@@ -103,34 +103,34 @@ def test_keys_go_a_hundred_a_call():
 def page(*keys: Key, more=False):
     """Write an answer of Query."""
     answer = {"Items": [wire(key) for key in keys]}
-    return answer | ({"LastEvaluatedKey": wire_key(keys[-1] if keys else ROW)} if more else {})
+    return answer | ({"LastEvaluatedKey": wire_key(keys[-1] if keys else ITEM)} if more else {})
 
 
 def test_a_query_goes_on_where_a_page_ends():
     """A page ends at 1 MB; taken for the end it would lose members silently."""
     two, three = KEYS.user("2"), KEYS.user("3")
-    client = Script([page(ROW, more=True), page(two, more=True), page(three)])
+    client = Script([page(ITEM, more=True), page(two, more=True), page(three)])
 
-    rows = list(a_namespace(client).query(Range(KEYS.users, " ", "~")))
+    items = list(a_namespace(client).query(Range(KEYS.users, " ", "~")))
 
-    assert [row["SK"] for row in rows] == ["1", "2", "3"]
+    assert [item["SK"] for item in items] == ["1", "2", "3"]
     assert [request.get("ExclusiveStartKey") for _, request in client.requests] == [
         None,
-        wire_key(ROW),
+        wire_key(ITEM),
         wire_key(two),
     ]
 
 
 def test_an_empty_page_is_not_the_end():
     """DynamoDB may answer none and still say that there is more."""
-    client = Script([page(more=True), page(ROW)])
+    client = Script([page(more=True), page(ITEM)])
 
     assert len(list(a_namespace(client).query(Range(KEYS.users, " ", "~")))) == 1
 
 
-def test_a_query_calls_only_when_its_rows_are_due():
-    """Who needs ten rows does not pay for ten thousand."""
-    client = Script([page(ROW, more=True), page(KEYS.user("2"))])
+def test_a_query_calls_only_when_its_items_are_needed():
+    """Who needs ten items does not pay for ten thousand."""
+    client = Script([page(ITEM, more=True), page(KEYS.user("2"))])
 
     next(a_namespace(client).query(Range(KEYS.users, " ", "~")))
 
@@ -139,7 +139,7 @@ def test_a_query_calls_only_when_its_rows_are_due():
 
 def test_a_guess_of_the_page_that_is_too_low_costs_few_calls():
     """Each further call reads twice as many."""
-    client = Script([page(ROW, more=True)] * 3 + [page(ROW)])
+    client = Script([page(ITEM, more=True)] * 3 + [page(ITEM)])
 
     list(a_namespace(client).query(Range(KEYS.users, " ", "~"), page=5))
 
@@ -167,7 +167,7 @@ def test_a_query_names_its_range_in_order():
 
 
 def test_unprocessed_deletes_are_sent_again():
-    """What is left out would stay for ever: nobody asks these rows any more."""
+    """What is left out would stay for ever: nobody asks for these items any more."""
     other = KEYS.member("g", "2")
     left = {"table": [{"DeleteRequest": {"Key": wire_key(other)}}]}
     client = Script([{"UnprocessedItems": left}, {"UnprocessedItems": {}}])
@@ -189,21 +189,21 @@ def test_deletes_go_twenty_five_a_call():
 
 
 def test_deletes_that_stay_unprocessed_are_busy():
-    """The operation's row stays, and whoever finds it goes on."""
-    left = {"table": [{"DeleteRequest": {"Key": wire_key(ROW)}}]}
+    """The pending change stays, and the next one who finds it goes on."""
+    left = {"table": [{"DeleteRequest": {"Key": wire_key(ITEM)}}]}
 
     with pytest.raises(Busy):
-        a_namespace(Script([{"UnprocessedItems": left}])).batch_delete([ROW])
+        a_namespace(Script([{"UnprocessedItems": left}])).batch_delete([ITEM])
 
 
 # --- errors and bounds ------------------------------------------------------------------------
 
 CALLS = {
-    "get": lambda rows: rows.get(ROW),
-    "batch_get": lambda rows: rows.batch_get([ROW]),
-    "query": lambda rows: list(rows.query(KEYS.user_with_groups("1"))),
-    "commit": lambda rows: rows.commit([Put(ROW)]),
-    "batch_delete": lambda rows: rows.batch_delete([ROW]),
+    "get": lambda items: items.get(ITEM),
+    "batch_get": lambda items: items.batch_get([ITEM]),
+    "query": lambda items: list(items.query(KEYS.user_with_groups("1"))),
+    "commit": lambda items: items.commit([Put(ITEM)]),
+    "batch_delete": lambda items: items.batch_delete([ITEM]),
 }
 
 
@@ -226,16 +226,16 @@ def test_every_call_ends_at_the_deadline(call):
 
 
 OUTSIDE = {
-    "get": lambda rows: rows.get(FOREIGN.user("1")),
-    "batch_get": lambda rows: rows.batch_get([ROW, FOREIGN.user("1")]),
-    "query": lambda rows: list(rows.query(FOREIGN.user_with_groups("1"))),
-    "put": lambda rows: rows.commit([Put(ROW), Put(FOREIGN.user("1"))]),
-    "update": lambda rows: rows.commit([Update(FOREIGN.user("1"), add={"g": 1})]),
-    "delete": lambda rows: rows.commit([Delete(FOREIGN.user("1"))]),
-    "check": lambda rows: rows.commit([Check(FOREIGN.user("1"), EXISTS)]),
-    "batch_delete": lambda rows: rows.batch_delete([ROW, FOREIGN.user("1")]),
-    "write settings": lambda rows: rows.commit([Put(KEYS.local("1"))]),
-    "read what the organisation noted": lambda rows: rows.get(KEYS.local("1")),
+    "get": lambda items: items.get(FOREIGN.user("1")),
+    "batch_get": lambda items: items.batch_get([ITEM, FOREIGN.user("1")]),
+    "query": lambda items: list(items.query(FOREIGN.user_with_groups("1"))),
+    "put": lambda items: items.commit([Put(ITEM), Put(FOREIGN.user("1"))]),
+    "update": lambda items: items.commit([Update(FOREIGN.user("1"), add={"g": 1})]),
+    "delete": lambda items: items.commit([Delete(FOREIGN.user("1"))]),
+    "check": lambda items: items.commit([Check(FOREIGN.user("1"), EXISTS)]),
+    "batch_delete": lambda items: items.batch_delete([ITEM, FOREIGN.user("1")]),
+    "write settings": lambda items: items.commit([Put(KEYS.local("1"))]),
+    "read what the organisation noted": lambda items: items.get(KEYS.local("1")),
 }
 
 

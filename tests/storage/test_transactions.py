@@ -56,10 +56,10 @@ def test_the_content_stays_for_every_repetition():
 def test_other_content_has_another_token():
     """Otherwise DynamoDB would return the first result and not write the second."""
     client = Script([{}])
-    rows = a_namespace(client)
+    items = a_namespace(client)
 
-    rows.commit(ACTIONS)
-    rows.commit(ACTIONS[:1])
+    items.commit(ACTIONS)
+    items.commit(ACTIONS[:1])
 
     assert len(set(client.sent(TOKEN))) == 2
 
@@ -83,7 +83,7 @@ def test_which_condition_failed_is_told_by_position():
     assert caught.value.items == {SECOND: None}
 
 
-def test_the_row_that_a_condition_met_comes_with_it():
+def test_the_item_that_a_condition_met_comes_with_it():
     """A lock that is held says by whom, without another read."""
     met = {"PK": {"S": FIRST.pk}, "SK": {"S": FIRST.sk}, "uid": {"S": "x"}}
     client = Script([canceled(("ConditionalCheckFailed", met), "ConditionalCheckFailed")])
@@ -120,7 +120,7 @@ FINAL = {
     "validation": client_error("ValidationException"),
     "other content under this token": client_error("IdempotentParameterMismatchException"),
     "too large": canceled("ItemCollectionSizeLimitExceeded", "None"),
-    "row at fault": canceled("ValidationError", "None"),
+    "item at fault": canceled("ValidationError", "None"),
     "no permission": client_error("AccessDeniedException"),
 }
 
