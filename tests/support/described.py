@@ -48,7 +48,7 @@ def require(method: str, path: str, answer: Answered) -> None:
     if not content:
         assert answer.body is None, f"{where} with a body"
         return
-    media_type = answer.headers["content-type"]
+    media_type = answer.headers["content-type"].partition(";")[0]
     assert media_type in content, f"{where} with {media_type}"
     faults = [*_validator(template, method, answer.status, media_type).iter_errors(answer.body)]
     assert not faults, f"{where}: {[(each.instance_path, each.message) for each in faults]}"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
-from chalicelib.api.admin import responses
+from chalicelib.api.admin import csv_file, responses
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import File, Ok, page
 from chalicelib.errors import BadRequest
@@ -21,9 +19,6 @@ from chalicelib.storage.log_entries import OUTCOMES, LogEntry
 
 # No entry is kept for longer.
 LONGEST = timedelta(days=91)
-
-# A spreadsheet would take a cell that begins so for a formula.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 Entry = responses.LogEntry
 
@@ -39,9 +34,9 @@ def list_log(request: AdminRequest) -> Ok[responses.Page[Entry]] | File:
     )
     entries = [_document(each) for each in found.items]
     accepted = ", ".join(request.http.headers.get("accept", ()))
-    for media_type, write in FILES.items():
+    for media_type, (content_type, write) in FILES.items():
         if media_type in accepted:
-            return File(write(entries), media_type, _file_headers(request, found))
+            return File(write(entries), content_type, _file_headers(request, found))
     return page(entries, found.next_cursor)
 
 
@@ -115,24 +110,17 @@ def _file_headers(request: AdminRequest, found: Page[LogEntry]) -> Mapping[str, 
 
 
 def _csv(entries: Sequence[Entry]) -> str:
-    columns = list(Entry.__annotations__)
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(columns)
-    writer.writerows(map(_cell, entry.values()) for entry in entries)
-    return file.getvalue()
-
-
-def _cell(value: object) -> str:
-    text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
-    return f"'{text}" if text.startswith(FORMULAS) else text
+    return csv_file.write_csv(list(Entry.__annotations__), (each.values() for each in entries))
 
 
 def _ndjson(entries: Sequence[Entry]) -> str:
     return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
 
 
-FILES: Mapping[str, Callable[[Sequence[Entry]], str]] = {
-    "text/csv": _csv,
-    "application/x-ndjson": _ndjson,
+NDJSON = "application/x-ndjson"
+
+# By the media type that is asked for: the content type of the file, and what writes it.
+FILES: Mapping[str, tuple[str, Callable[[Sequence[Entry]], str]]] = {
+    csv_file.MEDIA_TYPE: (csv_file.CONTENT_TYPE, _csv),
+    NDJSON: (NDJSON, _ndjson),
 }

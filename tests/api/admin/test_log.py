@@ -257,7 +257,7 @@ def test_a_page_can_be_had_as_csv(scim, log):
 
     (row,) = csv.DictReader(io.StringIO(response.body))
 
-    assert response.headers["content-type"] == "text/csv"
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
     assert (row["method"], row["status"], row["scim_type"]) == ("POST", "201", "")
     assert json.loads(row["after"])["userName"] == "=… (up to 8)"
 
