@@ -296,7 +296,7 @@ def _matching_groups(context: ConnectionContext, node: Filter, query: Query) -> 
 def _named_members(node: Filter) -> frozenset[str]:
     """Return which users a filter asks about as members.
 
-    Members are items of their own: only `eq` can be answered without reading all of them.
+    Members are items of their own: only `eq` can be evaluated without reading all of them.
 
     Raises:
         InvalidFilter: it compares members in another way.

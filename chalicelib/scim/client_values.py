@@ -5,7 +5,7 @@
     "manager": [{"$ref": null, "value": "x"}]        both
     "emails": {"emails": [{"value": "x"}]}           the attribute's own name around its value
 
-Each is taken off once. A string that contains JSON is a string.
+Each is removed once. A string that contains JSON is a string.
 """
 
 from __future__ import annotations

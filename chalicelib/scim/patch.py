@@ -230,7 +230,7 @@ def _is_primary(element: Any) -> bool:
 def _edit_selected(elements: Sequence[Any], change: _Change) -> Sequence[Any]:
     """Edit the elements that the value filter selects; without one, all of them.
 
-    Where there is none it is created, unless the change only clears: Entra ID sets
+    A missing element is created, unless the change only clears: Entra ID sets
     `emails[type eq "work"].value` before there is such an e-mail, and clears it afterwards, too.
     """
     hits = {i for i, old in enumerate(elements) if change.selects is None or change.selects(old)}

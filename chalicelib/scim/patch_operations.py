@@ -31,7 +31,7 @@ from chalicelib.scim.strict_json import json_type
 class Operation:
     """One change of one attribute, in canonical spelling; that of an extension has its URN.
 
-    `value` is as the client sent it, None where there is none. A path that is an extension's URN
+    `value` is as the client sent it, None without one. A path that is an extension's URN
     alone occurs with `remove` only. `index` is the operation's place in the request, for errors.
     """
 

@@ -1,6 +1,6 @@
 """`make oracle`: the SCIM engine and scim2-models get the same random questions.
 
-Each answers by its own means: what becomes of a user that is sent, whether a filter finds one,
+Each says what becomes of a user that is sent, whether a filter matches one, and
 what a PATCH makes of one. Where they differ on purpose, a rule below says when and why; any other
 difference fails.
 
@@ -62,7 +62,7 @@ def _our_patch(asked: Case) -> Any:
 
 
 def ours(asked: Case) -> Any:
-    """Answer as the engine does: a document, true or false, or that it is refused."""
+    """Return the engine's result: a document, true or false, or that it is rejected."""
     try:
         return _OURS[asked.kind](asked)
     except ApiError:
@@ -91,7 +91,7 @@ def _their_patch(asked: Case) -> Any:
 
 
 def theirs(asked: Case) -> Any:
-    """Answer as scim2-models does, in the same form."""
+    """Return the result of scim2-models, in the same form."""
     try:
         return _THEIRS[asked.kind](asked)
     except (SCIMException, ValidationError):
@@ -195,7 +195,7 @@ def _but_for_active(own: Any, other: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A deliberate difference: in which questions, how the answers then differ, and why.
+    """An intended difference: in which questions, how the results differ, and why.
 
     `example` is the number of a case in which it is seen.
     """
@@ -208,7 +208,7 @@ class Rule:
     reason: str
 
     def explains(self, asked: Case, own: Any, other: Any) -> bool:
-        """Tell whether two different answers are meant to be different."""
+        """Tell whether two results are intended to differ."""
         return (
             asked.kind in self.kinds
             and re.search(self.asked, json.dumps(asked.asked, ensure_ascii=False)) is not None
@@ -226,35 +226,35 @@ RULES: Sequence[Rule] = (
         USERS,
         r'"active": ("yes"|1)',
         _only_we_refuse,
-        "as text in any case, since Entra ID sends that, but no yes and no 1: a wrong guess here "
-        "locks somebody out, or lets him in",
+        "also as text in any case, which Entra ID sends, but not yes or 1: a wrong guess here "
+        "locks a user out, or lets them in",
     ),
     Rule(
-        "one value stands for its array",
+        "one value is accepted for an array",
         1,
         USERS,
         r'"emails": "',
         _only_they_refuse,
-        "clients forget the brackets; nothing is lost by adding them",
+        "clients forget the brackets; adding them loses nothing",
     ),
     Rule(
-        "an empty address is none",
+        "an empty address is no address",
         32,
         USERS,
         r'"emails": \[\{"value": ""',
         _only_they_refuse,
-        "Entra ID sends an empty text for what a person does not have",
+        "Entra ID sends an empty text for what a user does not have",
     ),
     Rule(
-        "what is required is not empty",
+        "a required attribute is not empty",
         14,
         USERS | PATCHES,
         r'"userName": ""|"path": "userName", "value": (""|null|\[\])',
         _only_we_refuse,
-        "RFC 7643 section 2.5 has the empty value be no value",
+        "RFC 7643 section 2.5: an empty value is no value",
     ),
     Rule(
-        "what is required is missed at the end",
+        "required attributes are checked at the end",
         1_289,
         PATCHES,
         r'"op": "remove", "path": "userName"',
@@ -286,52 +286,52 @@ RULES: Sequence[Rule] = (
         "RFC 7643 section 2.4: the pair should not be repeated",
     ),
     Rule(
-        "to clear a part of what is not there makes nothing",
+        "clearing a part of a missing element creates nothing",
         389,
         PATCHES,
         CLEARING,
         _in_elements_only,
-        "the element would be made to say nothing",
+        "the new element would be empty",
     ),
     Rule(
-        "who is made primary last is it",
+        "the value that becomes primary last is primary",
         1_672,
         PATCHES,
         r'\.primary", "value": true',
         _only_they_refuse,
-        "a choice may match several; RFC 7644 section 3.5.2 has the others lose it",
+        "a value filter may match several; RFC 7644 section 3.5.2: the others are primary no more",
     ),
     Rule(
-        "an e-mail goes with its address",
+        "an e-mail is removed with its address",
         437,
         PATCHES,
         r"emails\[",
         _but_for_labels,
-        "what would be left is a type and nothing of that type",
+        "otherwise a type without an address would be left",
     ),
     Rule(
-        "an element is known by value and type",
+        "an element is identified by value and type",
         307,
         PATCHES,
         r'"op": "add".*(emails|roles)',
         _in_elements_only,
-        "RFC 7643 section 2.4 has that pair once; to add it again completes what is there",
+        "RFC 7643 section 2.4: that pair occurs once; adding it again completes the element",
     ),
     Rule(
-        "an unknown attribute is refused wherever it stands",
+        "an unknown attribute is rejected in every term",
         60,
         FILTERS,
         "shoeSize",
         _only_we_refuse,
-        "the answer must not depend on whom the terms before it find",
+        "the result must not depend on what the terms before it match",
     ),
     Rule(
-        "null is equal or not, nothing else",
+        "null can only be compared by eq and ne",
         12,
         FILTERS,
         r" (co|sw|ew|gt|ge|lt|le) null",
         _only_we_refuse,
-        "no order and no part of nothing is defined",
+        "null has neither an order nor parts",
     ),
     Rule(
         "eq null is the opposite of pr",
@@ -339,34 +339,34 @@ RULES: Sequence[Rule] = (
         FILTERS,
         r"(emails|roles)\.\w+ (eq|ne) null",
         _neither_refuses,
-        "of several values, too: null and no value are the same (RFC 7643 section 2.5)",
+        "for several values, too: null and no value are the same (RFC 7643 section 2.5)",
     ),
     Rule(
-        "a value of another type is refused",
+        "a value of another type is rejected",
         621,
         FILTERS,
         r'(meta\.lastModified|active|primary) \w\w (5|\\"\\"|\\"True\\")',
         _only_we_refuse,
-        "a number is no time; an answer would be an accident",
+        "a number is not a time; any match would be an accident",
     ),
     Rule(
-        "times have no parts of text",
+        "times are not compared as text",
         320,
         FILTERS,
         r"meta\.lastModified (co|sw|ew) ",
         _only_we_refuse,
-        "one moment is written in many ways",
+        "one moment can be written in many ways",
     ),
     Rule(
-        "any text may be looked for",
+        "any text can be searched for",
         289,
         FILTERS,
         r'(emails(\.value)?|\bvalue) \w\w (5|\\"(|True|2027-01-31)\\")',
         _only_they_refuse,
-        "an address that cannot exist is nobody's; that is an answer",
+        "an address that cannot exist matches no user, which is a valid result",
     ),
     Rule(
-        "a number may be text",
+        "a number may stand for text",
         398,
         FILTERS,
         r" \w\w 5",
@@ -374,15 +374,15 @@ RULES: Sequence[Rule] = (
         "clients write `externalId eq 42` without quotation marks",
     ),
     Rule(
-        "ne holds where one of several is not equal",
+        "ne is true if one of several values differs",
         238,
         FILTERS,
         r"(emails|roles)(\.\w+)? ne ",
         _neither_refuses,
-        "RFC 7644 section 3.4.2.2 has a filter match where one value does, for each operator",
+        "RFC 7644 section 3.4.2.2: a filter matches if one value does, for each operator",
     ),
     Rule(
-        "a manager is compared by his id",
+        "a manager is compared by id",
         674,
         FILTERS,
         r":manager \w\w ",

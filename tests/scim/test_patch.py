@@ -258,7 +258,7 @@ def test_values_are_limited_while_they_are_added():
 
 
 def test_the_limits_of_a_resource_hold_after_a_patch():
-    """An e-mail is a row of its own, so there may be 20 of them, however they came."""
+    """An e-mail is an item of its own, so there may be 20 of them, however they came."""
     emails = [{"op": "add", "path": "emails", "value": [{"value": f"{i}@x.y"}]} for i in range(21)]
 
     with pytest.raises(InvalidValue, match="emails"):

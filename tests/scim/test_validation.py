@@ -132,7 +132,7 @@ def test_a_group_needs_a_name(document):
 
 @pytest.mark.parametrize("member", [{}, {"value": ""}, {"value": None}, {"type": "User"}])
 def test_a_member_without_an_id_is_rejected(member):
-    """Nobody would be added, and the caller would believe that somebody was."""
+    """No user would be added, and the client would believe that one was."""
     text = error_of({"displayName": "Sales", "members": ["u1", member]}, GROUP)
 
     assert text.startswith("members[1].value: required")
@@ -248,7 +248,7 @@ def test_the_limit_is_counted_in_bytes_of_json(resource_type, needed, limit):
 
 
 def test_a_group_is_small_but_its_members_do_not_count():
-    """Each change of its members bills the group's row, which does not hold them."""
+    """Each change of its members bills the group's item, which does not hold them."""
     members = [{"value": f"{n:032x}"} for n in range(5_000)]
 
     kept = check({"displayName": "x" * 4_000, "members": members}, GROUP)

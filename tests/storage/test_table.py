@@ -25,7 +25,7 @@ def wire(key, **attributes):
 
 
 def wire_key(key):
-    """Write a key as DynamoDB answers it."""
+    """Write a key as DynamoDB returns it."""
     return {"PK": {"S": key.pk}, "SK": {"S": key.sk}}
 
 
@@ -43,7 +43,7 @@ def test_an_item_is_read_consistently():
 
 
 def test_an_item_that_is_not_there_is_none():
-    """An answer without an Item is an answer."""
+    """A response without an Item is valid."""
     assert a_namespace(Script([{}])).get(ITEM) is None
 
 
@@ -53,7 +53,7 @@ def test_a_throttled_read_is_repeated():
 
 
 def batch(*found: Key, left=()):
-    """Write an answer of BatchGetItem."""
+    """Write a response of BatchGetItem."""
     unprocessed = {"table": {"Keys": [wire_key(key) for key in left], "ConsistentRead": True}}
     answer = {"Responses": {"table": [wire(key) for key in found]}}
     return answer | {"UnprocessedKeys": unprocessed if left else {}}
@@ -71,7 +71,7 @@ def test_unprocessed_keys_are_asked_for_again():
 
 
 def test_keys_that_stay_unprocessed_are_busy():
-    """Past the deadline 503, never an answer without them."""
+    """Past the deadline 503, never a result without them."""
     manual_clock = ManualClock()
 
     with pytest.raises(Busy):
@@ -81,7 +81,7 @@ def test_keys_that_stay_unprocessed_are_busy():
 
 
 def test_a_key_is_asked_for_once():
-    """BatchGetItem refuses a request that names a key twice."""
+    """BatchGetItem rejects a request that names a key twice."""
     client = Script([batch(ITEM)])
 
     a_namespace(client).batch_get([ITEM, ITEM])
@@ -101,7 +101,7 @@ def test_keys_go_a_hundred_a_call():
 
 
 def page(*keys: Key, more=False):
-    """Write an answer of Query."""
+    """Write a response of Query."""
     answer = {"Items": [wire(key) for key in keys]}
     return answer | ({"LastEvaluatedKey": wire_key(keys[-1] if keys else ITEM)} if more else {})
 
@@ -122,7 +122,7 @@ def test_a_query_goes_on_where_a_page_ends():
 
 
 def test_an_empty_page_is_not_the_end():
-    """DynamoDB may answer none and still say that there is more."""
+    """DynamoDB may return no item and still say that there are more."""
     client = Script([page(more=True), page(ITEM)])
 
     assert len(list(a_namespace(client).query(Range(KEYS.users, " ", "~")))) == 1
@@ -259,6 +259,6 @@ def test_the_refusal_names_no_tenant():
 
 
 def test_a_sequence_is_cut_into_pieces():
-    """The last may be shorter; of nothing there is none."""
+    """The last may be shorter; an empty sequence has no chunk."""
     assert list(chunks("abcde", 2)) == ["ab", "cd", "e"]
     assert list(chunks("", 2)) == []

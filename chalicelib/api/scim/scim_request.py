@@ -63,7 +63,7 @@ class ScimRequest:
 
     @property
     def precondition(self) -> Precondition | None:
-        """The If-Match header; None where there is none."""
+        """The If-Match header; None if it is missing."""
         return entity_tags(self.http.headers.get("if-match", ()))
 
     def projection(self, resource_type: ResourceType) -> Projection:
