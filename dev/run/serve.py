@@ -138,6 +138,7 @@ def _run(options: Options, started: float) -> None:
         file.withdraw()
         if options.fresh:
             _empty(options.directory, file)
+        print("Starting the engine, the table and the app ...", flush=True)
         log = stack.enter_context((options.directory / "server.log").open("a", buffering=1))
         engine = stack.enter_context(engines.running(options.directory / "engine"))
         table_engine = stack.enter_context(_table_engine(options, engine))

@@ -15,7 +15,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -29,6 +29,7 @@ from chalicelib.scim import messages, patch, patch_operations, validation
 from chalicelib.scim.catalog import USER
 from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.matching import matches
+from dev.progress import progress
 from tests.campaigns.oracle_cases import Case, Document, case
 
 CASES = 2_000
@@ -405,7 +406,7 @@ class Difference:
     theirs: Any
 
 
-def compare(numbers: Sequence[int]) -> tuple[list[Difference], Counter[str]]:
+def compare(numbers: Iterable[int]) -> tuple[list[Difference], Counter[str]]:
     """Compare on these cases: what nothing explains, and how many each rule does."""
     unexplained, explained = list[Difference](), Counter[str]()
     for number in numbers:
@@ -429,7 +430,7 @@ def _same(own: Any, other: Any) -> bool:
 def main(arguments: Sequence[str]) -> int:
     """Compare, and print what came of it; 0 where nothing is left unexplained."""
     cases = int(arguments[0]) if arguments else CASES
-    unexplained, explained = compare(range(cases))
+    unexplained, explained = compare(progress(range(cases), cases, "cases"))
     for found in unexplained:
         print(f"case {found.number}: {found.asked}\n  ours: {found.ours}\n  theirs: {found.theirs}")
     for name, count in explained.most_common():

@@ -56,7 +56,7 @@ def works(scim: AdminPrincipal, name: str) -> dict[str, object]:
 def test_deploy_tells_where_it_is_and_what_comes_next(first: str, project: Project):
     """An engineer goes on from what the command says, not from a console."""
     assert f"works at {project.url()}" in first
-    assert f"Customers are given {PUBLIC_URL}" in first
+    assert f"The URL for customers is {PUBLIC_URL}" in first
     assert "docs/deploy.md, 'Connect a tenant'" in first
 
 
