@@ -172,14 +172,14 @@ BUGS: Sequence[Bug] = (
     Bug(
         "a change of a user sets the default role of today",
         USERS,
-        "before, document=document, version=before.version + 1, modified=context.now()",
-        "before,\n"
-        "            document=document,\n"
-        "            version=before.version + 1,\n"
-        "            modified=context.now(),\n"
-        "            granted_role=context.default_role,",
+        "update(keys.user(uid), after, ",
+        "update(\n"
+        "            keys.user(uid),\n"
+        "            replace(after, granted_role=context.default_role),\n"
+        '            also=["granted_role"],\n'
+        "            condition=",
         "the role of a user after a PATCH",
-        ["tests/directory/test_users.py", "-k", "default_role"],
+        ["tests/directory/test_users.py", "-k", "role"],
     ),
     # What must hold of secrets and of tenants.
     Bug(

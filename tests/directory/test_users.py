@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.directory import users
@@ -60,6 +62,15 @@ def test_a_user_is_active_by_default(context):
 def test_the_default_role_at_creation_is_stored(context):
     """A later change of the default is not for those who are there."""
     uid = a_user(context)
+
+    assert stored(context, uid).granted_role == "reader"
+
+
+def test_a_change_keeps_the_role_that_was_stored_at_creation(context):
+    """PUT and PATCH do not give the default role of today to users who exist."""
+    uid = a_user(context)
+
+    edit(replace(context, default_role="editor"), uid, title="Countess")
 
     assert stored(context, uid).granted_role == "reader"
 
