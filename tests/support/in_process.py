@@ -7,6 +7,7 @@ rejects is sent again the usual way, so that the error is the one that a client 
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
 from botocore import xform_name
@@ -32,7 +33,7 @@ VALIDATOR = ParamValidator()
 class InProcessClient:
     """A client of moto's DynamoDB; a call that neither reads nor writes items goes the usual way.
 
-    For one thread, and only while moto is active: it would not reach anything else.
+    One thread at a time is served, and only while moto is active: it reaches nothing else.
     """
 
     def __init__(self, client: Any) -> None:
@@ -40,6 +41,7 @@ class InProcessClient:
         model = client.meta.service_model
         self._client = client
         self._models = {xform_name(name): model.operation_model(name) for name in OPERATIONS}
+        self._lock = Lock()
         self._handler: Any = DynamoHandler()
         self._handler.region = client.meta.region_name
         self._handler.current_account = DEFAULT_ACCOUNT_ID
@@ -54,9 +56,8 @@ class InProcessClient:
         def call(**request: Any) -> Any:
             if VALIDATOR.validate(request, model.input_shape).has_errors():
                 return usual(**request)
-            self._handler.body = _copied(request)
             try:
-                result = getattr(self._handler, name)().result
+                result = self._serve(name, request)
             except (HTTPException, ServiceException):
                 return usual(**request)
             return {
@@ -64,6 +65,12 @@ class InProcessClient:
             }
 
         return call
+
+    def _serve(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            self._handler.body = _copied(request)
+            result: dict[str, Any] = getattr(self._handler, name)().result
+            return result
 
 
 def _copied(value: Any) -> Any:

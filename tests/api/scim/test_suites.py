@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app import build
 from chalicelib.api.services import Services
+from chalicelib.settings import Plan
 from dev.play import suites
 from dev.run.gateway import Gateway
 from dev.run.listener import HOST, listening
@@ -29,8 +31,10 @@ def published(suite: suites.Suite) -> dict[str, int]:
 @pytest.fixture
 def connection(services: Services) -> Iterator[tuple[str, str]]:
     """Serve an empty connection; return its URL and token."""
-    context = a_customer(services, identity_provider="other")
-    gateway = Gateway(build(services), "test", HOST)
+    plans = {"enterprise": Plan(scim=True, rate=None)}  # the suites send more than the plan's rate
+    unlimited = replace(services, settings=services.settings.model_copy(update={"plans": plans}))
+    context = a_customer(unlimited, identity_provider="other")
+    gateway = Gateway(build(unlimited), "test", HOST)
     with listening(gateway, 0) as port:
         yield f"http://{HOST}:{port}/scim/v2/{context.connection}", context.token
 
