@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 class Setting:
     """What a declaration says beside name and values: the default, and the text for the docs."""
 
-    default: str
+    default: str | bool
     text: str
 
 
@@ -48,6 +48,15 @@ class ConnectionSettings:
             "removes them all.",
         ),
     ]
+    creates_missing_values: Annotated[
+        Literal[True, False],
+        Setting(
+            False,  # noqa: FBT003 - it stands where the other settings have their default
+            "A PATCH with `replace` whose value filter finds nothing, on a connection whose "
+            "`unknown_attributes` is `strict`: `true` creates the value, `false` rejects the "
+            "request with 400 `noTarget`. A lenient connection always creates it.",
+        ),
+    ]
 
 
 SETTINGS: Mapping[str, Setting] = {
@@ -69,15 +78,21 @@ class Preset:
 
 
 PRESETS: Mapping[str, Preset] = {
-    # Entra ID documents 204 for a PATCH of a group.
-    "entra": Preset("Microsoft Entra ID", replace(DEFAULTS, group_patch_answer="204")),
+    # Entra ID documents 204 for a PATCH of a group, and relies on `emails[type eq "work"].value`
+    # to create the address that a user does not have yet.
+    "entra": Preset(
+        "Microsoft Entra ID",
+        replace(DEFAULTS, group_patch_answer="204", creates_missing_values=True),
+    ),
     "okta": Preset("Okta"),
     "google": Preset("Google Workspace"),
     "other": Preset("any other"),
 }
 
 
-def effective_settings(identity_provider: str, chosen: Mapping[str, str]) -> ConnectionSettings:
+def effective_settings(
+    identity_provider: str, chosen: Mapping[str, str | bool]
+) -> ConnectionSettings:
     """Return the settings in force: those that were chosen, else those of the provider's preset.
 
     Stored settings that this release does not know are ignored.

@@ -44,7 +44,7 @@ from chalicelib.storage.settings_items import (
 T = TypeVar("T")
 
 SCHEMA = 1
-SCHEMA_ATTRIBUTE = "schema"
+SCHEMA_ATTRIBUTE = "sv"
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ class Connection:
     identity_provider: str
     created: str
     modified: str
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str | bool] = field(default_factory=dict)
     version: int = 1
     tokens_version: int = 0
     schemas_version: int = 0

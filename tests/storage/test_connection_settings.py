@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
@@ -22,8 +23,10 @@ IN_FORCE = [
     ("other", {}, {}),
     ("okta", {}, {}),
     ("google", {}, {}),
-    ("entra", {}, {"group_patch_answer": "204"}),
-    ("entra", {"group_patch_answer": "auto"}, {}),
+    ("entra", {}, {"group_patch_answer": "204", "creates_missing_values": True}),
+    ("entra", {"group_patch_answer": "auto"}, {"creates_missing_values": True}),
+    ("entra", {"creates_missing_values": False}, {"group_patch_answer": "204"}),
+    ("okta", {"creates_missing_values": True}, {"creates_missing_values": True}),
     ("okta", {"put_without_members": "clear"}, {"put_without_members": "clear"}),
     ("other", {"of_a_later_release": "on"}, {}),
 ]
@@ -35,16 +38,22 @@ def test_a_setting_is_as_chosen_else_as_the_provider_needs_it(provider, chosen, 
     assert asdict(effective_settings(provider, chosen)) == asdict(DEFAULTS) | other_than_default
 
 
+def written(value):
+    """Write a value as JSON has it; a text without its quotation marks."""
+    return json.dumps(value).strip('"')
+
+
 def documented():
     """Write the table of docs/administer.md."""
     for name, setting in SETTINGS.items():
         presets = (
-            f"; `{getattr(preset.settings, name)}` for {preset.title}"
+            f"; `{written(getattr(preset.settings, name))}` for {preset.title}"
             for preset in PRESETS.values()
             if getattr(preset.settings, name) != setting.default
         )
-        values = ", ".join(f"`{value}`" for value in get_args(VALUES[name]))
-        yield f"| `{name}` | {values} | `{setting.default}`{''.join(presets)} | {setting.text} |\n"
+        values = ", ".join(f"`{written(value)}`" for value in get_args(VALUES[name]))
+        default = f"`{written(setting.default)}`{''.join(presets)}"
+        yield f"| `{name}` | {values} | {default} | {setting.text} |\n"
 
 
 def test_every_setting_is_documented():

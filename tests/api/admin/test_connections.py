@@ -28,6 +28,7 @@ def test_a_connection_is_created_with_its_url(operator, organisation):
             "group_patch_answer": "204",
             "unknown_attributes": "lenient",
             "put_without_members": "keep",
+            "creates_missing_values": True,
         },
         "created": body["created"],
         "last_modified": body["created"],

@@ -72,6 +72,7 @@ FAULTY_CONNECTIONS = [
     ({"settings": {"group_patch_answer": "200"}}, "settings.group_patch_answer"),
     ({"settings": {"unknown_attributes": "refuse"}}, "settings.unknown_attributes"),
     ({"settings": {"put_without_members": True}}, "settings.put_without_members"),
+    ({"settings": {"creates_missing_values": "true"}}, "settings.creates_missing_values"),
     ({"settings": None}, "settings"),
 ]
 
