@@ -83,12 +83,12 @@ BUGS: Sequence[Bug] = (
         [RACES, "-k", "user and delete and end"],
     ),
     Bug(
-        "a process that has lost its lease reports the change as done",
-        PENDING,
-        "    except _LeaseLost:\n        return False",
-        "    except _LeaseLost:\n        return True",
-        "two large additions to one group",
-        [RACES, "-k", "two and large and additions"],
+        "a user gets a userName that another user has",
+        USERS,
+        'Put(keys.user_name(user.document["userName"]), {"uid": user.id}, NEW)',
+        'Put(keys.user_name(user.document["userName"]), {"uid": user.id})',
+        "a create with a userName in use",
+        ["tests/directory/test_users.py", "-k", "letter_case"],
     ),
     Bug(
         "a DELETE that another request has finished is 404",
@@ -133,8 +133,8 @@ BUGS: Sequence[Bug] = (
         "            yield Delta(add=frozenset(part))",
         "            if len(part) == ADDS_PER_STEP:\n"
         "                yield Delta(add=frozenset(part))",
-        "a large change",
-        [FAULTS, "-k", "single and fault and 40 and create"],
+        "two large additions to one group",
+        [RACES, "-k", "two and large and additions"],
     ),
     # What must hold of the counters, of names and of lists.
     Bug(
