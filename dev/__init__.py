@@ -28,6 +28,7 @@ measure/        what it costs
   pages.py           puts a computed table into a page of docs/
 release/        AWS
   package.py         make package: archive and template (template.py, bytecode.py), checked
+  openapi.py         make openapi: writes the OpenAPI document that the app serves
   deploy.py          make deploy, access.py, destroy.py: a stage (stages.py) in an account
                      (account.py), with gateway responses and logs (front.py), tested (smoke.py)
 
