@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from chalicelib.scim.ignored import Ignored
 from chalicelib.scim.masking import masked
 from chalicelib.storage.directory_items import Change, Document
 
@@ -21,7 +22,7 @@ Masked = dict[str, Any]
 
 @dataclass(slots=True)
 class Trace:
-    """The ids that a request read or changed, and the masked values of what it changed.
+    """What a request read, changed and ignored: ids, masked values, names of attributes.
 
     All of it is by id, so a change that is sent again after a conflict is recorded once.
     """
@@ -31,6 +32,7 @@ class Trace:
     after: dict[str, Masked | None] = field(default_factory=dict)
     added: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
+    ignored: dict[Ignored, None] = field(default_factory=dict)
 
     def add_ids(self, ids: Iterable[str]) -> None:
         """Record ids that the request read or changed, up to MAX_IDS in all."""
@@ -38,6 +40,16 @@ class Trace:
             if len(self.ids) == MAX_IDS:
                 return
             self.ids[each] = None
+
+    def add_ignored(self, ignored: Iterable[Ignored]) -> None:
+        """Record what the request has that is ignored, each attribute once and in order.
+
+        Names are as the client sent them, and may be any text. A URN in `schemas` that is not
+        known says nothing that its attributes do not say.
+        """
+        for each in ignored:
+            if each.reason != "unknown_schema":
+                self.ignored[Ignored(each.name, each.reason)] = None
 
     def add_change(self, change: Change, before: Document | None, after: Document | None) -> None:
         """Record a change, with the documents before and after it if it concerns a document."""

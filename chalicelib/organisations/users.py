@@ -92,7 +92,7 @@ class UserQuery:
 
 def is_active(user: User, connection: Connection) -> bool:
     """Tell whether a user is active: as their identity provider says, while it is connected."""
-    return bool(user.document.get("active", True)) and not connection.users_are_inactive
+    return bool(user.document.get("active", False)) and not connection.users_are_inactive
 
 
 # --- lists ------------------------------------------------------------------------------------

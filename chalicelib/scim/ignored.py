@@ -8,15 +8,17 @@ deactivation is not lost for an attribute that nobody needs. `patch_operations.n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, Literal
 
 from chalicelib.scim.errors import InvalidPath, InvalidSyntax, InvalidValue, in_operation
+from chalicelib.scim.schema import Target
 
-# unknown: the schemas do not have the attribute. not_understood: none of the value's keys is a
-# sub-attribute. always_set: the attribute can be changed, but not removed.
-Reason = Literal["unknown", "not_understood", "always_set"]
+# unknown: the schemas do not have the attribute. unknown_schema: `schemas` names another URN.
+# not_understood: none of the value's keys is a sub-attribute. always_set: the attribute can be
+# changed, but not removed.
+Reason = Literal["unknown", "unknown_schema", "not_understood", "always_set"]
 
 MAX_NAMES: Final = 5
 MAX_CHARACTERS: Final = 100
@@ -24,11 +26,16 @@ MAX_CHARACTERS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """An attribute of a request that is ignored; `index` is its operation in a PATCH."""
+    """An attribute of a request that is ignored; `index` is its operation in a PATCH.
+
+    `name` may be any text that a client sent as a key, but has no value filter. `target` is set
+    where a PUT keeps what is stored, as nothing of the value that it sends was understood.
+    """
 
     name: str
     reason: Reason = "unknown"
     index: int | None = None
+    target: Target | None = field(default=None, compare=False)
 
 
 def reject_ignored(ignored: Iterable[Ignored], resource_type: str) -> None:

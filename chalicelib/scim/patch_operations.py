@@ -144,7 +144,7 @@ def _at_path(
         return
     target = _target(path, resource_type)
     if target is None or target.attribute is None:
-        yield Ignored(str(path))
+        yield Ignored(_name(path))
         return
     if not _is_read_only(target):
         yield from _at_attribute(Operation(op, _canonical(path, target), value), target)
@@ -158,20 +158,23 @@ def _at_attribute(operation: Operation, target: Target) -> Iterator[Operation | 
     """Yield an operation on an attribute that clients write, unless it is ignored."""
     attribute, value = cast("Attribute", target.attribute), operation.value
     empty = operation.op == "remove" or unwrap(value, attribute) in (None, "")
-    if target.extension is None and attribute.name in _ALWAYS_SET and empty:
+    if validation.is_always_set(target) and empty:
         yield Ignored(attribute.name, "always_set")
     elif attribute.returned != "never":
         whole = target.sub_attribute is None
         if whole:
-            yield from validation.ignored_in_value(value, attribute, str(operation.path))
+            yield from validation.ignored_in_value(value, target, _name(operation.path))
         if not whole or is_understood(value, attribute):
             yield operation
 
 
+def _name(path: Path) -> str:
+    """Return the attribute that a path names, without its value filter, which may hold data."""
+    return str(Path(path.attr, None, path.sub))
+
+
 # Attributes of the core that a client may send back as it has read them, perhaps outdated.
 _ECHOED: Final = frozenset({"schemas", "meta"})
-# A user without `active` would be neither active nor inactive: to clear it changes nothing.
-_ALWAYS_SET: Final = frozenset({"active"})
 
 
 def _at_schema(

@@ -17,8 +17,8 @@ import binascii
 import json
 import math
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, cast
 
 from chalicelib.scim.client_values import is_understood, unwrap, unwrap_element
 from chalicelib.scim.comparison import comparable_form, is_date_time
@@ -76,6 +76,17 @@ def check(document: Mapping[str, Any], resource_type: ResourceType) -> Resource:
         InvalidValue: a value is missing, of another type, or over a limit; names its path.
         InvalidSyntax: an attribute is sent twice, in two spellings.
     """
+    resource = read(document, resource_type)
+    check_complete(resource, resource_type)
+    return resource
+
+
+def read(document: Mapping[str, Any], resource_type: ResourceType) -> Resource:
+    """Do as `check`, but let required attributes be missing: a PUT may keep them.
+
+    Raises:
+        InvalidValue, InvalidSyntax: as `check`.
+    """
     resource: Resource = {}
     for key, value in entries(document, resource_type):
         attribute = resource_type.core(key)
@@ -86,9 +97,22 @@ def check(document: Mapping[str, Any], resource_type: ResourceType) -> Resource:
     for extension in resource_type.extensions:
         if not resource.get(extension.id, True):
             del resource[extension.id]
+    return resource
+
+
+def check_complete(resource: Resource, resource_type: ResourceType) -> None:
+    """Check a canonical document as a whole: nothing required is missing, no limit is exceeded.
+
+    Raises:
+        InvalidValue: names the attribute or the limit.
+    """
     check_required(resource, resource_type)
     check_limits(resource, resource_type)
-    return resource
+
+
+# Attributes of the core that can be changed, but not cleared: a user without `active` would be
+# neither active nor inactive.
+ALWAYS_SET: Final = frozenset({"active"})
 
 
 def ignored_in(document: Mapping[str, Any], resource_type: ResourceType) -> Iterator[Ignored]:
@@ -102,33 +126,48 @@ def ignored_in(document: Mapping[str, Any], resource_type: ResourceType) -> Iter
             yield from _ignored_in_extension(value, target.extension)
         elif target.attribute is not None and target.attribute.name == "schemas":
             urns = value if isinstance(value, list) else ()
-            yield from (Ignored(f"schemas: {u}") for u in urns if str(u).lower() not in known)
+            unknown = (urn for urn in urns if str(urn).lower() not in known)
+            yield from (Ignored(f"schemas: {urn}", "unknown_schema") for urn in unknown)
         elif target.attribute is not None and target.sub_attribute is None:
-            yield from ignored_in_value(value, target.attribute, key)
+            yield from ignored_in_value(value, target, key)
 
 
 def _ignored_in_extension(value: Any, extension: Schema) -> Iterator[Ignored]:
-    for name, inner in value.items() if isinstance(value, Mapping) else ():
-        attribute = extension.find(name.partition(".")[0])
+    names = value if isinstance(value, Mapping) else {}
+    known = {name: extension.find(name.partition(".")[0]) for name in names}
+    kept = None if any(known.values()) else Target(extension, None)
+    for name, attribute in known.items():
         if attribute is None:
-            yield Ignored(f"{extension.id}:{name}")
-        else:
-            yield from ignored_in_value(inner, attribute, f"{extension.id}:{name}")
+            yield Ignored(f"{extension.id}:{name}", target=kept)
+        elif "." not in name:
+            target = Target(extension, attribute)
+            yield from ignored_in_value(names[name], target, f"{extension.id}:{name}")
 
 
-def ignored_in_value(value: Any, attribute: Attribute, where: str) -> Iterator[Ignored]:
-    """Return the sub-attributes of a value that the schema does not have.
+def ignored_in_value(value: Any, target: Target, where: str) -> Iterator[Ignored]:
+    """Return the sub-attributes of an attribute's value that the schema does not have.
 
-    Where it has none of them, the whole value is ignored.
+    Where it has none of them, the whole value is ignored; so is an empty value of an attribute
+    that is always set.
     """
-    if attribute.type != "complex":
+    attribute = cast("Attribute", target.attribute)
+    if is_always_set(target) and unwrap(value, attribute) in (None, ""):
+        yield Ignored(attribute.name, "always_set", target=target)
+    if attribute.type != "complex" or attribute.mutability == "readOnly":
         return
-    reason: Reason = "unknown" if is_understood(value, attribute) else "not_understood"
+    understood = is_understood(value, attribute)
+    reason: Reason = "unknown" if understood else "not_understood"
     value = unwrap(value, attribute)
     for element in value if isinstance(value, list) else [value]:
         for name in element if isinstance(element, Mapping) else ():
             if attribute.sub(name) is None:
-                yield Ignored(f"{where}.{name}", reason)
+                yield Ignored(f"{where}.{name}", reason, target=None if understood else target)
+
+
+def is_always_set(target: Target) -> bool:
+    """Tell whether an attribute can be changed, but not cleared."""
+    attribute = target.attribute
+    return target.extension is None and attribute is not None and attribute.name in ALWAYS_SET
 
 
 def entries(document: Mapping[str, Any], resource_type: ResourceType) -> Iterator[tuple[str, Any]]:
@@ -195,6 +234,41 @@ def check_limits(resource: Resource, resource_type: ResourceType) -> None:
             f"The {resource_type.name} may have at most {shown} of JSON; this one has "
             f"{size:,} bytes."
         )
+
+
+def replaced(
+    document: Resource, present: Resource, ignored: Iterable[Ignored], resource_type: ResourceType
+) -> Resource:
+    """Return what a PUT makes of a resource: its document, with what it keeps.
+
+    It keeps immutable values that it leaves out, attributes that are always set, and those of
+    whose new value nothing was understood.
+
+    Raises:
+        InvalidValue: as `check_complete`.
+        Mutability: as `keep_immutable`.
+    """
+    always = {name: present[name] for name in ALWAYS_SET & present.keys()}
+    kept = keep_immutable(always | document, present, resource_type)
+    for target in (each.target for each in ignored):
+        if target is not None:
+            _keep_target(kept, present, target)
+    check_complete(kept, resource_type)
+    return kept
+
+
+def _keep_target(kept: Resource, present: Resource, target: Target) -> None:
+    """Keep an attribute, or an extension, as it is; unless the document has it elsewhere."""
+    extension, attribute = target.extension, target.attribute
+    if extension is not None and extension.id in present:
+        was = present[extension.id]
+        if attribute is None:
+            kept.setdefault(extension.id, was)
+        elif attribute.name in was:
+            within = {attribute.name: was[attribute.name]} | kept.get(extension.id, {})
+            kept[extension.id] = within
+    elif extension is None and attribute is not None and attribute.name in present:
+        kept.setdefault(attribute.name, present[attribute.name])
 
 
 def keep_immutable(document: Resource, present: Resource, resource_type: ResourceType) -> Resource:

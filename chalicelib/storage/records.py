@@ -57,6 +57,8 @@ class Format:
 
 PLAIN = Format()
 JSON = Format(canonical, json.loads)
+# A user whose document has no `active` reads as inactive: the first release could store that.
+USER_DOCUMENT = Format(canonical, lambda text: {"active": False, **json.loads(text)})
 LIST = Format(lambda values: list(values) or None)
 # 16 bytes for each id.
 IDS = Format(lambda ids: packed(ids) or None, unpacked)
@@ -100,7 +102,7 @@ RECORDS: Mapping[type, Record] = {
         {
             "version": ("v", PLAIN),
             "joins": ("g", PLAIN),
-            "document": ("doc", JSON),
+            "document": ("doc", USER_DOCUMENT),
             "lease": ("lease", LEASE),
             **_same_name("granted_role", "created", "modified"),
         },

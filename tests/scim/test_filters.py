@@ -264,12 +264,12 @@ BOMBS = [
 @pytest.mark.parametrize("parse", [parse_filter, parse_path])
 def test_a_bomb_is_rejected_at_once(parse, text):
     """Other servers' stacks overflowed on nested brackets; ours looks before it recurses."""
-    started = time.perf_counter()
+    started = time.process_time()
 
     with pytest.raises(BadRequest):
         parse(text)
 
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 0.2
 
 
 def nested(depth):

@@ -146,7 +146,7 @@ NOT_UNDERSTOOD = [
     ("name", {"first": "A"}, "name.first"),
     ("manager", {"id": "1"}, f"{ENTERPRISE}:manager.id"),
     ("emails", {"emails": [{"address": "a"}]}, "emails.address"),
-    ('emails[type eq "work"]', {"address": "a"}, 'emails[type eq "work"].address'),
+    ('emails[type eq "work"]', {"address": "a"}, "emails.address"),
 ]
 
 

@@ -41,7 +41,7 @@ NOW = "2026-01-31T12:00:00.000Z"
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LEASE = Lease("2026-01-31T12:00:30.000Z#abcdefghijklmnop#1", "2026-01-31T12:00:30.000Z")
 
-USER = User(UID, 3, 2, {"userName": "Ada ☂"}, "reader", NOW, NOW)
+USER = User(UID, 3, 2, {"userName": "Ada ☂", "active": True}, "reader", NOW, NOW)
 GROUP = Group(GID, 3, 2, 7, {"displayName": "Tour"}, NOW, NOW)
 CHANGE = Change("membership", GID, at=NOW, ulid="01X", request_id="r", token_id="t")
 PENDING = PendingChange("group delete", GID, id=LEASE.change_id)
@@ -154,7 +154,7 @@ COUNTS = st.integers(0, 10**38 - 1)
 @given(DOCUMENTS, COUNTS, COUNTS)
 def test_any_document_is_read_as_it_was_written(document, version, joins):
     """The document is kept as the identity provider sent it, character for character."""
-    user = replace(USER, document=document, version=version, joins=joins)
+    user = replace(USER, document={"active": False} | document, version=version, joins=joins)
 
     assert from_item(User, stored(user, KEYS.user(UID))) == user
 
@@ -233,3 +233,10 @@ def test_a_local_user_is_written_only_as_it_was_read():
 def test_a_summary_has_the_fields_of_the_list():
     """The list of organisations shows no more of one than this."""
     assert ACME.summary == OrganisationSummary("abcdefghij", "Acme", "team", "active")
+
+
+def test_a_stored_user_without_active_is_inactive():
+    """The first release could store that; whoever was meant to leave must not come in."""
+    item = stored(replace(USER, document={"userName": "Ada"}), KEYS.user(UID))
+
+    assert from_item(User, item).document == {"userName": "Ada", "active": False}

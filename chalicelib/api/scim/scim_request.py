@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from chalicelib.api.edge import Request, Response
@@ -11,7 +11,7 @@ from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import NotFound, UnsupportedMediaType
 from chalicelib.scim import messages, patch_operations, strict_json, validation
 from chalicelib.scim.catalog import GROUP
-from chalicelib.scim.ignored import reject_ignored
+from chalicelib.scim.ignored import Ignored, reject_ignored
 from chalicelib.scim.preconditions import Precondition, entity_tags
 from chalicelib.scim.projection import Projection
 from chalicelib.scim.schema import ResourceType
@@ -24,11 +24,8 @@ MAX_USER_BYTES = 1_000_000
 # A group may come with all of its members.
 MAX_GROUP_BYTES = 5_500_000
 
-# The value of the setting `unknown_attributes` that rejects them, and how many names of what the
-# client sent the error repeats, up to which length.
+# The value of the setting `unknown_attributes` that rejects them.
 STRICT = "strict"
-MAX_NAMES = 5
-MAX_NAME_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +89,20 @@ class ScimRequest:
             InvalidSyntax: the connection is strict, and the schemas do not know all attributes.
             InvalidValue: as `validation.check`.
         """
-        if self.principal.settings.unknown_attributes == STRICT:
-            reject_ignored(validation.ignored_in(body, resource_type), resource_type.name)
+        self._ignore(validation.ignored_in(body, resource_type), resource_type)
         return validation.check(body, resource_type)
+
+    def replacement(
+        self, body: Document, resource_type: ResourceType
+    ) -> Callable[[Document], Document]:
+        """Validate the resource of a PUT; returns what makes a stored document the new one.
+
+        Raises:
+            InvalidSyntax, InvalidValue: as `resource`; the function that is returned too.
+        """
+        ignored = self._ignore(validation.ignored_in(body, resource_type), resource_type)
+        document = validation.read(body, resource_type)
+        return lambda present: validation.replaced(document, present, ignored, resource_type)
 
     def operations(
         self, body: Document, resource_type: ResourceType
@@ -107,9 +115,18 @@ class ScimRequest:
         """
         raw = messages.parse_patch(body)
         normalised = patch_operations.normalise(raw, resource_type, self.id)
-        if self.principal.settings.unknown_attributes == STRICT:
-            reject_ignored(normalised.ignored, resource_type.name)
+        self._ignore(normalised.ignored, resource_type)
         return normalised.operations
+
+    def _ignore(
+        self, ignored: Iterable[Ignored], resource_type: ResourceType
+    ) -> tuple[Ignored, ...]:
+        """Record what of the request is ignored, unless the connection rejects it."""
+        found = tuple(ignored)
+        self.context.trace.add_ignored(found)
+        if self.principal.settings.unknown_attributes == STRICT:
+            reject_ignored(found, resource_type.name)
+        return found
 
 
 Handler = Callable[[ScimRequest], Response]

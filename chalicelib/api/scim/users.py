@@ -7,8 +7,7 @@ from chalicelib.api.scim.lists import USERS, list_resources
 from chalicelib.api.scim.scim_request import MAX_USER_BYTES, ScimRequest
 from chalicelib.api.scim.scim_response import not_modified, resource_response
 from chalicelib.directory import deletes, users
-from chalicelib.scim import messages, patch, validation
-from chalicelib.scim.strict_json import Document
+from chalicelib.scim import messages, patch
 
 
 def list_users(request: ScimRequest) -> Response:
@@ -39,15 +38,10 @@ def get_user(request: ScimRequest) -> Response:
 def replace_user(request: ScimRequest) -> Response:
     """PUT /Users/{id} (section 3.5.1).
 
-    A body without `active` leaves a deactivated user deactivated.
+    A body without `active`, or with an empty one, leaves a deactivated user deactivated.
     """
-    document = request.resource(request.body(MAX_USER_BYTES), request.user_type)
-
-    def replaced(present: Document) -> Document:
-        complete = {"active": present.get("active", True)} | document
-        return validation.keep_immutable(complete, present, request.user_type)
-
-    return _change(request, replaced)
+    body = request.body(MAX_USER_BYTES)
+    return _change(request, request.replacement(body, request.user_type))
 
 
 def patch_user(request: ScimRequest) -> Response:

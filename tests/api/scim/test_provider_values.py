@@ -1,0 +1,238 @@
+"""Values as providers really send them, over HTTP: what is cleared, kept, ignored and rejected."""
+
+from __future__ import annotations
+
+import pytest
+
+from app import build
+from chalicelib.storage import grants
+from chalicelib.storage.expressions import Update
+from chalicelib.storage.keys import ConnectionKeys
+from tests.support.builders import a_customer, scim_client
+
+CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+
+def op(op="replace", path=None, value=..., **more):
+    """Write one operation of a PATCH; ... leaves the value out."""
+    path = {} if path is None else {"path": path}
+    return {"op": op, **path, **({} if value is ... else {"value": value}), **more}
+
+
+def patched(scim, user, operations):
+    """Send a PATCH of a user."""
+    return scim("PATCH", f"/Users/{user['id']}", {"Operations": operations})
+
+
+def in_bulk(scim, method, path, data):
+    """Send one operation in a bulk request; return its result."""
+    operation = {"method": method, "path": path, "data": data}
+    (result,) = scim("POST", "/Bulk", {"Operations": [operation]}).body["Operations"]
+    return result
+
+
+@pytest.fixture
+def strict(services):
+    """Send SCIM requests to a connection that rejects what its schemas do not have."""
+    settings = {"unknown_attributes": "strict"}
+    customer = a_customer(services, identity_provider="other", settings=settings)
+    return scim_client(build(services), customer.connection, customer.token)
+
+
+# --- A user is always active or inactive --------------------------------------------------------
+
+CLEARING = [
+    op("Replace", "active", ""),
+    op("replace", "active", None),
+    op("replace", "active", []),
+    op("replace", "active", [None]),
+    op("replace", "active", [""]),
+    op("replace", "active", {"value": ""}),
+    op("replace", "active", [{"$ref": None, "value": None}]),
+    op("add", "Active", ""),
+    op("Remove", "active"),
+    op("remove", "active", value=True),
+    op("remove", f"{CORE}:active"),
+    op("replace", f"{CORE}.active", ""),
+    op("replace", CORE, {"active": ""}),
+    op("replace", None, {"active": None}),
+    op("add", None, {"ACTIVE": []}),
+    op("replace", None, {f"{CORE}:active": ""}),
+    op("replace", None, {CORE: {"active": ""}}),
+]
+
+
+@pytest.mark.parametrize("active", [True, False])
+@pytest.mark.parametrize("operation", CLEARING, ids=str)
+def test_a_patch_that_clears_active_changes_nothing_of_it(scim, operation, active):
+    """Whoever was deactivated stays out; the rest of the request takes effect."""
+    user = scim.a_user(active=active)
+
+    changed = patched(scim, user, [operation, op("replace", "title", "Guide")])
+
+    assert (changed.status, changed.body["active"], changed.body["title"]) == (200, active, "Guide")
+    found = scim("GET", f"/Users?filter=active%20eq%20{str(active).lower()}").body
+    assert found["totalResults"] == 1
+
+
+@pytest.mark.parametrize("active", [None, "", [], [None], [""], {"value": None}, ...])
+def test_a_put_that_clears_active_leaves_it_as_it_is(scim, active):
+    """By itself and in a bulk request."""
+    user = scim.a_user(active=False)
+    body = {"userName": "ada", "title": "Guide"} | ({} if active is ... else {"active": active})
+
+    changed = scim("PUT", f"/Users/{user['id']}", body)
+    in_bulk(scim, "PUT", f"/Users/{user['id']}", body | {"title": "Cook"})
+
+    assert (changed.status, changed.body["active"]) == (200, False)
+    read = scim("GET", f"/Users/{user['id']}").body
+    assert (read["active"], read["title"]) == (False, "Cook")
+
+
+@pytest.mark.parametrize("operation", [CLEARING[0], CLEARING[8], CLEARING[13]], ids=str)
+def test_active_is_not_cleared_in_a_bulk_request(scim, operation):
+    """Its operations are handled as if they had come alone."""
+    user = scim.a_user(active=False)
+
+    in_bulk(scim, "PATCH", f"/Users/{user['id']}", {"Operations": [operation]})
+
+    assert scim("GET", f"/Users/{user['id']}").body["active"] is False
+
+
+@pytest.mark.parametrize("active", [None, "", [], ...])
+def test_a_new_user_is_active_unless_the_request_says_otherwise(scim, active):
+    """RFC 7643 has no default for `active`; a provider creates who may come in."""
+    sent = {} if active is ... else {"active": active}
+
+    assert scim.a_user(**sent)["active"] is True
+
+
+@pytest.fixture
+def without_active(services, context, scim):
+    """Return a user as the first release could store one."""
+    user = scim.a_user(emails=[{"value": "ada@example.com"}])
+    keys = ConnectionKeys(context.connection)
+    items = services.table.namespace(grants.scim(keys), services.deadline())
+    document = '{"emails":[{"value":"ada@example.com"}],"userName":"ada"}'
+    items.commit([Update(keys.user(user["id"]), set={"doc": document})])
+    return user
+
+
+def test_a_stored_user_without_active_reads_as_inactive(scim, without_active):
+    """One by one, in lists and by filters, until a request says otherwise."""
+    uid = without_active["id"]
+
+    assert scim("GET", f"/Users/{uid}").body["active"] is False
+    assert scim("GET", "/Users").body["Resources"][0]["active"] is False
+    assert scim("GET", "/Users?filter=active%20eq%20true").body["totalResults"] == 0
+    assert scim("GET", "/Users?filter=active%20eq%20false").body["totalResults"] == 1
+    assert scim("GET", "/Users?filter=not%20(active%20pr)").body["totalResults"] == 0
+
+
+@pytest.mark.parametrize("operation", [op("replace", "title", "x"), CLEARING[0], CLEARING[8]])
+def test_a_patch_of_a_stored_user_without_active_leaves_them_inactive(
+    scim, without_active, operation
+):
+    """Only `true` lets somebody in."""
+    patched(scim, without_active, [operation])
+    assert scim("GET", f"/Users/{without_active['id']}").body["active"] is False
+
+    patched(scim, without_active, [op("replace", "active", "True")])
+    assert scim("GET", f"/Users/{without_active['id']}").body["active"] is True
+
+
+def test_the_saas_sees_a_stored_user_without_active_as_inactive(
+    scim, operator, context, without_active
+):
+    """The list, the look-up and the sign-in."""
+    scim("PUT", f"/Users/{without_active['id']}", {"userName": "ada"})
+    root = f"/admin/organisations/{context.organisation}"
+
+    assert operator("GET", f"{root}/users").body["items"][0]["active"] is False
+    assert operator("GET", f"{root}/users/{without_active['id']}").body["active"] is False
+    told = operator("POST", "/sign-in", {"email": "ada@example.com"}).body
+    assert told["method"] == "inactive"
+
+
+# --- A value of which nothing is understood -----------------------------------------------------
+
+KEPT = {
+    "name": {"givenName": "Ada"},
+    "emails": [{"value": "ada@example.com", "type": "work"}],
+    "roles": [{"value": "guide"}],
+    ENTERPRISE: {"department": "Tours", "manager": {"value": "1"}},
+}
+NOT_UNDERSTOOD = [
+    ({"emails": {"email": [{"value": "w@example.com"}]}}, "emails"),
+    ({"emails": [{"address": "w@example.com"}]}, "emails"),
+    ({"roles": [{"id": "1"}]}, "roles"),
+    ({"roles": [{"id": "1"}, {"name": "x"}]}, "roles"),
+    ({"roles": {"roles": [{"id": "1"}]}}, "roles"),
+    ({"name": {"first": "A"}}, "name"),
+    ({"name": [{"first": "A"}]}, "name"),
+    ({CORE: {"name": {"first": "A"}}}, "name"),
+    ({f"{CORE}:name": {"first": "A"}}, "name"),
+    ({ENTERPRISE: {"dept": "x"}}, ENTERPRISE),
+    ({"manager": {"id": "2"}}, ENTERPRISE),
+    ({f"{ENTERPRISE}:manager": {"id": "2"}}, ENTERPRISE),
+]
+
+
+@pytest.mark.parametrize(("sent", "name"), NOT_UNDERSTOOD, ids=str)
+def test_a_put_keeps_an_attribute_of_whose_value_nothing_is_understood(scim, sent, name):
+    """The deactivation in the same request must not be lost, and neither the address."""
+    user = scim("POST", "/Users", {"userName": "ada", **KEPT}).body
+    expected = KEPT[name]
+    if name == ENTERPRISE and ENTERPRISE not in sent:
+        expected = {"manager": {"value": "1"}}
+
+    changed = scim("PUT", f"/Users/{user['id']}", {"userName": "ada", "active": "False", **sent})
+
+    assert (changed.status, changed.body["active"], changed.body[name]) == (200, False, expected)
+
+
+CLEARED = [
+    {},
+    {"emails": [], "roles": None, "name": "", ENTERPRISE: {}},
+    {"emails": [{}], "name": {}, "roles": [], "manager": ""},
+    {"emails": {"emails": []}, "name": [], ENTERPRISE: None},
+]
+
+
+@pytest.mark.parametrize("sent", CLEARED, ids=str)
+def test_a_put_clears_what_it_leaves_out_or_sends_empty(scim, sent):
+    """RFC 7643 section 2.5: null, the empty array and an absent attribute are the same."""
+    user = scim("POST", "/Users", {"userName": "ada", **KEPT}).body
+
+    changed = scim("PUT", f"/Users/{user['id']}", {"userName": "ada", **sent})
+
+    assert changed.status == 200
+    assert not KEPT.keys() & changed.body.keys()
+
+
+def test_a_put_replaces_the_rest_of_an_extension_of_which_a_value_is_kept(scim):
+    """What is understood takes effect."""
+    user = scim("POST", "/Users", {"userName": "ada", **KEPT}).body
+    extension = {"department": "Treks", "manager": {"id": "2"}}
+
+    changed = scim("PUT", f"/Users/{user['id']}", {"userName": "ada", ENTERPRISE: extension})
+
+    assert changed.body[ENTERPRISE] == {"department": "Treks", "manager": {"value": "1"}}
+
+
+@pytest.mark.parametrize("sent", [{"roles": [{"id": "1"}]}, {"emails": {"a": 1}}])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "POST"])
+def test_a_strict_connection_rejects_a_value_of_which_nothing_is_understood(strict, method, sent):
+    """It names the attribute, and in a PATCH the operation."""
+    user = strict.a_user()
+    path = "/Users" if method == "POST" else f"/Users/{user['id']}"
+    operations = {"Operations": [op("replace", "title", "x"), op("replace", None, sent)]}
+    body = operations if method == "PATCH" else {"userName": "b", **sent}
+
+    response = strict(method, path, body)
+
+    assert (response.status, response.body["scimType"]) == (400, "invalidValue")
+    where = "Operations[1]: " if method == "PATCH" else ""
+    (name,) = sent
+    assert response.body["detail"].startswith(f"{where}{name}.")
