@@ -166,7 +166,7 @@ LIMITS = {
     "values of an attribute": (validation.MAX_VALUES,),
     "resources that a filter without a key reads": (search.MAX_RESOURCES,),
     "members named in one request": (context.MAX_MEMBERS_PER_REQUEST,),
-    "live tokens of a connection": (tokens.MOST_LIVE,),
+    "live tokens of a connection": (tokens.MAX_LIVE,),
 }
 
 
@@ -206,7 +206,7 @@ def test_the_messages_that_the_guides_quote_are_those_of_the_service():
     assert [part for part in sorted(parts) if part not in code] == []
 
 
-def test_every_row_of_the_dialect_is_told_and_played():
+def test_every_row_of_the_dialect_is_documented_and_played():
     """The numbers are those of the files in tests/corpus/entra."""
     told = [row[0] for row in table("## Microsoft Entra ID's dialect (played)")]
     played = {dialogue.row for dialogue in load(ROOT / "tests" / "corpus" / "entra").values()}
@@ -215,14 +215,14 @@ def test_every_row_of_the_dialect_is_told_and_played():
     assert {f"1.2 #{number}" for number in told} <= played
 
 
-def test_the_failures_that_are_meant_are_told():
+def test_the_expected_failures_are_reported():
     """In the words that `make suites` prints."""
     told = {check.strip("`"): why for check, why in table("The failures are intended:")}
 
     assert told == suites.KNOWN
 
 
-def test_each_deliberate_difference_to_the_oracle_is_told():
+def test_each_deliberate_difference_to_the_oracle_is_documented():
     """With its reason, in the words of `tests.campaigns.oracle`."""
     told = table("## Where scim2-models differs")
 

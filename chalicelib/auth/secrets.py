@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_DIGESTS = 1000
+MAX_DIGESTS = 1000
 OPERATOR_KEY_SECONDS = 60
 STAGES = ("AWSCURRENT", "AWSPREVIOUS")
 
@@ -169,7 +169,7 @@ class Secrets:
     def _remember(self, connection: str, token_id: str, stored: str) -> None:
         with self._lock:
             self._digests[connection, token_id] = stored
-            if len(self._digests) > MOST_DIGESTS:
+            if len(self._digests) > MAX_DIGESTS:
                 self._digests.popitem(last=False)
 
 

@@ -45,13 +45,13 @@ from chalicelib.storage.lookups import (
     read_user,
 )
 from chalicelib.storage.records import to_item
-from chalicelib.storage.table import MOST_BATCH_WRITES
-from chalicelib.storage.transactions import MOST_ACTIONS
+from chalicelib.storage.table import MAX_BATCH_WRITES
+from chalicelib.storage.transactions import MAX_ACTIONS
 
 # To remove a membership takes its two items and the group's counter.
 ACTIONS_PER_MEMBERSHIP = 3
 # Beside the memberships a step checks the user's lease.
-MEMBERSHIPS_PER_STEP = (MOST_ACTIONS - 1) // ACTIONS_PER_MEMBERSHIP
+MEMBERSHIPS_PER_STEP = (MAX_ACTIONS - 1) // ACTIONS_PER_MEMBERSHIP
 
 
 # --- groups -----------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def delete_memberships(context: ConnectionContext, gid: str, change_id: str) -> 
     Of each page the users' items go first: a repetition after a crash starts from the group's.
     """
     members = member_ids(context, gid)
-    while page := list(islice(members, MOST_BATCH_WRITES)):
+    while page := list(islice(members, MAX_BATCH_WRITES)):
         context.items.batch_delete(context.keys.reverse(uid, gid) for uid in page)
         context.items.batch_delete(context.keys.member(gid, uid) for uid in page)
     context.items.commit([Delete(context.keys.pending_change(change_id))])
@@ -204,7 +204,7 @@ def _advance(context: ConnectionContext, found: UserWithGroups, lease: Lease) ->
 
 
 def _fits_one_transaction(context: ConnectionContext, found: UserWithGroups) -> bool:
-    return len(_user_delete_actions(context, found, frozenset())) <= MOST_ACTIONS
+    return len(_user_delete_actions(context, found, frozenset())) <= MAX_ACTIONS
 
 
 def _delete(context: ConnectionContext, found: UserWithGroups) -> bool:

@@ -54,7 +54,7 @@ from chalicelib.storage.expressions import (
 from chalicelib.storage.keys import is_id
 from chalicelib.storage.lookups import member_ids, read_group, user_names
 from chalicelib.storage.records import changed_item, from_item, to_item
-from chalicelib.storage.transactions import MOST_ACTIONS, TransactionCanceled
+from chalicelib.storage.transactions import MAX_ACTIONS, TransactionCanceled
 
 # Each `members.display` is a read of a user.
 MAX_MEMBERS_WITH_DISPLAY = 1_000
@@ -92,7 +92,7 @@ def create(context: ConnectionContext, document: Document, uids: frozenset[str])
         modified=now,
     )
     actions = _create_actions(context, group, delta)
-    fits = len(actions) + memberships.count_actions(delta) <= MOST_ACTIONS
+    fits = len(actions) + memberships.count_actions(delta) <= MAX_ACTIONS
     if fits:
         members = memberships.actions(context, group.id, delta)
         canceled = context.items.try_commit([*actions, *members])
@@ -359,7 +359,7 @@ def _commit(context: ConnectionContext, plan: _Plan) -> TransactionCanceled | No
     Returns the conditions that failed, if any did; then nothing was written.
     """
     actions = _group_actions(context, plan, plan.delta)
-    if len(actions) + memberships.count_actions(plan.delta) <= MOST_ACTIONS:
+    if len(actions) + memberships.count_actions(plan.delta) <= MAX_ACTIONS:
         members = memberships.actions(context, plan.gid, plan.delta)
         return context.items.try_commit([*actions, *members])
     return pending_changes.start(

@@ -41,11 +41,11 @@ from chalicelib.storage.directory_items import Change, Delta, Lease, PendingChan
 from chalicelib.storage.expressions import Action, Delete, Put, Update
 from chalicelib.storage.lookups import read_group
 from chalicelib.storage.records import to_item
-from chalicelib.storage.table import MOST_GETS, chunks
-from chalicelib.storage.transactions import MOST_ACTIONS, TransactionCanceled
+from chalicelib.storage.table import MAX_GETS, chunks
+from chalicelib.storage.transactions import MAX_ACTIONS, TransactionCanceled
 
 # Beside the members a step writes the group's item and a change item.
-ACTIONS_PER_STEP = MOST_ACTIONS - 2
+ACTIONS_PER_STEP = MAX_ACTIONS - 2
 ADDS_PER_STEP = ACTIONS_PER_STEP // members.ACTIONS_PER_ADD
 REMOVALS_PER_STEP = ACTIONS_PER_STEP // members.ACTIONS_PER_REMOVAL
 
@@ -150,11 +150,11 @@ def apply(context: ConnectionContext, gid: str, lease: Lease) -> bool:
 def _steps(context: ConnectionContext, gid: str, change_id: str) -> Iterator[Delta]:
     """Yield what is left of a change, in parts of one transaction."""
     delta = _declared(context, change_id)
-    for uids in chunks(sorted(delta.add), MOST_GETS):
+    for uids in chunks(sorted(delta.add), MAX_GETS):
         present = _members_among(context, gid, uids)
         for part in chunks([uid for uid in uids if uid not in present], ADDS_PER_STEP):
             yield Delta(add=frozenset(part))
-    for uids in chunks(sorted(delta.remove), MOST_GETS):
+    for uids in chunks(sorted(delta.remove), MAX_GETS):
         for part in chunks(sorted(_members_among(context, gid, uids)), REMOVALS_PER_STEP):
             yield Delta(remove=frozenset(part))
 

@@ -20,10 +20,10 @@ from chalicelib.storage.local_users import Assignment, LocalUser
 from chalicelib.storage.settings_items import Connection
 
 # More would make every write of the item expensive.
-MOST_ASSIGNMENTS = 200
+MAX_ASSIGNMENTS = 200
 
 NO_SUCH_ROLE = "There is no such role in this organisation."
-TOO_MANY = f"a user may have at most {MOST_ASSIGNMENTS} roles"
+TOO_MANY = f"a user may have at most {MAX_ASSIGNMENTS} roles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def assign(admin: AdminContext, uid: str, assignment: Assignment) -> None:
         _require_known(current.snapshot, [assignment], prefix="")
         before = assignments_of(current.user, current.local)
         roles = before if assignment in before else (*before, assignment)
-        if len(roles) > MOST_ASSIGNMENTS:
+        if len(roles) > MAX_ASSIGNMENTS:
             raise InvalidFields(FieldError("role", TOO_MANY))
         return replace(current.local, roles=roles)
 

@@ -30,18 +30,18 @@ from chalicelib.storage.expressions import (
 )
 from chalicelib.storage.records import with_schema
 
-MOST_SCHEMAS = 10
-MOST_ATTRIBUTES = 100
+MAX_SCHEMAS = 10
+MAX_ATTRIBUTES = 100
 # The URN is part of a sort key (1,024 bytes), and every read of the settings reads the item too.
-MOST_URN_CHARACTERS = 200
-MOST_SCHEMA_CHARACTERS = 100_000
+MAX_URN_CHARACTERS = 200
+MAX_SCHEMA_CHARACTERS = 100_000
 URN_PREFIX = "urn:"
 BUILT_IN = frozenset(
     schema.id.lower() for each in catalog.RESOURCE_TYPES.values() for schema in each.schemas()
 )
 
-TOO_LONG = f"a schema may have at most {MOST_SCHEMA_CHARACTERS:,} characters of JSON"
-TOO_MANY = f"A connection may have at most {MOST_SCHEMAS} schemas, and this one has that many."
+TOO_LONG = f"a schema may have at most {MAX_SCHEMA_CHARACTERS:,} characters of JSON"
+TOO_MANY = f"A connection may have at most {MAX_SCHEMAS} schemas, and this one has that many."
 
 
 def list_schemas(admin: AdminContext, connection_id: str) -> tuple[Schema, ...]:
@@ -62,7 +62,7 @@ def get(admin: AdminContext, connection_id: str, urn: str) -> Schema:
         NotFound: the connection has no schema of this URN.
     """
     connections.get(admin, connection_id)
-    is_well_formed = len(urn) <= MOST_URN_CHARACTERS
+    is_well_formed = len(urn) <= MAX_URN_CHARACTERS
     item = admin.items.get(admin.keys.schema(connection_id, urn)) if is_well_formed else None
     if item is None:
         raise NotFound
@@ -79,7 +79,7 @@ def put(admin: AdminContext, connection_id: str, urn: str, document: Mapping[str
     """
     schema = _parse(document, urn)
     text = json.dumps(catalog.dump(schema), separators=(",", ":"))
-    if len(text) > MOST_SCHEMA_CHARACTERS:
+    if len(text) > MAX_SCHEMA_CHARACTERS:
         raise InvalidFields(FieldError("attributes", TOO_LONG))
     item = with_schema({"doc": text})
     for _ in admin.items.deadline.attempts():
@@ -87,7 +87,7 @@ def put(admin: AdminContext, connection_id: str, urn: str, document: Mapping[str
         version = connections.get_for_change(admin, connection_id).schemas_version
         present = list_schemas(admin, connection_id)
         before = [each for each in present if _is_same_urn(each.id, urn)]
-        if len(present) - len(before) >= MOST_SCHEMAS:
+        if len(present) - len(before) >= MAX_SCHEMAS:
             raise Conflict(TOO_MANY)
         after = _audited([schema]) | {"connection": connection_id}
         edit = Edit("schema", urn, _audited(before), after)
@@ -171,15 +171,15 @@ def _parse(document: Mapping[str, Any], urn: str) -> Schema:
 
 def _faults(schema: Schema, urn: str) -> tuple[tuple[FieldError, bool], ...]:
     lowered, count = schema.id.lower(), len(schema.attributes)
-    too_long = f"may have at most {MOST_URN_CHARACTERS} characters"
-    wrong_count = f"expected 1 to {MOST_ATTRIBUTES}, got {count}"
+    too_long = f"may have at most {MAX_URN_CHARACTERS} characters"
+    wrong_count = f"expected 1 to {MAX_ATTRIBUTES}, got {count}"
     of_scim = "is a schema of SCIM itself; choose a URN of your own"
     return (
-        (FieldError("id", too_long), len(schema.id) > MOST_URN_CHARACTERS),
+        (FieldError("id", too_long), len(schema.id) > MAX_URN_CHARACTERS),
         (FieldError("id", "must be the URN that the path names"), not _is_same_urn(schema.id, urn)),
         (FieldError("id", "must begin with `urn:`"), not lowered.startswith(URN_PREFIX)),
         (FieldError("id", of_scim), lowered in BUILT_IN),
-        (FieldError("attributes", wrong_count), not 1 <= count <= MOST_ATTRIBUTES),
+        (FieldError("attributes", wrong_count), not 1 <= count <= MAX_ATTRIBUTES),
     )
 
 

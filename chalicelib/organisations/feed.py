@@ -30,7 +30,7 @@ CURSOR = re.compile(rf"(?P<after>[0-7][{CROCKFORD}]{{25}})(?:-(?P<began>[0-9]{{1
 # How far a cursor stays behind the clock: more than a request's deadline and clock skew.
 BEHIND = timedelta(seconds=60)
 # The most Queries of one page: one for each day of each connection.
-MOST_QUERIES = 64
+MAX_QUERIES = 64
 # How many items the first Query of a day asks for.
 PAGE = 100
 DAY = timedelta(days=1)
@@ -111,7 +111,7 @@ def list_changes(admin: AdminContext, cursor: FeedCursor, size: int) -> FeedPage
     now = admin.now()
     began = min(cursor.pass_began or now, now)
     first_day = ulid_moment(cursor.after).date()
-    last_day = min(now.date(), first_day + DAY * (MOST_QUERIES // len(partitions)))
+    last_day = min(now.date(), first_day + DAY * (MAX_QUERIES // len(partitions)))
     items = list(islice(_changes(admin, partitions, cursor.after, last_day), size))
     if len(items) == size:
         return FeedPage(items, FeedCursor(items[-1]["SK"], began), has_more=True)

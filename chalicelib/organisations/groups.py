@@ -21,7 +21,7 @@ from chalicelib.organisations.snapshot import (
     read_snapshot,
 )
 from chalicelib.organisations.users import (
-    MOST_SEARCHED,
+    MAX_SEARCHED,
     TOO_MANY,
     ConnectionUser,
     OrganisationUser,
@@ -64,7 +64,7 @@ def list_groups(
     snapshot = read_snapshot(admin)
     if search is None:
         found = _all_groups(admin, snapshot, after, size + 1)
-    elif users.count(admin, snapshot, "G") <= MOST_SEARCHED:
+    elif users.count(admin, snapshot, "G") <= MAX_SEARCHED:
         prefix, every = fold(search), _all_groups(admin, snapshot, after)
         found = (each for each in every if each.folded_name.startswith(prefix))
     else:

@@ -27,10 +27,10 @@ from chalicelib.storage.connection_settings import PRESETS, SETTINGS, VALUES
 
 # An organisation is created with all its settings in one transaction of at most 100 items: its
 # own, the list's, the reference's, the Idempotency-Key's, the audit's, and two per domain.
-MOST_WORKSPACES = 40
-MOST_ROLES = 35
-MOST_DOMAINS = 10
-MOST_OVERLAP_HOURS = 24
+MAX_WORKSPACES = 40
+MAX_ROLES = 35
+MAX_DOMAINS = 10
+MAX_OVERLAP_HOURS = 24
 
 LOCAL_ID_FORM = r"^[A-Za-z0-9._-]{1,64}$"
 NAME_FORM = r"^[^\x00-\x1f\x7f]*$"
@@ -40,7 +40,7 @@ HTTPS_FORM = (
     r"([/?](%[0-9A-Fa-f]{2}|[A-Za-z0-9._~:/?@!$&'()*+,;=-])*)?$"
 )
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-MOST_DOMAIN_CHARACTERS = 253
+MAX_DOMAIN_CHARACTERS = 253
 RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -60,7 +60,7 @@ def _domain(text: str) -> str:
     labels = domain.split(".")
     if not (
         len(labels) > 1
-        and len(domain) <= MOST_DOMAIN_CHARACTERS
+        and len(domain) <= MAX_DOMAIN_CHARACTERS
         and all(LABEL.fullmatch(label) for label in labels)
     ):
         raise PydanticCustomError("domain", "expected a domain name like example.com (ASCII form)")
@@ -144,11 +144,11 @@ class NewOrganisation(Body):
     plan: str
     reference: Name | None = None
     workspaces: Annotated[list[NewWorkspace], _distinct(_id)] = Field(
-        default=[], max_length=MOST_WORKSPACES
+        default=[], max_length=MAX_WORKSPACES
     )
-    roles: Annotated[list[NewRole], _distinct(_id)] = Field(default=[], max_length=MOST_ROLES)
+    roles: Annotated[list[NewRole], _distinct(_id)] = Field(default=[], max_length=MAX_ROLES)
     sso: Sso | None = None
-    domains: Annotated[list[Domain], _distinct(str)] = Field(default=[], max_length=MOST_DOMAINS)
+    domains: Annotated[list[Domain], _distinct(str)] = Field(default=[], max_length=MAX_DOMAINS)
 
 
 class OrganisationChanges(Body):
@@ -206,8 +206,8 @@ class NewToken(Body):
 class Rotation(Body):
     """A new token that replaces another one, which expires after the overlap; 0: at once."""
 
-    overlap_hours: Annotated[int, Field(strict=True, ge=0, le=MOST_OVERLAP_HOURS)] = (
-        MOST_OVERLAP_HOURS
+    overlap_hours: Annotated[int, Field(strict=True, ge=0, le=MAX_OVERLAP_HOURS)] = (
+        MAX_OVERLAP_HOURS
     )
 
 

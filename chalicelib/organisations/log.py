@@ -22,8 +22,8 @@ from chalicelib.storage.records import from_item
 
 CURSOR = re.compile(rf"[0-7][{CROCKFORD}]{{25}}")
 
-MOST_ITEMS = 2_000
-MOST_DAYS = 31
+MAX_ITEMS = 2_000
+MAX_DAYS = 31
 DAY = timedelta(days=1)
 
 
@@ -61,7 +61,7 @@ def list_entries(
     for count, (cursor, item) in enumerate(items):
         if item is None:
             return Page(found, cursor)
-        if count == MOST_ITEMS:
+        if count == MAX_ITEMS:
             return Page(found, last_read)
         entry = from_item(LogEntry, item)
         if query.matches(entry):
@@ -75,12 +75,12 @@ def list_entries(
 def _newest_first(
     admin: AdminContext, keys: ConnectionKeys, query: LogQuery
 ) -> Iterator[tuple[str, Item | None]]:
-    """Yield items with their cursors; a cursor without an item once `MOST_DAYS` days are read."""
+    """Yield items with their cursors; a cursor without an item once `MAX_DAYS` days are read."""
     first, last = ulid(query.since, 0), _last_to_read(query)
     if last < first:  # DynamoDB rejects a range that ends before it begins
         return
     for number, day in enumerate(_days(ulid_moment(last).date(), query.since.date())):
-        if number == MOST_DAYS:
+        if number == MAX_DAYS:
             yield _end_of(day), None
         entries = keys.log_entries(day, first, last)
         for item in admin.items.query(entries, page=100, descending=True):

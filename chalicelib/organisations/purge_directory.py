@@ -23,8 +23,8 @@ from chalicelib.storage.expressions import EXISTS, Action, Delete, Item, Update,
 from chalicelib.storage.keys import Key, Range, ResourceClass, user_and_group
 from chalicelib.storage.lookups import ConnectionScope
 from chalicelib.storage.records import from_item, from_items
-from chalicelib.storage.table import MOST_BATCH_WRITES
-from chalicelib.storage.transactions import MOST_ACTIONS
+from chalicelib.storage.table import MAX_BATCH_WRITES
+from chalicelib.storage.transactions import MAX_ACTIONS
 
 # DynamoDB may take days to delete an expired item.
 TTL_DELAY = timedelta(days=14)
@@ -80,7 +80,7 @@ def days(since: datetime, now: datetime) -> list[date]:
 def delete_all(scope: ConnectionScope, items: Range, spared: str = "") -> None:
     """Delete the items of a range, 25 per call, except those whose `id` is spared."""
     found = (item for item in scope.items.query(items) if not spared or item["id"] != spared)
-    while page := [key_of(item) for item in islice(found, MOST_BATCH_WRITES)]:
+    while page := [key_of(item) for item in islice(found, MAX_BATCH_WRITES)]:
         scope.items.batch_delete(page)
 
 
@@ -111,7 +111,7 @@ def _batches(deletions: Iterable[_Deletion]) -> Iterator[list[_Deletion]]:
     size = 0
     for deletion in deletions:
         needed = len(deletion.actions) + 1
-        if size + needed > MOST_ACTIONS:
+        if size + needed > MAX_ACTIONS:
             yield batch
             batch, size = [], 0
         batch.append(deletion)

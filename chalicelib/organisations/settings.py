@@ -28,7 +28,7 @@ from chalicelib.storage.settings_items import (
     Workspace,
 )
 from chalicelib.storage.table import chunks
-from chalicelib.storage.transactions import MOST_ACTIONS
+from chalicelib.storage.transactions import MAX_ACTIONS
 
 # The field of a connection that names a setting; none names a domain.
 USED_AS: Mapping[str, str] = {"workspace": "workspace", "role": "default_role"}
@@ -235,8 +235,8 @@ def _try_write(
         Conflict: another organisation has the domain.
     """
     version_bump = organisations.version_bump(admin, organisation)
-    room = MOST_ACTIONS - len(actions) - 1
-    for part in chunks(changes[room:], MOST_ACTIONS):
+    room = MAX_ACTIONS - len(actions) - 1
+    for part in chunks(changes[room:], MAX_ACTIONS):
         admin.items.commit(part)
     canceled = admin.items.try_commit([version_bump, *actions, *changes[:room]])
     if canceled and not {version_bump.key, actions[0].key} & canceled.items.keys():

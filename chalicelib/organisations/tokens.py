@@ -27,7 +27,7 @@ from chalicelib.storage.records import from_item, from_items, to_item
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import Connection, ConnectionToken
 
-MOST_LIVE = 5
+MAX_LIVE = 5
 LIFETIME = timedelta(days=365)
 LONGEST_LIFETIME = timedelta(days=3650)
 # Longer than any request: a secret that was being created when its token was revoked exists by
@@ -38,7 +38,7 @@ REVOKE_SECONDS = 3.0
 # Seconds for deleting the secret of a token that is already revoked.
 DELETE_SECONDS = 5.0
 
-TOO_MANY = f"The connection already has {MOST_LIVE} valid tokens, the most it may have: revoke one."
+TOO_MANY = f"The connection already has {MAX_LIVE} valid tokens, the most it may have: revoke one."
 REPLAYED = (
     "This request has created a token before. Its text was shown once and is not stored: if it "
     "was lost, revoke the token and create another one with another Idempotency-Key."
@@ -71,7 +71,7 @@ def create(
             could be shown.
         Unavailable: the secret could not be created; the token is revoked.
     """
-    return _create(admin, secrets, connection_id, body, _Limits(MOST_LIVE, idempotency_key))
+    return _create(admin, secrets, connection_id, body, _Limits(MAX_LIVE, idempotency_key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +310,7 @@ def rotate(
     old = _get(admin, connection_id, token_id)
     if not old.live(admin.now()):
         raise Conflict(NOT_LIVE)
-    limits = _Limits(MOST_LIVE + 1, idempotency_key)
+    limits = _Limits(MAX_LIVE + 1, idempotency_key)
     created = _create(admin, secrets, connection_id, NewToken(name=old.name), limits)
     if body.overlap_hours:
         _expire_at(admin, connection_id, old, admin.now() + timedelta(hours=body.overlap_hours))

@@ -36,11 +36,11 @@ from chalicelib.storage.lookups import (
 from chalicelib.storage.records import local_user
 from chalicelib.storage.settings_items import Connection
 
-MOST_SEARCHED = 10_000
-MOST_EXAMINED = 2_000
+MAX_SEARCHED = 10_000
+MAX_EXAMINED = 2_000
 
 TOO_MANY = (
-    f"search: the beginning of a name finds users and teams of up to {MOST_SEARCHED:,}; this "
+    f"search: the beginning of a name finds users and teams of up to {MAX_SEARCHED:,}; this "
     "organisation has more. Enter the whole e-mail address or userName of a user, or the whole "
     "name of a team."
 )
@@ -87,7 +87,7 @@ class UserQuery:
     after: ListCursor = FIRST_PAGE
     search: str | None = None
     linked: bool | None = None
-    examined: int = MOST_EXAMINED
+    examined: int = MAX_EXAMINED
 
 
 def is_active(user: User, connection: Connection) -> bool:
@@ -133,7 +133,7 @@ def _find_users(
     if text is None:
         return _all_users(admin, snapshot, query.after, most + 1)
     is_address = "@" in text
-    if not is_address and count(admin, snapshot, "U") <= MOST_SEARCHED:
+    if not is_address and count(admin, snapshot, "U") <= MAX_SEARCHED:
         prefix, every = fold(text), _all_users(admin, snapshot, query.after)
         return (each for each in every if _has_name_with_prefix(each.user, prefix))
     found = list(look_up(admin, snapshot, ("user_name", "email"), text))

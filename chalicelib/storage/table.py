@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # DynamoDB's limits of keys in one BatchGetItem and of requests in one BatchWriteItem.
-MOST_GETS = 100
-MOST_BATCH_WRITES = 25
+MAX_GETS = 100
+MAX_BATCH_WRITES = 25
 
 RANGE = "PK = :pk AND SK BETWEEN :low AND :high"
 
@@ -106,7 +106,7 @@ class Namespace:
         for key in wanted:
             self._guard("read", key)
         found: dict[Key, Item] = {}
-        for chunk in chunks(wanted, MOST_GETS):
+        for chunk in chunks(wanted, MAX_GETS):
             for item in self._batch_get(chunk):
                 found[key_of(item)] = item
         return found
@@ -188,7 +188,7 @@ class Namespace:
 
     def batch_delete(self, keys: Iterable[Key]) -> None:
         """Delete items without condition, 25 a call: for items that nobody reads any more."""
-        for chunk in chunks(list(keys), MOST_BATCH_WRITES):
+        for chunk in chunks(list(keys), MAX_BATCH_WRITES):
             for key in chunk:
                 self._guard("delete", key)
             self._batch_delete(chunk)

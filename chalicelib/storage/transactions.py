@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # DynamoDB's limit of actions in one transaction.
-MOST_ACTIONS = 100
+MAX_ACTIONS = 100
 
 CONDITION_FAILED = "ConditionalCheckFailed"
 NO_REASON = "None"

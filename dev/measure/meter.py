@@ -36,7 +36,7 @@ Keys = tuple[str, str]
 READ_BYTES = 4096
 WRITE_BYTES = 1024
 TRANSACTION = 2  # a transactional write is billed twice
-MOST_GETS = 100
+MAX_GETS = 100
 
 
 def item_size(item: Wire) -> int:
@@ -182,8 +182,8 @@ class Meter:
         return [found.get(_pair(key), 0) for key in keys]
 
     def _items(self, table: str, keys: Sequence[Wire]) -> Iterable[Wire]:
-        for start in range(0, len(keys), MOST_GETS):
-            chunk: Any = {"Keys": keys[start : start + MOST_GETS], "ConsistentRead": True}
+        for start in range(0, len(keys), MAX_GETS):
+            chunk: Any = {"Keys": keys[start : start + MAX_GETS], "ConsistentRead": True}
             yield from self.client.batch_get_item(RequestItems={table: chunk})["Responses"][table]
 
 

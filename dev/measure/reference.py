@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # Longer than a lease.
 LATER = timedelta(minutes=1)
-MOST_SWEEPS = 20
+MAX_SWEEPS = 20
 
 
 def client(url: str, *, connections: int = 10) -> DynamoDBClient:
@@ -81,7 +81,7 @@ def sweep(table: Table) -> None:
     settings = Settings.model_validate({"TABLE_NAME": table.name, "STAGE": "reference"})
     secrets = Secrets(NOBODY.client("secretsmanager"), settings.secrets_prefix)
     services = Services(replace(table, clock=later), secrets, settings)
-    for _ in range(MOST_SWEEPS):
+    for _ in range(MAX_SWEEPS):
         if not sweep_due(services):
             return
     raise AssertionError("the sweeper still finds pending changes")

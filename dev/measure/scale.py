@@ -33,7 +33,7 @@ from dev.run import dynamodb_local
 FEW = 10
 PAGE = 100
 # Bytes of memory that an operation may use more in a large directory than in a small one.
-MOST_MEMORY = 100_000
+MAX_MEMORY = 100_000
 
 Act = Callable[[ConnectionContext], object]
 
@@ -181,7 +181,7 @@ def compare(few: Place, many: Place) -> Iterator[Finding]:
         large, after = many.measure(prepare)
         memory = after - before
         right = (
-            small == large and memory < MOST_MEMORY
+            small == large and memory < MAX_MEMORY
             if name in FLAT
             else large.round_trips <= small.round_trips + 2
             and large.rcu <= most_read_units(len(many.people.uids))

@@ -21,7 +21,7 @@ from chalicelib.storage.clock import Clock
 from chalicelib.storage.expressions import to_wire
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.retries import Deadline
-from chalicelib.storage.table import MOST_BATCH_WRITES, MOST_GETS, Table, chunks
+from chalicelib.storage.table import MAX_BATCH_WRITES, MAX_GETS, Table, chunks
 from dev.run import resources
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ SINGLE_CALLS = {
     "Delete": "delete_item",
     "ConditionCheck": "delete_item",  # and the item is put back
 }
-MOST_ACTIONS = 100
+MAX_ACTIONS = 100
 CONDITION_FAILED = "ConditionalCheckFailed"
 
 
@@ -112,7 +112,7 @@ class QuickTransactions:
     def _items(self, requests: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Any]:
         """Read the items that a transaction names; None for one that does not exist."""
         keys = {_pair(key): key for key in map(_key, requests)}
-        if len(keys) < len(requests) or len(requests) > MOST_ACTIONS:
+        if len(keys) < len(requests) or len(requests) > MAX_ACTIONS:
             raise _error("ValidationException")
         table = requests[0]["TableName"]
         asked: Any = {table: {"Keys": list(keys.values()), "ConsistentRead": True}}
@@ -166,7 +166,7 @@ class QuickQueries(QuickTransactions):
             start = ExclusiveStartKey["SK"]["S"]
             found = [sk for sk in found if (sk > start if ScanIndexForward else sk < start)]
         page = [{"PK": {"S": pk}, "SK": {"S": sk}} for sk in found[:Limit]]
-        items = [item for part in chunks(page, MOST_GETS) for item in self._read(TableName, part)]
+        items = [item for part in chunks(page, MAX_GETS) for item in self._read(TableName, part)]
         more = {"LastEvaluatedKey": page[-1]} if len(page) < len(found) else {}
         return {"Items": items, **more}
 
@@ -203,6 +203,6 @@ def _error(code: str, **fields: Any) -> ClientError:
 
 def write(table: Table, items: Sequence[Mapping[str, Any]]) -> None:
     """Write items as they are, 25 per call."""
-    for chunk in chunks(items, MOST_BATCH_WRITES):
+    for chunk in chunks(items, MAX_BATCH_WRITES):
         puts: Any = [{"PutRequest": {"Item": to_wire(item)}} for item in chunk]
         table.client.batch_write_item(RequestItems={table.name: puts})

@@ -21,7 +21,7 @@ FUNCTIONS = ("api_handler", "sweep")
 # The minor versions of Lambda's Python runtimes; Chalice uses that of its own interpreter.
 RUNTIMES = range(10, 16)
 # API Gateway waits 29 s; a later response of ours is lost.
-MOST_SECONDS = 28
+MAX_SECONDS = 28
 
 
 class WrongSettings(VerbError):
@@ -81,8 +81,8 @@ def faults(name: str, settings: Mapping[str, Any], environment: Mapping[str, str
     url = environment.get("PUBLIC_URL", "")
     if domain and url.partition("://")[2].partition("/")[0] != domain:
         yield f"PUBLIC_URL is {url!r}, but the API's domain is {domain!r}."
-    if (settings.get("lambda_timeout") or MOST_SECONDS + 1) > MOST_SECONDS:
-        yield f"lambda_timeout must be {MOST_SECONDS} at most: API Gateway waits for 29 s."
+    if (settings.get("lambda_timeout") or MAX_SECONDS + 1) > MAX_SECONDS:
+        yield f"lambda_timeout must be {MAX_SECONDS} at most: API Gateway waits for 29 s."
     if sys.version_info.minor not in RUNTIMES:
         yield f"Lambda has no runtime for Python {sys.version_info.major}.{sys.version_info.minor}."
 

@@ -250,7 +250,7 @@ GATES = [
 
 
 @pytest.mark.parametrize(("shut", "reason"), GATES)
-def test_a_right_token_is_told_why_it_may_not_be_used_now(services, context, shut, reason):
+def test_a_right_token_is_rejected_with_the_reason(services, context, shut, reason):
     """403 with the reason, for the provider's log and the admin who reads it (M9)."""
     authenticate(services, context.connection, context.token)
 
@@ -262,7 +262,7 @@ def test_a_right_token_is_told_why_it_may_not_be_used_now(services, context, shu
 
 
 @pytest.mark.parametrize(("shut", "_reason"), GATES)
-def test_a_wrong_token_is_not_told_why(services, context, shut, _reason):
+def test_a_wrong_token_is_rejected_without_the_reason(services, context, shut, _reason):
     """Nobody learns the state of a connection without its token."""
     shut(services, context)
 
@@ -322,7 +322,7 @@ def test_a_known_token_works_while_secrets_manager_is_down(services, context):
 
 
 def test_a_throttled_item_is_never_taken_for_a_missing_one(fresh, table, context):
-    """BatchGetItem returns a throttled key as unprocessed: 503, not a false 401 (fact 7)."""
+    """BatchGetItem returns a throttled key as unprocessed: 503, not a false 401."""
     name = fresh.table.name
     unprocessed = {"Responses": {name: []}, "UnprocessedKeys": {name: {"Keys": [{}]}}}
     table.faults["batch_get_item"] = [lambda *_: unprocessed] * 1000

@@ -99,7 +99,7 @@ def test_an_ended_session_is_gone_at_once(services, link):
     assert find(services, text) is None
 
 
-def test_a_link_is_no_session_and_a_session_no_link(services, link):
+def test_a_link_is_not_a_session_and_a_session_is_not_a_link(services, link):
     """The type is part of what is digested, so neither is valid as the other."""
     text = exchange(services, link).text
 

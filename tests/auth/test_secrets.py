@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from botocore.exceptions import ConnectTimeoutError, NoCredentialsError
 
-from chalicelib.auth.secrets import MOST_DIGESTS, Gone, Secrets
+from chalicelib.auth.secrets import MAX_DIGESTS, Gone, Secrets
 from chalicelib.auth.tokens import digest, mint
 from chalicelib.errors import Unavailable
 from chalicelib.storage.retries import Deadline
@@ -46,7 +46,7 @@ def test_a_digest_is_read_once_and_known_for_good(secrets, between, deadline):
     assert between.calls.count("get_secret_value") == 1
 
 
-def test_the_digests_of_two_connections_do_not_meet(secrets, deadline):
+def test_two_connections_never_share_a_digest(secrets, deadline):
     """The same token id under another connection is another secret."""
     secrets.create("conn", "token", DIGEST, deadline)
     secrets.digest_of("conn", "token", deadline)
@@ -58,9 +58,9 @@ def test_the_digests_of_two_connections_do_not_meet(secrets, deadline):
 def test_a_process_remembers_a_bounded_number(secrets, between, deadline):
     """The one that was not used for longest is forgotten first."""
     between.faults["get_secret_value"] = [
-        (lambda *_: {"SecretString": DIGEST}) for _ in range(MOST_DIGESTS + 2)
+        (lambda *_: {"SecretString": DIGEST}) for _ in range(MAX_DIGESTS + 2)
     ]
-    for number in range(MOST_DIGESTS):
+    for number in range(MAX_DIGESTS):
         secrets.digest_of("conn", str(number), deadline)
     secrets.digest_of("conn", "0", deadline)
     secrets.digest_of("conn", "one more", deadline)
@@ -133,7 +133,7 @@ def test_a_secret_without_text_is_unreadable(secrets, secretsmanager, deadline):
         secrets.digest_of("conn", "token", deadline)
 
 
-def test_a_secret_whose_creation_got_no_answer_is_created(secrets, between, deadline):
+def test_a_secret_whose_creation_got_no_response_is_created(secrets, between, deadline):
     """The repetition finds its own work and does not take it for somebody else's."""
     between.faults["create_secret"] = [
         lose(ConnectTimeoutError(endpoint_url="https://example.com")),
@@ -203,7 +203,7 @@ def test_the_former_operator_key_is_not_read_before_it_is_needed(
     assert between.calls.count("get_secret_value") == 1
 
 
-def test_that_there_is_no_former_operator_key_is_asked_once(between, secretsmanager, deadline):
+def test_a_missing_former_operator_key_is_looked_up_once(between, secretsmanager, deadline):
     """Anyone can write a wrong key of the right form; it must not cost a call each time."""
     secretsmanager.create_secret(Name=OPERATOR_KEY, SecretString=KEY)
     secrets = Secrets(between, "passerelle/test")

@@ -55,7 +55,7 @@ NO_TOKENS = {
 
 
 @pytest.mark.parametrize("text", NO_TOKENS.values(), ids=NO_TOKENS.keys())
-def test_anything_else_is_no_token(text):
+def test_anything_else_is_not_a_token(text):
     """One exact form: what is almost a token is garbage."""
     assert parse(text) is None
 
@@ -68,7 +68,7 @@ def test_only_the_right_secret_matches():
 
 @pytest.mark.parametrize("kept", ["", " ", "None", digest("")[:-1], digest("").upper(), "é" * 64])
 @pytest.mark.parametrize("secret", ["", " ", "None"])
-def test_a_digest_that_is_none_matches_nothing(kept, secret):
+def test_a_malformed_digest_matches_nothing(kept, secret):
     """An unset secret must not open to an unset token."""
     assert not matches(secret, kept)
 

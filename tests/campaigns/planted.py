@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 SECTION = Section("resilience.md", "planted")
 LINKED = (".venv", ".venv-engine", ".tools")
 LEFT_OUT = (".git", ".venv*", ".tools", ".local", ".hypothesis", "build", "__pycache__", ".*_cache")
-MOST_SECONDS = 1_800.0
+MAX_SECONDS = 1_800.0
 PASSED, FAILED = 0, 1  # exit statuses of pytest; the others mean that it could not run
 
 
@@ -108,7 +108,7 @@ def run_tests(tree: Path, *arguments: str) -> bool:
             capture_output=True,
             text=True,
             check=False,
-            timeout=MOST_SECONDS,
+            timeout=MAX_SECONDS,
         )
     except subprocess.TimeoutExpired:
         return False

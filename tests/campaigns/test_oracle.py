@@ -8,7 +8,7 @@ from tests.campaigns import oracle
 from tests.campaigns.oracle_cases import Case, case
 
 
-def test_the_engine_answers_as_its_oracle_does(record_property):
+def test_the_engine_and_scim2_models_give_the_same_results(record_property):
     """Users, filters of all operators and PATCH sequences, as many as `make oracle` takes."""
     unexplained, explained = oracle.compare(range(oracle.CASES))
 

@@ -232,7 +232,7 @@ def test_it_runs_from_the_archive_alone(alone: Alone, unpacked: Path):
 
 
 @pytest.mark.parametrize("name", DIALOGUES)
-def test_entra_gets_the_answers_that_it_needs(send: Callable[[Request], Response], name: str):
+def test_entra_gets_the_responses_that_it_needs(send: Callable[[Request], Response], name: str):
     """Through every form of event: what differs is the gateway's business, not the customer's."""
     assert play(DIALOGUES[name], send) == []
 
@@ -248,7 +248,9 @@ def test_locations_follow_from_the_address(send: Callable[[Request], Response], 
     assert made["meta"]["location"].endswith(f"/Users/{made['id']}")
 
 
-def test_two_credentials_are_none(alone: Alone, send: Callable[[Request], Response], form: Form):
+def test_two_credentials_are_rejected(
+    alone: Alone, send: Callable[[Request], Response], form: Form
+):
     """`headers` shows only the last value of a repeated header: both must be looked at."""
     sent = HttpRequest(
         "GET", "/scim/v2/aaaaaaaaaaaaaaaa/Users", headers=(("Authorization", "Bearer a"),)

@@ -30,7 +30,7 @@ def resources() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", GATEWAY_ERRORS)
-def test_a_refusal_of_the_gateway_says_what_the_local_gateway_says(kind: str):
+def test_a_rejection_of_the_gateway_says_what_the_local_gateway_says(kind: str):
     """`make run` and AWS respond alike: status, media type and SCIM's Error body."""
     (found,) = [each for each in front.gateway_responses() if each["ResponseType"] == kind]
     body = json.loads(found["ResponseTemplates"]["application/json"])
@@ -43,7 +43,7 @@ def test_a_refusal_of_the_gateway_says_what_the_local_gateway_says(kind: str):
     )
 
 
-def test_who_is_to_come_back_is_told_when():
+def test_a_busy_response_says_when_to_retry():
     """A job whose provider is not told goes on at once, or gives up."""
     later = [each for each in front.gateway_responses() if each["StatusCode"] == "503"]
 
@@ -61,7 +61,7 @@ def test_a_template_text_holds_nothing_that_the_gateway_would_replace():
         assert "$" not in each["ResponseTemplates"]["application/json"]
 
 
-def test_the_template_has_every_refusal():
+def test_the_template_has_every_gateway_response():
     """A pipeline makes the same gateway responses as `make deploy`."""
     found = [
         each["Properties"]

@@ -89,7 +89,7 @@ def test_the_domain_leads_to_it(cloud: Cloud, connected: Connected):
     assert found["Resources"][0]["meta"]["location"].startswith(connected.scim_url)
 
 
-def test_entra_gets_the_answers_that_it_needs(admin: AdminPrincipal):
+def test_entra_gets_the_responses_that_it_needs(admin: AdminPrincipal):
     """The recorded dialogues hold through the gateway, its Lambda and IAM too."""
     scim = connect(admin).principal
     with wire(scim.url, scim.credential) as send:
@@ -148,7 +148,7 @@ def test_requests_are_logged_without_what_they_hold(cloud: Cloud, project: Proje
 # --- again ------------------------------------------------------------------------------------
 
 
-def test_a_deployment_without_chalices_record_is_refused(project: Project, connected: Connected):
+def test_a_deployment_without_chalices_record_is_rejected(project: Project, connected: Connected):
     """Chalice would make a second API, and customers have the URL of the first."""
     record = project.folder / ".chalice" / "deployed" / "dev.json"
     aside = record.rename(record.with_suffix(".aside"))
@@ -193,7 +193,7 @@ def test_chalice_alone_leaves_a_working_service(
 # --- away -------------------------------------------------------------------------------------
 
 
-def test_nothing_answers_any_more(admin: AdminPrincipal, cloud: Cloud, gone: str):
+def test_no_route_responds_any_more(admin: AdminPrincipal, cloud: Cloud, gone: str):
     """Functions, roles and API are gone."""
     assert admin("GET", "/health").status in {403, 404}
     assert cloud.client("lambda").list_functions()["Functions"] == []
@@ -208,7 +208,7 @@ def test_data_stay(cloud: Cloud, gone: str):
     assert "Kept: passerelle-dev, passerelle/dev/*" in gone
 
 
-def test_data_go_when_told(cloud: Cloud, erased: str):
+def test_data_are_deleted_on_request(cloud: Cloud, erased: str):
     """DATA=delete leaves nothing that costs or that a customer could ask about."""
     assert "passerelle-dev" not in table_names(cloud)
     assert secret_names(cloud) == []

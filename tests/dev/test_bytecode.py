@@ -52,7 +52,7 @@ def test_adding_twice_changes_nothing(archive: Path):
     assert ZipFile(archive).namelist() == names
 
 
-def test_a_module_that_is_no_python_is_refused_and_the_archive_left(archive: Path):
+def test_a_module_that_is_not_python_is_rejected_and_the_archive_left(archive: Path):
     """It would fail in Lambda, at the first request."""
     with ZipFile(archive, "a") as file:
         file.writestr("wrong.py", "def\n")

@@ -38,7 +38,7 @@ def test_fresh_can_be_switched_off(given, fresh):
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "80 80", "٨٠"])
-def test_a_port_that_is_none_is_refused_in_words(port):
+def test_an_invalid_port_is_rejected_with_a_readable_text(port):
     """The first thing to mistype."""
     with pytest.raises(CannotRun, match="from 1 to 65535"):
         Options.read({"PORT": port})

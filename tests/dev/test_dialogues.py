@@ -61,7 +61,7 @@ def test_an_expectation_names_what_matters(expected, found):
 
 
 @pytest.mark.parametrize(("expected", "found", "said"), DIFFERENT)
-def test_a_difference_is_told_with_its_place(expected, found, said):
+def test_a_difference_is_reported_with_its_place(expected, found, said):
     """True is not 1, and one element does not stand for two."""
     assert differences(expected, found) == [said]
 
@@ -91,7 +91,7 @@ def test_a_dialogue_ends_at_its_first_fault():
     assert faults == ['step 1, GET /Users: body.id is "x" instead of "1"']
 
 
-def test_a_wrong_status_is_told_with_the_body():
+def test_a_wrong_status_is_reported_with_the_body():
     """The body of an error says why."""
     faults = play(a_dialogue({"status": 201}), answering({"detail": "why"}))
 
@@ -133,7 +133,7 @@ def test_a_body_of_another_type_is_a_fault():
     ]
 
 
-def test_a_mistyped_field_of_a_file_is_refused(tmp_path):
+def test_a_mistyped_field_of_a_file_is_rejected(tmp_path):
     """`expect` for `expected` would expect nothing, for good."""
     step = {"method": "GET", "path": "/Users", "status": 200, "expect": {}}
     document = {"row": "r", "title": "t", "source": "s", "steps": [step]}

@@ -80,7 +80,7 @@ def test_an_event_says_where_and_what_was_called(gateway):
     assert event["body"] is None
 
 
-def test_each_request_has_an_id_of_its_own_that_the_caller_sees(gateway):
+def test_each_request_has_an_id_of_its_own_that_the_client_sees(gateway):
     """A fault is found in the logs by the id that the client was told."""
     first = gateway.respond(HttpRequest("GET", "/things"))
     second = gateway.respond(HttpRequest("GET", "/things"))
@@ -126,7 +126,7 @@ NOWHERE = [
 
 
 @pytest.mark.parametrize(("method", "path"), NOWHERE)
-def test_what_nobody_registered_is_a_scim_404_of_the_gateway(gateway, method, path):
+def test_an_unregistered_route_is_a_scim_404_of_the_gateway(gateway, method, path):
     """Gateway response MISSING_AUTHENTICATION_TOKEN with status 404."""
     answered = gateway.respond(HttpRequest(method, path))
 
@@ -200,14 +200,14 @@ def test_a_fault_in_a_view_is_the_apps_own_500(gateway):
     assert b"InternalServerError" in gateway.respond(HttpRequest("GET", "/raise")).body
 
 
-def test_an_answer_may_repeat_a_header(gateway):
+def test_a_response_may_repeat_a_header(gateway):
     """Two cookies are two lines (RFC 6265 section 3)."""
     headers = gateway.respond(HttpRequest("GET", "/cookies")).headers
 
     assert [value for name, value in headers if name == "Set-Cookie"] == ["a=1", "b=2"]
 
 
-def test_an_answer_without_content_has_no_length(gateway):
+def test_a_response_without_content_has_no_length(gateway):
     """RFC 9110 section 8.6: a 204 carries no Content-Length."""
     assert "Content-Length" not in dict(gateway.respond(HttpRequest("GET", "/gone")).headers)
 
@@ -276,7 +276,7 @@ def test_headers_that_pose_as_a_proxy_change_nothing(connection):
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.1/things?a=1", "/things?a=1", "/things/?a=1"])
-def test_the_target_is_taken_as_sent(connection, target):
+def test_the_request_target_is_kept_as_sent(connection, target):
     """RFC 9112 section 3.2.2: a server must take a whole address as target too."""
     connection.request("GET", target)
 
@@ -305,7 +305,7 @@ def test_requests_under_way_do_not_see_each_other():
         assert json.loads(answered.body) == [sent.header("authorization"), told]
 
 
-def test_many_connections_each_get_their_own_answers():
+def test_many_connections_each_get_their_own_responses():
     """The same over HTTP, as `make run` serves it: 16 clients, 800 requests."""
     app = Chalice("threads", configure_logs=False)
 

@@ -32,7 +32,7 @@ ITEMS = {
 
 
 @pytest.mark.parametrize(("item", "size"), ITEMS.values(), ids=ITEMS)
-def test_a_row_is_as_large_as_its_names_and_values(item, size):
+def test_an_item_is_as_large_as_its_names_and_values(item, size):
     """Names are stored in every item, so they are short."""
     assert item_size(item) == size
 
@@ -117,7 +117,7 @@ def test_a_read_is_billed_where_there_is_nothing(scene):
     assert scene.meter.take() == Cost({"GetItem": 1}, 1, 0)
 
 
-def test_rows_of_a_batch_are_billed_one_by_one(scene):
+def test_items_of_a_batch_are_billed_one_by_one(scene):
     """Two small items take two units, not one."""
     cost(scene, Put(ROW, {"doc": "x" * 5000}))
 
@@ -126,7 +126,7 @@ def test_rows_of_a_batch_are_billed_one_by_one(scene):
     assert scene.meter.take() == Cost({"BatchGetItem": 1}, 2 + 1, 0)
 
 
-def test_rows_of_a_query_are_billed_together(scene):
+def test_items_of_a_query_are_billed_together(scene):
     """Forty small items fit one unit; an empty range takes one."""
     for uid in ("1", "2", "3"):
         scene.set.items.commit([Put(KEYS.user(uid), {"doc": "x" * 1500})])

@@ -37,7 +37,7 @@ def test_the_table_is_made_as_it_is_defined(dynamodb, secrets):
     assert not table.get("GlobalSecondaryIndexes")
 
 
-def test_rows_expire_by_their_ttl(dynamodb, secrets):
+def test_items_expire_by_their_ttl(dynamodb, secrets):
     """Logs, changes and sessions end by themselves: the attribute is the one that items have."""
     resources.make("test", dynamodb, secrets, lambda: KEY)
 
@@ -57,7 +57,7 @@ def test_the_table_can_be_restored_to_a_point_in_time(dynamodb, secrets):
     assert backups["PointInTimeRecoveryStatus"] == "ENABLED"
 
 
-def test_making_again_keeps_rows_and_the_key(dynamodb, secrets):
+def test_making_again_keeps_items_and_the_key(dynamodb, secrets):
     """Each `make run` and each deployment repeats it over live data."""
     row = {"PK": {"S": "A#ORG"}, "SK": {"S": "acme"}}
     resources.make("test", dynamodb, secrets, lambda: KEY)
@@ -81,7 +81,7 @@ def test_making_again_protects_a_table_that_lost_its_protection(dynamodb, secret
     assert table["DeletionProtectionEnabled"]
 
 
-def test_a_table_with_other_keys_is_refused_and_left_alone(dynamodb, secrets):
+def test_a_table_with_other_keys_is_rejected_and_left_alone(dynamodb, secrets):
     """Somebody else's table of that name must not be written to."""
     dynamodb.create_table(
         TableName="passerelle-test",

@@ -81,7 +81,7 @@ QUERIES = [
 
 
 @pytest.mark.parametrize(("rows", "page", "descending"), QUERIES)
-def test_a_quick_query_answers_as_motos(rows, page, descending):
+def test_a_quick_query_returns_the_same_as_motos(rows, page, descending):
     """The same items in the same order, in pages of any size; of an empty partition none."""
     found = []
     with memory() as table:

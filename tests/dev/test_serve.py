@@ -130,7 +130,7 @@ def test_fresh_starts_empty_and_touches_nothing_else(tmp_path):
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_servers_run_side_by_side_and_refuse_to_share_a_folder(tmp_path):
+def test_servers_run_side_by_side_but_not_in_one_folder(tmp_path):
     """Two with folders of their own work; a second one on the same folder would lose data."""
     with serving(tmp_path / "one") as one, serving(tmp_path / "two") as two:
         third = start(tmp_path / "one")

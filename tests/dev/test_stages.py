@@ -31,7 +31,7 @@ def test_the_stages_of_this_repository_can_be_deployed(name):
     assert (stage.function, stage.sweep) == (f"passerelle-{name}", f"passerelle-{name}-sweep")
 
 
-def test_a_stage_that_is_not_there_is_told_with_those_that_are():
+def test_an_unknown_stage_is_rejected_with_a_list_of_the_known_ones():
     """A mistyped STAGE must not make a second deployment."""
     with pytest.raises(WrongSettings, match=r"no stage 'prd'.*it has dev, prod"):
         stages.read("prd")

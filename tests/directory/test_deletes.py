@@ -87,7 +87,7 @@ def test_a_delete_of_a_user_is_a_change_in_the_feed(context):
 
 
 def test_what_the_organisation_stored_is_deleted_with_the_user(context):
-    """A later user with the same name must not inherit roles (I12)."""
+    """A later user with the same name must not inherit roles."""
     uid = a_user(context)
     store_local_user(context, uid)
 
@@ -175,7 +175,7 @@ RACES: Mapping[str, Callable[[Race], object]] = {
 
 @pytest.mark.parametrize("race", RACES.values(), ids=RACES)
 def test_a_delete_sees_what_another_request_changes(context, race):
-    """The item as read is the condition: no membership of a deleted user is left (I5)."""
+    """The item as read is the condition: no membership of a deleted user is left."""
     uid = a_user(context)
     gid, other = a_group(context, "one", [uid]), a_group(context, "other")
     run = Race(context, uid, gid, other)
@@ -365,7 +365,7 @@ def test_a_member_added_meanwhile_fails_a_group_delete_with_if_match(context):
 
 @pytest.mark.parametrize("changed", [{"displayName": "Giro"}, {"externalId": "2"}], ids=str)
 def test_a_group_that_was_changed_meanwhile_leaves_no_items(context, changed):
-    """Its uniqueness and look-up items match the document that is deleted (I7)."""
+    """Its uniqueness and look-up items match the document that is deleted."""
     gid = a_group(context, "Tour", externalId="1")
     wanted = groups.GroupChange(lambda now: now | changed, MemberChange())
     racing = between(context, 1, lambda: groups.change(context, gid, wanted))

@@ -111,7 +111,7 @@ def test_a_renamed_group_frees_its_old_name(context):
 
 
 def test_a_rename_of_letter_case_alone_is_a_change(context):
-    """Both names fold to one key, which a transaction may not name twice (fact 5)."""
+    """Both names fold to one key, which a transaction may not name twice."""
     gid = a_group(context, "Tour")
 
     rename(context, gid, "TOUR")
@@ -178,7 +178,7 @@ def test_document_and_members_change_in_one_request(context):
 
 
 def test_a_rejected_name_rejects_the_members_too(context):
-    """All or nothing (I16)."""
+    """All or nothing."""
     uid, gid = a_user(context), a_group(context, "Tour")
     a_group(context, "Giro")
     members = MemberChange(add=frozenset({uid}))

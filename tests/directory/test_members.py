@@ -44,7 +44,7 @@ def calls(context, action):
 
 
 def test_a_membership_is_seen_from_both_ends(context):
-    """At once, by every read (I4, I11)."""
+    """At once, by every read."""
     uid, gid = a_user(context), a_group(context)
 
     change(context, gid, add=[uid])
@@ -97,7 +97,7 @@ def test_adding_a_member_again_changes_nothing(context):
 
 
 def test_only_new_members_are_added_if_some_are_members_already(context):
-    """Read by position from the cancelled transaction, and sent without them (fact 6)."""
+    """Read by position from the cancelled transaction, and sent without them."""
     uids = some_users(context, 4)
     gid = a_group(context, uids=uids[:2])
 
@@ -172,7 +172,7 @@ def test_a_group_cannot_be_a_member(context):
 
 
 def test_a_change_item_names_added_and_removed_members(context):
-    """The SaaS reads in the feed for whom to compute permissions again (I14)."""
+    """The SaaS reads in the feed for whom to compute permissions again."""
     uids = some_users(context, 2)
     gid = a_group(context, uids=uids[:1])
 
@@ -206,7 +206,7 @@ def test_an_add_to_a_group_deleted_meanwhile_is_not_found(context):
 
 
 def test_an_add_of_a_user_deleted_meanwhile_is_rejected(context):
-    """No member item without its user is left (I5)."""
+    """No member item without its user is left."""
     uid, gid = a_user(context), a_group(context)
     racing = between(context, 0, lambda: deletes.delete_user(context, uid))
 

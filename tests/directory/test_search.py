@@ -45,7 +45,7 @@ def reads(context, action):
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 100])
 def test_pages_of_any_size_add_up_to_the_list(context, count):
-    """Each user once, in the order of ids, and the same total on every page (I17)."""
+    """Each user once, in the order of ids, and the same total on every page."""
     uids = some_users(context, 8)
 
     pages = [find_users(context, start=start, count=count) for start in range(1, 9, count)]
@@ -494,7 +494,7 @@ LISTS = {
 
 @pytest.mark.parametrize("text", LISTS.values(), ids=LISTS)
 def test_another_connections_users_are_not_listed(context, text):
-    """Not in totals either (I8)."""
+    """Not in totals either."""
     a_user(context, "ada")
 
     page = find_users(connection_context(context.items.table, "abcdefghijzzzzzz"), text)

@@ -120,7 +120,7 @@ def test_a_name_used_in_another_connection_is_free(context):
 
 
 def test_a_failed_create_writes_nothing(context):
-    """All or nothing: no look-up item, no count, no change item (I16)."""
+    """All or nothing: no look-up item, no count, no change item."""
     a_user(context, "ada")
     before = read_all(context.items.table)
 
@@ -170,7 +170,7 @@ def test_a_renamed_user_frees_their_old_name(context):
 
 
 def test_a_rename_of_letter_case_alone_is_a_change(context):
-    """Both names fold to one key, which a transaction may not name twice (fact 5)."""
+    """Both names fold to one key, which a transaction may not name twice."""
     uid = a_user(context, "ada")
 
     changed = edit(context, uid, userName="ADA@example.com")
@@ -180,7 +180,7 @@ def test_a_rename_of_letter_case_alone_is_a_change(context):
 
 
 def test_a_rename_to_a_name_in_use_is_rejected(context):
-    """And leaves both as they were (I16)."""
+    """And leaves both as they were."""
     a_user(context, "ada")
     uid = a_user(context, "bob")
     before = read_all(context.items.table)
@@ -203,7 +203,7 @@ MOVES = {
 
 @pytest.mark.parametrize("emails", MOVES.values(), ids=MOVES)
 def test_index_items_follow_the_addresses(context, emails):
-    """The invariants compare every look-up item with the documents after the test (I1)."""
+    """The invariants compare every look-up item with the documents after the test."""
     uid = a_user(context, "ada")
 
     assert edit(context, uid, emails=emails)["emails"] == emails
@@ -304,7 +304,7 @@ def test_a_change_made_meanwhile_is_not_overwritten(context):
 
 
 def test_of_two_changes_with_one_version_one_is_rejected(context):
-    """If-Match succeeds for exactly one of several writers (I13)."""
+    """If-Match succeeds for exactly one of several writers."""
     uid = a_user(context)
     racing = between(context, 1, lambda: edit(context, uid, 'W/"1"', title="first"))
 
@@ -315,7 +315,7 @@ def test_of_two_changes_with_one_version_one_is_rejected(context):
 
 
 def test_the_same_rename_by_two_requests_is_not_a_conflict(context):
-    """This very user has the name already: 409 only if another user has it (I10)."""
+    """This very user has the name already: 409 only if another user has it."""
     uid = a_user(context)
     racing = between(context, 1, lambda: edit(context, uid, userName="byron"))
 

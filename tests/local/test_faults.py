@@ -51,7 +51,7 @@ def stage(table: Table, manual_clock: ManualClock, trial: Trial) -> Stage:
 
 
 @pytest.mark.parametrize("name", TRIALS)
-def test_a_single_fault_changes_neither_answer_nor_effect(stage, trial, record_property):
+def test_a_single_fault_changes_neither_response_nor_effect(stage, trial, record_property):
     """The correct response and one effect, down to the feed."""
     plain = stage.run(trial.act)
     cases = [

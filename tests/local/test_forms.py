@@ -140,7 +140,7 @@ def place(table, secretsmanager) -> Callable[[int, int], Place]:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_whoever_is_named_and_nobody_else_comes_or_goes(place, case):
+def test_only_the_named_users_are_added_or_removed(place, case):
     """Three others are in the group as well; the response comes when the change is complete."""
     form, size, there = case
     made = place(size + OTHERS, there + OTHERS)

@@ -59,7 +59,7 @@ def met(stage: Stage, outer: Act, inner: Act, index: int) -> tuple[str, str]:
 
 @pytest.mark.parametrize("turned", [False, True], ids=["", "the other way round"])
 @pytest.mark.parametrize("name", RACES)
-def test_two_who_meet_are_both_told_the_truth(stage, race, turned, record_property):
+def test_two_racing_requests_both_get_a_true_response(stage, race, turned, record_property):
     """Both orders, and every moment in between."""
     outer, inner = (race.other, race.one) if turned else (race.one, race.other)
     calls = stage.run(outer).calls

@@ -22,7 +22,7 @@ def test_the_demo_stands_on_dynamodb_local_and_survives_a_restart(local, tmp_pat
     assert kept == ["passerelle-local"]
 
 
-def test_an_engine_that_nobody_knows_is_refused(tmp_path):
+def test_an_unknown_engine_is_rejected(tmp_path):
     """A typing error must not lead to another engine than the one that was meant."""
     process = start(tmp_path, ENGINE="dynamodb")
     said = process.communicate(timeout=30)[0]

@@ -94,7 +94,7 @@ def calls_of(desk: Desk, act: Callable[..., str]) -> int:
 def to_the_limit(desk: Desk) -> int:
     """Leave room for one more token; how many calls a creation makes."""
     count = calls_of(desk, desk.create)
-    while desk.live() < tokens.MOST_LIVE - 1:
+    while desk.live() < tokens.MAX_LIVE - 1:
         desk.create(desk.admin())
     return count
 
@@ -104,14 +104,14 @@ BEFORE_THE_WRITE, AFTER_THE_WRITE = range(3), range(3, 4)
 
 
 @pytest.mark.parametrize("index", [*BEFORE_THE_WRITE, *AFTER_THE_WRITE])
-def test_of_two_creations_for_the_last_place_one_is_refused(desk, to_the_limit, index):
+def test_of_two_creations_for_the_last_place_one_is_rejected(desk, to_the_limit, index):
     """Never a sixth token, and never none: both orders, and every moment in between."""
     assert index < to_the_limit
 
     told = desk.met(desk.create, desk.create, index)
 
     assert told == {"done", "Conflict"}
-    assert desk.live() == tokens.MOST_LIVE
+    assert desk.live() == tokens.MAX_LIVE
 
 
 @pytest.mark.parametrize("index", [*BEFORE_THE_WRITE, *AFTER_THE_WRITE])

@@ -10,7 +10,7 @@ from tests.campaigns import storm
 THREADS, OPERATIONS, SEED = 64, 2_000, 20_260_101
 
 
-def test_whoever_is_answered_was_told_the_truth(table, record_property):
+def test_every_response_tells_the_truth(table, record_property):
     """I0-I13 hold and less than 1 % are told to come later."""
     verdict = storm.run_storm(replace(table, clock=Clock()), THREADS, OPERATIONS, SEED)
 

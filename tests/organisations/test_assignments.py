@@ -9,7 +9,7 @@ import pytest
 from chalicelib.directory import deletes
 from chalicelib.errors import Conflict, InvalidFields, NotFound
 from chalicelib.organisations import assignments, audit, connections, local_users, users
-from chalicelib.organisations.assignments import MOST_ASSIGNMENTS
+from chalicelib.organisations.assignments import MAX_ASSIGNMENTS
 from chalicelib.organisations.inputs import ConnectionChanges
 from chalicelib.storage.expressions import Delete, Put, Update
 from chalicelib.storage.keys import ConnectionKeys
@@ -124,7 +124,7 @@ def test_a_role_without_workspace_goes_along_with_the_connection(admin, context,
     assert roles_and_workspaces(admin, uid) == [("reader", "lab"), ("editor", "main")]
 
 
-def test_a_role_named_with_and_without_its_workspace_is_told_once(admin, uid):
+def test_a_role_named_with_and_without_its_workspace_appears_once(admin, uid):
     """Both mean the same, and one withdrawal takes both."""
     assignments.replace_all(admin, uid, [Assignment("editor"), Assignment("editor", "main")])
     assert roles_and_workspaces(admin, uid) == [("editor", "main")]
@@ -180,10 +180,10 @@ def test_an_unknown_role_is_not_found_and_an_unknown_workspace_is_a_fault(admin,
         assignments.assign(admin, uid, Assignment("reader", "moon"))
 
 
-def test_a_user_has_no_more_roles_than_a_row_should_hold(services, admin, uid):
+def test_a_user_has_no_more_roles_than_an_item_should_hold(services, admin, uid):
     """Every write bills the whole item."""
     row = users.get(admin, uid).local
-    many = tuple(Assignment("reader", f"w{number}") for number in range(MOST_ASSIGNMENTS))
+    many = tuple(Assignment("reader", f"w{number}") for number in range(MAX_ASSIGNMENTS))
     local = to_item(replace(row, version=1, roles=many))
     admin.items.commit([Put(ConnectionKeys(users.get(admin, uid).connection.id).local(uid), local)])
 
@@ -263,7 +263,7 @@ def test_two_first_words_at_the_same_time_both_hold(services, admin, uid):
 # --- what the feed and the audit say ----------------------------------------------------------
 
 
-def test_a_changed_role_is_told_in_the_feed_without_its_value(services, admin, uid):
+def test_a_changed_role_appears_in_the_feed_without_its_value(services, admin, uid):
     """The SaaS reads the user again; what it shall read is in force then."""
     assignments.assign(admin, uid, Assignment("editor"))
 
@@ -272,7 +272,7 @@ def test_a_changed_role_is_told_in_the_feed_without_its_value(services, admin, u
     assert "editor" not in str(row)
 
 
-def test_a_linked_account_is_told_in_the_feed(services, admin, uid):
+def test_a_linked_account_appears_in_the_feed(services, admin, uid):
     """Linked and unlinked: twice."""
     local_users.link_account(admin, uid, "4711")
     local_users.link_account(admin, uid, None)

@@ -163,7 +163,7 @@ def test_a_full_last_page_says_that_it_is_the_last(context):
 
 
 @pytest.mark.parametrize("cursor", ["", "~", "x" * 26, "0" * 25])
-def test_a_cursor_of_nobodys_making_is_refused(context, cursor):
+def test_a_cursor_that_we_did_not_issue_is_rejected(context, cursor):
     """It would become part of a key."""
     with pytest.raises(BadRequest, match="cursor"):
         audit.list_entries(context.admin, cursor, 3)

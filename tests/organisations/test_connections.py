@@ -72,7 +72,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("given", "expected"), ANSWERS)
-def test_patch_of_a_team_answers_as_set_or_as_the_provider_expects(admin, given, expected):
+def test_patch_of_a_group_responds_as_set_or_as_the_provider_expects(admin, given, expected):
     """Entra documents 204; the others may have the whole group."""
     assert create(admin, **given).effective_settings.group_patch_answer == expected
 

@@ -95,7 +95,7 @@ def test_the_tokens_of_an_ended_connection_are_gone(
 
 
 @pytest.mark.parametrize("users", ["keep", "deactivate", "delete"])
-def test_the_identity_provider_is_refused_at_its_next_request(services, settled, secrets, users):
+def test_the_next_request_of_the_identity_provider_is_rejected(services, settled, secrets, users):
     """As with any unknown token."""
     end(settled, secrets, users)
 
@@ -156,7 +156,7 @@ def test_its_tokens_are_not_rotated(context, secrets):
         )
 
 
-def test_ending_again_is_no_fault_and_changes_nothing(services, settled, secrets):
+def test_disconnecting_again_succeeds_and_changes_nothing(services, settled, secrets):
     """A call whose response is lost is repeated."""
     once = end(settled, secrets)
     rows = read_all(services.table)
@@ -212,7 +212,7 @@ def test_a_token_that_comes_first_ends_too(services, context, secrets, secretsma
     assert kept(secretsmanager) == set()
 
 
-def test_a_token_that_comes_second_is_refused(services, context, secrets):
+def test_the_second_of_two_tokens_is_rejected(services, context, secrets):
     """It counted before the end, which has changed the count."""
     raced = overtaken(services, context, lambda: end(context, secrets))
 
@@ -252,7 +252,7 @@ def test_if_match_names_the_version_that_may_be_ended(context, secrets):
 
 
 @pytest.mark.parametrize("users", ["", "forget", "KEEP"])
-def test_an_unknown_choice_is_refused(context, secrets, users):
+def test_an_unknown_choice_is_rejected(context, secrets, users):
     """A mistyped word must not end anything by default."""
     with pytest.raises(BadRequest, match="keep, deactivate, delete"):
         end(context, secrets, users)

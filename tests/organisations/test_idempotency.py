@@ -67,7 +67,7 @@ def test_of_the_same_post_twice_at_once_one_creates(services, prepared, create):
     assert idempotency.find_created(admin.items, attempt(owner))
 
 
-def test_a_token_that_was_taken_back_uses_no_key_up(services):
+def test_a_token_deleted_again_uses_up_no_idempotency_key(services):
     """The 503 is followed by the same POST, which must be able to succeed."""
     context = a_customer(services)
     idempotency_key = attempt(context.organisation)
@@ -82,7 +82,7 @@ def test_a_token_that_was_taken_back_uses_no_key_up(services):
     create_token(services, context.admin)
 
 
-def test_a_replay_names_the_token_also_where_its_row_is_gone(services):
+def test_a_replay_names_the_token_also_where_its_item_is_gone(services):
     """409 with the id; there is no hint any more."""
     context = a_customer(services)
     context.admin.items.commit(

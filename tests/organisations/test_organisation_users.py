@@ -11,7 +11,7 @@ from chalicelib.directory import deletes
 from chalicelib.errors import BadRequest, NotFound
 from chalicelib.organisations import groups, local_users, users
 from chalicelib.organisations.paging import FIRST_PAGE, parse_list_cursor
-from chalicelib.organisations.users import MOST_SEARCHED, UserQuery
+from chalicelib.organisations.users import MAX_SEARCHED, UserQuery
 from chalicelib.storage.expressions import Put, Update
 from chalicelib.storage.records import to_item
 from chalicelib.storage.settings_items import Connection
@@ -224,7 +224,7 @@ def test_those_who_are_linked_and_those_who_are_not_are_found_whole(admin, scim,
     assert all(len(page) <= 2 for page in found)
 
 
-def test_a_user_whose_account_was_taken_away_is_not_linked(admin, scim):
+def test_a_user_whose_account_was_removed_is_not_linked(admin, scim):
     """The user's item is still there."""
     uid = a_user(scim)
     local_users.link_account(admin, uid, "4711")
@@ -288,10 +288,10 @@ def test_a_search_goes_on_page_by_page(admin, scim):
     assert ids(found) == uids
 
 
-def test_above_ten_thousand_users_a_name_is_refused_with_what_to_do(admin, scim):
+def test_above_ten_thousand_users_a_name_search_is_rejected_with_advice(admin, scim):
     """Never a list that is cut, and never a wrongly empty one."""
     a_user(scim)
-    pretend(scim, "U", MOST_SEARCHED)
+    pretend(scim, "U", MAX_SEARCHED)
 
     with pytest.raises(BadRequest, match="10,000"):
         find(admin, "lov")
@@ -300,7 +300,7 @@ def test_above_ten_thousand_users_a_name_is_refused_with_what_to_do(admin, scim)
 def test_above_ten_thousand_users_keys_still_find(admin, scim):
     """A userName need not be an address."""
     a_user(scim, "ada", userName="ada")
-    pretend(scim, "U", MOST_SEARCHED)
+    pretend(scim, "U", MAX_SEARCHED)
 
     assert names(find(admin, "ADA")) == ["ada"]
     assert names(find(admin, "ada@example.com")) == ["ada"]
@@ -310,7 +310,7 @@ def test_above_ten_thousand_users_keys_still_find(admin, scim):
 def test_exactly_ten_thousand_users_can_be_searched(admin, scim):
     """The bound itself is offered."""
     a_user(scim)
-    pretend(scim, "U", MOST_SEARCHED - 1)
+    pretend(scim, "U", MAX_SEARCHED - 1)
 
     assert names(find(admin, "ad")) == ["ada"]
 
@@ -336,7 +336,7 @@ def test_an_assertion_is_resolved_by_the_key_it_names(admin, scim, key, value, e
     assert len(users.resolve(admin, key, value)) == expected
 
 
-def test_more_than_one_is_answered_never_guessed(admin, scim, other):
+def test_several_matches_are_all_returned(admin, scim, other):
     """Two people may share an address, in one connection or in two."""
     shared = [{"value": "office@example.com"}]
     uids = [a_user(scim, "ada", emails=shared), a_user(scim, "bob", emails=shared)]
@@ -389,7 +389,7 @@ def test_teams_are_found_by_the_beginning_of_their_name(admin, scim, search, exp
 def test_above_ten_thousand_teams_only_a_whole_name_finds(admin, scim):
     """By the lock of the name."""
     a_group(scim, "Tour")
-    pretend(scim, "G", MOST_SEARCHED)
+    pretend(scim, "G", MAX_SEARCHED)
 
     assert len(groups.list_groups(admin, 100, FIRST_PAGE, "tour").items) == 1
     with pytest.raises(BadRequest, match="10,000"):

@@ -16,9 +16,9 @@ from chalicelib.errors import (
 )
 from chalicelib.organisations import organisations
 from chalicelib.organisations.inputs import (
-    MOST_DOMAINS,
-    MOST_ROLES,
-    MOST_WORKSPACES,
+    MAX_DOMAINS,
+    MAX_ROLES,
+    MAX_WORKSPACES,
     NewOrganisation,
     OrganisationChanges,
 )
@@ -62,7 +62,7 @@ def test_what_is_created_is_read_back(services):
     assert [role.id for role in read.roles] == ["admin", "auditor", "editor", "reader"]
 
 
-def test_a_role_may_be_a_default_role_unless_it_is_protected_or_says_no(services):
+def test_a_role_may_be_default_unless_protected_or_excluded(services):
     """Provisioning assigns default roles, so a protected one never is."""
     roles = {role.id: role.may_be_default for role in create(services).roles}
 
@@ -74,9 +74,9 @@ def test_the_largest_organisation_fits_one_transaction(services):
     made = create(
         services,
         reference="large",
-        workspaces=[{"id": f"w{n}", "name": "W"} for n in range(MOST_WORKSPACES)],
-        roles=[{"id": f"r{n}", "name": "R"} for n in range(MOST_ROLES)],
-        domains=[f"d{n}.example" for n in range(MOST_DOMAINS)],
+        workspaces=[{"id": f"w{n}", "name": "W"} for n in range(MAX_WORKSPACES)],
+        roles=[{"id": f"r{n}", "name": "R"} for n in range(MAX_ROLES)],
+        domains=[f"d{n}.example" for n in range(MAX_DOMAINS)],
     )
 
     assert len(made.workspaces) + len(made.roles) + len(made.domains) == 85
@@ -102,13 +102,13 @@ def test_a_domain_belongs_to_one_organisation(services):
         create(services, domains=["B.Example", "c.example"])
 
 
-def test_an_unknown_plan_is_refused_with_those_there_are(services):
+def test_an_unknown_plan_is_rejected_with_a_list_of_the_known_ones(services):
     """Plans are settings of the deployment."""
     with pytest.raises(InvalidFields, match=r"plan: .*`enterprise`, `free`"):
         create(services, plan="gold")
 
 
-def test_an_id_that_is_taken_is_nobodys_fault(services):
+def test_an_id_in_use_is_busy_not_a_conflict(services):
     """Ids are random: the next attempt has another one."""
     made = create(services)
 
@@ -138,7 +138,7 @@ def test_a_full_last_page_says_that_it_is_the_last(services):
 
 
 @pytest.mark.parametrize("cursor", ["~", "aaa", "a" * 11, "AAAAAAAAAA", "a#aaaaaaaa"])
-def test_a_cursor_of_nobodys_making_is_refused(services, cursor):
+def test_a_cursor_that_we_did_not_issue_is_rejected(services, cursor):
     """It would become part of a key."""
     with pytest.raises(BadRequest, match="cursor"):
         organisations.list_organisations(listing(services), cursor)
@@ -179,7 +179,7 @@ def test_what_a_change_does_not_name_stays(services, manual_clock):
     assert after.organisation == expected
 
 
-def test_reference_and_sso_can_be_taken_away(services):
+def test_reference_and_sso_can_be_removed(services):
     """By null; the reference is free for another one then."""
     before = create(services, reference="acme-1", sso=SSO).organisation
 
@@ -204,7 +204,7 @@ def test_a_changed_reference_frees_the_old_one(services):
     }
 
 
-def test_a_reference_of_another_is_refused_in_a_change(services):
+def test_the_reference_of_another_organisation_is_rejected_in_a_change(services):
     """And nothing of the change is done."""
     create(services, reference="acme-1")
     admin = an_organisation(services)
@@ -233,7 +233,7 @@ def test_a_change_that_changes_nothing_keeps_the_version(services):
     assert change(services, admin).organisation.version == 1
 
 
-def test_an_unknown_plan_is_refused_in_a_change(services):
+def test_an_unknown_plan_is_rejected_in_a_change(services):
     """As at the creation."""
     with pytest.raises(InvalidFields, match="plan"):
         change(services, an_organisation(services), plan="gold")

@@ -177,7 +177,7 @@ def test_reference_and_domain_are_free_afterwards(world: World) -> None:
     an_organisation(world.services, reference="going", domains=["going.example"])
 
 
-def test_of_a_connection_nothing_is_left_but_what_is_told_of_it(world: World) -> None:
+def test_a_deleted_connection_leaves_only_its_audit_and_feed_entries(world: World) -> None:
     """The audit holds the count at its end, the feed that it has changed; settings stay."""
     delete_connection(world)
     world.manual_clock.advance(seconds=61)

@@ -69,7 +69,7 @@ DELETES = [
 
 
 @pytest.mark.parametrize(("delete", "named", "is_gone"), DELETES)
-def test_what_nobody_uses_is_deleted_once(admin, delete, named, is_gone):
+def test_an_unused_setting_is_deleted_once(admin, delete, named, is_gone):
     """The second request finds nothing."""
     delete(admin, named)
 
@@ -82,7 +82,9 @@ USED = [(settings.delete_workspace, "main"), (settings.delete_role, "reader")]
 
 
 @pytest.mark.parametrize(("delete", "named"), USED)
-def test_what_a_connection_uses_stays_and_the_refusal_names_it(services, admin, delete, named):
+def test_what_a_connection_uses_cannot_be_deleted_and_the_error_names_it(
+    services, admin, delete, named
+):
     """The error says where to change it; a disconnected one still reads it."""
     used_by = a_connection(services, admin)
 

@@ -217,7 +217,7 @@ def test_an_unknown_address_costs_the_calls_of_a_user_without_password(
     assert ask(services, known) == ask(services, unknown)
 
 
-def test_where_nobody_was_ever_provisioned_the_calls_are_the_same_for_all(services, context):
+def test_an_organisation_without_users_makes_the_same_calls_for_every_address(services, context):
     """One for the domain, one for the settings, two a connection, one for the users."""
     calls = calls_of(services, "ada@example.com")
 

@@ -94,7 +94,7 @@ def test_a_token_opens_its_connection(services, context, secrets):
 
 
 def test_only_a_digest_is_kept(services, context, secrets, dynamodb, secretsmanager):
-    """Neither the text nor its secret part stands in the table or in Secrets Manager (I15)."""
+    """Neither the text nor its secret part stands in the table or in Secrets Manager."""
     made = create(context, secrets)
     secret = made.text.split("_")[3]
 
@@ -124,7 +124,7 @@ ENDS = [
 
 
 @pytest.mark.parametrize("expires_at", ENDS)
-def test_an_end_in_the_past_or_beyond_ten_years_is_refused(context, secrets, expires_at):
+def test_an_end_in_the_past_or_beyond_ten_years_is_rejected(context, secrets, expires_at):
     """Also where it cannot be counted in UTC; names the field, makes nothing."""
     with pytest.raises(InvalidFields, match="expires_at"):
         create(context, secrets, expires_at=expires_at)
@@ -193,7 +193,7 @@ def test_two_creations_at_once_both_succeed_below_it(services, context, secrets)
     assert connections.get(context.admin, context.connection).tokens_version == 3
 
 
-def test_a_revoked_token_leaves_its_row_only(services, settled, secrets, secretsmanager):
+def test_a_revoked_token_leaves_only_its_item(services, settled, secrets, secretsmanager):
     """The secret and both pending changes are gone; the item stays for the list."""
     revoke(settled, secrets, settled.token_id)
 
@@ -211,7 +211,7 @@ def test_the_secret_of_a_young_token_is_removed_twice(context, secrets, secretsm
     assert declared(context) == {("2027-01-31T12:01:00.000Z", context.token_id)}
 
 
-def test_revoking_again_is_no_fault(settled, secrets):
+def test_a_token_can_be_revoked_twice(settled, secrets):
     """A call whose response is lost is repeated."""
     revoke(settled, secrets, settled.token_id)
 
@@ -220,7 +220,9 @@ def test_revoking_again_is_no_fault(settled, secrets):
     assert declared(settled) == set()
 
 
-def test_a_revoke_stands_where_secrets_manager_does_not_answer(services, settled, between, secrets):
+def test_a_revoke_stands_where_secrets_manager_does_not_respond(
+    services, settled, between, secrets
+):
     """The item decides; what is left to do stays pending."""
     between.faults["delete_secret"] = [fail(TIMES_OUT)] * 1000
 
@@ -243,7 +245,7 @@ def test_a_later_revoke_removes_what_an_earlier_one_left(
     assert kept(secretsmanager) == set()
 
 
-def test_a_token_whose_secret_cannot_be_made_is_taken_back(context, between, secrets):
+def test_a_token_whose_secret_cannot_be_created_is_deleted_again(context, between, secrets):
     """503, no live item that counts among the five, and the removal is pending."""
     between.faults["create_secret"] = [fail(client_error("LimitExceededException"))]
 
@@ -267,7 +269,7 @@ def test_there_is_time_to_take_a_token_back(context, between, secrets):
     assert sorted(states) == ["live", "revoked"]
 
 
-def test_a_secret_made_without_an_answer_is_used(services, context, between, secrets):
+def test_a_secret_created_without_a_response_is_used(services, context, between, secrets):
     """The repetition finds it made."""
     between.faults["create_secret"] = [lose(client_error("InternalServiceError", 500))]
 

@@ -56,7 +56,7 @@ def test_one_instant_has_many_spellings(left, right):
         *("2011-05-13T04:42Z", "2011-05-13 04:42:34", "٢٠١١-05-13", "2011-05-13T04:42:34.Z"),
     ],
 )
-def test_what_is_no_time_has_no_instant(text):
+def test_a_text_that_is_not_a_time_has_no_instant(text):
     """RFC 7643 section 2.3.5: an xsd:dateTime."""
     assert instant(text) is None
 

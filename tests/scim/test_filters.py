@@ -210,7 +210,7 @@ FAULTY_FILTERS = [
 
 
 @pytest.mark.parametrize(("text", "character", "expected"), FAULTY_FILTERS)
-def test_a_faulty_filter_is_answered_with_the_place(text, character, expected):
+def test_an_invalid_filter_is_rejected_with_the_position(text, character, expected):
     """Never an empty list: the client would take it for "no such user" and create another."""
     with pytest.raises(InvalidFilter) as error:
         parse_filter(text)

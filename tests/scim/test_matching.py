@@ -236,7 +236,7 @@ def test_numbers_and_plain_values_are_compared(text, expected):
 
 
 @pytest.mark.parametrize("text", ["size eq true", "size eq x", 'size co "1"', "weight eq nan"])
-def test_what_is_no_number_is_not_compared_with_one(text):
+def test_a_value_that_is_not_a_number_is_not_compared_with_one(text):
     """True is 1 to Python, but not to SCIM."""
     with pytest.raises(InvalidFilter):
         compile_filter(parse_filter(text), BADGE)

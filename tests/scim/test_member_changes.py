@@ -99,6 +99,6 @@ def test_members_are_never_read_to_find_them(value_filter):
 @pytest.mark.parametrize(
     "value", [{"members": [{"value": "a"}]}, {"Members": "a"}, {"members": {"value": "a"}}, ["a"]]
 )
-def test_the_name_members_around_their_value_is_taken_off(value):
+def test_a_value_wrapped_in_members_is_unwrapped(value):
     """Salesforce removes members so."""
     assert member_ids(value) == {"a"}

@@ -43,7 +43,7 @@ def patched(resource_type, given, operations):
 
 
 @pytest.mark.parametrize(("resource_type", "case"), those_with("expected"))
-def test_a_recorded_request_has_the_effect_that_was_meant(resource_type, case):
+def test_a_recorded_request_has_the_expected_effect(resource_type, case):
     """Each row of the table of what providers send, and each example of RFC 7644 section 3.5.2."""
     resource, change = patched(resource_type, case["given"], case["operations"])
 
@@ -52,7 +52,7 @@ def test_a_recorded_request_has_the_effect_that_was_meant(resource_type, case):
 
 
 @pytest.mark.parametrize(("resource_type", "case"), those_with("error"))
-def test_a_request_that_cannot_be_meant_is_rejected(resource_type, case):
+def test_a_malformed_request_is_rejected_and_changes_nothing(resource_type, case):
     """Its scimType is that of RFC 7644 table 9, and what was there is as it was."""
     before = copy.deepcopy(case["given"])
 
@@ -134,7 +134,7 @@ def test_a_patch_never_changes_the_document_that_it_was_given(operations):
 
 
 @given(OPERATIONS)
-def test_whatever_is_sent_is_patched_or_rejected(operations):
+def test_every_input_is_patched_or_rejected(operations):
     """No input reaches a fault of ours, and the result is a document as validation makes it."""
     resource = outcome(operations, a_user())
 
@@ -313,7 +313,7 @@ def test_an_immutable_value_is_set_once(path, value, error):
             patch.apply((operation,), badge, BADGE)
 
 
-def test_an_immutable_value_may_be_set_where_there_is_absent():
+def test_an_absent_immutable_value_can_be_set():
     """RFC 7644 section 3.5.2.1: `add` is allowed where there is no value yet."""
     operation = Operation("add", parse_path("number"), "1")
 
@@ -331,7 +331,7 @@ TAG_CASES = [
 
 
 @pytest.mark.parametrize(("op", "path", "value", "expected"), TAG_CASES)
-def test_plain_values_are_chosen_and_compared_as_elements(op, path, value, expected):
+def test_simple_values_are_selected_and_compared_as_elements(op, path, value, expected):
     """RFC 7644 section 3.5.2: elements without sub-attributes are called `value` in a choice."""
     operation = Operation(op, parse_path(path), value)
 
@@ -341,7 +341,7 @@ def test_plain_values_are_chosen_and_compared_as_elements(op, path, value, expec
 
 
 @pytest.mark.parametrize(("doors", "count"), [(["a", "b"], 1), (["a"], 2)])
-def test_an_element_without_a_value_is_known_by_all_that_is_said(doors, count):
+def test_an_element_without_a_value_equals_one_with_the_same_sub_attributes(doors, count):
     """RFC 7644 section 3.5.2.1: what is there already is not added again."""
     key = {"doors": ["a", "b"], "note": "spare"}
     operation = Operation("add", parse_path("keys"), [{"doors": doors}])
@@ -351,7 +351,7 @@ def test_an_element_without_a_value_is_known_by_all_that_is_said(doors, count):
     assert len(badge["keys"]) == count
 
 
-def test_an_operation_on_nothing_is_rejected():
+def test_an_operation_on_an_unknown_attribute_is_rejected():
     """`patch_operations` lets none through; code that skips it gets an error."""
     operation = Operation("add", parse_path("shoeSize"), "44")
 

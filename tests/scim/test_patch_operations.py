@@ -176,7 +176,7 @@ def test_a_strict_connection_rejects_what_a_lenient_one_ignores(operation, error
         reject_ignored(ignored, "User")
 
 
-def test_a_strict_connection_accepts_what_is_no_wrong_mapping():
+def test_a_strict_connection_accepts_what_is_not_a_wrong_mapping():
     """`active` is kept where a client clears it, and nothing else is ignored."""
     _, ignored = normalise([at("active", ""), at("title", "x")], USER)
 
@@ -203,7 +203,7 @@ def test_what_the_schemas_do_not_keep_is_ignored(name):
 
 
 @pytest.mark.parametrize("key", ["__class__", "__proto__", "", "a b", "x" * 5000, "é", "{0.real}"])
-def test_a_key_that_is_no_path_names_no_attribute(key):
+def test_a_key_that_is_not_a_path_names_no_attribute(key):
     """Nor is it ever used to reach into an object (scim-patch CVE-2026-48170)."""
     assert paths([at(None, {key: "x"}), at(None, {ENTERPRISE: {key: "x"}})]) == []
 

@@ -43,7 +43,7 @@ def test_without_the_header_nothing_is_asked():
 
 
 @pytest.mark.parametrize("header", ["", "3", '"3', 'W/"', '""', 'W/"3" W/"4"', "*, *"])
-def test_what_is_no_version_is_rejected(header):
+def test_a_malformed_version_is_rejected(header):
     """To take it for one that has passed would hide the client's fault."""
     with pytest.raises(BadRequest, match="as in ETag"):
         entity_tags((header,))

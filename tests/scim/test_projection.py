@@ -121,7 +121,7 @@ def test_asking_and_excluding_at_once_is_rejected():
         Projection.parse("userName", "emails", USER)
 
 
-def test_empty_parameters_are_none():
+def test_empty_parameters_count_as_missing():
     """Some clients write `attributes=` and mean nothing by it."""
     assert Projection.parse("", "", USER) == EVERYTHING
 
@@ -173,7 +173,7 @@ WANTED = [
 
 
 @pytest.mark.parametrize(("attributes", "excluded", "wanted"), WANTED)
-def test_a_caller_learns_whether_members_are_wanted(attributes, excluded, wanted):
+def test_a_request_says_whether_members_are_wanted(attributes, excluded, wanted):
     """Entra ID excludes members, so that nobody reads 100,000 of them for nothing."""
     assert Projection.parse(attributes, excluded, GROUP).wants("members") is wanted
 
@@ -182,7 +182,7 @@ def test_a_caller_learns_whether_members_are_wanted(attributes, excluded, wanted
     ("attributes", "asked"),
     [(None, False), ("members", False), ("members.value", False), ("Members.Display", True)],
 )
-def test_a_caller_learns_whether_display_was_asked_for(attributes, asked):
+def test_a_request_says_whether_display_is_wanted(attributes, asked):
     """Only then are the members' names read."""
     assert Projection.parse(attributes, None, GROUP).asks("members", "display") is asked
 

@@ -415,7 +415,7 @@ WRAPPED = [
 
 
 @pytest.mark.parametrize(("sent", "kept"), WRAPPED)
-def test_wrapping_around_a_value_is_taken_off_once(sent, kept):
+def test_a_wrapped_value_is_unwrapped_once(sent, kept):
     """A deactivation as `["false"]` is a deactivation."""
     assert check(a_user(**sent), USER) == a_user(**kept)
 

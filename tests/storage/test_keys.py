@@ -36,7 +36,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize(("key", "pk", "sk"), KEYS.values(), ids=KEYS)
-def test_a_key_is_as_the_table_of_access_patterns_says(key, pk, sk):
+def test_each_item_has_its_documented_key(key, pk, sk):
     """Items of an older release are found only if keys stay as they are."""
     assert key == Key(pk, sk)
 
@@ -51,13 +51,13 @@ HASHED = {
 
 
 @pytest.mark.parametrize("key", HASHED.values(), ids=HASHED)
-def test_no_personal_data_stands_in_a_key(key):
+def test_a_key_contains_no_personal_data(key):
     """A key shows up in logs and metrics of AWS; it takes 2 KB at most."""
     assert "ada" not in key.pk.lower()
     assert len(key.pk.rpartition("#")[2]) == 40
 
 
-def test_each_kind_of_name_has_keys_of_its_own():
+def test_each_unique_attribute_has_keys_of_its_own():
     """A userName must not collide with an e-mail address or with a group's name."""
     assert len({key.pk for key in HASHED.values()}) == len(HASHED)
 
@@ -115,7 +115,7 @@ def test_the_range_of_a_group_contains_its_members_alone():
     assert not inside(items, MINE.member("c" * 32, UID))
 
 
-def test_counters_of_users_and_of_groups_are_ranges_apart():
+def test_counters_of_users_and_of_groups_are_separate_ranges():
     """A total of users must not count groups."""
     assert inside(MINE.counters("U"), MINE.counter("U", "ff"))
     assert not inside(MINE.counters("U"), MINE.counter("G", "00"))
@@ -189,7 +189,7 @@ TAKES_A_KEY_APART = re.compile(
 )
 
 
-def test_no_other_file_takes_a_key_apart():
+def test_no_other_file_parses_a_key():
     """What a key consists of is known to this module alone."""
     package = Path(k.__file__).parents[1]
     found = [

@@ -42,7 +42,7 @@ def test_an_item_is_read_consistently():
     assert client.sent("ConsistentRead") == [True]
 
 
-def test_an_item_that_is_not_there_is_none():
+def test_a_missing_item_is_none():
     """A response without an Item is valid."""
     assert a_namespace(Script([{}])).get(ITEM) is None
 
@@ -60,7 +60,7 @@ def batch(*found: Key, left=()):
 
 
 def test_unprocessed_keys_are_asked_for_again():
-    """Read as absence, a token would be unknown: a false 401 and a job in quarantine (fact 7)."""
+    """Read as absence, a token would be unknown: a false 401 and a job in quarantine."""
     other, gone = KEYS.user("2"), KEYS.user("3")
     client = Script([batch(ITEM, left=[other, gone]), batch(left=[other, gone]), batch(other)])
 
@@ -208,7 +208,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_an_error_that_nobody_foresaw_passes_through(call):
+def test_an_unexpected_error_passes_through(call):
     """No call swallows what it does not understand."""
     with pytest.raises(ClientError, match="AccessDenied"):
         call(a_namespace(Script([client_error("AccessDeniedException")])))
@@ -240,7 +240,7 @@ OUTSIDE = {
 
 
 @pytest.mark.parametrize("call", OUTSIDE.values(), ids=OUTSIDE)
-def test_a_namespace_refuses_what_is_outside_before_it_sends(call):
+def test_a_namespace_rejects_what_is_outside_before_it_sends(call):
     """In production as in tests: IAM cannot part tenants that share one function."""
     client = Script([{}])
 
@@ -250,7 +250,7 @@ def test_a_namespace_refuses_what_is_outside_before_it_sends(call):
     assert client.requests == []
 
 
-def test_the_refusal_names_no_tenant():
+def test_the_rejection_names_no_tenant():
     """It may end up in a log."""
     with pytest.raises(OutsideNamespace) as caught:
         a_namespace(Script([{}])).get(FOREIGN.user("1"))

@@ -33,7 +33,7 @@ PASSING = {
 
 @pytest.mark.parametrize("error", PASSING.values(), ids=PASSING)
 def test_the_token_stays_for_every_repetition(error):
-    """A lost reply and a new token would count a membership twice (fact 3)."""
+    """A lost reply and a new token would count a membership twice."""
     client = Script([error, error, {}])
 
     a_namespace(client).commit(ACTIONS)
@@ -73,7 +73,7 @@ def test_a_token_fits_dynamodb():
     assert len(client.sent(TOKEN)[0]) == 32
 
 
-def test_which_condition_failed_is_told_by_position():
+def test_the_failed_condition_is_found_by_its_position():
     """Never guessed from a text: 409, 404 and 412 depend on it."""
     client = Script([canceled("None", "ConditionalCheckFailed")])
 
@@ -126,7 +126,7 @@ FINAL = {
 
 
 @pytest.mark.parametrize("error", FINAL.values(), ids=FINAL)
-def test_what_nobody_foresaw_is_not_swallowed(error):
+def test_an_unexpected_error_is_not_swallowed(error):
     """It becomes a 500 with a request id, not a wrong response."""
     client = Script([error])
 

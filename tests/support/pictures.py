@@ -12,7 +12,7 @@ from typing import Any
 from chalicelib.storage.directory_items import canonical, unpacked
 from chalicelib.storage.expressions import Item, to_wire
 from chalicelib.storage.keys import Key
-from chalicelib.storage.table import MOST_BATCH_WRITES, Table, chunks
+from chalicelib.storage.table import MAX_BATCH_WRITES, Table, chunks
 from tests.support.invariants import directories
 
 Names = Mapping[str, str]
@@ -92,6 +92,6 @@ def restore(table: Table, present: Mapping[Key, Item], wanted: Mapping[Key, Item
         {"DeleteRequest": {"Key": to_wire({"PK": k.pk, "SK": k.sk})}}
         for k in present.keys() - wanted.keys()
     ]
-    for chunk in chunks([*puts, *gone], MOST_BATCH_WRITES):
+    for chunk in chunks([*puts, *gone], MAX_BATCH_WRITES):
         requests: Any = {table.name: chunk}
         table.client.batch_write_item(RequestItems=requests)

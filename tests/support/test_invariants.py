@@ -96,14 +96,14 @@ BREAKS = {
 
 
 @pytest.mark.parametrize(("name", "action"), BREAKS.values(), ids=BREAKS)
-def test_a_broken_row_is_found(context, name, action):
+def test_a_broken_item_is_found(context, name, action):
     """Each invariant by an item that breaks it."""
     found = broken(context, action(one(context)))
 
     assert name in {each.partition(" ")[0] for each in found}
 
 
-def test_a_local_row_without_its_user_is_found(context, services):
+def test_a_local_item_without_its_user_is_found(context, services):
     """A role that a later user would inherit."""
     row = {"PK": {"S": "L#abcdefghij"}, "SK": {"S": NOBODY}}
     one(context)

@@ -19,7 +19,7 @@ from tests.support.invariants import read_all
 from tests.support.pictures import Names, Picture, names_in, picture, restore, said
 from tests.support.trials import Act, Scene
 
-MOST_TRIES = 20
+MAX_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Stage:
 
     def insist(self, act: Act) -> Any:
         """Repeat a request as an identity provider does while it is told to come later."""
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             answer = self.try_once(act, self.table.client)
             if answer != Busy.__name__:
                 return answer

@@ -14,7 +14,7 @@ from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import NoContent, Ok, User, page
 from chalicelib.errors import BadRequest
 from chalicelib.organisations import assignments, local_users, users
-from chalicelib.organisations.assignments import MOST_ASSIGNMENTS
+from chalicelib.organisations.assignments import MAX_ASSIGNMENTS
 from chalicelib.organisations.inputs import Body, LocalId, Name
 from chalicelib.organisations.paging import ListCursor, Page, parse_list_cursor
 from chalicelib.organisations.users import OrganisationUser, UserQuery
@@ -43,7 +43,7 @@ class RolesOfUser(Body):
     """All roles that a user is to have; each is an object, or the id of a role alone."""
 
     roles: list[Annotated[RoleOfUser, BeforeValidator(_role_by_id)]] = Field(
-        max_length=MOST_ASSIGNMENTS
+        max_length=MAX_ASSIGNMENTS
     )
 
 

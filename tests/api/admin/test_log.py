@@ -314,7 +314,7 @@ def test_a_log_that_cannot_be_written_does_not_fail_the_request(services, contex
     assert items(log) == []
 
 
-def test_a_fault_of_ours_is_logged_as_failed(services, context, log):
+def test_an_internal_error_is_logged_as_failed(services, context, log):
     """Without its text: that is in the operator's log, by the request id."""
     between = FaultyClient(
         services.table.client, faults={"transact_write_items": [fail(ValueError("secret"))]}

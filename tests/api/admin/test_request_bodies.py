@@ -181,7 +181,7 @@ def test_json_may_be_sent_as_json_or_as_scim(operator, content_type, status):
     assert response.headers["content-type"] == f"application/{kind}"
 
 
-def test_a_fault_of_ours_shows_no_internals(services):
+def test_an_internal_error_shows_no_internals(services):
     """500 with the request id to find it by."""
     lost = replace(services, table=replace(services.table, name="nowhere"))
 

@@ -357,7 +357,7 @@ def test_a_custom_schema_rejects_values_that_do_not_fit(scim, admin):
     assert (response.status, response.body["detail"].startswith(f"{URN}:size")) == (400, True)
 
 
-def test_a_schema_that_is_taken_away_is_unknown_again(scim, admin):
+def test_a_deleted_schema_is_unknown_again(scim, admin):
     """At the next request."""
     admin("PUT", f"/schemas/{URN}", SHOES)
     user = scim.a_user("ann", **{URN: {"size": 44}})

@@ -40,7 +40,7 @@ def connection(services: Services) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("suite", suites.SUITES)
-def test_the_suites_of_others_find_nothing_but_what_is_meant(
+def test_the_suites_of_others_find_only_intended_differences(
     connection: tuple[str, str], suite: suites.Suite
 ):
     """What is meant is explained in `suites.KNOWN`; a check that no longer runs is seen as well."""
