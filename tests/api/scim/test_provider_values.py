@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app import build
+from chalicelib.organisations import settings
 from chalicelib.storage import grants
 from chalicelib.storage.expressions import Update
 from chalicelib.storage.keys import ConnectionKeys
@@ -35,8 +36,8 @@ def in_bulk(scim, method, path, data):
 @pytest.fixture
 def strict(services):
     """Send SCIM requests to a connection that rejects what its schemas do not have."""
-    settings = {"unknown_attributes": "strict"}
-    customer = a_customer(services, identity_provider="other", settings=settings)
+    chosen = {"unknown_attributes": "strict"}
+    customer = a_customer(services, identity_provider="other", settings=chosen)
     return scim_client(build(services), customer.connection, customer.token)
 
 
@@ -146,7 +147,7 @@ def test_the_saas_sees_a_stored_user_without_active_as_inactive(
     scim, operator, context, without_active
 ):
     """The list, the look-up and the sign-in."""
-    scim("PUT", f"/Users/{without_active['id']}", {"userName": "ada"})
+    settings.put_domain(context.admin, "example.com")
     root = f"/admin/organisations/{context.organisation}"
 
     assert operator("GET", f"{root}/users").body["items"][0]["active"] is False
