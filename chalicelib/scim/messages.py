@@ -186,9 +186,16 @@ class _PatchOp(_Message):
     ]
 
 
+def _as_list(names: Any) -> Any:
+    """Read a text as an array of one, which may be several names with commas; null as none."""
+    if names is None:
+        return []
+    return [names] if isinstance(names, str) else names
+
+
 class _SearchRequest(_Message):
-    attributes: list[str] = []
-    excludedattributes: list[str] = []
+    attributes: Annotated[list[str], BeforeValidator(_as_list)] = []
+    excludedattributes: Annotated[list[str], BeforeValidator(_as_list)] = []
     filter: str | None = None
     cursor: str | None = None
     startindex: int | None = None

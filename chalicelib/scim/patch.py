@@ -21,8 +21,9 @@ from chalicelib.scim import validation
 from chalicelib.scim.client_values import unwrap
 from chalicelib.scim.comparison import same
 from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget, in_operation
-from chalicelib.scim.filters import Comparison, Filter
+from chalicelib.scim.filters import Comparison, Filter, Path
 from chalicelib.scim.matching import Predicate, compile_value_filter, terms
+from chalicelib.scim.names import check_new_names, name_attribute
 from chalicelib.scim.patch_operations import Operation
 from chalicelib.scim.schema import Attribute, Resource, ResourceType
 from chalicelib.scim.validation import CLEARED, LABELS, check_element, check_value
@@ -47,10 +48,12 @@ def apply(
         NoTarget: a value filter that matches nothing and does not say what to create.
         Mutability: an immutable attribute would change, or a required one would be removed.
     """
-    changed = resource
+    changed, name = resource, name_attribute(resource_type)
     for operation in operations:
         try:
             changed = _apply(operation, changed, resource_type, creates_missing)
+            if operation.path.attr.name == name:
+                check_new_names(changed, resource, resource_type)
         except BadRequest as error:
             raise in_operation(error, operation.index) from None
     _check_required_kept(resource, changed, resource_type)
@@ -83,11 +86,16 @@ class _Change:
 
     @property
     def where(self) -> str:
-        """The path, cut: an error may repeat it."""
-        return str(self.operation.path)[:_MAX_SHOWN]
+        """The path without its value filter, which may hold data: an error repeats it."""
+        return _shown(self.operation.path)
 
 
 _MAX_SHOWN: Final = 100
+
+
+def _shown(path: Path) -> str:
+    name = str(path.attr)[:_MAX_SHOWN]
+    return name + ("[...]" if path.filter else "") + (f".{path.sub}" if path.sub else "")
 
 
 def _apply(
@@ -99,7 +107,7 @@ def _apply(
     path = operation.path
     target = resource_type.resolve(path.attr.urn, path.attr.name, path.sub)
     if target is None:
-        message = f"{str(path)[:_MAX_SHOWN]}: not an attribute of {resource_type.name}."
+        message = f"{_shown(path)}: not an attribute of {resource_type.name}."
         raise InvalidPath(message)
     extension, attribute = target.extension, target.attribute
     if attribute is None:

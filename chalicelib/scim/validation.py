@@ -16,7 +16,6 @@ import base64
 import binascii
 import json
 import math
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -24,6 +23,7 @@ from chalicelib.scim.client_values import is_understood, unwrap, unwrap_element
 from chalicelib.scim.comparison import comparable_form, is_date_time
 from chalicelib.scim.errors import InvalidSyntax, InvalidValue, Mutability
 from chalicelib.scim.ignored import Ignored, Reason
+from chalicelib.scim.names import CHECKED_WHEN_GIVEN, check_new_names, check_visible
 from chalicelib.scim.schema import Attribute, Resource, ResourceType, Schema, Target
 from chalicelib.scim.strict_json import json_type
 
@@ -45,10 +45,6 @@ LABELS: Final = frozenset({"type", "primary"})
 
 # Larger numbers lose digits in the JSON readers of many clients; this is what xsd:long holds.
 _MAX_INTEGER = 2**63
-
-# A unique name must not look like another one.
-_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp"})
-_INVISIBLE_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 
 # What an error says was expected, by the type of the attribute.
 _EXPECTED: Mapping[str, str] = {
@@ -77,6 +73,7 @@ def check(document: Mapping[str, Any], resource_type: ResourceType) -> Resource:
         InvalidSyntax: an attribute is sent twice, in two spellings.
     """
     resource = read(document, resource_type)
+    check_new_names(resource, {}, resource_type)
     check_complete(resource, resource_type)
     return resource
 
@@ -253,6 +250,7 @@ def replaced(
     for target in (each.target for each in ignored):
         if target is not None:
             _keep_target(kept, present, target)
+    check_new_names(kept, present, resource_type)
     check_complete(kept, resource_type)
     return kept
 
@@ -447,23 +445,9 @@ def _text(value: Any, attribute: Attribute, where: str) -> str:
         raise InvalidValue(
             f"{where}: contains an unpaired surrogate, which cannot be stored."
         ) from None
-    if attribute.uniqueness != "none":
-        _check_visible(value, where)
+    if attribute.uniqueness != "none" and attribute.name not in CHECKED_WHEN_GIVEN:
+        check_visible(value, where)
     return value
-
-
-def _check_visible(value: str, where: str) -> None:
-    """Reject a unique value that could be mistaken for another one."""
-    if value != value.strip():
-        raise InvalidValue(f"{where}: begins or ends with white space.")
-    if value.isascii() and value.isprintable():
-        return
-    for character in value:
-        if (
-            unicodedata.category(character) in _INVISIBLE_CATEGORIES
-            or character in _INVISIBLE_LETTERS
-        ):
-            raise InvalidValue(f"{where}: contains U+{ord(character):04X}, an invisible character.")
 
 
 def _boolean(value: Any, attribute: Attribute, where: str) -> bool:

@@ -193,8 +193,9 @@ VISIBLE = [
     "محمد",
     "O'Neil-Smith",
     "☕ Team",
-    "❤️",
-    "ﬁ",
+    "straße@example.com",
+    "e\u0301ric",
+    "ภาษาไทย",
 ]
 
 

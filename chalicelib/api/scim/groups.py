@@ -8,7 +8,7 @@ from chalicelib.api.scim.scim_request import MAX_GROUP_BYTES, MAX_USER_BYTES, Sc
 from chalicelib.api.scim.scim_response import not_modified, resource_response
 from chalicelib.directory import deletes, groups
 from chalicelib.directory.groups import GroupChange
-from chalicelib.scim import member_changes, messages, patch, validation
+from chalicelib.scim import member_changes, messages, validation
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import InvalidCursor, TooMany
 from chalicelib.scim.member_changes import MemberChange
@@ -70,7 +70,7 @@ def patch_group(request: ScimRequest) -> Response:
     projection = request.projection(GROUP)
     sent = request.operations(request.body(MAX_GROUP_BYTES), GROUP)
     operations, members = member_changes.split_members(sent, GROUP)
-    edit = (lambda present: patch.apply(operations, present, GROUP)) if operations else None
+    edit = request.patch(operations, GROUP) if operations else None
     groups.change(request.context, request.id, GroupChange(edit, members, request.precondition))
     if request.http.query.get("attributes"):
         return _changed_group(request, projection)

@@ -10,11 +10,12 @@ from chalicelib.api.edge import Response
 from chalicelib.api.scim.scim_request import MAX_USER_BYTES, ScimRequest
 from chalicelib.directory import search
 from chalicelib.directory.context import ConnectionContext
+from chalicelib.directory.search_plan import terms_of
 from chalicelib.errors import BadRequest
 from chalicelib.scim import cursors, messages
-from chalicelib.scim.catalog import GROUP
+from chalicelib.scim.catalog import GROUP, USER
 from chalicelib.scim.errors import InvalidCount, InvalidCursor, InvalidValue
-from chalicelib.scim.filters import parse_filter
+from chalicelib.scim.filters import AttrPath, Comparison, parse_filter
 from chalicelib.scim.projection import Projection, project
 from chalicelib.scim.schema import ResourceType
 from chalicelib.scim.strict_json import Document
@@ -89,6 +90,30 @@ def search_all(request: ScimRequest) -> Response:
     return Response(
         200, messages.list_response(messages.fit_response(documents), total, query.start)
     )
+
+
+def with_plus_signs(parameters: Parameters) -> Parameters | None:
+    """Return the parameters of a list with `+` for the blanks in the e-mail address of its filter.
+
+    A client that does not encode the `+` of `ada+test@example.com` asks for `ada test@...`. None
+    unless the filter is a lone `userName eq` or `emails.value eq`, and its value is an address.
+    """
+    if "filter" not in parameters:
+        return None
+    node = parse_filter(parameters["filter"])
+    if not isinstance(node, Comparison) or not isinstance(node.path, AttrPath):
+        return None
+    (term,) = terms_of(node, USER)
+    if term.op != "eq" or term.path not in _ADDRESSES or not isinstance(term.value, str):
+        return None
+    local, _, domain = term.value.partition("@")
+    if " " not in local or "@" not in term.value or {" ", "@"} & {*domain}:
+        return None
+    wanted = replace(node, value=f"{local.replace(' ', '+')}@{domain}")
+    return {**parameters, "filter": str(wanted)}
+
+
+_ADDRESSES = frozenset({"userName", "emails.value"})
 
 
 def read_count(parameters: Parameters) -> int:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.api.edge import Request, Response
 from chalicelib.auth.authenticate import ConnectionPrincipal
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import NotFound, UnsupportedMediaType
-from chalicelib.scim import messages, patch_operations, strict_json, validation
+from chalicelib.scim import messages, patch, patch_operations, strict_json, validation
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.ignored import Ignored, reject_ignored
+from chalicelib.scim.patch_operations import Operation
 from chalicelib.scim.preconditions import Precondition, entity_tags
 from chalicelib.scim.projection import Projection
 from chalicelib.scim.schema import ResourceType
@@ -104,9 +105,20 @@ class ScimRequest:
         document = validation.read(body, resource_type)
         return lambda present: validation.replaced(document, present, ignored, resource_type)
 
-    def operations(
-        self, body: Document, resource_type: ResourceType
-    ) -> tuple[patch_operations.Operation, ...]:
+    def patch(
+        self, operations: Sequence[Operation], resource_type: ResourceType
+    ) -> Callable[[Document], Document]:
+        """Return what applies operations to a stored document, as the connection's settings say.
+
+        A lenient connection creates the value that a value filter describes.
+        """
+        settings = self.principal.settings
+        creates = settings.unknown_attributes != STRICT or settings.creates_missing_values
+        return lambda present: patch.apply(
+            operations, present, resource_type, creates_missing=creates
+        )
+
+    def operations(self, body: Document, resource_type: ResourceType) -> tuple[Operation, ...]:
         """Validate the operations of a PATCH against the schemas of its resource.
 
         Raises:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from chalicelib.api.edge import Response
-from chalicelib.api.scim.lists import USERS, list_resources
+from chalicelib.api.scim.lists import USERS, list_resources, with_plus_signs
 from chalicelib.api.scim.scim_request import MAX_USER_BYTES, ScimRequest
 from chalicelib.api.scim.scim_response import not_modified, resource_response
 from chalicelib.directory import deletes, users
-from chalicelib.scim import messages, patch
+from chalicelib.scim import messages
 
 
 def list_users(request: ScimRequest) -> Response:
     """GET /Users (section 3.4.2)."""
-    return list_resources(request, USERS, request.http.query)
+    response = list_resources(request, USERS, request.http.query)
+    if response.document and response.document["totalResults"] == 0:
+        again = with_plus_signs(request.http.query)
+        return list_resources(request, USERS, again) if again else response
+    return response
 
 
 def search_users(request: ScimRequest) -> Response:
@@ -47,7 +51,7 @@ def replace_user(request: ScimRequest) -> Response:
 def patch_user(request: ScimRequest) -> Response:
     """PATCH /Users/{id} (section 3.5.2)."""
     operations = request.operations(request.body(MAX_USER_BYTES), request.user_type)
-    return _change(request, lambda present: patch.apply(operations, present, request.user_type))
+    return _change(request, request.patch(operations, request.user_type))
 
 
 def _change(request: ScimRequest, edit: users.Edit) -> Response:

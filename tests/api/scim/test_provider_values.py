@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from app import build
 from chalicelib.organisations import settings
 from chalicelib.storage import grants
-from chalicelib.storage.expressions import Update
+from chalicelib.storage.expressions import Delete, Put, Update, equals
 from chalicelib.storage.keys import ConnectionKeys
 from tests.support.builders import a_customer, scim_client
 
@@ -237,3 +239,184 @@ def test_a_strict_connection_rejects_a_value_of_which_nothing_is_understood(stri
     where = "Operations[1]: " if method == "PATCH" else ""
     (name,) = sent
     assert response.body["detail"].startswith(f"{where}{name}.")
+
+
+# --- A value filter that finds nothing ----------------------------------------------------------
+
+MISSING = [
+    (op("replace", 'emails[type eq "work"].value', "a@example.com"), 400),
+    (op("replace", 'emails[type eq "work"]', {"value": "a@example.com"}), 400),
+    (op("replace", f'{CORE}:emails[type eq "work"].value', "a@example.com"), 400),
+    (op("replace", None, {'emails[type eq "work"].value': "a@example.com"}), 400),
+    (op("replace", 'roles[value eq "x"].display', "X"), 400),
+    (op("add", 'emails[type eq "work"].value', "a@example.com"), 200),
+    (op("remove", 'emails[type eq "work"]'), 200),
+    (op("remove", 'emails[type eq "work"].value'), 200),
+    (op("replace", 'emails[type eq "work"].value', ""), 200),
+    (op("replace", "emails", [{"type": "work", "value": "a@example.com"}]), 200),
+]
+
+
+@pytest.mark.parametrize(("operation", "status"), MISSING, ids=str)
+def test_a_strict_connection_creates_no_value_that_a_replace_does_not_find(
+    scim, strict, operation, status
+):
+    """RFC 7644 section 3.5.2.3: noTarget; a lenient connection creates it, as Entra ID expects."""
+    user = strict.a_user()
+    response = patched(strict, user, [op("add", "title", "x"), operation])
+
+    assert patched(scim, scim.a_user(), [operation]).status == 200
+    assert response.status == status
+    if status == 400:
+        assert response.body["scimType"] == "noTarget"
+        assert response.body["detail"].startswith("Operations[1]: ")
+        assert "title" not in strict("GET", f"/Users/{user['id']}").body
+
+
+@pytest.mark.parametrize(
+    ("provider", "chosen", "status"),
+    [("entra", {}, 200), ("other", {"creates_missing_values": True}, 200), ("okta", {}, 400)],
+)
+def test_a_setting_says_whether_a_missing_value_is_created(services, provider, chosen, status):
+    """Entra ID relies on it, so its preset says so on strict connections too."""
+    settings = {"unknown_attributes": "strict", **chosen}
+    customer = a_customer(services, identity_provider=provider, settings=settings)
+    scim = scim_client(build(services), customer.connection, customer.token)
+
+    assert patched(scim, scim.a_user(), [MISSING[0][0]]).status == status
+
+
+UNKNOWN_PATHS = ["departement", "name.first", 'departement[type eq "x"].y', f"{ENTERPRISE}:dept"]
+
+
+@pytest.mark.parametrize("path", UNKNOWN_PATHS)
+@pytest.mark.parametrize("verb", ["add", "replace", "remove"])
+def test_an_unknown_path_is_an_invalid_path_on_a_strict_connection(strict, verb, path):
+    """RFC 7644 table 9."""
+    response = patched(strict, strict.a_user(), [op(verb, path, "x")])
+
+    assert (response.status, response.body["scimType"]) == (400, "invalidPath")
+    assert response.body["detail"].startswith("Operations[0]: ")
+
+
+# --- Searches -----------------------------------------------------------------------------------
+
+ATTRIBUTES = [
+    ({"attributes": "userName"}, {"userName"}),
+    ({"attributes": "userName,title"}, {"userName", "title"}),
+    ({"attributes": ["userName", "title"]}, {"userName", "title"}),
+    ({"attributes": "userName", "excludedAttributes": ""}, {"userName"}),
+    ({"excludedAttributes": "title"}, {"userName", "meta", "active"}),
+    ({"excludedAttributes": "title,meta"}, {"userName", "active"}),
+    ({"attributes": None, "excludedAttributes": "meta"}, {"userName", "active", "title"}),
+]
+
+
+@pytest.mark.parametrize(("sent", "names"), ATTRIBUTES)
+@pytest.mark.parametrize("path", ["/Users/.search", "/.search"])
+def test_the_attributes_of_a_search_may_be_a_text(scim, path, sent, names):
+    """As in a query; RFC 7644 section 3.4.3 has an array."""
+    scim.a_user(title="Guide")
+
+    (found,) = scim("POST", path, sent).body["Resources"]
+
+    assert found.keys() - {"schemas", "id"} == names
+
+
+@pytest.mark.parametrize("sent", [5, True, {}, [5], ["title", None]])
+def test_attributes_of_a_search_that_are_no_names_are_rejected(scim, sent):
+    """Ignoring them would return more than was asked for."""
+    assert scim("POST", "/Users/.search", {"attributes": sent}).status == 400
+
+
+PLUS = 'userName eq "a+b+c@example.com"'
+FOUND = [
+    (PLUS, 1),
+    ('USERNAME EQ "a+b+c@example.com"', 1),
+    (f'{CORE}:userName eq "a+b+c@example.com"', 1),
+    ('emails.value eq "a+b+c@example.com"', 1),
+    ('emails eq "a+b+c@example.com"', 1),
+    ('userName eq "A+b+C@example.com"', 1),
+    ('userName eq "a+b+c@exam+ple.com"', 0),
+    ('userName eq "a+b+c"', 0),
+    ('userName eq "a+b+c@example.com@example.com"', 0),
+    ('userName ne "a+b+c@example.com" and active eq false', 0),
+    ('userName eq "a+b+c@example.com" and active eq true', 0),
+    ('userName sw "a+b+c@example.com"', 0),
+    ('not (userName ne "a+b+c@example.com")', 0),
+    ('emails[value eq "a+b+c@example.com"]', 0),
+    ('externalId eq "a+b+c@example.com"', 0),
+]
+
+
+@pytest.mark.parametrize(("text", "total"), FOUND)
+def test_a_plus_sign_that_a_client_does_not_encode_is_found(scim, text, total):
+    """It arrives as a blank; the client would create the user, which is a conflict for ever."""
+    address = "a+b+c@example.com"
+    scim("POST", "/Users", {"userName": address, "emails": [{"value": address}]})
+    raw = text.replace("%", "%25").replace('"', "%22").replace(" ", "%20")
+
+    assert scim("GET", f"/Users?filter={raw}").body["totalResults"] == total
+    assert scim("GET", f"/Users?filter={raw}&count=0").body["totalResults"] == total
+
+
+def test_a_blank_that_was_meant_finds_who_has_it(scim):
+    """Only where nobody is found are the blanks read as plus signs."""
+    for name in ("a b@example.com", "a+b@example.com"):
+        scim.a_user(name)
+
+    found = scim("GET", "/Users?filter=userName%20eq%20%22a%20b@example.com%22").body
+
+    assert [each["userName"] for each in found["Resources"]] == ["a b@example.com"]
+
+
+@pytest.mark.parametrize("path", ["/Users/.search", "/.search"])
+def test_blanks_in_the_body_of_a_search_are_blanks(scim, path):
+    """JSON has no plus sign that stands for a blank."""
+    scim.a_user("a+b@example.com")
+
+    assert scim("POST", path, {"filter": 'userName eq "a b@example.com"'}).body["Resources"] == []
+
+
+# --- Names that could be mistaken for others ----------------------------------------------------
+
+LOOK_ALIKES = [("ada\ufe0f", "U+FE0F"), ("Ａda", "U+FF21"), ("ad\u200ba", "U+200B")]
+
+
+@pytest.mark.parametrize(("name", "shown"), LOOK_ALIKES)
+def test_a_look_alike_name_is_rejected_when_it_is_given(scim, name, shown):
+    """On create and on a change of the name; a PATCH names its operation."""
+    user = scim.a_user()
+    operations = [op("replace", "title", "x"), op("replace", "userName", name)]
+    responses = [
+        scim("POST", "/Users", {"userName": name}),
+        scim("PUT", f"/Users/{user['id']}", {"userName": name}),
+        patched(scim, user, operations),
+    ]
+
+    assert [each.status for each in responses] == [400, 400, 400]
+    assert all(shown in each.body["detail"] for each in responses)
+    assert responses[2].body["detail"].startswith("Operations[1]: userName: ")
+
+
+@pytest.mark.parametrize("name", [name for name, _ in LOOK_ALIKES], ids=ascii)
+def test_a_stored_name_is_never_validated_again(services, context, scim, name):
+    """Whoever has it must be deactivated as anybody else."""
+    user = scim.a_user("x")
+    keys = ConnectionKeys(context.connection)
+    items = services.table.namespace(grants.scim(keys), services.deadline())
+    document = json.dumps({"userName": name, "active": True})
+    items.commit(
+        [
+            Update(keys.user(user["id"]), set={"doc": document}),
+            Delete(keys.user_name("x"), equals("uid", user["id"])),
+            Put(keys.user_name(name), {"uid": user["id"]}),
+        ]
+    )
+    path = f"/Users/{user['id']}"
+
+    assert patched(scim, user, [op("replace", "title", "Guide")]).status == 200
+    changes = {"userName": name, "active": "False"}
+    assert patched(scim, user, [op("replace", None, changes)]).body["active"] is False
+    assert scim("PUT", path, {"userName": name, "active": False}).body["active"] is False
+    assert scim("PUT", path, {"userName": "ada"}).status == 200

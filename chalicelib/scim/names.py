@@ -1,0 +1,84 @@
+"""Which names a user or a group may be given: none that could be mistaken for another one.
+
+A name is checked when it is given, never again: who has it can still be changed and deleted.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from chalicelib.scim.errors import InvalidValue
+from chalicelib.scim.schema import ResourceType
+
+# Controls, formats and separators: categories of Unicode.
+_INVISIBLE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
+# What a renderer may leave out, variation selectors and fillers included: the property
+# Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt.
+_IGNORABLE: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+
+def check_new_names(
+    after: Mapping[str, Any], before: Mapping[str, Any], resource_type: ResourceType
+) -> None:
+    """Check the name that a request gives to a resource; one that it has already is accepted.
+
+    Raises:
+        InvalidValue: it has a character that could be mistaken for another, or for none.
+    """
+    name, check = _CHECKS[resource_type.name]
+    if name in after and after[name] != before.get(name):
+        check(after[name], name)
+
+
+def name_attribute(resource_type: ResourceType) -> str:
+    """Return the attribute that `check_new_names` checks."""
+    return _CHECKS[resource_type.name][0]
+
+
+def check_visible(name: str, where: str) -> None:
+    """Reject white space at the ends, and what cannot be seen."""
+    if name != name.strip():
+        raise InvalidValue(f"{where}: begins or ends with white space.")
+    if name.isascii() and name.isprintable():
+        return
+    for character in name:
+        category = unicodedata.category(character)
+        if category in _INVISIBLE_CATEGORIES or _IGNORABLE.match(character):
+            raise InvalidValue(f"{where}: contains {_shown(character)}, an invisible character.")
+
+
+def _check_user_name(name: str, where: str) -> None:
+    """Reject also what stands for another character, such as a full-width letter or a ligature."""
+    check_visible(name, where)
+    if name.isascii():
+        return
+    composed = unicodedata.normalize("NFC", name)
+    if unicodedata.normalize("NFKC", name) == composed:
+        return
+    for character in composed:
+        plain = unicodedata.normalize("NFKC", character)
+        if plain != unicodedata.normalize("NFC", character):
+            raise InvalidValue(
+                f"{where}: contains {_shown(character)}, a compatibility form of "
+                f"{' '.join(map(_shown, plain))}. Use the plain form."
+            )
+    raise InvalidValue(f"{where}: expected a text that NFKC of Unicode leaves as it is.")
+
+
+def _shown(character: str) -> str:
+    return f"U+{ord(character):04X}"
+
+
+# The name that is unique, by resource type, and how it is checked.
+_CHECKS: Final[Mapping[str, tuple[str, Callable[[str, str], None]]]] = {
+    "User": ("userName", _check_user_name),
+    "Group": ("displayName", check_visible),
+}
+CHECKED_WHEN_GIVEN: Final = frozenset(name for name, _ in _CHECKS.values())
