@@ -59,7 +59,6 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("chalicelib/organisations/users.py", r"users and teams|a team"): "a text that an admin reads",
     ("tests/", r"[Rr]ows? M?\d+"): "rows of the tables of requirements and of dialects",
     ("tests/scim/test_filter_tables.py", r"row by row|their row|Each row of"): "rows of the RFC",
-    ("tests/scim/test_patch.py", r"Each row of the table"): "rows of a page's table",
     ("chalicelib/api/admin/csv_file.py", r"rows?"): "rows of a CSV file",
     ("dev/play/corpus_files.py", r"row of the catalogue"): "rows of a page's table",
     ("chalicelib/api/admin/dialogue_player.py", r"the caller passes"): "the caller of a function",

@@ -1,9 +1,9 @@
-"""Lists and filters: by key if a term of the filter allows it, else a bounded read.
+"""List and filter users and groups: by key if the filter allows it, otherwise by a limited scan.
 
 A filter with a key (`eq` on an id, userName, externalId, e-mail address, group name or member)
 finds its candidates by that key; then the whole filter is applied to them. One without a key is
 applied to all resources, up to a limit; above it the request is rejected and the text says why.
-A list is never cut short, and never empty by mistake.
+A list is never truncated silently.
 """
 
 from __future__ import annotations
@@ -47,10 +47,11 @@ from chalicelib.storage.records import from_item
 
 T = TypeVar("T")
 
-# What a filter without a key may read: resources, and items (memberships lie between users).
+# How many resources and items a filter without a key may read. Items are more than resources:
+# each user is followed by an item for each of their groups.
 MAX_RESOURCES = 10_000
 MAX_ITEMS = 100_000
-# How many members the groups of one page have together.
+# The most members that the groups of one page may have together.
 MAX_MEMBERS_PER_PAGE = 5_000
 # The smallest page of a Query: 3 RCU; a smaller one would save nothing.
 MIN_QUERY_ITEMS = 100
@@ -58,10 +59,11 @@ MIN_QUERY_ITEMS = 100
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A list request: which resources, which page, and whether with their groups or members.
+    """Which resources a client wants to list, which page, and whether with groups or members.
 
-    A page begins at the 1-based `start`, or, by cursor, after the id `after` ("": at the
-    first). `all_types`: the filter is one over users and groups (RFC 7644 section 3.4.3).
+    A page begins at index `start` (1-based) or, if it was requested by cursor, after the id
+    `after` ("" for the first page). `all_types` is True if the client filters users and groups
+    in one request (RFC 7644 section 3.4.3).
     """
 
     filter: Filter | None
@@ -72,7 +74,7 @@ class Query:
     all_types: bool = False
 
     def window(self, ids: Sequence[str]) -> slice:
-        """Return which part of all matches, by their sorted ids, is on the page."""
+        """Return the slice of the sorted ids of all matches that is on the page."""
         first = self.start - 1 if self.after is None else bisect_right(ids, self.after)
         return slice(first, first + self.count)
 
@@ -101,7 +103,7 @@ def users(context: ConnectionContext, query: Query) -> SearchResult:
     matches = compile_filter(query.filter, context.user_type, (GROUP,) if query.all_types else ())
     terms = terms_of(query.filter, context.user_type)
     with_groups = any(term.path.startswith("groups.") for term in terms)
-    keys = _keys(query, context.user_type, GROUP)
+    keys = _lookup_terms(query, context.user_type, GROUP)
     candidates = [] if keys is None else list(_user_candidates(context, keys))
     resources = _user_resources(context, candidates, with_groups=with_groups)
     found = [user for user, each in zip(candidates, resources, strict=True) if matches(each)]
@@ -115,7 +117,7 @@ def _page_of_users(context: ConnectionContext, query: Query) -> SearchResult:
     start = _page_start(context, "U", query)
     if query.count == 0 or start.key == LAST:
         return SearchResult((), start.total, has_more=False)
-    # One item more than wanted: a user with their groups is complete when the next one begins.
+    # Read one item more than the page: a user's groups are complete when the next user begins.
     items = context.items.query(
         context.keys.users_from(start.key),
         page=min(start.skip + query.count, start.total) + 1,
@@ -129,7 +131,7 @@ def _page_of_users(context: ConnectionContext, query: Query) -> SearchResult:
 class _PageStart:
     """Where a page begins: the sort key to read from, and how many resources to skip there.
 
-    `lookahead` is 1 for a page by cursor: one resource more shows whether there is a next page.
+    `lookahead` is 1 for a page by cursor: one more resource shows whether there is a next page.
     """
 
     total: int
@@ -141,7 +143,7 @@ class _PageStart:
 def _page_start(
     context: ConnectionContext, resource_class: ResourceClass, query: Query
 ) -> _PageStart:
-    """Count all resources, exactly, and find where the page begins; LAST if after the end."""
+    """Count all resources and find where the page begins; `key` is LAST if that is past the end."""
     counters = list(context.items.query(context.keys.counters(resource_class)))
     ends = list(accumulate(item["n"] for item in counters))
     total = ends[-1] if ends else 0
@@ -157,7 +159,7 @@ def _page_start(
 def _user_resources(
     context: ConnectionContext, found: Sequence[UserWithGroups], *, with_groups: bool
 ) -> list[Resource]:
-    """Represent users; each of their groups is read once."""
+    """Build the SCIM representations of users; each group is read once."""
     gids = (gid for each in found for gid in each.group_ids if with_groups)
     by_id = groups_by_id(context, gids)
     return [
@@ -198,7 +200,7 @@ USER_KEYS: Mapping[str, Callable[[ConnectionContext, str], Iterable[UserWithGrou
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A group, and which of the users that the filter names are known to be members of it."""
+    """A group that may match, and those users named by the filter that are known as members."""
 
     group: Group
     members: frozenset[str] = frozenset()
@@ -207,11 +209,12 @@ class _Candidate:
 def groups(context: ConnectionContext, query: Query) -> SearchResult:
     """List groups in the order of their ids.
 
-    A page with members holds as many groups as have 5,000 members together, at least one.
+    A page with members has as many groups as have at most 5,000 members together, and at least
+    one group.
 
     Raises:
-        InvalidFilter: the filter does not fit these schemas, or compares members by
-            another operator than `eq`.
+        InvalidFilter: the filter does not fit these schemas, or compares members by an
+            operator other than `eq`.
         TooMany: no term of the filter has a key, and there are too many groups to read.
     """
     if query.filter is None:
@@ -230,7 +233,7 @@ def _page_of_groups(context: ConnectionContext, query: Query) -> tuple[list[Grou
     if query.count == 0 or start.key == LAST:
         return [], start.total, False
     end = start.skip + query.count + start.lookahead
-    # One item more than exist: after a page that is exactly full DynamoDB asks for another call.
+    # Ask for one item more: DynamoDB reports a further page after one that is exactly full.
     items = context.items.query(context.keys.groups_from(start.key), page=min(end, start.total) + 1)
     found = [from_item(Group, item) for item in islice(items, start.skip, end)]
     return found[: query.count], start.total, len(found) > query.count
@@ -239,11 +242,11 @@ def _page_of_groups(context: ConnectionContext, query: Query) -> tuple[list[Grou
 def _group_resources(
     context: ConnectionContext, page: Sequence[Group], *, with_members: bool
 ) -> list[Resource]:
-    """Represent groups; with members as many of them as fit a page, at least one."""
+    """Build representations of groups; with members only as many as fit a page, at least one."""
     if not with_members:
         return [group_resource(context, group, ()) for group in page]
-    for first in page[:1]:
-        require_returnable(context, first)
+    if page:
+        require_returnable(context, page[0])
     totals = accumulate(group.size for group in page)
     fitting = page[: max(1, sum(total <= MAX_MEMBERS_PER_PAGE for total in totals))]
     members = _members_of(context, [group for group in fitting if group.size])
@@ -257,7 +260,7 @@ def _members_of(context: ConnectionContext, wanted: Sequence[Group]) -> dict[str
     page, next_gid = sum(sizes.values()) + 1, next(iter(found), None)
     while next_gid is not None:
         next_gid = _read_members(context, next_gid, page, found)
-        # Other groups lie between: a page for all of the rest would be mostly their members.
+        # From here on groups that are not wanted lie between: read one group at a time.
         page = max(MIN_QUERY_ITEMS, sizes.get(next_gid or "", 0) + 1)
     return found
 
@@ -265,9 +268,9 @@ def _members_of(context: ConnectionContext, wanted: Sequence[Group]) -> dict[str
 def _read_members(
     context: ConnectionContext, first_gid: str, page: int, found: dict[str, list[str]]
 ) -> str | None:
-    """Add the members of wanted groups from `first_gid` on, until another group's begin.
+    """Add members to the groups in `found`, from `first_gid` to the first group not in `found`.
 
-    Returns the wanted group to go on with; None after the last.
+    Returns the group in `found` to continue with; None after the last.
     """
     last_gid = next(reversed(found))
     memberships = context.keys.members_between(first_gid, last_gid)
@@ -281,10 +284,10 @@ def _read_members(
 
 def _matching_groups(context: ConnectionContext, node: Filter, query: Query) -> list[Group]:
     matches = compile_filter(node, GROUP, (context.user_type,) if query.all_types else ())
-    named = _named_members(node)
-    keys = _keys(query, GROUP, context.user_type)
+    named = _uids_in_filter(node)
+    keys = _lookup_terms(query, GROUP, context.user_type)
     candidates = [] if keys is None else list(_group_candidates(context, keys, named))
-    members = _named_members_of(context, candidates, named)
+    members = _check_memberships(context, candidates, named)
     found = [
         each.group
         for each in candidates
@@ -293,13 +296,13 @@ def _matching_groups(context: ConnectionContext, node: Filter, query: Query) -> 
     return sorted(found, key=lambda group: group.id)
 
 
-def _named_members(node: Filter) -> frozenset[str]:
-    """Return which users a filter asks about as members.
+def _uids_in_filter(node: Filter) -> frozenset[str]:
+    """Return the ids of the users that a filter compares with `members.value`.
 
     Members are items of their own: only `eq` can be evaluated without reading all of them.
 
     Raises:
-        InvalidFilter: it compares members in another way.
+        InvalidFilter: the filter compares members in another way.
     """
     terms = [term for term in terms_of(node, GROUP) if term.path.startswith("members")]
     for term in terms:
@@ -311,10 +314,10 @@ def _named_members(node: Filter) -> frozenset[str]:
     return frozenset(str(term.value) for term in terms)
 
 
-def _named_members_of(
+def _check_memberships(
     context: ConnectionContext, candidates: Sequence[_Candidate], named: frozenset[str]
 ) -> dict[str, frozenset[str]]:
-    """Return which named users are members of each candidate; read what is not known yet."""
+    """Return which of the `named` users are in each candidate; read what is not known yet."""
     unknown = {
         context.keys.member(each.group.id, uid): (each.group.id, uid)
         for each in candidates
@@ -386,12 +389,13 @@ GROUP_KEYS: Mapping[str, Callable[[ConnectionContext, str], Iterable[_Candidate]
 # --- both -------------------------------------------------------------------------------------
 
 
-def _keys(
+def _lookup_terms(
     query: Query, resource_type: ResourceType, other: ResourceType
 ) -> Mapping[str, str] | None:
-    """Return what can be looked up; None if the filter needs what only the other type has.
+    """Return the terms that can be looked up, as path and value; None if nothing can match.
 
-    Else `userName eq "a"` over users and groups would read every group in vain.
+    Nothing can match if the filter requires an attribute that only the other type has: without
+    this check `userName eq "a"` over users and groups would read every group in vain.
     """
     keys = equalities(query.filter, resource_type) if query.filter else {}
     if query.filter and query.all_types:
@@ -401,6 +405,7 @@ def _keys(
 
 
 def _limited_items(context: ConnectionContext, resources: Range) -> Iterator[Item]:
+    """Read items of a range; raise TooMany above MAX_ITEMS."""
     for count, item in enumerate(context.items.query(resources)):
         if count == MAX_ITEMS:
             raise _too_many()
@@ -408,6 +413,7 @@ def _limited_items(context: ConnectionContext, resources: Range) -> Iterator[Ite
 
 
 def _limited(found: Iterable[T]) -> Iterator[T]:
+    """Yield resources; raise TooMany above MAX_RESOURCES."""
     for count, each in enumerate(found):
         if count == MAX_RESOURCES:
             raise _too_many()

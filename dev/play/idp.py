@@ -1,4 +1,4 @@
-"""`make idp`: what Microsoft Entra ID sends over the life of a user, played on the running demo.
+"""`make idp`: send to the running demo what Microsoft Entra ID sends over the life of a user.
 
 Each request is printed with its response in one line. The bodies have Entra's own shapes: capital
 `Op` names, `"False"` for false, members as objects with a null `$ref`. Everything that is created
@@ -29,8 +29,8 @@ PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 PEOPLE = (("Ada", "Lovelace"), ("Grace", "Hopper"), ("Alan", "Turing"))
 
-# Statuses that each request may have; a PATCH returns the resource or nothing (RFC 7644 3.5.2).
-FOUND, CREATED, CHANGED, REMOVED, GONE = (200,), (201,), (200, 204), (204,), (404,)
+# The expected statuses; a PATCH returns the resource or nothing (RFC 7644 3.5.2).
+FOUND, CREATED, CHANGED, DELETED, NOT_FOUND = (200,), (201,), (200, 204), (204,), (404,)
 
 
 class Unexpected(VerbError):
@@ -39,7 +39,7 @@ class Unexpected(VerbError):
 
 @dataclass(slots=True)
 class Provider:
-    """An identity provider with a tenant URL and a secret token; lists what it has created."""
+    """An identity provider with its tenant URL and secret token; remembers what it created."""
 
     scim_url: str
     token: str
@@ -61,7 +61,7 @@ class Provider:
             },
             timeout=30,
         )
-        print(f"  {method:6} {unquote_plus(path)}  ->  {_described(response)}", flush=True)
+        print(f"  {method:6} {unquote_plus(path)}  ->  {_summary(response)}", flush=True)
         if response.status_code not in expected:
             raise Unexpected(f"expected status {expected[0]}, got: {response.text}")
         return response.json() if response.content else None
@@ -82,9 +82,9 @@ class Provider:
         self.created.append(path)
         return path
 
-    def remove(self, path: str) -> None:
+    def delete(self, path: str) -> None:
         """Delete a resource."""
-        self.send("DELETE", path, REMOVED)
+        self.send("DELETE", path, DELETED)
         self.created.remove(path)
 
     def patch(self, path: str, *operations: Mapping[str, Any]) -> None:
@@ -93,7 +93,7 @@ class Provider:
         self.send("PATCH", path, CHANGED, body)
 
 
-def _described(response: requests.Response) -> str:
+def _summary(response: requests.Response) -> str:
     if not response.content:
         return f"{response.status_code}"
     document = response.json()
@@ -112,7 +112,7 @@ def operation(op: str, path: str, value: Any) -> dict[str, Any]:
     return {"op": op, "path": path, "value": value}
 
 
-def find(endpoint: str, attribute: str, value: str) -> str:
+def search_path(endpoint: str, attribute: str, value: str) -> str:
     """Return the path of Entra's search for one resource."""
     without = "excludedAttributes=members&" if endpoint == "Groups" else ""
     return f"/{endpoint}?{without}filter={attribute}+eq+%22{value}%22"
@@ -135,22 +135,22 @@ def a_user(given: str, family: str, domain: str) -> dict[str, Any]:
 
 
 def play(provider: Provider, domain: str) -> None:
-    """Play the cycle: connect, provision, change, disable, restore, remove.
+    """Play the cycle: connect, provision, change, disable, restore, delete.
 
     Raises:
         Unexpected: at the first response that Entra would not accept.
     """
     _title("Test connection: a search for a user who does not exist")
-    provider.look_up(find("Users", "userName", str(uuid.uuid4())), 0)
+    provider.look_up(search_path("Users", "userName", str(uuid.uuid4())), 0)
     users = _provision_users(provider, domain)
     group = _provision_group(provider, users, domain)
     _change(provider, users[0], group, domain)
     _disable_and_restore(provider, users[0], group, domain)
     _title("Delete: one user, then the other users and the group")
-    provider.remove(users[0])
-    provider.send("GET", users[0], GONE)
+    provider.delete(users[0])
+    provider.send("GET", users[0], NOT_FOUND)
     for path in [*users[1:], group]:
-        provider.remove(path)
+        provider.delete(path)
 
 
 def _provision_users(provider: Provider, domain: str) -> list[str]:
@@ -158,7 +158,7 @@ def _provision_users(provider: Provider, domain: str) -> list[str]:
     paths = []
     for given, family in PEOPLE:
         user = a_user(given, family, domain)
-        provider.look_up(find("Users", "userName", user["userName"]), 0)
+        provider.look_up(search_path("Users", "userName", user["userName"]), 0)
         paths.append(provider.create("Users", user))
     return paths
 
@@ -166,7 +166,7 @@ def _provision_users(provider: Provider, domain: str) -> list[str]:
 def _provision_group(provider: Provider, users: list[str], domain: str) -> str:
     _title("A group: created empty, then one member added at a time")
     name = f"Engineering of {domain}"
-    provider.look_up(find("Groups", "displayName", name.replace(" ", "%20")), 0)
+    provider.look_up(search_path("Groups", "displayName", name.replace(" ", "%20")), 0)
     group = provider.create(
         "Groups",
         {
@@ -196,7 +196,7 @@ def _change(provider: Provider, user: str, group: str, domain: str) -> None:
 def _disable_and_restore(provider: Provider, user: str, group: str, domain: str) -> None:
     _title("Disable: still found and still a member; then restore")
     provider.patch(user, operation("Replace", "active", "False"))
-    provider.look_up(find("Users", "userName", f"ada.lovelace@{domain}"), 1)
+    provider.look_up(search_path("Users", "userName", f"ada.lovelace@{domain}"), 1)
     ids = group.removeprefix("/Groups/"), user.removeprefix("/Users/")
     member = "/Groups?filter=id+eq+%22{}%22+and+members+eq+%22{}%22&attributes=id".format(*ids)
     provider.look_up(member, 1)
@@ -209,25 +209,25 @@ def _title(text: str) -> None:
 
 @contextmanager
 def cleaning_up(provider: Provider) -> Iterator[None]:
-    """Delete what is left when the cycle ends early, by Ctrl-C too."""
+    """Delete what was created if the cycle ends early, also after Ctrl-C."""
     try:
         yield
     finally:
         if provider.created:
             _title("Cleaning up")
         for path in reversed(provider.created):
-            provider.send("DELETE", path, REMOVED)
+            provider.send("DELETE", path, DELETED)
 
 
 def main(_: Sequence[str]) -> int:
-    """Play on the demo that LOCAL_DIR describes.
+    """Play the cycle on the demo whose folder is LOCAL_DIR.
 
     Raises:
-        DemoFailed: no server runs there.
+        DemoFailed: the demo does not run.
         Unexpected: a response is not the one that Entra ID needs.
     """
-    described = demo.running(os.environ)
-    provider = Provider(described["scim_url"], described["token"])
+    connection = demo.running(os.environ)
+    provider = Provider(connection["scim_url"], connection["token"])
     print(f"Tenant URL {provider.scim_url}")
     with cleaning_up(provider):
         play(provider, f"{uuid.uuid4().hex[:8]}.example.com")

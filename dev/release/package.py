@@ -71,7 +71,7 @@ def build(stage: str) -> None:
     chalice = str(Path(sys.executable).with_name("chalice"))
     command = [chalice, "--project-dir", str(SOURCE), "package"]
     merged = BUILD / "merged.json"
-    merged.write_text(json.dumps(template.addition(stage), indent=2), encoding="utf-8")
+    merged.write_text(json.dumps(template.build_additions(stage), indent=2), encoding="utf-8")
     options = ["--stage", stage, "--merge-template", str(merged)]
     done = subprocess.run(
         [*command, *options, str(BUILD)],

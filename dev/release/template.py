@@ -1,8 +1,9 @@
-"""What `make package` merges into the template of `chalice package`.
+"""Build the additions that `make package` merges into the template of `chalice package`.
 
-`.chalice/resources.json` with the parameter Stage fixed to the stage that is packaged, and what
-belongs to the functions and the API: their names, the dead-letter queue, the gateway responses, the
-access log. Chalice merges dictionaries deeply and replaces lists.
+They are the content of `.chalice/resources.json`, with the parameter Stage fixed to the packaged
+stage, and the settings that Chalice does not know: the names of the functions, the dead-letter
+queue, the gateway responses and the access log. Chalice merges dictionaries deeply and replaces
+lists.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ Template = dict[str, Any]
 API, HANDLER, SWEEP = "RestAPI", "APIHandler", "Sweep"
 
 
-def addition(stage: str) -> Template:
-    """Return what is merged in for a stage."""
+def build_additions(stage: str) -> Template:
+    """Return the additions to the template of one stage."""
     base: Template = resources.read_json(resources.DEFINITIONS)
-    # The package is for one stage: with another name it would get the wrong policies.
-    fixed = {"Default": stage, "AllowedValues": [stage]}
-    parameters = {**base["Parameters"], "Stage": {**base["Parameters"]["Stage"], **fixed}}
+    # IAM policies contain the stage: deployed under another name, it would have the wrong ones.
+    only_stage = {"Default": stage, "AllowedValues": [stage]}
+    parameters = {**base["Parameters"], "Stage": {**base["Parameters"]["Stage"], **only_stage}}
     return {
         **base,
         "Parameters": parameters,
@@ -33,7 +34,7 @@ def addition(stage: str) -> Template:
 
 
 def _functions() -> Mapping[str, Any]:
-    # Named as by `chalice deploy`, so that policies and log groups are the same.
+    # The names that `chalice deploy` would choose, so that policies and log groups are the same.
     return {
         HANDLER: {
             "DependsOn": ["ApiLog"],

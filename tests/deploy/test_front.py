@@ -26,7 +26,7 @@ RUN_BY_TESTS = {
 
 def resources() -> dict[str, Any]:
     """Read the resources that are merged into the template of stage dev."""
-    return dict(template.addition("dev")["Resources"])
+    return dict(template.build_additions("dev")["Resources"])
 
 
 @pytest.mark.parametrize("kind", GATEWAY_ERRORS)
@@ -75,7 +75,7 @@ def test_the_template_has_every_gateway_response():
 
 def test_a_template_is_for_the_stage_that_it_was_packaged_for():
     """Its policies name that stage, so another parameter would leave the functions without."""
-    parameter = template.addition("prod")["Parameters"]["Stage"]
+    parameter = template.build_additions("prod")["Parameters"]["Stage"]
 
     assert (parameter["Default"], parameter["AllowedValues"]) == ("prod", ["prod"])
 

@@ -213,7 +213,7 @@ def test_replaced_members_are_those_and_no_others(context, before, after):
 
 
 @pytest.mark.parametrize("match", ['W/"1.0"', '"1.0"', "*"])
-def test_a_change_with_the_present_version_is_made(context, match):
+def test_a_change_with_the_current_version_is_made(context, match):
     """RFC 7644 section 3.14."""
     uid, gid = a_user(context), a_group(context)
 

@@ -1,4 +1,4 @@
-"""Users: create, read, change; who holds a name, and which version a client means."""
+"""Create, read and change users; unique names, versions and If-Match."""
 
 from __future__ import annotations
 
@@ -54,20 +54,20 @@ def test_a_created_user_has_meta_and_a_version(context):
 
 
 def test_a_user_is_active_by_default(context):
-    """Okta's first POST does not speak of `active`."""
+    """Okta's first POST does not contain `active`."""
     assert users.create(context, a_document("ada"))["active"] is True
     assert users.create(context, a_document("bob", active=False))["active"] is False
 
 
 def test_the_default_role_at_creation_is_stored(context):
-    """A later change of the default is not for those who are there."""
+    """A later change of the default does not affect existing users."""
     uid = a_user(context)
 
     assert stored(context, uid).granted_role == "reader"
 
 
 def test_a_change_keeps_the_role_that_was_stored_at_creation(context):
-    """PUT and PATCH do not give the default role of today to users who exist."""
+    """PUT and PATCH do not give the current default role to existing users."""
     uid = a_user(context)
 
     edit(replace(context, default_role="editor"), uid, title="Countess")
@@ -75,10 +75,10 @@ def test_a_change_keeps_the_role_that_was_stored_at_creation(context):
     assert stored(context, uid).granted_role == "reader"
 
 
-TAKEN = ["ada@example.com", "ADA@EXAMPLE.COM", "Ada@Example.com"]
+NAMES_IN_USE = ["ada@example.com", "ADA@EXAMPLE.COM", "Ada@Example.com"]
 
 
-@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("name", NAMES_IN_USE)
 def test_a_user_name_is_unique_in_any_letter_case(context, name):
     """RFC 7643 section 4.1.1: userName is caseExact false and unique."""
     a_user(context, "ada")
@@ -91,8 +91,8 @@ LOOK_ALIKES = [("straße", "strasse"), ("\u212aelvin", "kelvin"), ("ﬁona", "fi
 
 
 @pytest.mark.parametrize(("first", "second"), LOOK_ALIKES)
-def test_a_look_alike_name_is_in_use(context, first, second):
-    """They collide: the user who came first keeps the name."""
+def test_a_look_alike_of_a_name_is_rejected(context, first, second):
+    """Both fold to the same key: the first user keeps the name."""
     a_user(context, userName=first)
 
     with pytest.raises(Uniqueness):
@@ -100,7 +100,7 @@ def test_a_look_alike_name_is_in_use(context, first, second):
 
 
 def test_users_may_share_an_external_id_and_an_address(context):
-    """RFC 7643 asks for no uniqueness of them; Microsoft's own collection reuses both."""
+    """RFC 7643 does not require them to be unique; Microsoft's Postman collection reuses both."""
     shared = {"externalId": "1", "emails": [{"value": "team@example.com"}]}
     one, other = a_user(context, "ada", **shared), a_user(context, "bob", **shared)
 
@@ -109,11 +109,11 @@ def test_users_may_share_an_external_id_and_an_address(context):
 
 
 def test_a_name_used_in_another_connection_is_free(context):
-    """Tenants do not know each other."""
-    sister = connection_context(context.items.table, "abcdefghijzzzzzz")
+    """Names are unique within a connection."""
+    other = connection_context(context.items.table, "abcdefghijzzzzzz")
     a_user(context, "ada")
 
-    created = users.create(sister, a_document("ada"))
+    created = users.create(other, a_document("ada"))
 
     with pytest.raises(NotFound):
         users.get(context, created["id"])
@@ -147,7 +147,7 @@ def test_a_change_raises_the_version_and_the_time(context, manual_clock):
 
 
 def test_a_change_of_nothing_writes_nothing(context, manual_clock):
-    """Identity providers send the same every 40 minutes: no write, no version, no change item."""
+    """Identity providers repeat a request every 40 minutes: no write, no new version, no change."""
     uid = a_user(context)
     before = read_all(context.items.table)
     manual_clock.advance(seconds=5)
@@ -159,7 +159,7 @@ def test_a_change_of_nothing_writes_nothing(context, manual_clock):
 
 
 def test_a_renamed_user_frees_their_old_name(context):
-    """A marriage, and a new colleague with the old name."""
+    """After a marriage the old name can be given to a new colleague."""
     uid = a_user(context, "ada")
 
     edit(context, uid, userName="byron@example.com")
@@ -170,7 +170,7 @@ def test_a_renamed_user_frees_their_old_name(context):
 
 
 def test_a_rename_of_letter_case_alone_is_a_change(context):
-    """Both names fold to one key, which a transaction may not name twice."""
+    """Both names have the same key, which may occur in a transaction only once."""
     uid = a_user(context, "ada")
 
     changed = edit(context, uid, userName="ADA@example.com")
@@ -180,7 +180,7 @@ def test_a_rename_of_letter_case_alone_is_a_change(context):
 
 
 def test_a_rename_to_a_name_in_use_is_rejected(context):
-    """And leaves both as they were."""
+    """Both users stay as they were."""
     a_user(context, "ada")
     uid = a_user(context, "bob")
     before = read_all(context.items.table)
@@ -191,7 +191,7 @@ def test_a_rename_to_a_name_in_use_is_rejected(context):
     assert read_all(context.items.table) == before
 
 
-MOVES = {
+NEW_EMAILS = {
     "another address": [{"value": "new@example.com"}],
     "one more": [{"value": "ada@example.com"}, {"value": "new@example.com"}],
     "the same in another case": [{"value": "ADA@example.com"}],
@@ -201,7 +201,7 @@ MOVES = {
 }
 
 
-@pytest.mark.parametrize("emails", MOVES.values(), ids=MOVES)
+@pytest.mark.parametrize("emails", NEW_EMAILS.values(), ids=NEW_EMAILS)
 def test_index_items_follow_the_addresses(context, emails):
     """The invariants compare every look-up item with the documents after the test."""
     uid = a_user(context, "ada")
@@ -210,7 +210,7 @@ def test_index_items_follow_the_addresses(context, emails):
 
 
 def test_the_largest_number_of_addresses_fits_one_transaction(context):
-    """20 of them all replaced: one transaction still holds it."""
+    """Even if all 20 are replaced in one change."""
     uid = a_user(context, "ada", emails=[{"value": f"{n}@old"} for n in range(20)])
 
     edit(
@@ -225,7 +225,7 @@ def test_the_largest_number_of_addresses_fits_one_transaction(context):
 
 
 def test_a_change_names_the_attributes_that_differ(context):
-    """The SaaS reads what it is interested in; no change item holds a value."""
+    """A change item has the names of attributes, never their values."""
     uid = a_user(context, "ada")
 
     edit(context, uid, title="Countess", userName="byron", externalId="ada")
@@ -245,7 +245,7 @@ def test_membership_does_not_change_a_users_version(context):
 
 
 def test_a_user_has_the_groups_they_are_in(context):
-    """RFC 7643 section 4.1.2: groups are read-only and come with their names."""
+    """RFC 7643 section 4.1.2: `groups` is read-only and includes the groups' names."""
     uid = a_user(context)
     gid = a_group(context, "Tour", [uid])
 
@@ -264,8 +264,8 @@ def test_a_user_has_the_groups_they_are_in(context):
 # --- versions and contention ------------------------------------------------------------------
 
 
-def test_a_change_with_the_present_version_is_made(context):
-    """RFC 7644 section 3.14; weak or strong, alone or in a list, or any."""
+def test_a_change_with_the_current_version_is_made(context):
+    """RFC 7644 section 3.14; the ETag may be weak or strong, one of several, or `*`."""
     uid = a_user(context)
 
     for number, match in enumerate(['W/"1"', '"2"', 'W/"9", W/"3"', "*"]):
@@ -286,7 +286,7 @@ def test_a_change_with_another_version_is_rejected(context):
 
 
 def test_a_change_of_an_unknown_user_is_not_found(context):
-    """404, also with If-Match: there is nothing to compare."""
+    """404, even with If-Match: there is no version to compare with."""
     with pytest.raises(NotFound):
         edit(context, NOBODY, title="Countess")
     with pytest.raises(NotFound):
@@ -294,7 +294,7 @@ def test_a_change_of_an_unknown_user_is_not_found(context):
 
 
 def test_a_change_made_meanwhile_is_not_overwritten(context):
-    """The edit is applied again to what is there now (version as condition)."""
+    """The condition on the version fails, so the edit is applied again to the new state."""
     uid = a_user(context)
 
     edit(between(context, 1, lambda: edit(context, uid, title="Dr")), uid, nickName="A")
@@ -315,7 +315,7 @@ def test_of_two_changes_with_one_version_one_is_rejected(context):
 
 
 def test_the_same_rename_by_two_requests_is_not_a_conflict(context):
-    """This very user has the name already: 409 only if another user has it."""
+    """409 only if another user has the name; here the same user has it already."""
     uid = a_user(context)
     racing = between(context, 1, lambda: edit(context, uid, userName="byron"))
 
@@ -337,7 +337,7 @@ def test_contention_until_the_deadline_is_busy(context):
 
 
 def test_busy_does_not_claim_that_nothing_was_changed(context):
-    """The change may be made, and only the reads for its response be throttled."""
+    """The write may have succeeded, and only the reads for the response were throttled."""
     uid = a_user(context)
     a_group(context, uids=[uid])
 

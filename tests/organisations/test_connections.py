@@ -224,7 +224,7 @@ def test_of_two_changes_at_once_none_is_lost(services, admin):
     assert (changed.name, changed.state, changed.version) == ("B", "paused", 3)
 
 
-def test_if_match_names_the_version_that_may_be_changed(admin):
+def test_a_change_with_another_version_in_if_match_is_rejected(admin):
     """412 where another change came first."""
     made = create(admin)
     change(admin, made, entity_tags((connections.version(made),)), name="B")

@@ -1,4 +1,4 @@
-"""Organisations in the table: what is created, read and changed, also by two at once."""
+"""Create, read, list and change organisations, also by two requests at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.faults import FaultyClient, first
 
 
 def create(services, organisation=None, **changes):
-    """Create an organisation, of this id where one is given."""
+    """Create an organisation; `organisation` is its id, random if None."""
     admin = an_admin_context(services, organisation)
     body = NewOrganisation.model_validate(organisation_body(**changes))
     return organisations.create(admin, body, services.settings.plans, None)
@@ -42,8 +42,8 @@ def change(services, admin, precondition=None, **changes):
     return organisations.change(admin, body, services.settings.plans, precondition)
 
 
-def listing(services):
-    """Bind what the list of organisations takes."""
+def list_namespace(services):
+    """Return the namespace that may read the list of organisations."""
     return services.table.namespace(grants.organisation_list(), services.deadline())
 
 
@@ -52,11 +52,11 @@ SSO = {"provider": "entra", "redirect_url": "https://sso.example.com/start", "fo
 
 def test_what_is_created_is_read_back(services):
     """The response to the POST is what a GET returns."""
-    made = create(services, reference="acme-1", sso=SSO, domains=["acme.example", "a.example"])
+    created = create(services, reference="acme-1", sso=SSO, domains=["acme.example", "a.example"])
 
-    read = organisations.get_details(an_admin_context(services, made.organisation.id))
+    read = organisations.get_details(an_admin_context(services, created.organisation.id))
 
-    assert read == made
+    assert read == created
     assert read.organisation.sso == SSO
     assert read.domains == ("a.example", "acme.example")
     assert [role.id for role in read.roles] == ["admin", "auditor", "editor", "reader"]
@@ -70,8 +70,8 @@ def test_a_role_may_be_default_unless_protected_or_excluded(services):
 
 
 def test_the_largest_organisation_fits_one_transaction(services):
-    """The limits of the body are made from the hundred actions of a transaction."""
-    made = create(
+    """The limits of the body follow from the 100 actions that a transaction may have."""
+    created = create(
         services,
         reference="large",
         workspaces=[{"id": f"w{n}", "name": "W"} for n in range(MAX_WORKSPACES)],
@@ -79,7 +79,7 @@ def test_the_largest_organisation_fits_one_transaction(services):
         domains=[f"d{n}.example" for n in range(MAX_DOMAINS)],
     )
 
-    assert len(made.workspaces) + len(made.roles) + len(made.domains) == 85
+    assert len(created.workspaces) + len(created.roles) + len(created.domains) == 85
 
 
 def test_a_reference_names_one_organisation(services):
@@ -95,7 +95,7 @@ def test_a_reference_names_one_organisation(services):
 
 
 def test_a_domain_belongs_to_one_organisation(services):
-    """Sign-in goes from the address to the organisation: two would be a guess. Names which."""
+    """Sign-in finds the organisation by the domain of the address; the error names the domain."""
     create(services, domains=["acme.example", "b.example"])
 
     with pytest.raises(Conflict, match=r"^domains: b\.example"):
@@ -109,49 +109,49 @@ def test_an_unknown_plan_is_rejected_with_a_list_of_the_known_ones(services):
 
 
 def test_an_id_in_use_is_busy_not_a_conflict(services):
-    """Ids are random: the next attempt has another one."""
-    made = create(services)
+    """Ids are random, so a retry succeeds with another id."""
+    created = create(services)
 
     with pytest.raises(Busy):
-        create(services, organisation=made.organisation.id)
+        create(services, organisation=created.organisation.id)
 
 
 def test_the_list_goes_on_from_its_cursor(services):
-    """Every organisation once, in the order of the ids, and null at the end."""
-    made = {create(services, name=f"Acme {n}").organisation.id for n in range(5)}
+    """Every organisation appears once, in the order of ids; the last page has no cursor."""
+    created = {create(services, name=f"Acme {n}").organisation.id for n in range(5)}
 
-    one = organisations.list_organisations(listing(services), "", 2)
-    two = organisations.list_organisations(listing(services), one.next_cursor or "", 2)
-    three = organisations.list_organisations(listing(services), two.next_cursor or "", 2)
+    one = organisations.list_organisations(list_namespace(services), "", 2)
+    two = organisations.list_organisations(list_namespace(services), one.next_cursor or "", 2)
+    three = organisations.list_organisations(list_namespace(services), two.next_cursor or "", 2)
 
     assert [len(page.items) for page in (one, two, three)] == [2, 2, 1]
-    assert [each.id for page in (one, two, three) for each in page.items] == sorted(made)
+    assert [each.id for page in (one, two, three) for each in page.items] == sorted(created)
     assert three.next_cursor is None
 
 
 def test_a_full_last_page_says_that_it_is_the_last(services):
-    """`next` leads to something, or is null."""
+    """A cursor is returned only if more organisations follow."""
     for _ in range(2):
         create(services)
 
-    assert organisations.list_organisations(listing(services), "", 2).next_cursor is None
+    assert organisations.list_organisations(list_namespace(services), "", 2).next_cursor is None
 
 
 @pytest.mark.parametrize("cursor", ["~", "aaa", "a" * 11, "AAAAAAAAAA", "a#aaaaaaaa"])
 def test_a_cursor_that_we_did_not_issue_is_rejected(services, cursor):
-    """It would become part of a key."""
+    """A cursor becomes part of a key, so it is checked first."""
     with pytest.raises(BadRequest, match="cursor"):
-        organisations.list_organisations(listing(services), cursor)
+        organisations.list_organisations(list_namespace(services), cursor)
 
 
 def test_an_organisation_is_found_by_its_reference(services):
     """The SaaS need not keep our ids; an unknown reference is an empty list."""
-    made = create(services, reference="acme-1").organisation
+    created = create(services, reference="acme-1").organisation
 
-    found = organisations.list_by_reference(listing(services), "acme-1").items
+    found = organisations.list_by_reference(list_namespace(services), "acme-1").items
 
-    assert [(each.id, each.reference) for each in found] == [(made.id, "acme-1")]
-    assert organisations.list_by_reference(listing(services), "acme-2").items == []
+    assert [(each.id, each.reference) for each in found] == [(created.id, "acme-1")]
+    assert organisations.list_by_reference(list_namespace(services), "acme-2").items == []
 
 
 def test_a_change_is_seen_in_the_list_and_by_a_get(services):
@@ -160,14 +160,14 @@ def test_a_change_is_seen_in_the_list_and_by_a_get(services):
 
     changed = change(services, admin, name="Acme Ltd", plan="free", state="suspended", sso=SSO)
 
-    [row] = organisations.list_organisations(listing(services), "").items
-    assert (row.name, row.plan, row.state) == ("Acme Ltd", "free", "suspended")
+    [listed] = organisations.list_organisations(list_namespace(services), "").items
+    assert (listed.name, listed.plan, listed.state) == ("Acme Ltd", "free", "suspended")
     assert organisations.get_details(admin) == changed
     assert changed.organisation.version == 2
 
 
-def test_what_a_change_does_not_name_stays(services, manual_clock):
-    """PATCH of one field."""
+def test_a_change_of_one_field_keeps_the_others(services, manual_clock):
+    """Only the version and the time change as well."""
     before = create(services, reference="acme-1", sso=SSO)
     manual_clock.advance(minutes=1)
 
@@ -180,7 +180,7 @@ def test_what_a_change_does_not_name_stays(services, manual_clock):
 
 
 def test_reference_and_sso_can_be_removed(services):
-    """By null; the reference is free for another one then."""
+    """By sending null; then another organisation may use the reference."""
     before = create(services, reference="acme-1", sso=SSO).organisation
 
     after = change(services, an_admin_context(services, before.id), reference=None, sso=None)
@@ -190,7 +190,7 @@ def test_reference_and_sso_can_be_removed(services):
 
 
 def test_a_changed_reference_frees_the_old_one(services):
-    """And holds the new one."""
+    """Another organisation may use the old one."""
     before = create(services, reference="acme-1").organisation
     admin = an_admin_context(services, before.id)
 
@@ -205,7 +205,7 @@ def test_a_changed_reference_frees_the_old_one(services):
 
 
 def test_the_reference_of_another_organisation_is_rejected_in_a_change(services):
-    """And nothing of the change is done."""
+    """Nothing of the change is stored."""
     create(services, reference="acme-1")
     admin = an_organisation(services)
 
@@ -215,7 +215,7 @@ def test_the_reference_of_another_organisation_is_rejected_in_a_change(services)
 
 
 def test_the_same_reference_in_another_composition_is_the_same(services):
-    """One key, so one item of the transaction: e and an accent, or the letter with the accent."""
+    """Both have the same key, which may occur in a transaction only once."""
     before = create(services, reference="caf\u00e9").organisation
     admin = an_admin_context(services, before.id)
 
@@ -226,7 +226,7 @@ def test_the_same_reference_in_another_composition_is_the_same(services):
 
 
 def test_a_change_that_changes_nothing_keeps_the_version(services):
-    """An ETag names a content."""
+    """The ETag stays valid as long as the content is the same."""
     admin = an_organisation(services)
 
     assert change(services, admin, name="Acme", plan="enterprise").organisation.version == 1
@@ -234,12 +234,12 @@ def test_a_change_that_changes_nothing_keeps_the_version(services):
 
 
 def test_an_unknown_plan_is_rejected_in_a_change(services):
-    """As at the creation."""
+    """As when creating one."""
     with pytest.raises(InvalidFields, match="plan"):
         change(services, an_organisation(services), plan="gold")
 
 
-def test_if_match_names_the_version_that_may_be_changed(services):
+def test_a_change_with_another_version_in_if_match_is_rejected(services):
     """Two admins who have read the same do not overwrite each other."""
     admin = an_organisation(services)
 
@@ -251,23 +251,23 @@ def test_if_match_names_the_version_that_may_be_changed(services):
 
 @pytest.fixture
 def raced(services):
-    """Make an organisation whose next transaction is overtaken by a change of its state."""
+    """Create an organisation whose state another request changes before our next transaction."""
     admin = an_organisation(services)
-    overtaking = FaultyClient(services.table.client)
+    client = FaultyClient(services.table.client)
     act = first(lambda: change(services, admin, state="suspended"))
-    overtaking.faults["transact_write_items"] = [act]
-    raced = replace(services, table=replace(services.table, client=overtaking))
+    client.faults["transact_write_items"] = [act]
+    raced = replace(services, table=replace(services.table, client=client))
     return an_admin_context(raced, admin.keys.organisation)
 
 
 def test_of_two_changes_at_once_none_is_lost(services, raced):
-    """The second one reads again."""
+    """The second request reads again and applies its change to the new state."""
     after = change(services, raced, name="B").organisation
 
     assert (after.name, after.state, after.version) == ("B", "suspended", 3)
 
 
-def test_if_match_sees_a_change_that_came_between(services, raced):
+def test_if_match_fails_if_another_change_is_made_in_between(services, raced):
     """The condition is part of the transaction, not of the read before it."""
     with pytest.raises(PreconditionFailed):
         change(services, raced, entity_tags(('W/"1"',)), name="B")

@@ -1,4 +1,4 @@
-"""PATCH as identity providers send it, and as RFC 7644 section 3.5.2 has it."""
+"""PATCH as identity providers send it, and as RFC 7644 section 3.5.2 defines it."""
 
 import copy
 import json
@@ -29,31 +29,35 @@ CASES = [
 ]
 
 
-def those_with(key):
-    """The cases that end so, with their titles."""
-    return [pytest.param(of, case, id=title) for of, case, title in CASES if key in case]
+def cases_with(key):
+    """Return the cases that have this key: `expected` or `error`."""
+    return [
+        pytest.param(resource_type, case, id=title)
+        for resource_type, case, title in CASES
+        if key in case
+    ]
 
 
 def patched(resource_type, given, operations):
-    """Do what the directory does with the body of a PATCH; return the resource and its members."""
+    """Apply the body of a PATCH as the directory does; return resource and member change."""
     body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}
     operations = normalise(parse_patch(body), resource_type).operations
     rest, change = member_changes.split_members(operations, resource_type)
     return patch.apply(rest, given, resource_type), change
 
 
-@pytest.mark.parametrize(("resource_type", "case"), those_with("expected"))
+@pytest.mark.parametrize(("resource_type", "case"), cases_with("expected"))
 def test_a_recorded_request_has_the_expected_effect(resource_type, case):
-    """Each row of the table of what providers send, and each example of RFC 7644 section 3.5.2."""
+    """The requests of the providers and the examples of RFC 7644 section 3.5.2."""
     resource, change = patched(resource_type, case["given"], case["operations"])
 
     assert resource == case["expected"]
     assert change == expected_change(case.get("members", {}))
 
 
-@pytest.mark.parametrize(("resource_type", "case"), those_with("error"))
+@pytest.mark.parametrize(("resource_type", "case"), cases_with("error"))
 def test_a_malformed_request_is_rejected_and_changes_nothing(resource_type, case):
-    """Its scimType is that of RFC 7644 table 9, and what was there is as it was."""
+    """With the scimType of RFC 7644 table 9."""
     before = copy.deepcopy(case["given"])
 
     with pytest.raises(BadRequest) as error:
@@ -64,14 +68,14 @@ def test_a_malformed_request_is_rejected_and_changes_nothing(resource_type, case
 
 
 def expected_change(case):
-    """Read the `members` of a case."""
+    """Return the member change that a case expects."""
     replace = case.get("replace")
     whole = None if replace is None else frozenset(replace)
     return MemberChange(whole, frozenset(case.get("add", [])), frozenset(case.get("remove", [])))
 
 
 def test_booleans_stay_booleans():
-    """JSON's true is not 1, although Python's is: the document is compared as JSON."""
+    """In Python `True == 1`, so the documents are compared as JSON."""
     resource, _ = patched(
         USER, {"userName": "x"}, [{"op": "Add", "path": "active", "value": "True"}]
     )
@@ -124,19 +128,19 @@ def a_user(**attributes):
 
 @given(OPERATIONS)
 def test_a_patch_never_changes_the_document_that_it_was_given(operations):
-    """All or nothing (RFC 7644 section 3.5.2): whatever fails, the stored bytes are the same."""
+    """All or nothing (RFC 7644 section 3.5.2): also if the second operation fails."""
     user = a_user()
     before = json.dumps(user)
 
-    outcome(operations, user)
+    patched_or_none(operations, user)
 
     assert json.dumps(user) == before
 
 
 @given(OPERATIONS)
 def test_every_input_is_patched_or_rejected(operations):
-    """No input reaches a fault of ours, and the result is a document as validation makes it."""
-    resource = outcome(operations, a_user())
+    """No input causes an internal error, and the result is as clean as validation leaves it."""
+    resource = patched_or_none(operations, a_user())
 
     if resource is not None:
         assert patch.apply((), resource, USER) == resource
@@ -148,17 +152,17 @@ def test_every_input_is_patched_or_rejected(operations):
 def test_a_repeated_replace_changes_nothing_more(operations):
     """Identity providers repeat a request whose response they did not see.
 
-    Where the first one made the path match nothing (`[type eq "work"].type`), it is rejected.
+    The repeated one may be rejected: after a new `type`, `[type eq "work"].type` selects nothing.
     """
     replaces = [operation | {"op": "replace"} for operation in operations][:1]
-    once = outcome(replaces, a_user())
+    once = patched_or_none(replaces, a_user())
 
     if once is not None:
-        assert outcome(replaces, once) in (once, None)
+        assert patched_or_none(replaces, once) in (once, None)
 
 
-def outcome(operations, user):
-    """The patched user, or None where the request is rejected."""
+def patched_or_none(operations, user):
+    """Return the patched user, or None if the request is rejected."""
     try:
         return patched(USER, user, operations)[0]
     except ApiError:
@@ -192,14 +196,14 @@ SAME_VALUE = [
 
 
 @pytest.mark.parametrize(("operation", "emails"), SAME_VALUE)
-def test_a_value_is_unwrapped_and_kept_once(operation, emails):
+def test_a_value_is_unwrapped_and_stored_once(operation, emails):
     """As in POST and PUT (RFC 7643 section 2.4)."""
     resource, _ = patched(USER, a_user(), [operation])
 
     assert resource["emails"] == emails
 
 
-NAMED = [
+FAULTY_OPERATIONS = [
     {"op": "replace", "path": "active", "value": "no"},
     {"op": "add", "path": "emails", "value": [{"value": 5}]},
     {"op": "replace", "path": "emails[display gt true].value", "value": "x"},
@@ -208,7 +212,7 @@ NAMED = [
 ]
 
 
-@pytest.mark.parametrize("operation", NAMED)
+@pytest.mark.parametrize("operation", FAULTY_OPERATIONS)
 def test_every_error_of_a_patch_names_its_operation(operation):
     """Errors of values, of filters and of paths."""
     with pytest.raises(BadRequest, match=r"^Operations\[1\]: "):
@@ -228,8 +232,8 @@ MISSING = [
 
 
 @pytest.mark.parametrize(("op", "path", "value", "rejected"), MISSING)
-def test_a_replace_that_selects_nothing_may_be_an_error(op, path, value, rejected):
-    """RFC 7644 section 3.5.2.3; a `remove` that selects nothing has succeeded."""
+def test_a_replace_that_selects_nothing_is_an_error_on_request(op, path, value, rejected):
+    """RFC 7644 section 3.5.2.3; a `remove` that selects nothing succeeds."""
     operation = Operation(op, parse_path(path), value)
 
     if rejected:
@@ -244,12 +248,12 @@ def test_a_replace_that_selects_nothing_may_be_an_error(op, path, value, rejecte
 
 
 def roles(count):
-    """Operations that add so many roles."""
+    """Return operations that add `count` roles."""
     return [{"op": "add", "path": "roles", "value": {"value": f"r{i}"}} for i in range(count)]
 
 
 def test_values_are_limited_while_they_are_added():
-    """2,000 operations with an element each would otherwise be compared two by two."""
+    """Otherwise 2,000 operations with one element each would take 2,000 x 2,000 comparisons."""
     resource, _ = patched(USER, {"userName": "x"}, roles(MAX_VALUES))
 
     assert len(resource["roles"]) == MAX_VALUES
@@ -258,7 +262,7 @@ def test_values_are_limited_while_they_are_added():
 
 
 def test_the_limits_of_a_resource_hold_after_a_patch():
-    """An e-mail is an item of its own, so there may be 20 of them, however they came."""
+    """A user may have 20 e-mails, since each is an item of the transaction."""
     emails = [{"op": "add", "path": "emails", "value": [{"value": f"{i}@x.y"}]} for i in range(21)]
 
     with pytest.raises(InvalidValue, match="emails"):
@@ -268,7 +272,7 @@ def test_the_limits_of_a_resource_hold_after_a_patch():
 BADGE = ResourceType(
     name="User",
     endpoint="/Badges",
-    description="What the resource types of the catalogue lack",
+    description="A type with attributes that no resource type of the catalogue has",
     schema=Schema(
         id="urn:example:Badge",
         name="Badge",
@@ -302,7 +306,7 @@ IMMUTABLE_CASES = [
 
 @pytest.mark.parametrize(("path", "value", "error"), IMMUTABLE_CASES)
 def test_an_immutable_value_is_set_once(path, value, error):
-    """RFC 7643 section 2.2; to say again what is there is no change."""
+    """RFC 7643 section 2.2; sending the same value again is allowed."""
     badge = {"number": "1", "holder": {"value": "a"}}
     operation = Operation("replace", parse_path(path), value)
 
@@ -332,7 +336,7 @@ TAG_CASES = [
 
 @pytest.mark.parametrize(("op", "path", "value", "expected"), TAG_CASES)
 def test_simple_values_are_selected_and_compared_as_elements(op, path, value, expected):
-    """RFC 7644 section 3.5.2: elements without sub-attributes are called `value` in a choice."""
+    """RFC 7644 section 3.5.2: a value filter calls an element without sub-attributes `value`."""
     operation = Operation(op, parse_path(path), value)
 
     badge = patch.apply((operation,), {"tags": ["a", "b"]}, BADGE)
@@ -352,7 +356,7 @@ def test_an_element_without_a_value_equals_one_with_the_same_sub_attributes(door
 
 
 def test_an_operation_on_an_unknown_attribute_is_rejected():
-    """`patch_operations` lets none through; code that skips it gets an error."""
+    """`patch_operations` has dropped or rejected it before; `patch` checks again."""
     operation = Operation("add", parse_path("shoeSize"), "44")
 
     with pytest.raises(InvalidPath, match="shoeSize"):

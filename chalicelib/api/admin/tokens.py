@@ -1,4 +1,4 @@
-"""The handlers of a connection's tokens."""
+"""Handle requests for the tokens of a connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chalicelib.storage.settings_items import ConnectionToken
 
 
 def create_token(request: AdminRequest) -> Created[NewTokenShown]:
-    """POST .../connections/{connection}/tokens: the only response that ever has a token's text."""
+    """POST .../connections/{connection}/tokens; only this response shows the token itself."""
     admin = request.admin_context()
     body = read_body(NewToken, request.http)
     key = request.idempotency_key(admin.keys.organisation, body)
@@ -32,7 +32,7 @@ def create_token(request: AdminRequest) -> Created[NewTokenShown]:
 
 
 def list_tokens(request: AdminRequest) -> Ok[Page[Token]]:
-    """GET .../connections/{connection}/tokens, with the last use of each in 30 days."""
+    """GET .../connections/{connection}/tokens, each with its last use within 30 days."""
     admin = request.admin_context()
     found = tokens.list_tokens(admin, request.connection)
     pending = request.services.pending_counters.of(request.connection)
@@ -41,14 +41,14 @@ def list_tokens(request: AdminRequest) -> Ok[Page[Token]]:
 
 
 def revoke_token(request: AdminRequest) -> NoContent:
-    """DELETE .../connections/{connection}/tokens/{token}: revoked at the very next request."""
+    """DELETE .../connections/{connection}/tokens/{token}; the next request with it is rejected."""
     token = request.http.path["token"]
     tokens.revoke(request.admin_context(), request.services.secrets, request.connection, token)
     return NoContent()
 
 
 def rotate_token(request: AdminRequest) -> Created[NewTokenShown]:
-    """POST .../tokens/{token}/rotate: a new one; the old one ends some hours later."""
+    """POST .../tokens/{token}/rotate; the old token stays valid for some hours."""
     admin = request.admin_context()
     body = read_optional_body(Rotation, request.http)
     key = request.idempotency_key(admin.keys.organisation, body)

@@ -15,7 +15,7 @@ from tests.support.environment import ENVIRONMENT, OPERATOR_KEY
 
 
 @pytest.mark.parametrize("of", ["organisation", "connection"])
-def test_if_match_names_the_version_that_may_be_changed(request, operator, of):
+def test_a_change_with_another_version_in_if_match_is_rejected(request, operator, of):
     """412 where another change came first; `*` and no header match every version."""
     path = request.getfixturevalue(of)
     etag = operator("GET", path).headers["etag"]

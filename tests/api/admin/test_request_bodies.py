@@ -1,4 +1,4 @@
-"""The bodies of the admin API: every error names its field and never repeats a value."""
+"""Request bodies of the admin API: every error names its field and never repeats a value."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_faulty_field_of_a_connection_is_named(operator, organisation, changes
 
 
 def test_an_unknown_field_lists_the_known_ones(operator, organisation):
-    """So that a mistyped name is corrected at once, inside another field too."""
+    """A client finds a mistyped name at once, also that of a nested field."""
     body = connection_body(settings={"unknown_attribute": "strict"})
 
     response = operator("POST", f"{organisation}/connections", body)
@@ -112,10 +112,10 @@ FAULTY_CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("of", "change", "field"), FAULTY_CHANGES)
-def test_only_what_may_change_can_be_changed(request, operator, of, change, field):
-    """Owner, id and most states are not the client's to set."""
-    response = operator("PATCH", request.getfixturevalue(of), change)
+@pytest.mark.parametrize(("resource", "change", "field"), FAULTY_CHANGES)
+def test_a_read_only_field_cannot_be_changed(request, operator, resource, change, field):
+    """A client cannot set an owner, an id or most of the states."""
+    response = operator("PATCH", request.getfixturevalue(resource), change)
 
     assert response.status == 400
     assert [error["field"] for error in response.body["errors"]] == [field]
@@ -125,7 +125,7 @@ def test_only_what_may_change_can_be_changed(request, operator, of, change, fiel
     "expires_at", ["tomorrow", "2028-01-31", 1859414400, "2027-01-31T11:00:00Z"]
 )
 def test_an_impossible_expires_at_is_named(operator, connection, expires_at):
-    """RFC 3339 with its offset, in the future."""
+    """It must be an RFC 3339 time with an offset, in the future."""
     response = operator("POST", f"{connection}/tokens", {"name": "B", "expires_at": expires_at})
 
     assert [error["field"] for error in response.body["errors"]] == ["expires_at"]
@@ -147,7 +147,7 @@ BROKEN = [b"", b"{", b"[]", b'{"name": "a", "name": "b"}', b"\xff", b'{"name": N
 
 @pytest.mark.parametrize("body", BROKEN, ids=range(len(BROKEN)))
 def test_a_body_that_is_not_a_json_object_is_400(operator, body):
-    """Nor is one that could be read in two ways."""
+    """A duplicate name could be read in two ways."""
     response = operator("POST", ORGANISATIONS, body)
 
     assert response.status == 400
@@ -155,7 +155,7 @@ def test_a_body_that_is_not_a_json_object_is_400(operator, body):
 
 
 def test_a_body_above_a_megabyte_is_413(operator):
-    """Names the limit."""
+    """The error names the limit."""
     response = operator("POST", ORGANISATIONS, {"name": "x" * 1_000_000})
 
     assert (response.status, "1,000,000" in response.body["detail"]) == (413, True)
@@ -171,21 +171,21 @@ def test_a_body_above_a_megabyte_is_413(operator):
     ],
 )
 def test_json_may_be_sent_as_json_or_as_scim(operator, content_type, status):
-    """Other media types are 415, as a problem."""
+    """Other media types get a 415 as problem+json."""
     body = organisation_body()
 
     response = operator("POST", ORGANISATIONS, body, content_type=content_type)
 
     assert response.status == status
-    kind = "json" if status == 201 else "problem+json"
-    assert response.headers["content-type"] == f"application/{kind}"
+    subtype = "json" if status == 201 else "problem+json"
+    assert response.headers["content-type"] == f"application/{subtype}"
 
 
 def test_an_internal_error_shows_no_internals(services):
-    """500 with the request id to find it by."""
-    lost = replace(services, table=replace(services.table, name="nowhere"))
+    """A 500 has the request id, by which the error is found in the logs."""
+    without_table = replace(services, table=replace(services.table, name="nowhere"))
 
-    response = api_client(build(lost), OPERATOR_KEY)("GET", ORGANISATIONS)
+    response = api_client(build(without_table), OPERATOR_KEY)("GET", ORGANISATIONS)
 
     assert response.status == 500
     assert response.body["request_id"] in response.body["detail"]
