@@ -236,7 +236,7 @@ def test_a_summary_has_the_fields_of_the_list():
 
 
 def test_a_stored_user_without_active_is_inactive():
-    """The first release could store that; whoever was meant to leave must not come in."""
+    """The first release could store that; a user who should be deactivated must not sign in."""
     item = stored(replace(USER, document={"userName": "Ada"}), KEYS.user(UID))
 
     assert from_item(User, item).document == {"userName": "Ada", "active": False}

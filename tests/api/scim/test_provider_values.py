@@ -69,7 +69,7 @@ CLEARING = [
 @pytest.mark.parametrize("active", [True, False])
 @pytest.mark.parametrize("operation", CLEARING, ids=str)
 def test_a_patch_that_clears_active_changes_nothing_of_it(scim, operation, active):
-    """Whoever was deactivated stays out; the rest of the request takes effect."""
+    """A deactivated user stays deactivated; the rest of the request takes effect."""
     user = scim.a_user(active=active)
 
     changed = patched(scim, user, [operation, op("replace", "title", "Guide")])
