@@ -19,6 +19,7 @@ from chalicelib.errors import Busy, NotFound
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.storage.directory_items import (
     Change,
+    Delta,
     Group,
     Lease,
     PendingChange,
@@ -268,7 +269,10 @@ def _membership_actions(
         yield Delete(keys.reverse(uid, gid), condition)
         if gid not in gone:
             yield Update(
-                keys.group(gid), set={"modified": now}, add={"n": -1, "m": 1}, condition=EXISTS
+                keys.group(gid),
+                set={"modified": now},
+                add=Delta(remove=frozenset({uid})).counted,
+                condition=EXISTS,
             )
 
 

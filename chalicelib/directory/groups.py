@@ -26,7 +26,8 @@ from chalicelib.directory.users import (
     move_index_items,
     move_uniqueness_item,
 )
-from chalicelib.errors import NotFound, PayloadTooLarge
+from chalicelib.directory.whole_groups import read_whole
+from chalicelib.errors import Busy, NotFound, PayloadTooLarge
 from chalicelib.scim.errors import TooMany, Uniqueness
 from chalicelib.scim.member_changes import MemberChange
 from chalicelib.scim.preconditions import Precondition
@@ -38,6 +39,7 @@ from chalicelib.storage.directory_items import (
     Group,
     Lease,
     canonical,
+    checksum_of,
     group_index_keys,
 )
 from chalicelib.storage.expressions import (
@@ -87,6 +89,7 @@ def create(context: ConnectionContext, document: Document, uids: frozenset[str])
         version=1,
         memberships=0,
         size=len(uids),
+        checksum=checksum_of(uids),
         document=document,
         created=now,
         modified=now,
@@ -101,7 +104,9 @@ def create(context: ConnectionContext, document: Document, uids: frozenset[str])
             context,
             group.id,
             delta,
-            lambda lease: _create_actions(context, replace(group, size=0, lease=lease), Delta()),
+            lambda lease: _create_actions(
+                context, replace(group, size=0, checksum=0, lease=lease), Delta()
+            ),
         )
     if canceled is not None:
         memberships.reject_unknown_users(context, delta, canceled)
@@ -155,16 +160,24 @@ def get(
 ) -> Resource:
     """Return a group: 1 RCU, 1 for each 70 members, and 1 for each member's display.
 
+    Members are those of exactly the version that is returned. If some of its items are missing,
+    those that are there are returned, and a repair is queued.
+
     Raises:
         NotFound: the group does not exist.
         TooMany: it has more members than one response holds.
+        Busy: members came or went at each read until the deadline.
     """
     group = _get_group(context, gid)
     if not with_members or not group.size:
         return group_resource(context, group, ())
     require_returnable(context, group)
-    uids = list(member_ids(context, gid))
-    resource = group_resource(context, group, uids)
+    found = read_whole(context, group)
+    if found is None:
+        raise NotFound
+    require_returnable(context, found.group)
+    uids = found.member_ids
+    resource = group_resource(context, found.group, uids)
     return _with_display(context, resource, uids) if with_display else resource
 
 
@@ -212,12 +225,15 @@ def _get_group(context: ConnectionContext, gid: str) -> Group:
 
 
 def find_small(context: ConnectionContext, gid: str, max_members: int) -> Resource | None:
-    """Return a group with its members; None if it has more than `max_members` or is gone."""
+    """Return a group with its members; None if it has more than `max_members` or is gone.
+
+    None as well if others change it at the same time: the members would be of no one version.
+    """
     group = read_group(context, gid)
     if group is None or group.size > max_members:
         return None
     uids = list(member_ids(context, gid, page=max_members + 1))
-    return group_resource(context, group, uids) if len(uids) <= max_members else None
+    return group_resource(context, group, uids) if group.has_exactly(uids) else None
 
 
 # --- change -----------------------------------------------------------------------------------
@@ -241,13 +257,15 @@ class GroupChange:
 class _Plan:
     """What one attempt of a change writes.
 
-    `before` is None if the group was not read, `after` if its document stays as it is.
+    `before` is None if the group was not read, `after` if its document stays as it is. `settled`
+    are members who are as wanted already; that they still are is a condition.
     """
 
     gid: str
     before: Group | None
     after: Group | None
     delta: Delta
+    settled: Delta
     condition: Condition
 
 
@@ -255,8 +273,9 @@ def change(context: ConnectionContext, gid: str, wanted: GroupChange) -> None:
     """Change a group's document, its members, or both.
 
     One transaction if the change fits (32 members to add, 49 to remove), else a pending
-    change. What is so already is left out; if nothing is left, nothing is written and the
-    version stays. If another writer comes between, it reads and plans again.
+    change. What is so already is left out, on condition that it stays so; if nothing is left,
+    nothing is written and the version stays. If another writer comes between, it reads and
+    plans again.
 
     Raises:
         NotFound: the group does not exist.
@@ -267,15 +286,15 @@ def change(context: ConnectionContext, gid: str, wanted: GroupChange) -> None:
         Busy: still contended at the deadline.
     """
     wanted = replace(wanted, members=_validate_members(context, wanted.members))
-    applied: frozenset[str] = frozenset()
+    settled: frozenset[str] = frozenset()
     for _ in context.items.deadline.attempts():
-        plan = _plan(context, gid, wanted, applied)
+        plan = _plan(context, gid, wanted, settled)
         if plan is None:
             return
         canceled = _commit(context, plan)
         if canceled is None:
             return
-        applied |= _check_failed(context, plan, canceled)
+        settled = _check_failed(context, plan, canceled)
 
 
 def _validate_members(context: ConnectionContext, members: MemberChange) -> MemberChange:
@@ -299,11 +318,11 @@ def _validate_members(context: ConnectionContext, members: MemberChange) -> Memb
 
 
 def _plan(
-    context: ConnectionContext, gid: str, wanted: GroupChange, applied: frozenset[str]
+    context: ConnectionContext, gid: str, wanted: GroupChange, settled: frozenset[str]
 ) -> _Plan | None:
     """Read what the change depends on and plan what is left of it; None if nothing is.
 
-    `applied` are users who need no change, as a failed attempt has shown. The condition covers
+    `settled` are users who need no change, as a failed attempt has shown. The condition covers
     no more than the request depends on, so unrelated changes do not collide.
 
     Raises:
@@ -311,9 +330,10 @@ def _plan(
     """
     before = _get_for_change(context, gid, wanted.precondition) if wanted.needs_read else None
     after = _edited(before, wanted.edit) if before and wanted.edit else None
-    delta = _member_delta(context, gid, wanted.members).without(applied)
+    whole = _member_delta(context, before, wanted.members)
+    delta = whole.without(settled)
     if after is None and not delta:
-        if before is None and not applied:  # else an attempt has met the group already
+        if before is None and not settled:  # else an attempt has met the group already
             _get_group(context, gid)
         return None
     condition = EXISTS & absent("lease")
@@ -321,7 +341,7 @@ def _plan(
         condition &= equals("v", before.version)
     if before and (wanted.precondition or wanted.members.replace is not None):
         condition &= equals("m", before.memberships)
-    return _Plan(gid, before, after, delta, condition)
+    return _Plan(gid, before, after, delta, whole.among(settled), condition)
 
 
 def _get_for_change(
@@ -345,11 +365,20 @@ def _edited(before: Group, edit: Edit) -> Group | None:
     return replace(before, document=document, version=before.version + 1)
 
 
-def _member_delta(context: ConnectionContext, gid: str, members: MemberChange) -> Delta:
-    """Return who joins and who leaves; a replacement is compared with the present members."""
-    if members.replace is None:
+def _member_delta(context: ConnectionContext, before: Group | None, members: MemberChange) -> Delta:
+    """Return who joins and who leaves; a replacement is compared with the members of `before`.
+
+    Raises:
+        Busy: the members are not those that the group counts; nothing can be compared.
+    """
+    if members.replace is None or before is None:
         return Delta(members.add, members.remove)
-    present = frozenset(member_ids(context, gid))
+    found = read_whole(context, before)
+    if found is None:
+        raise NotFound
+    if found.damaged:
+        raise Busy
+    present = frozenset(found.member_ids)
     return Delta(members.replace - present, present - members.replace)
 
 
@@ -358,12 +387,18 @@ def _commit(context: ConnectionContext, plan: _Plan) -> TransactionCanceled | No
 
     Returns the conditions that failed, if any did; then nothing was written.
     """
-    actions = _group_actions(context, plan, plan.delta)
+    actions = [
+        *_group_actions(context, plan, plan.delta),
+        *memberships.checks(context, plan.gid, plan.settled),
+    ]
     if len(actions) + memberships.count_actions(plan.delta) <= MAX_ACTIONS:
         members = memberships.actions(context, plan.gid, plan.delta)
         return context.items.try_commit([*actions, *members])
     return pending_changes.start(
-        context, plan.gid, plan.delta, lambda lease: _group_actions(context, plan, Delta(), lease)
+        context,
+        plan.gid,
+        plan.delta.joined(plan.settled),
+        lambda lease: _group_actions(context, plan, Delta(), lease),
     )
 
 
@@ -380,7 +415,7 @@ def _group_actions(
         Update(
             context.keys.group(plan.gid),
             set={"modified": context.now()} | written | leased,
-            add={"n": delta.growth, "m": 1} if delta else {},
+            add=delta.counted if delta else {},
             condition=plan.condition,
         )
     ]
@@ -424,6 +459,8 @@ def _check_failed(
 ) -> frozenset[str]:
     """Return the users who need no change, as the failed conditions show; wait for a lease.
 
+    Nobody if one who needed none has come or gone since: the change starts over.
+
     Raises:
         NotFound, Uniqueness, InvalidValue: trying again would not help.
     """
@@ -438,7 +475,11 @@ def _check_failed(
         if name_item and name_item["gid"] != plan.gid:
             raise Uniqueness(NAME_IN_USE) from canceled
     memberships.reject_unknown_users(context, plan.delta, canceled)
-    return memberships.already_applied(context, plan.gid, plan.delta, canceled)
+    checked = {each.key for each in memberships.checks(context, plan.gid, plan.settled)}
+    if checked & (canceled.items.keys() | canceled.unjudged):
+        return frozenset()
+    applied = memberships.already_applied(context, plan.gid, plan.delta, canceled)
+    return applied | plan.settled.uids
 
 
 def _wait_for_lease(context: ConnectionContext, item: Item | None) -> None:

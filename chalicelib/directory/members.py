@@ -12,7 +12,17 @@ from chalicelib.directory import deletes
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.scim.errors import InvalidValue
 from chalicelib.storage.directory_items import Delta, User
-from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Item, Put, Update, absent
+from chalicelib.storage.expressions import (
+    EXISTS,
+    NEW,
+    Action,
+    Check,
+    Delete,
+    Item,
+    Put,
+    Update,
+    absent,
+)
 from chalicelib.storage.records import from_item
 from chalicelib.storage.transactions import TransactionCanceled
 
@@ -34,6 +44,15 @@ def actions(context: ConnectionContext, gid: str, delta: Delta) -> Iterator[Acti
     for uid in sorted(delta.remove):
         yield Delete(keys.member(gid, uid), EXISTS)
         yield Delete(keys.reverse(uid, gid), EXISTS)
+
+
+def checks(context: ConnectionContext, gid: str, settled: Delta) -> list[Check]:
+    """Return the conditions that those to add are members and those to remove are not."""
+    member = context.keys.member
+    return [
+        *(Check(member(gid, uid), EXISTS) for uid in sorted(settled.add)),
+        *(Check(member(gid, uid), NEW) for uid in sorted(settled.remove)),
+    ]
 
 
 def count_actions(delta: Delta) -> int:

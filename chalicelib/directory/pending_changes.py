@@ -238,6 +238,6 @@ def _store_lease(
     return Update(
         context.keys.group(gid),
         set={"lease": after.attribute()} | modified,
-        add={"n": step.growth, "m": 1} if step else {},
+        add=step.counted if step else {},
         condition=lease_unchanged(before),
     )

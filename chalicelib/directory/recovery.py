@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from chalicelib.directory import deletes, pending_changes
+from chalicelib.directory import deletes, pending_changes, whole_groups
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.pending_ids import delete_ids
 from chalicelib.storage.expressions import Delete
@@ -56,4 +56,5 @@ FINISH: Mapping[str, Callable[[ConnectionContext, str, str], None]] = {
     "members": _finish_members,
     "group delete": _finish_group_delete,
     "user delete": _finish_user_delete,
+    whole_groups.REPAIR: whole_groups.repair,
 }

@@ -17,6 +17,7 @@ from typing import TypeVar
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.resources import group_resource, require_returnable, user_resource
 from chalicelib.directory.search_plan import UNKNOWN, equalities, terms_of
+from chalicelib.directory.whole_groups import read_whole
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import InvalidFilter, TooMany
 from chalicelib.scim.filters import Filter
@@ -250,7 +251,8 @@ def _group_resources(
     totals = accumulate(group.size for group in page)
     fitting = page[: max(1, sum(total <= MAX_MEMBERS_PER_PAGE for total in totals))]
     members = _members_of(context, [group for group in fitting if group.size])
-    return [group_resource(context, group, members.get(group.id, ())) for group in fitting]
+    whole = (read_whole(context, group, members.get(group.id, [])) for group in fitting)
+    return [group_resource(context, each.group, each.member_ids) for each in whole if each]
 
 
 def _members_of(context: ConnectionContext, wanted: Sequence[Group]) -> dict[str, list[str]]:

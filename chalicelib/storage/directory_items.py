@@ -74,7 +74,8 @@ class Group:
     """A group.
 
     `version` counts changes of the document, `memberships` changes of the members; `size` is
-    how many members there are.
+    how many members there are and `checksum` the sum of their `checksum_of`: a list of members
+    that has both is the group's.
     """
 
     id: str
@@ -85,6 +86,16 @@ class Group:
     created: str
     modified: str
     lease: Lease | None = None
+    checksum: int = 0
+
+    def has_exactly(self, uids: Sequence[str]) -> bool:
+        """Return whether these are the members that this item counts."""
+        return len(uids) == self.size and checksum_of(uids) == self.checksum
+
+
+def checksum_of(uids: Iterable[str]) -> int:
+    """Return the sum of the first 48 bits of ids: in a sum, each change adds its own part."""
+    return sum(int(uid[:12], 16) for uid in uids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +113,29 @@ class Delta:
         """Leave out the users whose membership is already as wanted."""
         return Delta(self.add - settled, self.remove - settled)
 
+    def among(self, uids: frozenset[str]) -> Delta:
+        """Leave out all but these users."""
+        return Delta(self.add & uids, self.remove & uids)
+
+    def joined(self, other: Delta) -> Delta:
+        """Return this change and another one, of other users."""
+        return Delta(self.add | other.add, self.remove | other.remove)
+
+    @property
+    def uids(self) -> frozenset[str]:
+        """All users concerned."""
+        return self.add | self.remove
+
     @property
     def growth(self) -> int:
         """By how many members the group grows; negative if it shrinks."""
         return len(self.add) - len(self.remove)
+
+    @property
+    def counted(self) -> Mapping[str, int]:
+        """What it adds to a group's number of changes, number of members and checksum."""
+        checksum = checksum_of(self.add) - checksum_of(self.remove)
+        return {"n": self.growth, "m": 1, "h": checksum}
 
 
 class ChangeKeys(Protocol):

@@ -114,12 +114,13 @@ RECORDS: Mapping[type, Record] = {
             "version": ("v", PLAIN),
             "memberships": ("m", PLAIN),
             "size": ("n", PLAIN),
+            "checksum": ("h", PLAIN),
             "document": ("doc", JSON),
             "lease": ("lease", LEASE),
             **_same_name("created", "modified"),
         },
         {"id": _sort_key},
-        separate=frozenset({"memberships", "size", "created", "modified", "lease"}),
+        separate=frozenset({"memberships", "size", "checksum", "created", "modified", "lease"}),
     ),
     Change: Record(
         {

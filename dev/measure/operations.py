@@ -6,7 +6,7 @@ Each function prepares what its operation needs without counting, and returns th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,7 +30,7 @@ from chalicelib.scim.member_changes import MemberChange
 from chalicelib.settings import PLANS, Settings
 from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.directory_items import Document, Group, User
+from chalicelib.storage.directory_items import Delta, Document, Group, User, checksum_of
 from chalicelib.storage.expressions import Item, Put, Update
 from chalicelib.storage.keys import Key, OrganisationKeys, organisation_of
 from chalicelib.storage.records import to_item
@@ -70,7 +70,7 @@ class Scene:
         joined = list(uids)
         items = [item for uid in joined for item in _membership(self.set, self.group, uid)]
         write(self.set.items.table, items)
-        size = Update(self.set.keys.group(self.group), add={"n": len(joined)})
+        size = Update(self.set.keys.group(self.group), add=Delta(frozenset(joined)).counted)
         self.set.items.commit([size])
 
     def add_group(self, uids: frozenset[str] = frozenset()) -> str:
@@ -131,7 +131,7 @@ def with_crowd() -> Iterator[Scene]:
         write(table, [_user(scope, uid) for uid in uids])
         joined = zip(cycle(gids), uids, strict=False)
         write(table, [item for gid, uid in joined for item in _membership(scope, gid, uid)])
-        write(table, [_group(scope, gid, CROWD // GROUPS) for gid in gids])
+        write(table, [_group(scope, gid, uids[n::GROUPS]) for n, gid in enumerate(gids)])
         write(table, [*_counters(scope, "U", uids), *_counters(scope, "G", gids)])
         yield _measured(table, gids[0])
 
@@ -166,9 +166,9 @@ def _user(scope: ConnectionContext, uid: str) -> Item:
     return _item(scope.keys.user(uid), to_item(user))
 
 
-def _group(scope: ConnectionContext, gid: str, size: int) -> Item:
+def _group(scope: ConnectionContext, gid: str, uids: Sequence[str]) -> Item:
     now = scope.now()
-    item = Group(gid, 1, 1, size, group(scope), now, now)
+    item = Group(gid, 1, 1, len(uids), group(scope), now, now, checksum=checksum_of(uids))
     return _item(scope.keys.group(gid), to_item(item))
 
 

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from chalicelib.directory.context import ConnectionContext
-from chalicelib.storage.directory_items import Document, Group, User, group_index_keys, index_keys
+from chalicelib.storage.directory_items import (
+    Document,
+    Group,
+    User,
+    checksum_of,
+    group_index_keys,
+    index_keys,
+)
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import Key, ResourceClass
 from chalicelib.storage.records import to_item
@@ -44,8 +51,8 @@ def populate(
     items = [
         *_users(context, uids),
         *_users(context, [joiner]),
-        *_groups(context, [group], joined),
-        *_groups(context, gids, 1),
+        *_groups(context, [group], uids[:joined]),
+        *_groups(context, gids, [joiner]),
         *_counters(context, "U", [*uids, joiner]),
         *_counters(context, "G", [group, *gids]),
         *(item for uid in uids[:joined] for item in _membership(context, group, uid)),
@@ -83,11 +90,12 @@ def _users(context: ConnectionContext, uids: Iterable[str]) -> Iterator[Item]:
         yield from (_item(key, {}) for key in index_keys(keys, uid, document))
 
 
-def _groups(context: ConnectionContext, gids: Iterable[str], size: int) -> Iterator[Item]:
-    keys, now = context.keys, context.now()
+def _groups(context: ConnectionContext, gids: Iterable[str], uids: Sequence[str]) -> Iterator[Item]:
+    keys, now, checksum = context.keys, context.now(), checksum_of(uids)
     for gid in gids:
         document = group_document(gid)
-        yield _item(keys.group(gid), to_item(Group(gid, 1, 1, size, document, now, now)))
+        group = Group(gid, 1, 1, len(uids), document, now, now, checksum=checksum)
+        yield _item(keys.group(gid), to_item(group))
         yield _item(keys.group_name(document["displayName"]), {"gid": gid})
         yield from (_item(key, {}) for key in group_index_keys(keys, gid, document))
 

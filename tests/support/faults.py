@@ -144,6 +144,20 @@ def first(action: Callable[[], Any]) -> Fault:
     return fault
 
 
+def hide(*sort_keys: str) -> Fault:
+    """Make items invisible to a Query, as those of a transaction that is not whole yet.
+
+    AWS's Query is read-committed: it may show some of a transaction's items and not the others.
+    """
+
+    def fault(_: Request, send: Send) -> Any:
+        answer = send()
+        items = [each for each in answer["Items"] if each["SK"]["S"] not in sort_keys]
+        return answer | {"Items": items}
+
+    return fault
+
+
 def unharmed(_: Request, send: Send) -> Any:
     """Nothing happens but the call."""
     return send()

@@ -211,10 +211,14 @@ def _memberships_have_both_ends(directory: Directory) -> Iterator[str]:
 
 
 def _sizes_are_true(directory: Directory) -> Iterator[str]:
-    sizes = Counter(gid for gid, _ in directory.members)
+    members: dict[str, list[str]] = {gid: [] for gid in directory.groups}
+    for gid, uid in directory.members:
+        members.get(gid, []).append(uid)
     for gid, group in directory.groups.items():
-        if group.size != sizes[gid]:
-            yield f"{gid} says {group.size} members and has {sizes[gid]}"
+        if group.size != len(members[gid]):
+            yield f"{gid} says {group.size} members and has {len(members[gid])}"
+        elif not group.has_exactly(members[gid]):
+            yield f"{gid} has another checksum than its members"
 
 
 INVARIANTS: Mapping[str, Callable[[Directory], Iterable[str]]] = {
