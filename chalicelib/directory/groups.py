@@ -169,7 +169,9 @@ def get(
         Busy: members came or went at each read until the deadline.
     """
     group = _get_group(context, gid)
-    if not with_members or not group.size:
+    if not with_members:
+        return group_resource(context, group, None)
+    if not group.size:
         return group_resource(context, group, ())
     require_returnable(context, group)
     found = read_whole(context, group)

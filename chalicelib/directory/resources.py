@@ -39,11 +39,12 @@ def user_resource(context: ConnectionContext, user: User, groups: Iterable[Group
     return resource | ({"groups": joined} if joined else {})
 
 
-def group_resource(context: ConnectionContext, group: Group, uids: Sequence[str]) -> Resource:
-    """Represent a group with these users as members."""
-    members = [member(context, uid) for uid in uids]
+def group_resource(
+    context: ConnectionContext, group: Group, uids: Sequence[str] | None
+) -> Resource:
+    """Represent a group with these users as members; None if the members were not read."""
     resource = _resource(context, GROUP, group, group_version(group))
-    return resource | ({"members": members} if members else {})
+    return resource if uids is None else resource | {"members": [member(context, u) for u in uids]}
 
 
 def _resource(

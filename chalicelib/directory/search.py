@@ -245,7 +245,7 @@ def _group_resources(
 ) -> list[Resource]:
     """Build representations of groups; with members only as many as fit a page, at least one."""
     if not with_members:
-        return [group_resource(context, group, ()) for group in page]
+        return [group_resource(context, group, None) for group in page]
     if page:
         require_returnable(context, page[0])
     totals = accumulate(group.size for group in page)

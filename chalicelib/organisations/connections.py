@@ -7,7 +7,7 @@ exists) also increments the organisation's version, so of two concurrent ones th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.errors import Busy, Conflict, FieldError, Forbidden, InvalidFields, NotFound
@@ -19,6 +19,7 @@ from chalicelib.organisations.inputs import ConnectionChanges, NewConnection, pr
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.settings import Plan
 from chalicelib.storage.clock import timestamp
+from chalicelib.storage.connection_settings import preset_settings
 from chalicelib.storage.directory_items import Change
 from chalicelib.storage.expressions import NEW, Action, Put, equals
 from chalicelib.storage.records import from_item, from_items, to_item, update
@@ -100,6 +101,7 @@ def _new(admin: AdminContext, body: NewConnection) -> Connection:
         created=now,
         modified=now,
         settings=body.settings.model_dump(exclude_none=True),
+        preset=preset_settings(body.identity_provider),
     )
 
 
@@ -193,12 +195,20 @@ def list_connections(admin: AdminContext) -> tuple[Connection, ...]:
     return tuple(from_items(Connection, of_type("connection", items)))
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectionChange:
+    """A connection before and after a change."""
+
+    before: Connection
+    after: Connection
+
+
 def change(
     admin: AdminContext,
     connection_id: str,
     body: ConnectionChanges,
     precondition: Precondition | None,
-) -> Connection:
+) -> ConnectionChange:
     """Change the fields of the body; a changed state applies to the next SCIM request.
 
     Raises:
@@ -216,17 +226,19 @@ def change(
             precondition.require(version(before))
         after = replace(before, **_changes(before, body))
         if after == before:
-            return before
+            return ConnectionChange(before, before)
         if body.model_fields_set & REFERENCES:
             _require_workspace_and_role(admin, after.workspace, after.default_role)
         after = replace(after, version=before.version + 1, modified=timestamp(admin.now()))
         if admin.items.try_commit(list(_replacement(admin, organisation, before, after))) is None:
-            return after
+            return ConnectionChange(before, after)
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
 
 def _changes(before: Connection, body: ConnectionChanges) -> dict[str, Any]:
     changes = present(body, DIRECT)
+    if changes.get("identity_provider", before.identity_provider) != before.identity_provider:
+        changes["preset"] = preset_settings(body.identity_provider)
     if "settings" in body.model_fields_set:
         merged = {**before.settings, **body.settings.model_dump(exclude_unset=True)}
         changes["settings"] = {name: v for name, v in merged.items() if v is not None}

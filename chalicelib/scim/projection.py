@@ -20,6 +20,8 @@ _Paths = Mapping[_Key, frozenset[str]]
 _WHOLE = ""
 _NOTHING: frozenset[str] = frozenset()
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
+# Clients tell a group without members from one whose members were not asked for.
+_RETURNED_EMPTY = frozenset({"members"})
 
 # RFC 7643 section 7: these do not depend on the request.
 _FIXED: Mapping[str, bool] = {"always": True, "never": False}
@@ -69,8 +71,9 @@ def project(
 ) -> dict[str, Any]:
     """Return the document of a response: schemas, id, externalId, the attributes, meta.
 
-    `schemas` names the schemas of what is returned. Nothing is null or empty, and nothing that the
-    schemas do not know is returned. Parts are shared with `resource`: serialise, don't change.
+    `schemas` names the schemas of what is returned. Nothing is null or empty but the members of a
+    group without any, and nothing that the schemas do not know is returned. Parts are shared with
+    `resource`: serialise, don't change.
     """
     document = _project(resource, _HEAD + resource_type.schema.attributes, "", projection)
     schemas = [resource_type.schema.id]
@@ -93,9 +96,14 @@ def _project(
             excluded = _excluded(attribute, urn, projection)
             if _is_returned(attribute, included, excluded):
                 value = _value(values[attribute.name], attribute, included, excluded)
-                if value not in _EMPTY:
+                if value not in _EMPTY or _has_none(attribute, values):
                     projected[attribute.name] = value
     return projected
+
+
+def _has_none(attribute: Attribute, values: Resource) -> bool:
+    """Tell whether an attribute is returned although it is empty: not because of the projection."""
+    return attribute.name in _RETURNED_EMPTY and values[attribute.name] == []
 
 
 def _included(attribute: Attribute, urn: str, projection: Projection) -> frozenset[str]:

@@ -8,7 +8,8 @@ table in docs/administer.md are made from the declaration. A provider is one ent
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_type_hints
 
 
@@ -71,11 +72,20 @@ DEFAULTS = ConnectionSettings(
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """An identity provider: its name as people know it, and the settings that suit it."""
+    """An identity provider, as data.
+
+    `title` is its name as people know it, `settings` suit it, `guide` is the page of docs/ that
+    says how to connect it, and `dialogue` names the files that the self-test plays in its place.
+    """
 
     title: str
     settings: ConnectionSettings = DEFAULTS
+    guide: str = "connect-other.md"
+    dialogue: tuple[str, ...] = ("other",)
 
+
+# What leaves `members` out of a PUT when the group has none: its last member would keep access.
+_CLEARS = replace(DEFAULTS, put_without_members="clear")
 
 PRESETS: Mapping[str, Preset] = {
     # Entra ID documents 204 for a PATCH of a group, and relies on `emails[type eq "work"].value`
@@ -83,19 +93,41 @@ PRESETS: Mapping[str, Preset] = {
     "entra": Preset(
         "Microsoft Entra ID",
         replace(DEFAULTS, group_patch_answer="204", creates_missing_values=True),
+        guide="connect-entra.md",
+        dialogue=("entra",),
     ),
-    "okta": Preset("Okta"),
-    "google": Preset("Google Workspace"),
-    "other": Preset("any other"),
+    "okta": Preset("Okta", guide="connect-okta.md", dialogue=("okta",)),
+    "google": Preset("Google Workspace", guide="connect-google.md", dialogue=("google",)),
+    "onelogin": Preset("OneLogin"),
+    "jumpcloud": Preset("JumpCloud"),
+    "ping": Preset("Ping Identity"),
+    "keycloak": Preset("Keycloak", _CLEARS, dialogue=("other", "put_clears")),
+    "authentik": Preset("authentik", _CLEARS, dialogue=("other", "put_clears")),
+    # midPoint leaves out what it does not change.
+    "midpoint": Preset("midPoint", dialogue=("other", "put_keeps")),
+    # Of a client that nobody knows: access that is lost is seen and given again, access that
+    # somebody keeps is not seen.
+    "other": Preset("any other", _CLEARS),
 }
+
+# What a connection has that was created before its preset's settings were stored with it.
+STORED_BEFORE: Mapping[str, str | bool] = MappingProxyType({"put_without_members": "keep"})
+
+
+def preset_settings(identity_provider: str) -> dict[str, str | bool]:
+    """Return the settings of a preset, to be stored with a connection that chooses it."""
+    return asdict(PRESETS[identity_provider].settings)
 
 
 def effective_settings(
-    identity_provider: str, chosen: Mapping[str, str | bool]
+    identity_provider: str, preset: Mapping[str, str | bool], chosen: Mapping[str, str | bool]
 ) -> ConnectionSettings:
-    """Return the settings in force: those that were chosen, else those of the provider's preset.
+    """Return the settings in force: those that were chosen, else those stored of the preset.
 
-    Stored settings that this release does not know are ignored.
+    What is stored is what the preset had when the provider was chosen, so that a later release
+    never changes what a connection does; a setting that the preset did not have then, has its
+    present value. Stored settings that this release does not know are ignored.
     """
-    values: dict[str, Any] = {name: chosen[name] for name in SETTINGS if name in chosen}
+    stored = {**preset, **chosen}
+    values: dict[str, Any] = {name: stored[name] for name in SETTINGS if name in stored}
     return replace(PRESETS[identity_provider].settings, **values)

@@ -166,6 +166,7 @@ RECORDS: Mapping[type, Record] = {
         {
             "identity_provider": ("provider", PLAIN),
             "settings": ("settings", Format(dict)),
+            "preset": ("preset", Format(dict)),
             "schemas_version": ("schemas_version", NOT_ZERO),
             **_same_name("name", "state", "workspace", "default_role", "after_end", "version"),
             **_same_name("tokens_version", "created", "modified"),

@@ -14,7 +14,11 @@ from random import Random
 from typing import Any
 
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.connection_settings import ConnectionSettings, effective_settings
+from chalicelib.storage.connection_settings import (
+    STORED_BEFORE,
+    ConnectionSettings,
+    effective_settings,
+)
 from chalicelib.storage.expressions import Item, key_of
 from chalicelib.storage.keys import (
     ORGANISATION_ID_LENGTH,
@@ -105,7 +109,8 @@ class Role:
 class Connection:
     """A connection.
 
-    `settings` holds only what was set; `version` counts changes of it, `tokens_version`
+    `settings` holds only what was set, `preset` the settings of its identity provider when that
+    was chosen; `version` counts changes of it, `tokens_version`
     what depends on how many tokens there are. `after_end` says of an ended connection how its
     users are read from then on: as they are (`keep`), or all as inactive (`deactivate`).
     """
@@ -119,6 +124,7 @@ class Connection:
     created: str
     modified: str
     settings: Mapping[str, str | bool] = field(default_factory=dict)
+    preset: Mapping[str, str | bool] = field(default_factory=lambda: STORED_BEFORE)
     version: int = 1
     tokens_version: int = 0
     schemas_version: int = 0
@@ -137,7 +143,7 @@ class Connection:
     @property
     def effective_settings(self) -> ConnectionSettings:
         """The settings in force: as set, else as its identity provider's preset has them."""
-        return effective_settings(self.identity_provider, self.settings)
+        return effective_settings(self.identity_provider, self.preset, self.settings)
 
 
 @dataclass(frozen=True, slots=True)

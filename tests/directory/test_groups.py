@@ -44,9 +44,12 @@ def test_a_created_group_is_read_as_it_was_sent(context):
     assert groups.get(context, created["id"]) == created
 
 
-def test_a_group_without_members_has_no_members_attribute(context):
-    """RFC 7643 section 2.5: an empty array is an absent attribute."""
-    assert "members" not in groups.create(context, {"displayName": "Tour"}, frozenset())
+def test_a_group_without_members_says_that_it_has_none(context):
+    """RFC 7643 section 2.5: an empty array is an absent attribute, and clients need to see it."""
+    group = groups.create(context, {"displayName": "Tour"}, frozenset())
+
+    assert group["members"] == groups.get(context, group["id"])["members"] == []
+    assert "members" not in groups.get(context, group["id"], with_members=False)
 
 
 @pytest.mark.parametrize("name", ["Tour", "TOUR", "tour"])

@@ -11,7 +11,9 @@ from chalicelib.organisations import connections, organisations
 from chalicelib.organisations.inputs import ConnectionChanges, NewConnection
 from chalicelib.scim.preconditions import entity_tags
 from chalicelib.settings import Plan
-from chalicelib.storage.expressions import Update
+from chalicelib.storage.connection_settings import STORED_BEFORE, preset_settings
+from chalicelib.storage.expressions import Put, Update
+from chalicelib.storage.records import to_item
 from chalicelib.storage.settings_items import CONNECTION_ID
 from tests.support.builders import a_customer, an_admin_context, an_organisation, connection_body
 from tests.support.faults import FaultyClient, first
@@ -28,7 +30,7 @@ def create(admin, plans=THREE, **changes):
 def change(admin, connection, precondition=None, **changes):
     """Change a connection."""
     body = ConnectionChanges.model_validate(changes)
-    return connections.change(admin, connection.id, body, precondition)
+    return connections.change(admin, connection.id, body, precondition).after
 
 
 @pytest.fixture
@@ -84,6 +86,36 @@ def test_a_default_follows_the_identity_provider(admin):
     changed = change(admin, made, identity_provider="okta")
 
     assert changed.effective_settings.group_patch_answer == "auto"
+
+
+PRESETS_CHOSEN = [
+    ("other", "entra", "keep"),
+    ("entra", "other", "clear"),
+    ("okta", "keycloak", "clear"),
+    ("authentik", "midpoint", "keep"),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "expected"), PRESETS_CHOSEN)
+def test_another_identity_provider_brings_its_preset(admin, first, second, expected):
+    """What was set stays as it was set."""
+    made = create(admin, identity_provider=first, settings={"unknown_attributes": "strict"})
+
+    settings = change(admin, made, identity_provider=second).effective_settings
+
+    assert (settings.put_without_members, settings.unknown_attributes) == (expected, "strict")
+
+
+def test_a_preset_is_stored_with_the_connection_that_chooses_it(admin):
+    """To name the same provider again changes nothing."""
+    made = create(admin, identity_provider="other")
+    assert made.preset["put_without_members"] == "clear"
+    older = replace(made, preset=STORED_BEFORE)
+    admin.items.commit([Put(admin.keys.connection(made.id), to_item(older))])
+
+    changed = change(admin, made, identity_provider="other", name="B")
+
+    assert changed.effective_settings.put_without_members == "keep"
 
 
 FAULTS = [
@@ -191,7 +223,13 @@ def test_a_change_is_read_back(admin, manual_clock):
     changed = change(admin, made, **given)
 
     assert connections.get(admin, made.id) == changed
-    expected = replace(made, **given, version=2, modified="2027-01-31T12:00:01.000Z")
+    expected = replace(
+        made,
+        **given,
+        preset=preset_settings("okta"),
+        version=2,
+        modified="2027-01-31T12:00:01.000Z",
+    )
     assert changed == expected
 
 

@@ -111,6 +111,7 @@ VALUES: dict[str, tuple[Any, Key]] = {
             version=3,
             tokens_version=2,
             schemas_version=1,
+            preset={"put_without_members": "clear", "creates_missing_values": False},
             after_end="keep",
         ),
         ORGANISATION.connection(KEYS.connection),

@@ -69,11 +69,17 @@ def get_connection(request: AdminRequest) -> Ok[Connection]:
 
 
 def change_connection(request: AdminRequest) -> Ok[Connection]:
-    """PATCH /admin/organisations/{org}/connections/{connection}."""
+    """PATCH /admin/organisations/{org}/connections/{connection}.
+
+    Another identity provider may bring other settings, so the response has the old ones too.
+    """
     admin = request.admin_context()
     body = read_body(ConnectionChanges, request.http)
     changed = connections.change(admin, request.connection, body, request.precondition())
-    return Ok(_document(request, changed), _headers(changed))
+    document = _document(request, changed.after)
+    if "identity_provider" in body.model_fields_set:
+        document["previous_settings"] = asdict(changed.before.effective_settings)
+    return Ok(document, _headers(changed.after))
 
 
 def delete_connection(request: AdminRequest) -> Ok[Preview] | Accepted[Connection] | NoContent:

@@ -247,7 +247,8 @@ class ConnectionHealth(TypedDict):
 class Connection(TypedDict):
     """A connection; `scim_url` is what is pasted into the identity provider.
 
-    `health` is there only where one connection is read.
+    `health` is there only where one connection is read, `previous_settings` only where a PATCH
+    names an identity provider: what was in force before it.
     """
 
     id: str
@@ -259,6 +260,7 @@ class Connection(TypedDict):
     default_role: str
     identity_provider: IdentityProvider
     settings: Settings
+    previous_settings: NotRequired[Settings]
     created: Moment
     last_modified: Moment
     health: NotRequired[ConnectionHealth]

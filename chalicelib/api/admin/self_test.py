@@ -31,10 +31,12 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.self_test import Run
 from chalicelib.organisations.self_test_checks import CHECKS, ConnectionDetails
 from chalicelib.settings import Rate
+from chalicelib.storage.connection_settings import PRESETS
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.transactions import TransactionCanceled
 
 DIALOGUES = Path(__file__).parent / "data"
+_STEPS = TypeAdapter(tuple[Step, ...])
 
 # Each run creates a secret and makes a few hundred writes: none is needed every second.
 RATE = Rate(per_second=0.1, burst=6)
@@ -125,8 +127,11 @@ def _result(played: Played) -> TestStep:
 @cache
 def dialogue(identity_provider: str) -> tuple[Step, ...]:
     """Read the requests of a provider, in order."""
-    text = (DIALOGUES / f"self_test_{identity_provider}.json").read_bytes()
-    return TypeAdapter(tuple[Step, ...]).validate_json(text)
+    texts = (
+        (DIALOGUES / f"self_test_{name}.json").read_bytes()
+        for name in PRESETS[identity_provider].dialogue
+    )
+    return tuple(step for text in texts for step in _STEPS.validate_json(text))
 
 
 def _play(

@@ -48,6 +48,47 @@ def test_a_connection_is_read_listed_and_changed(operator, organisation, connect
     assert listed == {"items": [after.body], "next": None}
 
 
+PROVIDERS = [
+    ("entra", "keep", "204"),
+    ("okta", "keep", "auto"),
+    ("google", "keep", "auto"),
+    ("onelogin", "keep", "auto"),
+    ("jumpcloud", "keep", "auto"),
+    ("ping", "keep", "auto"),
+    ("keycloak", "clear", "auto"),
+    ("authentik", "clear", "auto"),
+    ("midpoint", "keep", "auto"),
+    ("other", "clear", "auto"),
+]
+
+
+@pytest.mark.parametrize(("provider", "members", "answer"), PROVIDERS)
+def test_each_identity_provider_has_its_settings(operator, organisation, provider, members, answer):
+    """GET shows what is in force; what is set overrides the preset, null restores it."""
+    body = connection_body(identity_provider=provider)
+    made = operator("POST", f"{organisation}/connections", body).body
+    path = f"{organisation}/connections/{made['id']}"
+    other = {"keep": "clear", "clear": "keep"}[members]
+
+    put = operator("PATCH", path, {"settings": {"put_without_members": other}}).body["settings"]
+    back = operator("PATCH", path, {"settings": {"put_without_members": None}}).body["settings"]
+
+    assert made["settings"]["put_without_members"] == members == back["put_without_members"]
+    assert put["put_without_members"] == other
+    assert operator("GET", path).body["settings"]["group_patch_answer"] == answer
+
+
+def test_another_identity_provider_shows_the_old_and_the_new_settings(operator, connection):
+    """An admin sees what changes for the groups; a PATCH of something else shows one."""
+    before = operator("GET", connection).body["settings"]
+
+    changed = operator("PATCH", connection, {"identity_provider": "keycloak"}).body
+
+    assert changed["previous_settings"] == before
+    assert changed["settings"]["put_without_members"] == "clear"
+    assert "previous_settings" not in operator("PATCH", connection, {"name": "B"}).body
+
+
 def test_a_second_connection_is_409(operator, organisation, connection):
     """One is the plan's default."""
     response = operator("POST", f"{organisation}/connections", connection_body())

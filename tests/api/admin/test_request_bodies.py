@@ -66,7 +66,7 @@ def test_every_faulty_field_is_named(operator, changes, fields):
 
 
 FAULTY_CONNECTIONS = [
-    ({"identity_provider": "onelogin"}, "identity_provider"),
+    ({"identity_provider": "onepassword"}, "identity_provider"),
     ({"workspace": "moon"}, "workspace"),
     ({"default_role": "admin"}, "default_role"),
     ({"settings": {"group_patch_answer": "200"}}, "settings.group_patch_answer"),

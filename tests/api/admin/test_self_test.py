@@ -12,6 +12,7 @@ from chalicelib.api.admin.self_test import dialogue
 from chalicelib.api.rate_limit import Buckets
 from chalicelib.auth.secrets import Gone, Secrets
 from chalicelib.organisations import self_test
+from chalicelib.storage.connection_settings import PRESETS
 from chalicelib.storage.expressions import Delete
 from chalicelib.storage.table import OutsideNamespace
 from chalicelib.sweeper import sweep_due
@@ -19,7 +20,7 @@ from tests.support.builders import a_customer, an_admin_context, api_client
 from tests.support.environment import OPERATOR_KEY
 from tests.support.faults import FaultyClient, client_error, fail, unharmed
 
-PROVIDERS = ["entra", "okta", "google", "other"]
+PROVIDERS = list(PRESETS)
 SSO = {"provider": "entra", "redirect_url": "https://sso.example.com/start", "forced": True}
 
 
@@ -59,6 +60,27 @@ def test_every_providers_dialogue_passes(operator, services, provider):
     assert [each for each in body["steps"] if each["outcome"] != "passed"] == []
     assert body["outcome"] == "passed"
     assert len(body["steps"]) == 6 + len(dialogue(provider))
+
+
+WRONG_SETTINGS = [
+    ("keycloak", "keep", "Read who is a member", "`clear`"),
+    ("authentik", "keep", "Read who is a member", "`clear`"),
+    ("midpoint", "clear", "Read who is a member", "`keep`"),
+]
+
+
+@pytest.mark.parametrize(("provider", "setting", "name", "fix"), WRONG_SETTINGS)
+def test_a_setting_that_does_not_fit_a_provider_is_found(
+    operator, services, provider, setting, name, fix
+):
+    """Those who leave last would keep their access, or a rename would empty the group."""
+    settings = {"put_without_members": setting}
+    context = a_customer(services, identity_provider=provider, settings=settings)
+
+    failed = step(run(operator, context), name)
+
+    assert failed["outcome"] == "failed"
+    assert f"`put_without_members` to {fix}" in failed["fix"]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

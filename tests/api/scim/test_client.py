@@ -120,7 +120,7 @@ def test_a_client_goes_through_the_life_of_a_team(typed):
     renamed = client.replace(made)
     remove = {"op": "remove", "path": f'members[value eq "{person.id}"]'}
     emptied = client.modify(renamed, message(remove))
-    assert (emptied.display_name, emptied.members) == ("Giro", None)
+    assert (emptied.display_name, emptied.members) == ("Giro", [])
 
     assert client.delete(emptied) is None
     assert client.query(typed.team).total_results == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -57,7 +58,9 @@ def test_a_change_of_a_group_too_large_to_return_is_not_an_error(
     settings = services.settings.model_copy(update=changes)
     app = build(replace(services, settings=settings))
     body = {"displayName": "Choir"}
-    sent = {"Operations": [operation | {"value": body}]} if operation else body
+    sent = (
+        {"Operations": [operation | {"value": body}]} if operation else body | {"members": members}
+    )
 
     response = scim_client(app, context.connection, context.token)(
         method, f"/Groups/{gid}{query}", sent
@@ -283,7 +286,65 @@ def test_a_put_that_names_no_members_does_as_the_connection_says(scim, admin, se
 
     put = scim("PUT", f"/Groups/{group['id']}", {"displayName": "H"}).body
 
-    assert len(put.get("members", [])) == left
+    assert len(put["members"]) == left
+
+
+ASKED = [("", True), ("?attributes=members", True), ("?attributes=members.value", True)]
+NOT_ASKED = [
+    ("?excludedAttributes=members", False),
+    ("?attributes=displayName", False),
+    ("?attributes=members.display", True),
+    ("?excludedAttributes=members.display", True),
+    ("?excludedAttributes=displayName", True),
+]
+
+
+@pytest.mark.parametrize(("query", "asked"), ASKED + NOT_ASKED)
+def test_a_group_without_members_says_so_wherever_members_are_asked_for(scim, query, asked):
+    """Else a client cannot tell that the last member has left from what it did not ask for."""
+    group = scim("POST", f"/Groups{query}", {"displayName": "G"})
+    path = f"/Groups/{group.body['id']}{query}"
+    rename = {"op": "replace", "path": "displayName", "value": "J"}
+
+    put = scim("PUT", path, {"displayName": "H", "members": []})
+    patched = scim("PATCH", path, {"Operations": [rename]})
+    listed = scim("GET", f"/Groups{query}").body["Resources"]
+    searched = [
+        *scim("POST", "/Groups/.search", search_body(query)).body["Resources"],
+        *scim("POST", "/.search", search_body(query)).body["Resources"],
+    ]
+
+    found = [group.body, put.body, patched.body, scim("GET", path).body, *listed, *searched]
+    assert [each.get("members") for each in found] == [[] if asked else None] * 7
+
+
+def search_body(query):
+    """Write the parameters of a query as a search has them in its body."""
+    return {name: value.split(",") for name, value in parse_qsl(query.removeprefix("?"))}
+
+
+@pytest.mark.parametrize(
+    "query", ["attributes=members.display", "excludedAttributes=members.value"]
+)
+def test_a_group_with_members_is_never_shown_as_one_without(scim, query):
+    """The sub-attributes that are asked for may be absent from each member."""
+    user = scim.a_user("ann")
+    group = scim("POST", "/Groups", {"displayName": "G", "members": [{"value": user["id"]}]}).body
+
+    assert scim("GET", f"/Groups/{group['id']}?{query}").body.get("members") != []
+
+
+def test_what_a_client_reads_and_sends_back_is_what_it_gets(scim):
+    """A member who came between is removed again; If-Match prevents that."""
+    ann, group = scim.a_user("ann"), scim("POST", "/Groups", {"displayName": "G"}).body
+    path = f"/Groups/{group['id']}"
+    read = scim("GET", path).body
+    add = {"op": "add", "path": "members", "value": [{"value": ann["id"]}]}
+    scim("PATCH", path, {"Operations": [add]})
+
+    careful = scim("PUT", path, read, headers={"If-Match": read["meta"]["version"]})
+    assert (careful.status, len(scim("GET", path).body["members"])) == (412, 1)
+    assert scim("PUT", path, read).body["members"] == []
 
 
 def test_members_show_their_names_on_request(scim):
