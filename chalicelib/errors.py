@@ -164,7 +164,7 @@ class UnsupportedMediaType(ApiError):
 
 
 class TooManyRequests(_Rejected):
-    """This connection sends more requests than its plan allows (RFC 6585 section 4)."""
+    """A connection, or an organisation's admins, send too many requests (RFC 6585 section 4)."""
 
     status = 429
 
@@ -172,8 +172,8 @@ class TooManyRequests(_Rejected):
         """Take after how many whole seconds the client may repeat the request."""
         self.seconds = max(1, seconds)
         super().__init__(
-            "This connection sends more requests than its plan allows; "
-            f"repeat the request after {self.seconds} s.",
+            "Too many requests: more have come than the rate of this connection or organisation "
+            f"allows. Repeat the request after {self.seconds} s.",
             reason="rate",
         )
 

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Json, StringCo
 
 
 class Rate(BaseModel):
-    """How many requests a connection may make to one process, well above Entra ID's 25/s."""
+    """How many requests a connection may send to one process, well above Entra ID's 25/s."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,6 +35,11 @@ PLANS: Mapping[str, Plan] = {"free": Plan(scim=False), "enterprise": Plan(scim=T
 Url = Annotated[str, StringConstraints(pattern=r"^(https?://[^\s?#]+)?$")]
 
 
+# How often the admins of one organisation may change something, for each process: well above what
+# a console's page sends, and below what would make a table grow.
+ADMIN_CHANGES = Rate(per_second=5, burst=100)
+
+
 class Settings(BaseModel):
     """Settings of one deployment, named as the environment variables that hold them."""
 
@@ -47,6 +52,11 @@ class Settings(BaseModel):
         default=None,
         alias="FEED_UNBROKEN_SINCE",
         description="when the table was restored from a backup: older cursors are rejected",
+    )
+    admin_changes: Json[Rate] | Rate | None = Field(
+        default=ADMIN_CHANGES,
+        alias="ADMIN_CHANGES",
+        description="requests of an organisation's admins that change something; None: no limit",
     )
     plans: Json[dict[str, Plan]] | Mapping[str, Plan] = Field(default=PLANS, alias="PLANS")
 

@@ -20,11 +20,11 @@ from chalicelib.directory import recovery
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import Busy, Unavailable
 from chalicelib.observability import logger
-from chalicelib.organisations import purge
+from chalicelib.organisations import purge, tokens
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.expressions import Delete, Item, key_of
+from chalicelib.storage.expressions import Item, key_of
 from chalicelib.storage.keys import (
     ConnectionKeys,
     OrganisationKeys,
@@ -101,10 +101,11 @@ def _finish_directory_change(services: Services, item: Item, deadline: Deadline)
 
 def _delete_secret(services: Services, item: Item, deadline: Deadline) -> None:
     """Delete the secret of a token that has expired or was revoked."""
-    keys = ConnectionKeys(_owner(item))
-    items = services.table.namespace(grants.scim(keys), deadline)
-    services.secrets.delete(keys.connection, item["target"], deadline)
-    items.commit([Delete(keys.pending_change(item["SK"]))])
+    connection = _owner(item)
+    keys = OrganisationKeys(organisation_of(connection))
+    items = services.table.namespace(grants.administration(keys), deadline)
+    services.secrets.delete(connection, item["target"], deadline)
+    tokens.record_secret_deleted(items, connection, item["target"], key_of(item))
 
 
 def _purge(services: Services, item: Item, deadline: Deadline) -> None:

@@ -135,9 +135,10 @@ def authenticate_connection(
     authorization: tuple[str, ...],
     now: datetime,
 ) -> ConnectionPrincipal:
-    """Authenticate a SCIM request: one BatchGetItem, for an invalid token too.
+    """Authenticate a SCIM request: one BatchGetItem, of items that live.
 
-    The first use of a token in a process also reads its secret.
+    The first use of a token in a process also reads its secret. A token or connection that is not
+    among those that live costs one GetItem more: it may have ended, which the health then says.
 
     Raises:
         Unauthorized: the token is not accepted, always with the same text; with the actual
@@ -151,19 +152,14 @@ def authenticate_connection(
         raise Unauthorized
     credential = _scim_credential(authorization)
     organisation, connection, token = _read(items, connection_id, credential)
-    if (
-        organisation is None
-        or connection is None
-        or DELETING in {organisation.state, connection.state}
-    ):
+    if organisation is None or organisation.state == DELETING:
         raise Unauthorized
-    if connection.state not in SERVED_STATES:
-        raise Unauthorized(reason="ended")
+    if connection is None or connection.state not in SERVED_STATES:
+        raise Unauthorized(reason=_reason_for_connection(items, connection_id, connection))
     if credential is None:
         raise Unauthorized(reason="garbage" if authorization else "missing")
-    if token is None:
-        raise Unauthorized(reason="foreign")
-    _check_token(token, now)
+    if token is None or not token.live(now):
+        raise Unauthorized(reason=_reason_for_token(items, connection_id, credential, token))
     _check_secret(items, secrets, connection_id, credential, now)
     _check_service(organisation, connection, plans)
     return ConnectionPrincipal(
@@ -204,11 +200,29 @@ def _read(
     )
 
 
-def _check_token(token: ConnectionToken, now: datetime) -> None:
-    if token.state != "live":
-        raise Unauthorized(reason="revoked")
-    if not token.live(now):
-        raise Unauthorized(reason="expired")
+def _reason_for_connection(
+    items: Namespace, connection_id: str, connection: Connection | None
+) -> str | None:
+    """Return why a connection is not served; None where it does not exist or is being deleted."""
+    if connection is None:
+        item = items.get(
+            OrganisationKeys(organisation_of(connection_id)).past_connection(connection_id)
+        )
+        connection = from_item(Connection, item) if item else None
+    return None if connection is None or connection.state == DELETING else "ended"
+
+
+def _reason_for_token(
+    items: Namespace, connection_id: str, credential: Credential, token: ConnectionToken | None
+) -> str:
+    """Return why a token is not accepted; only this looks among those that have ended."""
+    if token is None:
+        keys = OrganisationKeys(organisation_of(connection_id))
+        item = items.get(keys.past_token(connection_id, credential.id))
+        token = from_item(ConnectionToken, item) if item else None
+    if token is None:
+        return "foreign"
+    return "revoked" if token.state == "revoked" else "expired"
 
 
 def _check_secret(

@@ -6,22 +6,34 @@ exists) also increments the organisation's version, so of two concurrent ones th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
-from chalicelib.errors import Busy, Conflict, FieldError, Forbidden, InvalidFields, NotFound
+from chalicelib.errors import (
+    BadRequest,
+    Busy,
+    Conflict,
+    FieldError,
+    Forbidden,
+    InvalidFields,
+    NotFound,
+)
 from chalicelib.organisations import audit, idempotency, organisations
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.idempotency import IdempotencyKey
 from chalicelib.organisations.inputs import ConnectionChanges, NewConnection, present
+from chalicelib.organisations.paging import UNKNOWN_CURSOR, Page, take_page
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.settings import Plan
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.connection_settings import preset_settings
 from chalicelib.storage.directory_items import Change
 from chalicelib.storage.expressions import NEW, Action, Put, equals
+from chalicelib.storage.keys import Key
 from chalicelib.storage.records import from_item, from_items, to_item, update
 from chalicelib.storage.settings_items import (
     CONNECTION_ID,
@@ -30,8 +42,15 @@ from chalicelib.storage.settings_items import (
     Organisation,
     Role,
     new_connection_id,
-    of_type,
 )
+
+# How many connections may have ended and keep users: each costs a sign-in a Get and a Query.
+MOST_KEPT = 10
+
+# The first Query of the past connections asks for so many.
+PAGE = 101
+PRESENT, PAST = "", "past."
+CURSOR = re.compile(rf"(?P<past>past\.)?(?P<id>{CONNECTION_ID.pattern})")
 
 # Fields that name another item of the organisation, which cannot be deleted meanwhile.
 REFERENCES = frozenset({"workspace", "default_role"})
@@ -163,16 +182,27 @@ def _problem_of_role(role: Role | None) -> str | None:
 
 
 def get(admin: AdminContext, connection_id: str) -> Connection:
-    """Read a connection: 1 RCU.
+    """Read a connection: 1 RCU; one that is being deleted, or has ended without users, 2.
+
+    Raises:
+        NotFound: the organisation has no such connection.
+    """
+    return get_with_key(admin, connection_id)[1]
+
+
+def get_with_key(admin: AdminContext, connection_id: str) -> tuple[Key, Connection]:
+    """Read a connection and the key of its item.
 
     Raises:
         NotFound: the organisation has no such connection.
     """
     is_well_formed = CONNECTION_ID.fullmatch(connection_id) is not None
-    item = admin.items.get(admin.keys.connection(connection_id)) if is_well_formed else None
-    if item is None:
-        raise NotFound
-    return from_item(Connection, item)
+    for make_key in (admin.keys.connection, admin.keys.past_connection) if is_well_formed else ():
+        key = make_key(connection_id)
+        item = admin.items.get(key)
+        if item is not None:
+            return key, from_item(Connection, item)
+    raise NotFound
 
 
 def get_for_change(admin: AdminContext, connection_id: str) -> Connection:
@@ -190,9 +220,33 @@ def get_for_change(admin: AdminContext, connection_id: str) -> Connection:
 
 
 def list_connections(admin: AdminContext) -> tuple[Connection, ...]:
-    """List the connections: one Query, which reads their tokens too."""
-    items = admin.items.query(admin.keys.connections())
-    return tuple(from_items(Connection, of_type("connection", items)))
+    """List the connections that are served, or have ended and still have users: one Query.
+
+    Their number is bounded by the plan and by MOST_KEPT.
+    """
+    return tuple(from_items(Connection, admin.items.query(admin.keys.connections())))
+
+
+def list_past_connections(admin: AdminContext, after: str = "") -> Iterator[Connection]:
+    """List the connections that are being deleted, or have ended without users, by id."""
+    return from_items(Connection, admin.items.query(admin.keys.past_connections(after), page=PAGE))
+
+
+def list_page(admin: AdminContext, cursor: str | None, size: int) -> Page[Connection]:
+    """List all connections: those that are served or have users first, then the past ones.
+
+    Raises:
+        BadRequest: this list has not returned such a cursor.
+    """
+    read = CURSOR.fullmatch(cursor) if cursor is not None else None
+    if cursor is not None and read is None:
+        raise BadRequest(UNKNOWN_CURSOR)
+    in_past, after = (read["past"] is not None, read["id"]) if read else (False, "")
+    present = () if in_past else (c for c in list_connections(admin) if c.id > after)
+    past = list_past_connections(admin, after if in_past else "")
+    found = chain(((PRESENT, each) for each in present), ((PAST, each) for each in past))
+    taken = take_page(found, size, lambda pair: f"{pair[0]}{pair[1].id}")
+    return Page([each for _, each in taken.items], taken.next_cursor)
 
 
 @dataclass(frozen=True, slots=True)

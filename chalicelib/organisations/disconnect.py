@@ -18,10 +18,10 @@ from chalicelib.organisations.tokens import Revocation
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.storage import lookups
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.expressions import Action, equals
-from chalicelib.storage.keys import ConnectionKeys
-from chalicelib.storage.records import update
-from chalicelib.storage.settings_items import DELETING, Connection
+from chalicelib.storage.expressions import NEW, Action, Delete, Put, equals
+from chalicelib.storage.keys import ConnectionKeys, Key
+from chalicelib.storage.records import to_item, update
+from chalicelib.storage.settings_items import DELETING, SERVED_STATES, Connection, Organisation
 
 # The choices for the users, and the state of the connection after each.
 CHOICES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -37,6 +37,10 @@ EFFECTS: Mapping[str, str] = MappingProxyType(
         "deactivate": "The connection ends; its users stay readable, all of them as inactive.",
         "delete": "The connection is deleted with its users, their roles, teams and tokens.",
     }
+)
+TOO_MANY_KEPT = (
+    f"The organisation keeps the users of {connections.MOST_KEPT} ended connections, the most that "
+    "it may. Delete one of those with `users=delete`, or end this one with `users=delete`."
 )
 UNKNOWN_CHOICE = f"users: expected one of {', '.join(CHOICES)}."
 BEING_DELETED = "The connection is being deleted; its users can no longer be kept."
@@ -57,11 +61,12 @@ def end(
     Raises:
         NotFound: the organisation has no such connection.
         BadRequest: no such choice.
-        Conflict: it is being deleted and the choice is another one, or the organisation is.
+        Conflict: it is being deleted and the choice is another one, or the organisation is, or
+            it keeps the users of as many ended connections as it may.
         PreconditionFailed: it has another version than If-Match names.
     """
     for _ in admin.items.deadline.attempts():
-        before = _get_for_disconnect(admin, connection_id, users, precondition)
+        organisation, key, before = _get_for_disconnect(admin, connection_id, users, precondition)
         after = replace(before, **CHOICES[users])
         revocations = list(_revocations(admin, connection_id))
         if after != before:
@@ -72,25 +77,66 @@ def end(
                 tokens_version=before.tokens_version + 1,
                 modified=timestamp(admin.now()),
             )
-            if admin.items.try_commit(_actions(admin, before, after, revocations)) is not None:
+            move = list(_move(admin, organisation, (key, before), after))
+            actions = _actions(admin, before, after, revocations)
+            if admin.items.try_commit([*move, *actions]) is not None:
                 continue
-        _clean_up(admin, secrets, after, revocations)
+        for each in revocations:
+            tokens.delete_secret(admin, secrets, each)
         return after
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
 
 def _get_for_disconnect(
     admin: AdminContext, connection_id: str, users: str, precondition: Precondition | None
-) -> Connection:
+) -> tuple[Organisation, Key, Connection]:
     if users not in CHOICES:
         raise BadRequest(UNKNOWN_CHOICE)
-    organisations.get_for_change(admin)
-    connection = connections.get(admin, connection_id)
+    organisation = organisations.get_for_change(admin)
+    key, connection = connections.get_with_key(admin, connection_id)
     if precondition:
         precondition.require(connections.version(connection))
     if connection.state == DELETING and CHOICES[users]["state"] != DELETING:
         raise Conflict(BEING_DELETED)
-    return connection
+    return organisation, key, connection
+
+
+def _move(
+    admin: AdminContext,
+    organisation: Organisation,
+    stored: tuple[Key, Connection],
+    after: Connection,
+) -> Iterator[Action]:
+    """Write the ended connection; one that has no users to read goes where no request reads it.
+
+    A user that is being created at this moment stays unread with it, until it is deleted.
+
+    Raises:
+        Conflict: the organisation keeps the users of as many ended connections as it may.
+    """
+    key, before = stored
+    as_read = equals("version", before.version) & equals("tokens_version", before.tokens_version)
+    past = admin.keys.past_connection(after.id)
+    if key == past or _has_something_to_read(admin, after):
+        yield update(key, after, as_read, also=("tokens_version",))
+        if key != past and before.state in SERVED_STATES:
+            _require_room(admin)
+            yield organisations.version_bump(admin, organisation)
+    else:
+        yield Delete(key, as_read)
+        yield Put(past, to_item(after), NEW)
+
+
+def _has_something_to_read(admin: AdminContext, ended: Connection) -> bool:
+    scope = lookups.ConnectionScope(admin.items, ConnectionKeys(ended.id))
+    return ended.state != DELETING and any(lookups.count(scope, each) for each in ("U", "G"))
+
+
+def _require_room(admin: AdminContext) -> None:
+    """Reject one more ended connection whose users every sign-in would have to look up."""
+    kept = [c for c in connections.list_connections(admin) if c.state not in SERVED_STATES]
+    if len(kept) >= connections.MOST_KEPT:
+        raise Conflict(TOO_MANY_KEPT)
 
 
 def _revocations(admin: AdminContext, connection_id: str) -> Iterator[Revocation]:
@@ -103,26 +149,13 @@ def _revocations(admin: AdminContext, connection_id: str) -> Iterator[Revocation
 def _actions(
     admin: AdminContext, before: Connection, after: Connection, revocations: list[Revocation]
 ) -> list[Action]:
-    as_read = equals("version", before.version) & equals("tokens_version", before.tokens_version)
     actions: list[Action] = [
-        update(admin.keys.connection(after.id), after, as_read, also=("tokens_version",)),
         *connections.change_records(admin, before, after),
         *(each for one in revocations for each in tokens.revocation_actions(admin, one)),
     ]
     if after.state == DELETING:
         actions.append(purge.scheduled_purge(admin, after.id))
     return actions
-
-
-def _clean_up(
-    admin: AdminContext, secrets: Secrets, ended: Connection, revocations: list[Revocation]
-) -> None:
-    """Delete what nobody can use any more; for a deleted connection the purge does it."""
-    for each in revocations:
-        tokens.delete_secret(admin, secrets, each)
-    if ended.state != DELETING:
-        ids = [token.id for token in tokens.stored_tokens(admin, ended.id)]
-        admin.items.batch_delete([admin.keys.token(ended.id, token_id) for token_id in ids])
 
 
 def preview(admin: AdminContext, connection_id: str, users: str) -> dict[str, Any]:
@@ -135,7 +168,7 @@ def preview(admin: AdminContext, connection_id: str, users: str) -> dict[str, An
         BadRequest: no such choice.
         Conflict: it is being deleted and the choice is another one, or the organisation is.
     """
-    connection = _get_for_disconnect(admin, connection_id, users, None)
+    _, _, connection = _get_for_disconnect(admin, connection_id, users, None)
     scope = lookups.ConnectionScope(admin.items, ConnectionKeys(connection_id))
     return {
         "connection": connection.id,

@@ -8,8 +8,9 @@ deadline and goes on the next time: the items that still exist say what is left 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import chain
 
 from chalicelib.auth.secrets import Secrets
 from chalicelib.errors import Busy
@@ -38,7 +39,6 @@ from chalicelib.storage.settings_items import (
     Connection,
     ConnectionToken,
     Organisation,
-    of_type,
 )
 
 CHANGE_TYPE = "purge"
@@ -73,20 +73,32 @@ def purge(admin: AdminContext, secrets: Secrets, pending_change: Item) -> Mappin
     return _purge_connection(admin, secrets, target, key)
 
 
-def progress(admin: AdminContext, connections: Iterable[Connection]) -> dict[str, int]:
-    """Count what these connections still have, by their counters and tokens."""
-    ids = [each.id for each in connections]
+def progress(admin: AdminContext) -> dict[str, int]:
+    """Count what an organisation that is being deleted still has, by counters and tokens.
+
+    A connection that has ended without users has only itself to be counted.
+    """
+    items = list(_connections(admin))
+    past = admin.keys.past_connections().pk
+    with_users = [each for each in items if each["PK"] != past or each["state"] == DELETING]
+    ids = [from_item(Connection, each).id for each in with_users]
     scopes = [ConnectionScope(admin.items, ConnectionKeys(each)) for each in ids]
     return {
-        "connections": len(ids),
+        "connections": len(items),
         "users": sum(lookups.count(scope, "U") for scope in scopes),
         "teams": sum(lookups.count(scope, "G") for scope in scopes),
         "tokens": sum(len(list(_tokens(admin, each))) for each in ids),
     }
 
 
+def _connections(admin: AdminContext) -> Iterator[Item]:
+    yield from admin.items.query(admin.keys.connections())
+    yield from admin.items.query(admin.keys.past_connections())
+
+
 def _tokens(admin: AdminContext, connection_id: str) -> Iterator[Item]:
-    return admin.items.query(admin.keys.tokens(connection_id))
+    yield from admin.items.query(admin.keys.tokens(connection_id))
+    yield from admin.items.query(admin.keys.past_tokens(connection_id))
 
 
 # --- a connection -----------------------------------------------------------------------------
@@ -95,7 +107,8 @@ def _tokens(admin: AdminContext, connection_id: str) -> Iterator[Item]:
 def _purge_connection(
     admin: AdminContext, secrets: Secrets, connection_id: str, pending: Key
 ) -> Mapping[str, int]:
-    item = admin.items.get(admin.keys.connection(connection_id))
+    key = admin.keys.past_connection(connection_id)
+    item = admin.items.get(key)
     if item is None or item["state"] != DELETING:
         admin.items.commit([Delete(pending)])
         return {}
@@ -104,7 +117,7 @@ def _purge_connection(
     # Fails where another sweeper has finished at the same moment.
     admin.items.try_commit(
         [
-            Delete(admin.keys.connection(connection_id), equals("state", DELETING)),
+            Delete(key, equals("state", DELETING)),
             Delete(pending),
             admin.change_item(Change("connection", connection_id)),
             audit.entry_item(admin, edit),
@@ -139,9 +152,10 @@ def _scope(admin: AdminContext, connection_id: str) -> ConnectionScope:
 
 def _drop_tokens(admin: AdminContext, secrets: Secrets, connection_id: str) -> None:
     """Delete the secret of each token, then its item and the pending change of the secret."""
-    for item in admin.items.query(admin.keys.owned_by(connection_id)):
+    for item in chain(*map(admin.items.query, admin.keys.owned_by(connection_id))):
         keys = [key_of(item)]
-        if setting_of(key_of(item)).setting_type == "token":
+        # An item that expires is of a token whose secret has been deleted.
+        if setting_of(key_of(item)).setting_type == "token" and "ttl" not in item:
             token = from_item(ConnectionToken, item)
             secrets.delete(connection_id, token.id, admin.items.deadline)
             keys.append(admin.keys.pending_change(token.secret_ends, connection_id, token.id))
@@ -207,7 +221,7 @@ def _purge_organisation(admin: AdminContext, secrets: Secrets, pending: Key) -> 
         return {}
     organisation = from_item(Organisation, own_item)
     left: Counter[str] = Counter()
-    for item in list(of_type("connection", admin.items.query(admin.keys.connections()))):
+    for item in list(_connections(admin)):
         left.update(_empty(admin, secrets, from_item(Connection, item), pending))
         admin.items.batch_delete([key_of(item)])
     _drop_pending_changes(admin, secrets, organisation.id, pending)

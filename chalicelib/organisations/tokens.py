@@ -13,23 +13,35 @@ from datetime import datetime, timedelta
 
 from chalicelib.auth.secrets import Secrets
 from chalicelib.auth.tokens import TOKEN_ID, mint
-from chalicelib.errors import Busy, Conflict, FieldError, InvalidFields, NotFound, Unavailable
+from chalicelib.errors import (
+    BadRequest,
+    Busy,
+    Conflict,
+    FieldError,
+    InvalidFields,
+    NotFound,
+    Unavailable,
+)
 from chalicelib.organisations import audit, connections, idempotency
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.idempotency import IdempotencyKey
 from chalicelib.organisations.inputs import NewToken, Rotation
+from chalicelib.organisations.paging import UNKNOWN_CURSOR, Page, take_page
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import PendingChange
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Put, Update, equals
-from chalicelib.storage.keys import Key
+from chalicelib.storage.keys import Key, OrganisationKeys, organisation_of
 from chalicelib.storage.records import from_item, from_items, to_item
 from chalicelib.storage.retries import Deadline
-from chalicelib.storage.settings_items import Connection, ConnectionToken
+from chalicelib.storage.settings_items import SERVED_STATES, Connection, ConnectionToken
+from chalicelib.storage.table import Namespace
 
 MAX_LIVE = 5
 LIFETIME = timedelta(days=365)
 LONGEST_LIFETIME = timedelta(days=3650)
+# How long the item of a token is kept after its end, for the list: as long as the audit.
+KEPT = timedelta(days=400)
 # Longer than any request: a secret that was being created when its token was revoked exists by
 # then.
 CREATION_LIMIT = timedelta(seconds=60)
@@ -182,10 +194,11 @@ def _undo(
     idempotency_key: IdempotencyKey | None,
 ) -> None:
     """Revoke a token that has no secret, and its Idempotency-Key: nothing was created."""
-    actions = list(revocation_actions(admin, plan_revocation(admin, connection_id, token)))
-    if idempotency_key:
-        actions.append(Delete(idempotency_key.key))
-    admin.items.commit(actions)
+    revocation = list(revocation_actions(admin, plan_revocation(admin, connection_id, token)))
+    key = [Delete(idempotency_key.key)] if idempotency_key else []
+    # Fails where it was revoked meanwhile.
+    if admin.items.try_commit([*revocation, *key]) is not None and key:
+        admin.items.commit(key)
 
 
 def _require_live(
@@ -199,25 +212,51 @@ def _require_live(
 
 def replay_conflict(admin: AdminContext, connection_id: str, token_id: str) -> Conflict:
     """Make the error of a creation that is sent again: which token it created, never its text."""
-    item = admin.items.get(admin.keys.token(connection_id, token_id))
-    return Conflict(
-        REPLAYED, id=token_id, hint=from_item(ConnectionToken, item).hint if item else None
-    )
+    found = _find(admin, connection_id, token_id)
+    return Conflict(REPLAYED, id=token_id, hint=found[1].hint if found else None)
 
 
-def list_tokens(admin: AdminContext, connection_id: str) -> tuple[ConnectionToken, ...]:
-    """List a connection's tokens, including expired and revoked ones, the oldest first.
+def list_tokens(
+    admin: AdminContext, connection_id: str, cursor: str | None = None, size: int = 100
+) -> Page[ConnectionToken]:
+    """List a connection's tokens: the valid ones, then those that have ended; each page by age.
+
+    A connection that has ended has none.
 
     Raises:
         NotFound: the organisation has no such connection.
+        BadRequest: this list has not returned such a cursor.
     """
-    connections.get(admin, connection_id)
-    return tuple(sorted(stored_tokens(admin, connection_id), key=lambda t: (t.created, t.id)))
+    if cursor is not None and TOKEN_ID.fullmatch(cursor) is None:
+        raise BadRequest(UNKNOWN_CURSOR)
+    if connections.get(admin, connection_id).state not in SERVED_STATES:
+        return Page(())
+    first = () if cursor else tuple(stored_tokens(admin, connection_id))
+    past = admin.items.query(admin.keys.past_tokens(connection_id, cursor or ""), page=size + 1)
+    # The valid ones are few, and are always on the first page.
+    page = take_page(from_items(ConnectionToken, past), size, lambda token: token.id)
+    found = sorted((*first, *page.items), key=lambda token: (token.created, token.id))
+    return Page(tuple(found), page.next_cursor)
 
 
 def stored_tokens(admin: AdminContext, connection_id: str) -> Iterator[ConnectionToken]:
-    """Read the tokens of a connection that exists: one Query."""
+    """Read the tokens of a connection that may be valid: one Query.
+
+    Those that have just expired are among them until the sweeper has moved them.
+    """
     return from_items(ConnectionToken, admin.items.query(admin.keys.tokens(connection_id)))
+
+
+def _find(
+    admin: AdminContext, connection_id: str, token_id: str
+) -> tuple[Key, ConnectionToken] | None:
+    """Find a token and the key of its item, also where it has ended."""
+    for make_key in (admin.keys.token, admin.keys.past_token):
+        key = make_key(connection_id, token_id)
+        item = admin.items.get(key)
+        if item is not None:
+            return key, from_item(ConnectionToken, item)
+    return None
 
 
 def revoke(admin: AdminContext, secrets: Secrets, connection_id: str, token_id: str) -> None:
@@ -229,20 +268,37 @@ def revoke(admin: AdminContext, secrets: Secrets, connection_id: str, token_id: 
     Raises:
         NotFound: the organisation has no such connection, or the connection no such token.
     """
-    token = _get(admin, connection_id, token_id)
-    revocation = plan_revocation(admin, connection_id, token)
-    if admin.items.try_commit(list(revocation_actions(admin, revocation))) is not None:
-        raise NotFound
-    delete_secret(admin, secrets, revocation)
+    for _ in admin.items.deadline.attempts():
+        key, token = _get(admin, connection_id, token_id)
+        revocation = plan_revocation(admin, connection_id, token)
+        # One that has expired and was moved is marked where it is; its secret has been deleted.
+        is_past = key == admin.keys.past_token(connection_id, token_id)
+        actions = list(
+            _mark_revoked(admin, key, token) if is_past else revocation_actions(admin, revocation)
+        )
+        if not actions or admin.items.try_commit(actions) is None:
+            delete_secret(admin, secrets, revocation)
+            return
 
 
-def _get(admin: AdminContext, connection_id: str, token_id: str) -> ConnectionToken:
-    connections.get(admin, connection_id)
+def _get(admin: AdminContext, connection_id: str, token_id: str) -> tuple[Key, ConnectionToken]:
+    is_served = connections.get(admin, connection_id).state in SERVED_STATES
     is_well_formed = TOKEN_ID.fullmatch(token_id) is not None
-    item = admin.items.get(admin.keys.token(connection_id, token_id)) if is_well_formed else None
-    if item is None:
+    found = _find(admin, connection_id, token_id) if is_served and is_well_formed else None
+    if found is None:
         raise NotFound
-    return from_item(ConnectionToken, item)
+    return found
+
+
+def _mark_revoked(admin: AdminContext, key: Key, token: ConnectionToken) -> Iterator[Action]:
+    if token.state == "live":
+        yield Update(key, set={"state": "revoked"}, condition=EXISTS)
+        yield _audited_revocation(admin, token)
+
+
+def _audited_revocation(admin: AdminContext, token: ConnectionToken) -> Put:
+    edit = Edit("token", token.id, {"state": "live"}, {"state": "revoked"}, action="revoked")
+    return audit.entry_item(admin, edit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,16 +317,20 @@ def plan_revocation(admin: AdminContext, connection_id: str, token: ConnectionTo
 
 
 def revocation_actions(admin: AdminContext, revocation: Revocation) -> Iterator[Action]:
-    """Make the actions that revoke a token and have its secret deleted."""
+    """Make the actions that revoke a token and have its secret deleted.
+
+    Its item moves to a partition that no sign-in and no SCIM request reads.
+    """
     connection, token = revocation.connection, revocation.token
-    yield Update(admin.keys.token(connection, token.id), set={"state": "revoked"}, condition=EXISTS)
+    as_read = EXISTS & equals("expires", token.expires)
+    yield Delete(admin.keys.token(connection, token.id), as_read)
+    yield Put(admin.keys.past_token(connection, token.id), to_item(replace(token, state="revoked")))
     yield _pending_deletion(admin, connection, token, revocation.delete_secret_at)
     # A transaction may not name an item twice.
     if revocation.delete_secret_at != token.secret_ends:
         yield Delete(_deletion_key(admin, connection, token, token.secret_ends))
     if token.state == "live":
-        edit = Edit("token", token.id, {"state": "live"}, {"state": "revoked"}, action="revoked")
-        yield audit.entry_item(admin, edit)
+        yield _audited_revocation(admin, token)
 
 
 def delete_secret(admin: AdminContext, secrets: Secrets, revocation: Revocation) -> None:
@@ -283,7 +343,32 @@ def delete_secret(admin: AdminContext, secrets: Secrets, revocation: Revocation)
     except Unavailable:
         return
     if at <= timestamp(admin.now()):
-        admin.items.commit([Delete(_deletion_key(admin, connection, token, at))])
+        pending = _deletion_key(admin, connection, token, at)
+        record_secret_deleted(admin.items, connection, token.id, pending)
+
+
+def record_secret_deleted(
+    items: Namespace, connection_id: str, token_id: str, pending: Key
+) -> None:
+    """Finish the pending change of a secret that has been deleted.
+
+    A token that nobody revoked has expired, and moves to the others that have ended. From now on
+    its item is kept for a time only: without a secret nothing depends on it.
+    """
+    keys = OrganisationKeys(organisation_of(connection_id))
+    past, ends = keys.past_token(connection_id, token_id), items.table.clock.now() + KEPT
+    expired = items.get(keys.token(connection_id, token_id))
+    if expired is not None:
+        token = from_item(ConnectionToken, expired)
+        move: list[Action] = [
+            Delete(keys.token(connection_id, token_id), equals("expires", token.expires)),
+            Put(past, to_item(token, expires=ends)),
+        ]
+    else:
+        move = [Update(past, set={"ttl": int(ends.timestamp())}, condition=EXISTS)]
+    # Fails where the connection was purged, for a self-test, or beside another sweep.
+    if items.try_commit([*move, Delete(pending)]) is not None:
+        items.commit([Delete(pending)])
 
 
 # --- rotation ---------------------------------------------------------------------------------
@@ -307,7 +392,7 @@ def rotate(
         Conflict: the token was revoked or has expired, or another rotation is not finished.
         Unavailable: the secret could not be created; the new token is revoked.
     """
-    old = _get(admin, connection_id, token_id)
+    _, old = _get(admin, connection_id, token_id)
     if not old.live(admin.now()):
         raise Conflict(NOT_LIVE)
     limits = _Limits(MAX_LIVE + 1, idempotency_key)

@@ -18,7 +18,7 @@ What each access needs (consistent reads throughout, no index, no Scan):
     members of a group                    Query  ...#M        <gid># .. <gid>#~
     exact totals, and where a page starts Query  ...#CNT      U#.. or G#..
     a page of users or groups             Query  ...#U or ...#G, from the first two digits on
-    authentication of a SCIM request      BatchGet C#<org>: #, N#<conn>, N#<conn>#T#<token>
+    authentication of a SCIM request      BatchGet C#<org>: #, N#<conn>; C#<org>#T: N#..#T#<token>
     authentication of an admin            Get    V#<digest>, then C#<org> #
 
 The first letter of a partition key is its class and the next part its owner, so that
@@ -346,7 +346,11 @@ class ConnectionKeys:
 
 @dataclass(frozen=True, slots=True)
 class OrganisationKeys:
-    """Keys of one organisation: its settings, connections and tokens."""
+    """Keys of one organisation: its settings, connections and tokens.
+
+    What a sign-in or a list reads as a whole is in one partition. Tokens and schemas are in
+    partitions of their own, and so is what has ended, which no such request reads.
+    """
 
     organisation: str
 
@@ -411,32 +415,50 @@ class OrganisationKeys:
         return Key(self.partition, f"N#{connection}")
 
     def connections(self) -> Range:
-        """Range of all connections, each followed by its tokens and schemas."""
+        """Range of the connections that are served, and of those that have ended with users."""
         return Range(self.partition, "N#", f"N#{LAST}")
 
-    def owned_by(self, connection: str) -> Range:
-        """Range of what follows a connection's item: its tokens and schemas."""
-        return Range(self.partition, f"N#{connection}#", f"N#{connection}#{LAST}")
+    def past_connection(self, connection: str) -> Key:
+        """Key of a connection that is being deleted, or has ended without users."""
+        return Key(f"{self.partition}#PN", f"N#{connection}")
+
+    def past_connections(self, after: str = "") -> Range:
+        """Range of those connections, those after the id `after`."""
+        return Range(self.past_connection("").pk, f"N#{after}{FIRST}")
 
     def token(self, connection: str, token: str) -> Key:
-        """Key of a token's metadata; its digest is in Secrets Manager."""
-        return Key(self.partition, f"N#{connection}#T#{token}")
+        """Key of a valid token's metadata; its digest is in Secrets Manager."""
+        return Key(f"{self.partition}#T", f"N#{connection}#T#{token}")
 
     def tokens(self, connection: str) -> Range:
-        """Range of a connection's tokens."""
-        return Range(self.partition, f"N#{connection}#T#", f"N#{connection}#T#{LAST}")
+        """Range of a connection's tokens that nobody has revoked and the sweeper has not moved."""
+        return Range(f"{self.partition}#T", f"N#{connection}#T#", f"N#{connection}#T#{LAST}")
+
+    def past_token(self, connection: str, token: str) -> Key:
+        """Key of the metadata of a token that was revoked or has expired."""
+        return Key(f"{self.partition}#PT", f"N#{connection}#T#{token}")
+
+    def past_tokens(self, connection: str, after: str = "") -> Range:
+        """Range of a connection's revoked and expired tokens, those after the id `after`."""
+        low = f"N#{connection}#T#{after}{FIRST}"
+        return Range(f"{self.partition}#PT", low, f"N#{connection}#T#{LAST}")
 
     def self_test_token(self, connection: str, run: str) -> Key:
         """Key of the token of a self-test's run; it is not among the connection's tokens."""
-        return Key(self.partition, f"N#{connection}#R#{run}")
+        return Key(f"{self.partition}#T", f"N#{connection}#R#{run}")
 
     def schema(self, connection: str, urn: str) -> Key:
         """Key of a connection's own extension schema; URNs are compared without case."""
-        return Key(self.partition, f"N#{connection}#S#{urn.lower()}")
+        return Key(f"{self.partition}#S", f"N#{connection}#S#{urn.lower()}")
 
     def schemas(self, connection: str) -> Range:
         """Range of a connection's own extension schemas."""
-        return Range(self.partition, f"N#{connection}#S#", f"N#{connection}#S#{LAST}")
+        return Range(f"{self.partition}#S", f"N#{connection}#S#", f"N#{connection}#S#{LAST}")
+
+    def owned_by(self, connection: str) -> tuple[Range, ...]:
+        """Ranges of all tokens, past ones too, and of the schemas of a connection."""
+        low, high = f"N#{connection}#", f"N#{connection}#{LAST}"
+        return tuple(Range(f"{self.partition}#{each}", low, high) for each in ("T", "PT", "S"))
 
     def change(self, change_ulid: str, at: date) -> Key:
         """Key of a change item of the organisation itself; the partition is the day."""

@@ -98,8 +98,10 @@ TAKES: Mapping[Handler, Takes] = {
     feed.list_changes: Takes(parameters=(PAGING[0], AFTER)),
     # connections
     connections.create_connection: Takes(inputs.NewConnection, parameters=(IDEMPOTENCY_KEY,)),
+    connections.list_connections: Takes(parameters=PAGING),
     connections.change_connection: Takes(inputs.ConnectionChanges, parameters=(IF_MATCH,)),
     connections.delete_connection: Takes(parameters=(USERS, PREVIEW, IF_MATCH)),
+    tokens.list_tokens: Takes(parameters=PAGING),
     tokens.create_token: Takes(inputs.NewToken, parameters=(IDEMPOTENCY_KEY,)),
     tokens.rotate_token: Takes(inputs.Rotation, optional=True, parameters=(IDEMPOTENCY_KEY,)),
     self_test.run_self_test: Takes(errors=(429,)),

@@ -117,25 +117,28 @@ def another_id(token):
     return f"{body}_{checksum(body)}"
 
 
+READ = ["batch_get_item"]
+# It may be a token that has ended: only the health says so.
+READ_PAST_TOO = ["batch_get_item", "get_item"]
 GARBAGE = {
-    "nothing": lambda _: "",
-    "no token": lambda _: "letmein",
-    "mistyped": lambda token: token[:-1] + ("0" if token[-1] != "0" else "1"),
-    "unknown": lambda _: mint("scim", Random(5)).text,  # noqa: S311 - nobody's token
-    "the right id with another secret": another_secret,
-    "the right secret with another id": another_id,
-    "the operator key": lambda _: OPERATOR_KEY,
+    "nothing": (lambda _: "", READ),
+    "no token": (lambda _: "letmein", READ),
+    "mistyped": (lambda token: token[:-1] + ("0" if token[-1] != "0" else "1"), READ),
+    "unknown": (lambda _: mint("scim", Random(5)).text, READ_PAST_TOO),  # noqa: S311 - nobody's
+    "the right id with another secret": (another_secret, READ),
+    "the right secret with another id": (another_id, READ_PAST_TOO),
+    "the operator key": (lambda _: OPERATOR_KEY, READ),
 }
 
 
-@pytest.mark.parametrize("garble", GARBAGE.values(), ids=GARBAGE.keys())
-def test_garbage_costs_the_same_read_and_says_the_same(fresh, table, context, garble):
+@pytest.mark.parametrize(("garble", "calls"), GARBAGE.values(), ids=GARBAGE.keys())
+def test_garbage_costs_a_read_or_two_and_says_the_same(fresh, table, context, garble, calls):
     """So that the connection's health can tell, and a guesser cannot."""
     with pytest.raises(Unauthorized) as refusal:
         authenticate(fresh, context.connection, garble(context.token))
 
     assert refusal.value.detail == Unauthorized.default
-    assert table.calls == ["batch_get_item"]
+    assert table.calls == calls
 
 
 def test_the_operator_key_opens_no_connection_by_its_id(services, context):
@@ -344,8 +347,8 @@ def test_the_operator_key_opens_the_operators_entrance(services):
     assert principal.sees("b" * 10)
 
 
-@pytest.mark.parametrize("garble", list(GARBAGE.values())[:-1], ids=list(GARBAGE)[:-1])
-def test_no_other_key_opens_it(services, garble):
+@pytest.mark.parametrize(("garble", "_"), list(GARBAGE.values())[:-1], ids=list(GARBAGE)[:-1])
+def test_no_other_key_opens_it(services, garble, _):
     """Unknown, mistyped, guessed: 401."""
     with pytest.raises(Unauthorized):
         open_admin(services, garble(OPERATOR_KEY))

@@ -211,8 +211,8 @@ BUGS: Sequence[Bug] = (
     Bug(
         "a revoked token is accepted",
         "chalicelib/auth/authenticate.py",
-        "    _check_token(token, now)\n",
-        "",
+        "if token is None or not token.live(now):",
+        "if token is None:",
         "a request with a token after its revocation",
         ["tests/auth/test_authenticate.py"],
     ),

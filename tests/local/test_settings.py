@@ -61,7 +61,7 @@ class Desk:
 
     def live(self) -> int:
         """Count the live tokens."""
-        listed = tokens.list_tokens(self.admin(), self.context.connection)
+        listed = tokens.list_tokens(self.admin(), self.context.connection).items
         return sum(each.live(self.admin().now()) for each in listed)
 
     def met(self, one: Callable[..., str], other: Callable[..., str], index: int) -> set[str]:

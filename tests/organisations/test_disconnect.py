@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib import sweeper
 from chalicelib.auth.authenticate import authenticate_connection
 from chalicelib.auth.secrets import Secrets
 from chalicelib.errors import BadRequest, Conflict, NotFound, PreconditionFailed, Unauthorized
@@ -89,7 +90,7 @@ def test_the_tokens_of_an_ended_connection_are_gone(
 
     end(settled, secrets, users)
 
-    assert tokens.list_tokens(settled.admin, settled.connection) == ()
+    assert tokens.list_tokens(settled.admin, settled.connection).items == ()
     assert kept(secretsmanager) == set()
     assert declared(services) == {("secret", "2027-01-31T12:02:00.000Z")}
 
@@ -165,18 +166,20 @@ def test_disconnecting_again_succeeds_and_changes_nothing(services, settled, sec
     assert read_all(services.table) == rows
 
 
-def test_an_ending_that_was_cut_off_is_finished_by_the_next(services, settled, secrets):
-    """The tokens' items were still there, revoked."""
-    client = FaultyClient(services.table.client)
-    client.faults["batch_write_item"] = [fail(KeyboardInterrupt())]
-    cut = replace(services, table=replace(services.table, client=client))
+def test_an_ending_that_was_cut_off_leaves_a_pending_change(
+    services, settled, secretsmanager, manual_clock
+):
+    """The tokens have ended with the connection; the sweeper deletes their secrets."""
+    between: Any = FaultyClient(secretsmanager)
+    between.faults["delete_secret"] = [fail(KeyboardInterrupt())]
     with pytest.raises(KeyboardInterrupt):
-        end(replace(settled, admin=an_admin_context(cut, settled.organisation)), secrets)
-    assert len(tokens.list_tokens(settled.admin, settled.connection)) == 1
+        end(settled, Secrets(between, services.settings.secrets_prefix))
 
-    end(settled, secrets)
-
-    assert tokens.list_tokens(settled.admin, settled.connection) == ()
+    assert tokens.list_tokens(settled.admin, settled.connection).items == ()
+    manual_clock.advance(seconds=1)
+    assert sweeper.sweep_due(services) == 1
+    assert kept(secretsmanager) == set()
+    assert declared(services) == set()
 
 
 def test_another_choice_may_follow(context, secrets):
@@ -208,7 +211,7 @@ def test_a_token_that_comes_first_ends_too(services, context, secrets, secretsma
 
     end(raced, secrets)
 
-    assert tokens.list_tokens(context.admin, context.connection) == ()
+    assert tokens.list_tokens(context.admin, context.connection).items == ()
     assert kept(secretsmanager) == set()
 
 

@@ -14,6 +14,7 @@ from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import verified_domain
 from chalicelib.storage.settings_items import Role, Workspace, new_connection_id
 from tests.support.builders import a_customer, an_admin_context, an_organisation, connection_body
+from tests.support.directory import a_user, connection_context
 from tests.support.faults import FaultyClient, first
 from tests.support.invariants import read_all
 
@@ -85,8 +86,9 @@ USED = [(settings.delete_workspace, "main"), (settings.delete_role, "reader")]
 def test_what_a_connection_uses_cannot_be_deleted_and_the_error_names_it(
     services, admin, delete, named
 ):
-    """The error says where to change it; a disconnected one still reads it."""
+    """The error says where to change it; a disconnected one with users still reads it."""
     used_by = a_connection(services, admin)
+    a_user(connection_context(services.table, used_by.id))
 
     for _ in ("active", "ended"):
         with pytest.raises(Conflict, match=f"`Entra ID` \\({used_by.id}\\)") as rejection:

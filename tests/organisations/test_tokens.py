@@ -55,7 +55,7 @@ def revoke(context, secrets, token_id):
 
 def row(context, token_id):
     """Read a token's item."""
-    found = tokens.list_tokens(context.admin, context.connection)
+    found = tokens.list_tokens(context.admin, context.connection).items
     return next(each for each in found if each.id == token_id)
 
 
@@ -128,7 +128,7 @@ def test_an_end_in_the_past_or_beyond_ten_years_is_rejected(context, secrets, ex
     """Also where it cannot be counted in UTC; names the field, makes nothing."""
     with pytest.raises(InvalidFields, match="expires_at"):
         create(context, secrets, expires_at=expires_at)
-    assert len(tokens.list_tokens(context.admin, context.connection)) == 1
+    assert len(tokens.list_tokens(context.admin, context.connection).items) == 1
 
 
 def test_a_token_declares_when_its_secret_goes(context, secrets):
@@ -189,7 +189,7 @@ def test_two_creations_at_once_both_succeed_below_it(services, context, secrets)
 
     create(raced, secrets)
 
-    assert len(tokens.list_tokens(context.admin, context.connection)) == 3
+    assert len(tokens.list_tokens(context.admin, context.connection).items) == 3
     assert connections.get(context.admin, context.connection).tokens_version == 3
 
 
@@ -252,7 +252,7 @@ def test_a_token_whose_secret_cannot_be_created_is_deleted_again(context, betwee
     with pytest.raises(Unavailable):
         create(context, secrets)
 
-    listed = tokens.list_tokens(context.admin, context.connection)
+    listed = tokens.list_tokens(context.admin, context.connection).items
     [taken] = [each for each in listed if each.id != context.token_id]
     assert taken.state == "revoked"
     assert ("2027-01-31T12:01:00.000Z", taken.id) in declared(context)
@@ -265,7 +265,7 @@ def test_there_is_time_to_take_a_token_back(context, between, secrets):
     with pytest.raises(Unavailable):
         create(context, secrets)
 
-    states = [each.state for each in tokens.list_tokens(renewed(context), context.connection)]
+    states = [each.state for each in tokens.list_tokens(renewed(context), context.connection).items]
     assert sorted(states) == ["live", "revoked"]
 
 
@@ -282,7 +282,7 @@ def test_a_token_revoked_before_it_is_shown_is_never_shown(
     """An admin who sees it in the list may revoke it between its item and its secret."""
 
     def revoke_all():
-        for each in tokens.list_tokens(context.admin, context.connection):
+        for each in tokens.list_tokens(context.admin, context.connection).items:
             revoke(context, secrets, each.id)
 
     between.faults["create_secret"] = [first(revoke_all)]
@@ -301,7 +301,7 @@ def test_a_crash_after_the_declaration_leaves_it_declared(context, between, secr
     with pytest.raises(KeyboardInterrupt):
         create(context, secrets)
 
-    found = {each.id for each in tokens.list_tokens(context.admin, context.connection)}
+    found = {each.id for each in tokens.list_tokens(context.admin, context.connection).items}
     assert {target for _, target in declared(context)} == found
 
 
@@ -312,7 +312,7 @@ def test_tokens_are_listed_the_oldest_first(context, secrets, manual_clock):
     manual_clock.advance(seconds=1)
     revoke(context, secrets, context.token_id)
 
-    listed = tokens.list_tokens(context.admin, context.connection)
+    listed = tokens.list_tokens(context.admin, context.connection).items
 
     assert [(each.id, each.state) for each in listed] == [
         (context.token_id, "revoked"),

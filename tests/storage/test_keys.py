@@ -28,8 +28,11 @@ KEYS = {
     "local": (CONNECTION.local(UID), "L#abcdefghij", UID),
     "organisation": (ORGANISATION.own_item, "C#abcdefghij", "#"),
     "connection": (ORGANISATION.connection("c"), "C#abcdefghij", "N#c"),
-    "token": (ORGANISATION.token("c", "t"), "C#abcdefghij", "N#c#T#t"),
-    "token of a self-test": (ORGANISATION.self_test_token("c", "r"), "C#abcdefghij", "N#c#R#r"),
+    "past connection": (ORGANISATION.past_connection("c"), "C#abcdefghij#PN", "N#c"),
+    "token": (ORGANISATION.token("c", "t"), "C#abcdefghij#T", "N#c#T#t"),
+    "past token": (ORGANISATION.past_token("c", "t"), "C#abcdefghij#PT", "N#c#T#t"),
+    "token of a self-test": (ORGANISATION.self_test_token("c", "r"), "C#abcdefghij#T", "N#c#R#r"),
+    "schema": (ORGANISATION.schema("c", "urn:A"), "C#abcdefghij#S", "N#c#S#urn:a"),
     "user of a self-test": (CONNECTION.self_test("r").user(UID), "S#abcdefghijklmnop!r#U", UID),
     "setup link": (k.console("d1"), "V#d1", "#"),
 }

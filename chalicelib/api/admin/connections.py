@@ -56,7 +56,8 @@ def list_connections(request: AdminRequest) -> Ok[Page[Connection]]:
     """GET /admin/organisations/{org}/connections."""
     admin = request.admin_context()
     organisations.get(admin)
-    return page([_document(request, each) for each in connections.list_connections(admin)])
+    found = connections.list_page(admin, request.http.query.get("cursor"), request.page_size)
+    return page([_document(request, each) for each in found.items], found.next_cursor)
 
 
 def get_connection(request: AdminRequest) -> Ok[Connection]:

@@ -17,7 +17,7 @@ from chalicelib.api.admin.responses import (
 )
 from chalicelib.api.admin.settings import role_document, workspace_document
 from chalicelib.errors import Conflict, NotFound
-from chalicelib.organisations import connections, idempotency, organisations, purge
+from chalicelib.organisations import idempotency, organisations, purge
 from chalicelib.organisations.inputs import NewOrganisation, OrganisationChanges
 from chalicelib.organisations.organisations import OrganisationDetails
 from chalicelib.storage import grants
@@ -61,7 +61,7 @@ def get_organisation(request: AdminRequest) -> Ok[Organisation]:
     organisation = organisations.get_details(admin)
     document = _document(organisation)
     if organisation.organisation.state == DELETING:
-        left = purge.progress(admin, connections.list_connections(admin))
+        left = purge.progress(admin)
         document["progress"] = {
             "connections": left["connections"],
             "users": left["users"],

@@ -143,7 +143,19 @@ def respond(services: Services, route: Route, request: Request) -> Response:
     if route.access is not Access.ANYONE:
         principal = authenticate(services, request, deadline)
         authorize(principal, route, request)
+        limit_changes(services, principal, route)
     return route.handler(AdminRequest(services, request, principal, deadline))
+
+
+def limit_changes(services: Services, principal: Principal, route: Route) -> None:
+    """Take one change of the rate of the admin's organisation; the operator has no limit.
+
+    Raises:
+        TooManyRequests: its admins have sent too many; says in how many seconds to try again.
+    """
+    rate = services.settings.admin_changes
+    if rate and isinstance(principal, AdminPrincipal) and route.changes_settings:
+        services.buckets.take(f"{principal.organisation} admin", rate)
 
 
 def authenticate(services: Services, request: Request, deadline: Deadline) -> Principal:

@@ -34,10 +34,12 @@ def create_token(request: AdminRequest) -> Created[NewTokenShown]:
 def list_tokens(request: AdminRequest) -> Ok[Page[Token]]:
     """GET .../connections/{connection}/tokens, each with its last use within 30 days."""
     admin = request.admin_context()
-    found = tokens.list_tokens(admin, request.connection)
+    cursor = request.http.query.get("cursor")
+    found = tokens.list_tokens(admin, request.connection, cursor, request.page_size)
     pending = request.services.pending_counters.of(request.connection)
     last_uses = health.read(admin, request.connection, pending).last_uses
-    return page([_document(request, each, last_uses.get(each.id)) for each in found])
+    documents = [_document(request, each, last_uses.get(each.id)) for each in found.items]
+    return page(documents, found.next_cursor)
 
 
 def revoke_token(request: AdminRequest) -> NoContent:
