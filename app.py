@@ -7,9 +7,8 @@ from botocore.config import Config
 from chalice.app import Chalice, ConvertToMiddleware
 
 from chalicelib import sweeper
-from chalicelib.api.admin import routes as admin_routes
+from chalicelib.api import router, routes
 from chalicelib.api.chalice_errors import rewrite_chalice_errors
-from chalicelib.api.scim import routes as scim_routes
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
 from chalicelib.observability import logger
@@ -40,8 +39,7 @@ def build(services: Services) -> Chalice:
     application.api.binary_types = []
     application.register_middleware(ConvertToMiddleware(logger.inject_lambda_context))
     application.register_middleware(rewrite_chalice_errors, "http")
-    application.register_blueprint(scim_routes.blueprint(services))
-    application.register_blueprint(admin_routes.blueprint(services))
+    application.register_blueprint(router.blueprint(services, routes.all_paths(services)))
     sweeper.schedule(application, services)
     return application
 

@@ -10,6 +10,7 @@ with a scimType derive from these: `scim.errors`.
     +-- Unauthorized            401
     +-- Forbidden               403
     +-- NotFound                404
+    +-- WrongUrl                404, says what to correct in the SCIM URL
     +-- MethodNotAllowed        405, with Allow
     +-- Conflict                409, with what stands in the way
     +-- PreconditionFailed      412
@@ -112,6 +113,13 @@ class NotFound(ApiError):
 
     status = 404
     default = "There is no such resource."
+
+
+class WrongUrl(_Rejected):
+    """The path is not one of ours; says how the SCIM URL differs from the connection's."""
+
+    status = 404
+    default = "No route has this path."
 
 
 class MethodNotAllowed(ApiError):

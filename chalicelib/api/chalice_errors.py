@@ -7,27 +7,18 @@ from collections.abc import Callable, Mapping
 from chalice.app import Request, Response
 
 from chalicelib.api import edge
-from chalicelib.api.admin.problems import problem
-from chalicelib.api.scim.scim_response import scim_error
-from chalicelib.errors import (
-    ApiError,
-    BadRequest,
-    InternalError,
-    MethodNotAllowed,
-    UnsupportedMediaType,
-)
+from chalicelib.api.unknown_paths import error_response
+from chalicelib.errors import ApiError, InternalError, MethodNotAllowed
 
 ERRORS: Mapping[int, Callable[[Response], ApiError]] = {
-    400: lambda _: BadRequest(),
     405: lambda response: MethodNotAllowed(*str(response.headers.get("Allow", "")).split(", ")),
-    415: lambda _: UnsupportedMediaType(),
 }
 
 
 def rewrite_chalice_errors(
     request: Request, get_response: Callable[[Request], Response]
 ) -> Response:
-    """Write Chalice's errors as SCIM Errors on SCIM routes, as problem+json on the others.
+    """Write Chalice's errors as SCIM Errors below /scim, as problem+json elsewhere.
 
     Their body is an object, `{"Code": ..., "Message": ...}`; that of our responses is text.
     """
@@ -36,6 +27,5 @@ def rewrite_chalice_errors(
         return response
     known = ERRORS.get(response.status_code)
     error = known(response) if known else InternalError()
-    is_scim = request.path.startswith("/scim/")
-    error_response: edge.ErrorResponse = scim_error if is_scim else problem
-    return edge.write(error_response(error, str(request.context.get("requestId", ""))))
+    read = edge.read(request, "")
+    return edge.write(error_response(read.segments)(error, read.request_id), read)

@@ -1,33 +1,49 @@
 """The edge: API Gateway's event in, our Request; our Response out, as Chalice sends it.
 
-Nothing further in sees an event or a Chalice object. One function registers every route, so that
-each request is read, responded to, recorded and written in the same way; one function per API
-makes a response of an error: SCIM's for SCIM routes, problem+json for the others.
+Nothing further in sees an event or a Chalice object. Each request is read, responded to and written
+in the same way; one function per API makes a response of an error: SCIM's for SCIM routes,
+problem+json for the others.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalice.app import Blueprint
 from chalice.app import Request as ChaliceRequest
 from chalice.app import Response as ChaliceResponse
 
-from chalicelib.api.services import Services
-from chalicelib.errors import ApiError, InternalError
-from chalicelib.observability import logger, record
+from chalicelib.api.query import QueryParameters
+from chalicelib.errors import ApiError, InternalError, UnsupportedMediaType
+from chalicelib.observability import logger
 
 SCIM = "application/scim+json"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
-# Chalice compares without case and without charset; a request without the header counts as
-# JSON. With anything else it returns 415 before it calls a view.
-ACCEPTED = [SCIM, JSON]
+ACCEPTED = frozenset({SCIM, JSON})
+
+# What these have as a body means nothing (RFC 9110 sections 9.3.1, 9.3.2 and 9.3.5). It is never
+# looked at: some clients send a Content-Type of their own with a DELETE.
+WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+
+# For every response that says nothing else about it.
+HEADERS: Mapping[str, str] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+# Over plain HTTP a browser ignores it, and a local server would mean nothing by it.
+HTTPS_HEADERS: Mapping[str, str] = {"Strict-Transport-Security": "max-age=31536000"}
+
+Segments = tuple[str, ...]
+
+
+def segments(path: str) -> Segments:
+    """Return the segments of a path in canonical form: empty ones are dropped.
+
+    Nothing is decoded: `%2F`, `%2e` and `;` are characters of their segment and separate nothing.
+    """
+    return tuple(segment for segment in path.split("/") if segment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +52,14 @@ class Request:
 
     `headers` holds every value of a repeated header, by lower-case name; `query` the first
     value of each parameter; `base_url` is the public URL in front of `/scim` and `/admin`,
-    without a trailing slash; `route` is the path as it is registered, `/admin/{organisation}`.
+    without a trailing slash; `segments` is the path below it in canonical form, and `route` the
+    path of its endpoint, `/admin/{organisation}`.
     """
 
     method: str
     base_url: str
     request_id: str
+    segments: Segments = ()
     route: str = ""
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
@@ -65,46 +83,10 @@ class Response:
     text: str | None = None
 
 
-# What our paths begin with, after the stage or the base path of a custom domain.
-ROOTS = ("/scim/v2/", "/admin/", "/openapi.json")
-
 # Responds to a request, or raises an ApiError.
 Respond = Callable[[Request], Response]
 # Makes the response of an error, given the request id.
 ErrorResponse = Callable[[ApiError, str], Response]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A path, its methods, and what responds to them."""
-
-    path: str
-    methods: Sequence[str]
-    respond: Respond
-
-
-def register(
-    blueprint: Blueprint, services: Services, endpoint: Endpoint, error_response: ErrorResponse
-) -> None:
-    """Register an endpoint with Chalice."""
-    now = services.table.clock.monotonic
-
-    def view(**_: str) -> ChaliceResponse:
-        started = now()
-        request = read(blueprint.current_request, services.settings.base_url)
-        response = respond(endpoint.respond, error_response, request)
-        record(
-            request.method,
-            endpoint.path,
-            response.status,
-            int((now() - started) * 1000),
-            request_id=request.request_id,
-        )
-        return write(response)
-
-    view.__name__ = "_".join((*endpoint.methods, endpoint.path))
-    route = blueprint.route(endpoint.path, methods=list(endpoint.methods), content_types=ACCEPTED)
-    route(view)
 
 
 def respond(handler: Respond, error_response: ErrorResponse, request: Request) -> Response:
@@ -113,6 +95,7 @@ def respond(handler: Respond, error_response: ErrorResponse, request: Request) -
     Of a fault of ours a client learns nothing but the request id, to find it by in the logs.
     """
     try:
+        require_json(request)
         return handler(request)
     except ApiError as error:
         return error_response(error, request.request_id)
@@ -129,27 +112,31 @@ def read(request: ChaliceRequest, public_url: str) -> Request:
     event = request.to_original_event()
     context = event["requestContext"]
     headers = event.get("multiValueHeaders") or {}
-    query = event.get("multiValueQueryStringParameters") or {}
     return Request(
         method=request.method,
-        base_url=public_url or derived_url(context),
+        base_url=public_url or derived_url(context, path_of(event)),
         request_id=context.get("requestId", ""),
-        route=context.get("resourcePath", ""),
-        path=dict(request.uri_params or {}),
-        query={name: values[0] for name, values in query.items() if values},
+        segments=segments(path_of(event)),
+        query=QueryParameters(event.get("multiValueQueryStringParameters") or {}),
         headers={name.lower(): tuple(values) for name, values in headers.items()},
-        body=_body(event),
+        body=b"" if request.method in WITHOUT_BODY else _body(event),
     )
 
 
-def derived_url(context: Mapping[str, Any]) -> str:
+def path_of(event: Mapping[str, Any]) -> str:
+    """Return the path of an event below the stage or the base path, as it was sent."""
+    return str((event.get("pathParameters") or {}).get("proxy", ""))
+
+
+def derived_url(context: Mapping[str, Any], path: str) -> str:
     """Derive the public URL from API Gateway's context of the request, never from a header.
 
-    `path` there begins with the stage, or with the base path of a custom domain.
+    `path` is the request's; in the context it follows the stage, or the base path of a custom
+    domain.
     """
-    path = str(context.get("path", ""))
-    starts = [at for root in ROOTS if (at := path.find(root)) >= 0]
-    return f"https://{context.get('domainName', '')}{path[: min(starts, default=0)]}"
+    whole = str(context.get("path", "")).rstrip("/")
+    before = whole.removesuffix(path.rstrip("/")).rstrip("/")
+    return f"https://{context.get('domainName', '')}{before}"
 
 
 def _body(event: Mapping[str, Any]) -> bytes:
@@ -157,13 +144,29 @@ def _body(event: Mapping[str, Any]) -> bytes:
     return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
 
 
-def write(response: Response) -> ChaliceResponse:
-    """Write a response for Chalice."""
-    headers: dict[str, str | list[str]] = dict(response.headers)
+def require_json(request: Request) -> None:
+    """Check the media type of a request's body, without case and parameters; none counts as JSON.
+
+    Raises:
+        UnsupportedMediaType: it is another one.
+    """
+    sent = request.headers.get("content-type", ())
+    media_types = {value.partition(";")[0].strip().lower() for value in sent}
+    if request.body and not media_types <= ACCEPTED:
+        raise UnsupportedMediaType
+
+
+def write(response: Response, request: Request) -> ChaliceResponse:
+    """Write the response of a request for Chalice.
+
+    That of a HEAD has the body of a GET, and so its length: API Gateway sends the
+    headers only (RFC 9110 section 9.3.2).
+    """
+    of_scheme = HTTPS_HEADERS if request.base_url.startswith("https:") else {}
+    headers: dict[str, str | list[str]] = {**HEADERS, **of_scheme, **response.headers}
     body = response.text
     if response.document is not None:
         body = json.dumps(response.document, ensure_ascii=False, separators=(",", ":"))
-    if body is None:
-        return ChaliceResponse("", headers=headers, status_code=response.status)
-    headers["Content-Type"] = response.media_type
-    return ChaliceResponse(body, headers=headers, status_code=response.status)
+    if body is not None:
+        headers["Content-Type"] = response.media_type
+    return ChaliceResponse(body or "", headers=headers, status_code=response.status)

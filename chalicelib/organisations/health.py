@@ -27,6 +27,9 @@ FIXES: Mapping[str, str] = {
     "identity provider.",
     "expired": "The token has expired. Create a new one in the console and paste it into your "
     "identity provider.",
+    "url": "The token is right, but the SCIM URL in the identity provider is not: a part of it is "
+    "missing, added or in other letters. Copy the SCIM URL of this connection again, unchanged; it "
+    "ends with the id of the connection.",
     "ended": "This connection has ended. Use the SCIM URL and a token of another one.",
     "suspended": "The organisation is suspended. Ask the SaaS's support to set it to active again.",
     "plan": "The organisation's plan does not include SCIM. Ask the SaaS's support for one that "

@@ -38,8 +38,9 @@ def parse_value(body: bytes, limit: int) -> Any:
 
     Raises:
         PayloadTooLarge: more than `limit` bytes.
-        InvalidSyntax: not UTF-8, not JSON, nested deeper than 32 levels, a duplicate key, or a
-            number that neither a double nor an integer of 4,300 digits can hold.
+        InvalidSyntax: not UTF-8 (U+FFFD counts as that), not JSON, nested deeper than 32 levels,
+            a duplicate key, or a number that neither a double nor an integer of 4,300 digits can
+            hold.
         InvalidValue: U+0000 or an unpaired surrogate: databases and logs cannot store them.
     """
     if len(body) > limit:
@@ -51,6 +52,9 @@ def parse_value(body: bytes, limit: int) -> Any:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidSyntax(f"The body is not UTF-8: invalid byte at {error.start}.") from None
+    # API Gateway has put it where bytes were not UTF-8. A client that means it writes \ufffd.
+    if "\ufffd" in text:
+        raise InvalidSyntax(f"The body is not UTF-8 at character {text.index(chr(0xFFFD))}.")
     _check_depth(text)
     _check_characters(text)
     try:

@@ -27,6 +27,8 @@ from chalicelib.errors import ApiError, Busy, InternalError, NotFound, PayloadTo
 from chalicelib.scim.messages import error_body
 
 MAX_BODY = 10 * 1024 * 1024
+# RFC 9110 section 8.6: that of a 304 would be the length of the whole resource.
+WITHOUT_LENGTH = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 # AWS's name of a gateway response -> its error. A gateway response is the same for all paths, so
 # all of them are SCIM Error bodies. Some occur on AWS only: too many requests for the stage, a
@@ -81,14 +83,22 @@ class Route:
         """Split the template once, not at every request."""
         object.__setattr__(self, "segments", tuple(self.template.split("/")))
 
+    @property
+    def is_greedy(self) -> bool:
+        """Whether its last parameter stands for the rest of the path: `/{proxy+}`."""
+        return self.template.endswith("+}")
+
     def match(self, segments: tuple[str, ...]) -> dict[str, str] | None:
         """Return the path parameters, as sent, or None where the path does not match."""
+        if self.is_greedy and len(segments) >= len(self.segments):
+            at = len(self.segments) - 1
+            segments = (*segments[:at], "/".join(segments[at:]))
         if len(segments) != len(self.segments):
             return None
         pairs = list(zip(self.segments, segments, strict=True))
         if any(own != sent for own, sent in pairs if not _is_parameter(own)):
             return None
-        parameters = {own[1:-1]: sent for own, sent in pairs if _is_parameter(own)}
+        parameters = {own[1:-1].rstrip("+"): sent for own, sent in pairs if _is_parameter(own)}
         return parameters if all(parameters.values()) else None
 
 
@@ -97,9 +107,16 @@ def _is_parameter(segment: str) -> bool:
 
 
 def routes_of(app: Chalice) -> tuple[Route, ...]:
-    """List the app's routes; a literal segment comes before a parameter in the same place."""
+    """List the app's routes in the order of their precedence.
+
+    A literal segment comes before a parameter in the same place, and a greedy parameter last.
+    """
     routes = [Route(template, frozenset(methods)) for template, methods in app.routes.items()]
-    return tuple(sorted(routes, key=lambda route: [(_is_parameter(s), s) for s in route.segments]))
+    return tuple(sorted(routes, key=_precedence))
+
+
+def _precedence(route: Route) -> tuple[bool, list[tuple[bool, str]]]:
+    return route.is_greedy, [(_is_parameter(segment), segment) for segment in route.segments]
 
 
 class _OfThread:
@@ -197,7 +214,7 @@ class Gateway:
             return _gateway_error("DEFAULT_5XX", request_id)
 
     def _match(self, request: HttpRequest) -> tuple[Route | None, dict[str, str]]:
-        path = request.path.removesuffix("/") or "/"
+        path = "/" + request.path.removesuffix("/").removeprefix("/")
         segments = tuple(path.split("/"))
         for route in self._routes:
             parameters = route.match(segments)
@@ -278,10 +295,8 @@ def _event_body(request: HttpRequest, binary_types: Iterable[str]) -> tuple[str 
         return None, False
     media_type = request.header("content-type").partition(";")[0].strip().lower()
     if media_type not in binary_types:
-        try:
-            return request.body.decode(), False
-        except UnicodeDecodeError:
-            pass  # not text: the app gets the bytes in base64
+        # As on AWS: bytes that are not UTF-8 reach the app as U+FFFD.
+        return request.body.decode(errors="replace"), False
     return base64.b64encode(request.body).decode("ascii"), True
 
 
@@ -304,6 +319,5 @@ def _gateway_error(response_type: str, request_id: str) -> HttpResponse:
 def _http_response(
     status: int, headers: list[tuple[str, str]], body: bytes, request_id: str
 ) -> HttpResponse:
-    # RFC 9110 section 8.6: a 204 has no length.
-    length = [] if status == HTTPStatus.NO_CONTENT else [("Content-Length", str(len(body)))]
+    length = [] if status in WITHOUT_LENGTH else [("Content-Length", str(len(body)))]
     return HttpResponse(status, (*headers, *length, ("x-amzn-RequestId", request_id)), body)

@@ -108,7 +108,7 @@ REFUSED: dict[str, tuple[str, str, Any, dict[str, str], int, str | None, str]] =
     "an id that is none": ("GET", "/Users/..", None, {}, 404, None, "no such"),
     "an id that climbs": ("GET", "/Users/%2e%2e%2fGroups", None, {}, 404, None, "no such"),
     "a method in a header": (
-        "DELETE", "/Users", None, {"X-HTTP-Method-Override": "GET"}, 405, None, "GET, POST",
+        "DELETE", "/Users", None, {"X-HTTP-Method-Override": "GET"}, 405, None, "GET, HEAD, POST",
     ),
 }  # fmt: skip
 
@@ -138,7 +138,7 @@ SPELLINGS = [
     ("/Users/", 200),
     ("/users", 200),
     ("/%55sers", 404),
-    ("//Users", 404),
+    ("//Users", 200),
     ("/Users;x", 404),
     ("/Users.", 404),
     ("/Users%20", 404),
@@ -158,7 +158,7 @@ def test_no_spelling_gets_past_the_token(services, context, path, _status):
     """The same responses with a token and without one would leave the service open."""
     response = api_client(build(services))("GET", f"/scim/v2/{context.connection}{path}")
 
-    assert response.status in {401, 404}
+    assert response.status == 401
     assert "Resources" not in response.body
 
 

@@ -125,9 +125,9 @@ def event_of(form: Form, sent: HttpRequest) -> Event:
 
 
 def matched(path: str) -> tuple[Route, Mapping[str, str]]:
-    """Find the route of a path; like API Gateway, whether or not a slash stands behind it."""
+    """Find the route of a path."""
     for route in ROUTES:
-        parameters = route.match(tuple(path.rstrip("/").split("/")))
+        parameters = route.match(tuple(path.split("/")))
         if parameters is not None:
             return route, parameters
     raise AssertionError(f"no route for {path}")

@@ -135,6 +135,33 @@ def test_an_unregistered_route_is_a_scim_404_of_the_gateway(gateway, method, pat
     assert json.loads(answered.body)["status"] == "404"
 
 
+GREEDY = [
+    ("/", None),
+    ("//", None),
+    ("/x", "x"),
+    ("/x/y", "x/y"),
+    ("//x", "/x"),
+    ("/x//y/", "x//y"),
+    ("/x%2Fy;z/../w", "x%2Fy;z/../w"),
+]
+
+
+@pytest.mark.parametrize(("path", "proxy"), GREEDY)
+def test_a_greedy_parameter_is_the_rest_of_the_path(path, proxy):
+    """`/{proxy+}` matches whatever no other route does, and passes it on as sent."""
+    app = Chalice("greedy", configure_logs=False)
+
+    def sent() -> Any:
+        return request_of(app).to_original_event()["pathParameters"]
+
+    app.route("/", methods=["GET"], name="root")(sent)
+    app.route("/{proxy+}", methods=["GET"], name="rest")(sent)
+
+    answered = Gateway(app, "local", "x").respond(HttpRequest("GET", path))
+
+    assert json.loads(answered.body) == ({"proxy": proxy} if proxy else None)
+
+
 def test_a_body_above_10_mb_is_a_scim_413_of_the_gateway(gateway):
     """API Gateway's own limit, in words that a SCIM client can show."""
     at_limit = gateway.respond(HttpRequest("POST", "/things", body=b" " * MAX_BODY))
@@ -172,17 +199,23 @@ def test_no_parameters_are_null(gateway, query):
 UNDECODABLE = [
     ("/bytes", "image/png", b"\x89PNG"),
     ("/bytes", "Image/PNG; a=b", b"text"),
-    ("/things", "application/json", b'"\xff"'),
 ]
 
 
 @pytest.mark.parametrize(("path", "media_type", "body"), UNDECODABLE)
 def test_bytes_that_are_no_text_travel_as_base64(gateway, path, media_type, body):
-    """An event is JSON: what is not UTF-8 would be changed on its way to the app."""
+    """Where the app says that it takes the type; ours takes none."""
     event = event_of(gateway, "POST", path, headers=(("content-type", media_type),), body=body)
 
     assert event["isBase64Encoded"] is True
     assert base64.b64decode(event["body"]) == body
+
+
+def test_bytes_that_are_not_utf_8_are_replaced(gateway):
+    """As on AWS: an event is JSON, so the app sees U+FFFD in their place."""
+    event = event_of(gateway, "POST", "/things", body=b'"\xff"')
+
+    assert (event["body"], event["isBase64Encoded"]) == ('"\ufffd"', False)
 
 
 def test_a_fault_outside_the_views_is_a_500_without_internals(gateway, capsys):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from app import build
 from chalicelib.api.admin.requests import Access
 from chalicelib.api.admin.routes import ROUTES
+from chalicelib.api.scim.routes import METHODS, spellings
+from chalicelib.api.scim.scim_request import ROOT
 from chalicelib.api.services import Services
 
 DECLARED = {(route.method, route.path): route.access for route in ROUTES}
@@ -30,10 +31,8 @@ def calls_of(services: Services) -> list[Call]:
 
     Of what deletes, the inner things come before those that they are in, and the session last.
     """
-    table = build(services).routes
     found = [
-        Call(method, path, DECLARED.get((method, path)))
-        for path, methods in table.items()
-        for method in methods
+        *(Call(method, ROOT + path, None) for path, _ in spellings() for method in METHODS),
+        *(Call(method, path, access) for (method, path), access in DECLARED.items()),
     ]
     return sorted(found, key=lambda call: (call.method == "DELETE", "/" not in call.path[7:], call))

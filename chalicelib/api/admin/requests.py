@@ -6,13 +6,14 @@ Access is checked before anything else of the request is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from chalicelib.api.admin import cookies
 from chalicelib.api.edge import Request, Response
+from chalicelib.api.router import find_handler
 from chalicelib.api.services import Services
 from chalicelib.auth.authenticate import (
     AdminPrincipal,
@@ -132,12 +133,14 @@ class Route:
         return self.method != "GET" and not self.allowed_while_suspended
 
 
-def respond(services: Services, route: Route, request: Request) -> Response:
-    """Respond to one request: authenticate, authorize, run the handler.
+def respond(services: Services, methods: Mapping[str, Route], request: Request) -> Response:
+    """Respond to one request by the route of its method: authenticate, authorize, run the handler.
 
     Raises:
+        MethodNotAllowed: the path has no such method; which it has is public.
         ApiError: the request is rejected or fails; `edge.respond` makes a response of it.
     """
+    route = find_handler(methods, request.method)
     deadline = services.deadline()
     principal: Principal = AnonymousPrincipal()
     if route.access is not Access.ANYONE:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from functools import partial
 
-from chalice.app import Blueprint
-
-from chalicelib.api import edge
 from chalicelib.api.admin import (
     audit,
     connections,
@@ -26,6 +25,7 @@ from chalicelib.api.admin import (
 )
 from chalicelib.api.admin.problems import problem
 from chalicelib.api.admin.requests import Access, Route, respond
+from chalicelib.api.router import Endpoint
 from chalicelib.api.services import Services
 
 ANYONE, OPERATOR, OWN_ADMIN = Access.ANYONE, Access.OPERATOR, Access.OWN_ADMIN
@@ -101,10 +101,10 @@ ROUTES = (
 )
 
 
-def blueprint(services: Services) -> Blueprint:
-    """Register all routes of the admin API."""
-    routes = Blueprint(__name__)
+def endpoints(services: Services) -> Iterator[Endpoint]:
+    """Yield the endpoints of the admin API, one for each path."""
+    by_path: dict[str, dict[str, Route]] = defaultdict(dict)
     for route in ROUTES:
-        endpoint = edge.Endpoint(route.path, (route.method,), partial(respond, services, route))
-        edge.register(routes, services, endpoint, problem)
-    return routes
+        by_path[route.path][route.method] = route
+    for path, methods in by_path.items():
+        yield Endpoint(path, partial(respond, services, methods), problem)

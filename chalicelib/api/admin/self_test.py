@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
 from pydantic import TypeAdapter
 
@@ -21,6 +21,7 @@ from chalicelib.api.admin import dialogue_player
 from chalicelib.api.admin.dialogue_player import Played, Request, Response, Send, Step
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import Ok, TestReport, TestStep
+from chalicelib.api.query import QueryParameters
 from chalicelib.api.scim.handler import respond
 from chalicelib.api.scim.routes import ROUTES as SCIM_ROUTES
 from chalicelib.api.scim.scim_request import ROOT
@@ -172,7 +173,7 @@ def _sender(request: AdminRequest, run: Run, deadline: Deadline) -> Send:
                 request_id=request.http.request_id,
                 route=f"{ROOT}{template}",
                 path={"connection": run.connection, "id": resource_id},
-                query=dict(parse_qsl(query, keep_blank_values=True)),
+                query=QueryParameters(parse_qs(query, keep_blank_values=True)),
                 headers={"authorization": (f"Bearer {run.text}",)},
                 body=sent.body,
             ),

@@ -5,13 +5,16 @@ Knows nothing of Chalice. RFC 7644 section 3.
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from chalicelib.api.edge import Request, Response
+from chalicelib.api.router import find_handler
 from chalicelib.api.scim.recorder import Recorder
-from chalicelib.api.scim.scim_request import Handler, Methods, ScimRequest
+from chalicelib.api.scim.scim_request import Methods, ScimRequest
 from chalicelib.api.services import Services
 from chalicelib.auth.authenticate import ConnectionPrincipal, authenticate_connection
 from chalicelib.directory.context import ConnectionContext
-from chalicelib.errors import Forbidden, MethodNotAllowed, TooManyRequests, Unauthorized
+from chalicelib.errors import Forbidden, TooManyRequests, Unauthorized, WrongUrl
 from chalicelib.storage import grants
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.retries import Deadline
@@ -39,7 +42,7 @@ def respond(
         raise
     context = _context(services, items, principal, request)
     try:
-        handler = _handler(methods, request.method)
+        handler = find_handler(methods, request.method)
         response = handler(ScimRequest(request, context, principal))
     except Exception as error:
         recorder.log(context, principal, error)
@@ -65,10 +68,27 @@ def _authenticate(
     return principal
 
 
-def _handler(methods: Methods, method: str) -> Handler:
-    if method not in methods:
-        raise MethodNotAllowed(*methods)
-    return methods[method]
+def reject_url(services: Services, request: Request, connection_id: str, detail: str) -> NoReturn:
+    """Reject a request that names a connection in a path which is none of SCIM's.
+
+    The admin sees it in the connection's health, where the token was the connection's: they have
+    entered the URL, and the sender's log may show them a status only.
+
+    Raises:
+        WrongUrl: always, once the token was accepted.
+        Unauthorized, Forbidden, TooManyRequests, Unavailable, Busy: as `respond`.
+    """
+    keys = ConnectionKeys(connection_id)
+    items = services.table.namespace(grants.scim(keys), services.deadline())
+    recorder = Recorder.start(services, items, keys, request)
+    try:
+        _authenticate(services, items, keys, request)
+    except (Unauthorized, Forbidden, TooManyRequests) as rejection:
+        recorder.count_rejected(rejection)
+        raise
+    wrong = WrongUrl(detail, reason="url")
+    recorder.count_rejected(wrong)
+    raise wrong
 
 
 def _context(

@@ -12,11 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chalicelib.api.edge import Request, Response
+from chalicelib.api.query import readable
 from chalicelib.api.scim.scim_request import ROOT
 from chalicelib.api.services import Services
 from chalicelib.auth.authenticate import ConnectionPrincipal
 from chalicelib.directory.context import ConnectionContext
-from chalicelib.errors import ApiError, Forbidden, InternalError, TooManyRequests, Unauthorized
+from chalicelib.errors import (
+    ApiError,
+    Forbidden,
+    InternalError,
+    TooManyRequests,
+    Unauthorized,
+    WrongUrl,
+)
 from chalicelib.observability import logger
 from chalicelib.scim.masking import ADDRESS, HIDDEN, masked_detail, masked_query
 from chalicelib.storage.clock import timestamp
@@ -39,7 +47,7 @@ MAX_USER_AGENT = 100
 TOKEN = re.compile(r"psl_\w+")
 UNUSUAL = re.compile(r"[^A-Za-z0-9 ./;:()_+,-]")
 
-Rejection = Unauthorized | Forbidden | TooManyRequests
+Rejection = Unauthorized | Forbidden | TooManyRequests | WrongUrl
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,7 @@ class Recorder:
         resource_id = self.request.path.get("id", "")
         shown = resource_id if is_id(resource_id) else HIDDEN
         path = self.request.route.removeprefix(ROOT).replace("{id}", shown)
-        return f"{path}{masked_query(self.request.query)}"[:MAX_PATH]
+        return f"{path}{masked_query(readable(self.request.query))}"[:MAX_PATH]
 
     def _count(self, key: str, count: Callable[[Counters], None]) -> None:
         pending = self.services.pending_counters

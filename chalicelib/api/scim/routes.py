@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from chalice.app import Blueprint
-
-from chalicelib.api import edge
+from chalicelib.api.router import Endpoint, Parameters
 from chalicelib.api.scim import bulk, discovery, groups, lists, users
 from chalicelib.api.scim.handler import respond
 from chalicelib.api.scim.scim_request import ROOT, Methods
 from chalicelib.api.scim.scim_response import scim_error
 from chalicelib.api.services import Services
+from chalicelib.storage.settings_items import CONNECTION_ID
 
-# Every path is registered with all of them, so that a 405 has a SCIM body.
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 RESOURCES: Mapping[str, Methods] = {
@@ -49,13 +47,24 @@ ROUTES: Mapping[str, Methods] = {
 }
 
 
-def blueprint(services: Services) -> Blueprint:
-    """Register all SCIM routes."""
-    routes = Blueprint(__name__)
+# No id is the name of an endpoint: a SCIM URL that ends in /Users makes of GET /Users a
+# GET /Users/Users, which is no user.
+NAMES = frozenset(path.split("/")[1].lower() for path in ROUTES)
+
+
+def endpoints(services: Services) -> Iterator[Endpoint]:
+    """Yield the endpoints of all SCIM paths."""
     for path, methods in spellings():
-        endpoint = edge.Endpoint(ROOT + path, METHODS, partial(respond, services, methods))
-        edge.register(routes, services, endpoint, scim_error)
-    return routes
+        yield Endpoint(ROOT + path, partial(respond, services, methods), scim_error, accepts)
+
+
+def accepts(parameters: Parameters) -> bool:
+    """Return whether the parameters of a path can be what they stand for."""
+    connection, resource_id = parameters["connection"], parameters.get("id", "")
+    in_other_letters = connection != connection.lower() and CONNECTION_ID.fullmatch(
+        connection.lower()
+    )
+    return not in_other_letters and not NAMES & {connection.lower(), resource_id.lower()}
 
 
 def spellings() -> Iterator[tuple[str, Methods]]:

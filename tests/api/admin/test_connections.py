@@ -139,7 +139,7 @@ def test_a_change_of_plan_or_state_acts_at_the_next_request(request, operator, o
     assert scim(operator, connection, token)[0] == 200
 
 
-@pytest.mark.parametrize("query", ["Preview=true", "preview=true&user=delete", "dry_run=true"])
+@pytest.mark.parametrize("query", ["previews=true", "preview=true&user=delete", "dry_run=true"])
 def test_a_mistyped_parameter_ends_no_connection(operator, connection, query):
     """If it were ignored, a connection would end that was only to be previewed."""
     rejected = operator("DELETE", f"{connection}?{query}")
