@@ -2,7 +2,7 @@
 
 It says how the URL differs from the connection's. Whether the connection exists is not said without
 its token: below `/scim/v2/{connection}` a request without one gets the 401 of every other path, and
-all other forms get the same 404 whoever sends them.
+all other forms get the same 404 with every credential.
 """
 
 from __future__ import annotations

@@ -38,7 +38,9 @@ PROBES = (
         operator=True,
     ),
     Probe("a request without a token is rejected", f"/scim/v2/{NOBODY}/Users", 401, SCIM),
-    Probe("an unknown path is 404 in SCIM's form", "/scim/nothing", 404, SCIM),
+    # With a bearer API Gateway would respond itself, with a 403 about AWS signatures.
+    Probe("an unknown path is 404 in SCIM's form", "/scim/nothing", 404, SCIM, operator=True),
+    Probe("another one is a problem", "/nothing", 404, "application/problem+json", operator=True),
 )
 
 

@@ -70,7 +70,7 @@ NEVER_DECODED = [
 
 @pytest.mark.parametrize("below", NEVER_DECODED)
 def test_nothing_is_decoded_into_a_separator(send, below):
-    """Two programs that read a path differently let somebody in at the wrong door."""
+    """Two programs that read a path differently let the wrong client in."""
     for credential in ({}, {"credential": ""}):
         assert send(f"/scim/v2/{C}{below}", **credential).status in {401, 404}
 

@@ -118,6 +118,31 @@ def test_an_unknown_path_is_not_found_in_scims_form(admin: AdminPrincipal):
     assert answer.body["status"] == "404"
 
 
+WRONG_URLS = [
+    ("/scim/v2", "application/scim+json"),
+    ("/scim/v2/", "application/scim+json"),
+    ("/scim/v2/Users", "application/scim+json"),
+    ("/SCIM/V2/Users", "application/scim+json"),
+    ("/v2/Users", "application/problem+json"),
+    ("/Users", "application/problem+json"),
+    ("/", "application/problem+json"),
+    ("/admin/nothing", "application/problem+json"),
+]
+
+
+@pytest.mark.parametrize(("path", "media_type"), WRONG_URLS)
+def test_a_wrong_url_is_explained_to_a_bearer(admin: AdminPrincipal, path: str, media_type: str):
+    """API Gateway itself would say 403 and `Invalid key=value pair` to a bearer token."""
+    for method in ("GET", "POST", "DELETE", "OPTIONS"):
+        answer = admin(method, path)
+        assert (answer.status, answer.headers["content-type"]) == (404, media_type)
+
+
+def test_a_slash_at_the_end_of_the_url_does_no_harm(connected: Connected):
+    """A provider then asks for `//Users`."""
+    assert connected.principal.need(200, "GET", "//Users?count=0")["itemsPerPage"] == 0
+
+
 def test_the_table_is_kept_safe(cloud: Cloud, first: str):
     """On demand, protected, restorable; items expire by themselves."""
     dynamodb = cloud.client("dynamodb")

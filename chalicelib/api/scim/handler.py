@@ -69,7 +69,7 @@ def _authenticate(
 
 
 def reject_url(services: Services, request: Request, connection_id: str, detail: str) -> NoReturn:
-    """Reject a request that names a connection in a path which is none of SCIM's.
+    """Reject a request that names a connection in a path that no endpoint has.
 
     The admin sees it in the connection's health, where the token was the connection's: they have
     entered the URL, and the sender's log may show them a status only.
