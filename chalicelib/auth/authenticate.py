@@ -13,6 +13,7 @@ from datetime import datetime
 
 from chalicelib.auth import sessions, tokens
 from chalicelib.auth.secrets import Gone, Secrets
+from chalicelib.auth.slips import slip_of
 from chalicelib.auth.tokens import Credential
 from chalicelib.errors import Forbidden, Unauthorized, Unavailable
 from chalicelib.settings import Plan
@@ -157,7 +158,7 @@ def authenticate_connection(
     if connection is None or connection.state not in SERVED_STATES:
         raise Unauthorized(reason=_reason_for_connection(items, connection_id, connection))
     if credential is None:
-        raise Unauthorized(reason="garbage" if authorization else "missing")
+        raise Unauthorized(reason=slip_of(authorization))
     if token is None or not token.live(now):
         raise Unauthorized(reason=_reason_for_token(items, connection_id, credential, token))
     _check_secret(items, secrets, connection_id, credential, now)

@@ -33,6 +33,8 @@ SECRET_BITS = 256
 SECRET_LENGTH = 43  # 62 ** 43 is just above 2 ** 256
 CHECKSUM_LENGTH = 6  # 62 ** 6 is above 2 ** 32
 HINT_LENGTH = 4
+# Of the text of a connection's token.
+LENGTH = len("psl_scim_") + ID_LENGTH + 1 + SECRET_LENGTH + 1 + CHECKSUM_LENGTH
 
 FORM = re.compile(
     r"(?P<body>psl_(?P<token_type>scim|test|op|link|session)_(?P<id>[0-9A-Za-z]{12})"

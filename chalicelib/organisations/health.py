@@ -19,6 +19,50 @@ REJECTIONS_OF = timedelta(days=7)
 # What an admin does about rejected requests; the sender is not told the reason.
 FIXES: Mapping[str, str] = {
     "missing": "The request had no token. Paste one into the identity provider.",
+    "no_token": "The request had the word Bearer and nothing behind it. Paste a token into the "
+    "identity provider's field for it.",
+    "header_twice": "The request had two Authorization headers. Remove the one that was added as a "
+    "custom header; the field for the token is enough.",
+    "placeholder": "The request had a placeholder in the token's place. Paste the token itself, or "
+    "give the variable its value.",
+    "hint": "The shortened form of a token was pasted, as the console shows it in its list. A "
+    "token is shown in full only once: create a new one and copy it whole.",
+    "header_name": "The name of the header was pasted with the token. Enter the token only, "
+    "beginning with psl_scim_.",
+    "quotes": "There are quotation marks or brackets around the token. Enter it without them.",
+    "bearer_twice": "The word Bearer was sent twice: the identity provider adds it itself. Enter "
+    "the token only, beginning with psl_scim_.",
+    "bearer_colon": "There is a colon or an equals sign behind the word Bearer. Expected: Bearer, "
+    "one blank, the token.",
+    "basic": "The identity provider sends a user name and a password (Basic). Choose bearer token, "
+    "OAuth bearer token or HTTP header as the authentication mode, and paste the token there.",
+    "url_as_token": "A URL was sent in the token's place. The SCIM URL and the token have fields "
+    "of their own; check that they are not exchanged.",
+    "percent": "The token was sent percent-encoded. Enter it as it is; it has letters, digits and "
+    "underscores only.",
+    "scheme": "The token was sent with another word than Bearer before it. Choose bearer token as "
+    "the authentication mode, or begin the header's value with Bearer and one blank.",
+    "blanks": "There is a blank, a line break or an invisible character in or around the token. "
+    "Copy it again, without what stands before and behind it.",
+    "joined": "There is no blank between the word Bearer and the token. Expected: Bearer, one "
+    "blank, the token.",
+    "bare": "The token was sent without the word Bearer. Choose bearer token as the authentication "
+    "mode; where the value of the header is entered, begin it with Bearer and one blank.",
+    "operator_key": "The operator key of the SaaS was sent. It must not be given to an identity "
+    "provider: ask the SaaS's support to replace it, and paste a token of this connection.",
+    "admin_link": "The code of an admin link was sent. Create a token for this connection and "
+    "paste that.",
+    "admin_session": "The token of an admin's session was sent. Create a token for this connection "
+    "and paste that.",
+    "jwt": "The identity provider sent a token of its own. Choose the authentication mode in which "
+    "you enter a token yourself, and paste one of this connection.",
+    "id_alone": "Only the id of a token was sent. Copy the whole token; if it is no longer shown, "
+    "create a new one.",
+    "letters": "The token has other letters: capitals and small letters differ. Copy it again.",
+    "cut_off": "A part of the token is missing. Copy the whole token again; some forms cut what is "
+    "longer than their field, so check its end.",
+    "too_long": "There is something behind the token. Copy it again, without what follows it.",
+    "mistyped": "The token has a typing error. Copy the whole token again, or create a new one.",
     "garbage": "What was sent is not a token of Passerelle. Copy the whole token again, or create "
     "a new one.",
     "wrong": "The token's secret part is wrong. Copy the whole token again, or create a new one.",

@@ -94,8 +94,12 @@ def well_formed(body):
 REFUSED = [
     (("missing", 401), lambda *_: ""),
     (("garbage", 401), lambda *_: "password"),
-    (("garbage", 401), lambda _, __, context: context.token[:-1] + "x"),
-    (("garbage", 401), lambda operator, *_: operator.credential),
+    (("mistyped", 401), lambda _, __, context: context.token[:-1] + "-"),
+    (("cut_off", 401), lambda _, __, context: context.token[:-1]),
+    (("operator_key", 401), lambda operator, *_: operator.credential),
+    (("bearer_twice", 401), lambda _, __, context: f"Bearer {context.token}"),
+    (("quotes", 401), lambda _, __, context: f'"{context.token}"'),
+    (("blanks", 401), lambda _, __, context: f" {context.token}"),
     (("wrong", 401), with_another_secret),
     (("revoked", 401), revoked),
     (("ended", 401), ended),
@@ -244,7 +248,7 @@ def test_a_thousand_requests_with_a_wrong_token_cost_a_few_writes(services, cont
     writes = [name for name in between.calls if name not in {"batch_get_item", "get_item"}]
 
     assert writes == ["update_item"] * 10
-    assert sum(row.get("n_garbage", 0) for row in read_all(services.table).values()) == 512
+    assert sum(row.get("n_mistyped", 0) for row in read_all(services.table).values()) == 512
 
 
 def test_requests_to_an_unknown_connection_write_nothing(services, context):
