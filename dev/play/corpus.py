@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,16 +22,42 @@ from dev.run import demo
 CORPUS = Path(__file__).parents[2] / "tests" / "corpus"
 ENTRA = CORPUS / "entra"
 
-# folder of the corpus -> `identity_provider` of the connection that it is played on
-PLAYED: Mapping[str, str] = {
-    "entra": "entra",
-    "okta": "okta",
-    "google": "google",
-    "onelogin": "other",
-    "jumpcloud": "other",
-    "ping": "other",
-    "rfc7644": "other",
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client program whose requests are a folder of the corpus, and the connection it needs.
+
+    `settings` are those that its admin sets beside the provider.
+    """
+
+    title: str
+    identity_provider: str = "other"
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+CLIENTS: Mapping[str, Client] = {
+    "entra": Client("Microsoft Entra ID", "entra"),
+    "okta": Client("Okta", "okta"),
+    "google": Client("Google Workspace", "google"),
+    "onelogin": Client("OneLogin", "onelogin"),
+    "jumpcloud": Client("JumpCloud", "jumpcloud"),
+    "ping": Client("Ping Identity", "ping"),
+    "keycloak": Client("Keycloak, SCIM plugins", "keycloak"),
+    "authentik": Client("authentik", "authentik"),
+    "midpoint": Client("midPoint", "midpoint"),
+    "wso2": Client("WSO2 Identity Server"),
+    "aws": Client("AWS's Google synchronisers"),
+    # Its full synchronisation puts groups without members and adds the members afterwards.
+    "nextcloud": Client("Nextcloud", settings={"put_without_members": "keep"}),
+    "pocket-id": Client("Pocket ID"),
+    "univention": Client("Univention Nubus"),
+    "syncope": Client("Apache Syncope"),
+    "sailpoint": Client("SailPoint"),
+    "rippling": Client("Rippling"),
 }
+
+# folder of the corpus -> the connection that it is played on
+PLAYED: Mapping[str, Client] = {**CLIENTS, "rfc7644": Client("RFC 7644")}
 
 
 @contextmanager
@@ -73,8 +100,8 @@ def main(_: Sequence[str]) -> int:
     """
     failed = 0
     described = demo.running(os.environ)
-    for folder, provider in PLAYED.items():
-        made = demo.beside(described, provider)
+    for folder, client in PLAYED.items():
+        made = demo.beside(described, client.identity_provider, client.settings)
         print(f"{folder}:")
         with wire(made.scim_url, made.token) as send:
             failed += report(load(CORPUS / folder), send)

@@ -93,7 +93,9 @@ def provide(admin: Admin, known: Mapping[str, Any] | None) -> Demo:
     return create(admin)
 
 
-def create(admin: Admin, identity_provider: str = "other") -> Demo:
+def create(
+    admin: Admin, identity_provider: str = "other", settings: Mapping[str, str] | None = None
+) -> Demo:
     """Create an organisation with one empty connection and a token.
 
     Raises:
@@ -101,7 +103,8 @@ def create(admin: Admin, identity_provider: str = "other") -> Demo:
     """
     organisation = admin.post("/organisations", ORGANISATION)["id"]
     path = f"/organisations/{organisation}/connections"
-    connection = admin.post(path, {**CONNECTION, "identity_provider": identity_provider})
+    body = {**CONNECTION, "identity_provider": identity_provider, "settings": settings or {}}
+    connection = admin.post(path, body)
     token = admin.post(f"{path}/{connection['id']}/tokens", TOKEN)["token"]
     return Demo(organisation, connection["id"], connection["scim_url"], token)
 
@@ -119,14 +122,16 @@ def running(environment: Mapping[str, str]) -> dict[str, Any]:
     return described
 
 
-def beside(described: Mapping[str, Any], identity_provider: str) -> Demo:
+def beside(
+    described: Mapping[str, Any], identity_provider: str, settings: Mapping[str, str] | None = None
+) -> Demo:
     """Create an organisation with an empty connection on the server that `running` describes.
 
     Raises:
         DemoFailed: the admin API rejected a request.
     """
     admin = Admin(described["admin_url"], described["operator_key"])
-    made = create(admin, identity_provider)
+    made = create(admin, identity_provider, settings)
     return replace(made, scim_url=_at_the_server(admin, made.connection))
 
 

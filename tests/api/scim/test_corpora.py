@@ -10,14 +10,14 @@ import pytest
 from app import build
 from chalicelib.api.admin.dialogue_player import Request, Response, Send
 from chalicelib.api.services import Services
-from dev.play.corpus import CORPUS, PLAYED
+from dev.play.corpus import CORPUS, PLAYED, Client
 from dev.play.corpus_files import load, play
 from dev.run.gateway import Gateway, HttpRequest
 from tests.support.builders import a_customer
 
 DIALOGUES = {
-    f"{folder}/{name}": (provider, dialogue)
-    for folder, provider in PLAYED.items()
+    f"{folder}/{name}": (client, dialogue)
+    for folder, client in PLAYED.items()
     for name, dialogue in load(CORPUS / folder).items()
 }
 
@@ -93,6 +93,25 @@ OTHERS = (
     "Ping: match group",
     "Ping: groups by PATCH",
 )
+# What a directory that synchronises users and groups does in the life of a tenant.
+LIFE = (
+    "first sync",
+    "second sync",
+    "rename",
+    "member added and removed",
+    "last member leaves",
+    "deprovision",
+    "error",
+)
+DIRECTORIES = (
+    "Keycloak",
+    "authentik",
+    "midPoint",
+    "WSO2 Identity Server",
+    "AWS synchroniser",
+    "Nextcloud",
+)
+ODD = ("pocket-id", "Univention", "Apache Syncope", "SailPoint", "Rippling")
 # Of RFC 7644: tables 3 to 5 are played on filters alone; of table 8 the redirections are never
 # sent and 500 is never a correct response, of table 9 tooMany needs 10,000 users, invalidVers
 # another version than the one that is routed, and sensitive a sensitive attribute in a URL.
@@ -112,17 +131,21 @@ ROWS = [
     *(f"1.6 #{number}" for number in VALIDATOR_TESTS),
     *(f"1.7 {name}" for name in GALLERY_TESTS),
     *OTHERS,
+    *(f"{name}: {event}" for name in DIRECTORIES for event in LIFE),
+    *(f"{name}: odd requests" for name in ODD),
     *TABLES,
     *(f"{section} example" for section in EXAMPLES),
 ]
 
 
 @pytest.fixture
-def calling(services: Services) -> Callable[[str], Send]:
-    """Return what sends requests to an empty connection of a provider."""
+def calling(services: Services) -> Callable[[Client], Send]:
+    """Return what sends requests to an empty connection that suits a client."""
 
-    def calling(provider: str) -> Send:
-        context = a_customer(services, identity_provider=provider)
+    def calling(client: Client) -> Send:
+        context = a_customer(
+            services, identity_provider=client.identity_provider, settings=client.settings
+        )
         gateway = Gateway(build(services), "test", "id.example.com")
 
         def send(request: Request) -> Response:
@@ -141,16 +164,16 @@ def calling(services: Services) -> Callable[[str], Send]:
 
 
 @pytest.mark.parametrize("name", DIALOGUES)
-def test_a_client_gets_the_responses_that_it_needs(calling: Callable[[str], Send], name: str):
+def test_a_client_gets_the_responses_that_it_needs(calling: Callable[[Client], Send], name: str):
     """One response that Entra does not understand puts a customer's job into quarantine."""
-    provider, dialogue = DIALOGUES[name]
+    client, dialogue = DIALOGUES[name]
 
-    assert play(dialogue, calling(provider)) == []
+    assert play(dialogue, calling(client)) == []
 
 
 @pytest.mark.parametrize("folder", sorted(PLAYED.keys() - {"entra"}))
 def test_the_dialogues_of_a_folder_do_not_disturb_each_other(
-    calling: Callable[[str], Send], folder: str
+    calling: Callable[[Client], Send], folder: str
 ):
     """`make corpus` plays them one after another on one connection.
 

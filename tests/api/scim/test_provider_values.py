@@ -401,7 +401,7 @@ def test_a_look_alike_name_is_rejected_when_it_is_given(scim, name, shown):
 
 @pytest.mark.parametrize("name", [name for name, _ in LOOK_ALIKES], ids=ascii)
 def test_a_stored_name_is_never_validated_again(services, context, scim, name):
-    """Whoever has it must be deactivated as anybody else."""
+    """A user who has it must be deactivated as anybody else."""
     user = scim.a_user("x")
     keys = ConnectionKeys(context.connection)
     items = services.table.namespace(grants.scim(keys), services.deadline())
