@@ -98,13 +98,17 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "okta": Preset("Okta", guide="connect-okta.md", dialogue=("okta",)),
     "google": Preset("Google Workspace", guide="connect-google.md", dialogue=("google",)),
-    "onelogin": Preset("OneLogin"),
-    "jumpcloud": Preset("JumpCloud"),
-    "ping": Preset("Ping Identity"),
-    "keycloak": Preset("Keycloak", _CLEARS, dialogue=("other", "put_clears")),
-    "authentik": Preset("authentik", _CLEARS, dialogue=("other", "put_clears")),
+    "onelogin": Preset("OneLogin", guide="connect-onelogin.md", dialogue=("onelogin",)),
+    "jumpcloud": Preset("JumpCloud", guide="connect-jumpcloud.md", dialogue=("jumpcloud",)),
+    "ping": Preset("Ping Identity", dialogue=("ping",)),
+    "keycloak": Preset(
+        "Keycloak", _CLEARS, guide="connect-keycloak.md", dialogue=("keycloak", "put_clears")
+    ),
+    "authentik": Preset(
+        "authentik", _CLEARS, guide="connect-authentik.md", dialogue=("authentik", "put_clears")
+    ),
     # midPoint leaves out what it does not change.
-    "midpoint": Preset("midPoint", dialogue=("other", "put_keeps")),
+    "midpoint": Preset("midPoint", dialogue=("midpoint", "put_keeps")),
     # Of a client that nobody knows: access that is lost is seen and given again, access that
     # somebody keeps is not seen.
     "other": Preset("any other", _CLEARS),
