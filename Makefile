@@ -16,7 +16,7 @@ VENV := .venv/bin/python
 VERB := exec $(VENV) -m dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run idp corpus suites crowd test quick local-test deploy-test planted check format openapi \
+.PHONY: help run idp corpus providers suites crowd test quick local-test deploy-test planted check format openapi \
 	package deploy access destroy storm kills scale oracle budget bench costs performance \
 	clean environment engine emulator python
 
@@ -34,6 +34,9 @@ idp: environment ## send what Entra ID sends over a user's life to the running d
 
 corpus: environment ## send recorded requests of identity providers to the running demo (LOCAL_DIR=.local)
 	@$(VERB) corpus
+
+providers: environment ## play each client's requests on each provider's preset (LOCAL_DIR=.local ARGS='--only keycloak')
+	@$(VERB) providers $(ARGS)
 
 suites: environment ## run scim2-tester and scim-sanity on the running demo (LOCAL_DIR=.local)
 	@$(VERB) suites

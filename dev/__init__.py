@@ -15,6 +15,7 @@ run/            this machine
 play/           requests to a running server
   idp.py             make idp: an identity provider's cycle
   corpus.py          make corpus: recorded requests (corpus_files.py loads and plays them)
+  providers.py       make providers: each client of the corpus on each provider's preset
   suites.py          make suites: scim2-tester and scim-sanity
   crowd.py           make crowd: sixteen clients at once
 measure/        what it costs

@@ -24,6 +24,7 @@ MODULES: Mapping[str, str] = {
     "idp": "dev.play.idp",
     "corpus": "dev.play.corpus",
     "suites": "dev.play.suites",
+    "providers": "dev.play.providers",
     "crowd": "dev.play.crowd",
     "budget": "dev.measure.budget",
     "bench": "dev.measure.bench",

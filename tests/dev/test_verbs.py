@@ -17,7 +17,7 @@ from dev.__main__ import MODULES, PROGRAMS, TESTS
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = 60
-ON_A_SERVER = ("idp", "corpus", "suites", "crowd")
+ON_A_SERVER = ("idp", "corpus", "providers", "suites", "crowd")
 NO_ACCOUNT = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
