@@ -308,7 +308,7 @@ def _validate_members(context: ConnectionContext, members: MemberChange) -> Memb
     """
     wanted = members.add | (members.replace or frozenset())
     if malformed := sorted(uid for uid in wanted if not is_id(uid)):
-        raise memberships.unknown_user(malformed[0])
+        raise memberships.UnknownUser(malformed[0])
     named, allowed = len(wanted | members.remove), context.max_members_per_request
     if named > allowed:
         message = (

@@ -108,9 +108,13 @@ def _reject(context: ConnectionContext, uid: str, item: Item | None) -> None:
     """Raise InvalidValue; if the user is being deleted, finish that first."""
     if item is not None and (lease := from_item(User, item).lease) is not None:
         deletes.finish_user_delete(context, uid, lease)
-    raise unknown_user(uid)
+    raise UnknownUser(uid)
 
 
-def unknown_user(uid: str) -> InvalidValue:
-    """Return the error for an id that is not a user's."""
-    return InvalidValue(f'members: no user of this connection has the id "{uid[:MAX_ID_SHOWN]}".')
+class UnknownUser(InvalidValue):
+    """An id to add as a member that is not a user's of this connection."""
+
+    def __init__(self, uid: str) -> None:
+        """Take the id; the text repeats it, cut."""
+        super().__init__(f'members: no user of this connection has the id "{uid[:MAX_ID_SHOWN]}".')
+        self.uid = uid

@@ -15,12 +15,6 @@ from typing import Any, Final, NamedTuple
 from chalicelib.scim.schema import Attribute
 
 
-def same(left: Any, right: Any, attribute: Attribute) -> bool:
-    """Tell whether two values of a simple attribute are equal as its schema compares them."""
-    form = comparable_form(attribute)
-    return bool(form(left) == form(right))
-
-
 def comparable_form(attribute: Attribute) -> Callable[[Any], Any]:
     """Return the function that brings a value of a simple attribute into its comparable form."""
     return _FORMS[attribute.type](attribute)

@@ -28,6 +28,8 @@ BULK_RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 MAX_RESULTS = 1_000
 DEFAULT_RESULTS = 100
 MAX_OPERATIONS = 2_000
+# Once each attribute of a value without a path is an operation of its own.
+MAX_SPREAD_OPERATIONS = 5_000
 MAX_BULK_OPERATIONS = 500
 MAX_BULK_BYTES = 1_000_000
 # A Lambda function returns at most 6 MB; the rest is for the envelope that API Gateway reads.

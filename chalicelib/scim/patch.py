@@ -11,6 +11,7 @@ creates one; removing what is not there succeeds.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Any, Final, NamedTuple
 from chalicelib.errors import BadRequest
 from chalicelib.scim import validation
 from chalicelib.scim.client_values import unwrap
-from chalicelib.scim.comparison import same
+from chalicelib.scim.comparison import comparable_form
 from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget, in_operation
 from chalicelib.scim.filters import Comparison, Filter, Path
 from chalicelib.scim.matching import Predicate, compile_value_filter, terms
@@ -162,19 +163,26 @@ def _add(elements: Sequence[Any], change: _Change) -> Sequence[Any]:
     """Add what is not there already (RFC 7644 section 3.5.2.1), and complete what is."""
     result, fresh = list(elements), set()
     for new in check_value(change.operation.value, change.attribute, change.where) or []:
-        found = (i for i, old in enumerate(result) if _matches(old, new, change))
+        names = _identifying(new)
+        wanted = _identity(new, names, change)
+        found = (i for i, old in enumerate(result) if _identity(old, names, change) == wanted)
         position = next(found, len(result))
         if position == len(result):
             result.append(new)
         elif isinstance(new, dict):
             result[position] = result[position] | new
         fresh.add(position)
-    if len(result) > validation.MAX_VALUES:
+    _check_count(result, change)
+    return _keep_one_primary(result, fresh)
+
+
+def _check_count(elements: Sequence[Any], change: _Change) -> None:
+    """Reject too many values while they are added: each operation looks at all of them."""
+    if len(elements) > validation.MAX_VALUES:
         raise InvalidValue(
             f"{change.where}: at most {validation.MAX_VALUES} values are stored; "
-            f"there would be {len(result)}."
+            f"there would be {len(elements)}."
         )
-    return _keep_one_primary(result, fresh)
 
 
 def _replace(_: Sequence[Any], change: _Change) -> Any:
@@ -189,8 +197,15 @@ def _remove(elements: Sequence[Any], change: _Change) -> Any:
     value = change.operation.value
     if value is None:
         return CLEARED
-    gone = check_value(value, change.attribute, change.where) or []
-    return [old for old in elements if not any(_matches(old, each, change) for each in gone)]
+    gone: dict[tuple[str, ...], set[Any]] = {}
+    for each in check_value(value, change.attribute, change.where) or []:
+        names = _identifying(each)
+        gone.setdefault(names, set()).add(_identity(each, names, change))
+    return [
+        old
+        for old in elements
+        if not any(_identity(old, names, change) in found for names, found in gone.items())
+    ]
 
 
 _ON_ALL: Final[Mapping[str, Callable[[Sequence[Any], _Change], Any]]] = {
@@ -200,21 +215,34 @@ _ON_ALL: Final[Mapping[str, Callable[[Sequence[Any], _Change], Any]]] = {
 }
 
 
-def _matches(old: Any, new: Any, change: _Change) -> bool:
-    """Tell whether a stored element is the one that a client means.
+def _identifying(element: Any) -> tuple[str, ...]:
+    """Return the sub-attributes by which a client means a stored element.
 
-    An element is identified by its `value`, with its `type` where given (RFC 7643 section 2.4:
-    such a pair occurs once); without a `value`, by all sub-attributes that are given.
+    Its `value`, with its `type` where given (RFC 7643 section 2.4: such a pair occurs once);
+    without a `value`, all that are given.
     """
-    if not isinstance(new, dict):
-        return same(old, new, change.attribute)
-    names = new.keys() & {"value", "type"} if "value" in new else new.keys()
-    return all(name in old and _equal(old[name], new[name], name, change) for name in names)
+    if not isinstance(element, dict):
+        return ()
+    names = element.keys() & {"value", "type"} if "value" in element else element.keys()
+    return tuple(sorted(names))
 
 
-def _equal(old: Any, new: Any, name: str, change: _Change) -> bool:
-    sub = change.attribute.sub(name)
-    return bool(old == new) if sub is None or sub.multi_valued else same(old, new, sub)
+def _identity(element: Any, names: tuple[str, ...], change: _Change) -> Any:
+    """Return what is equal for two elements that are the same by `names`; None if it lacks one.
+
+    Compared as a set's elements are: as many lookups as elements, not as many as pairs.
+    """
+    if not isinstance(element, dict):
+        return comparable_form(change.attribute)(element)
+    if not all(name in element for name in names):
+        return None
+    return tuple(_comparable(element[name], change.attribute.sub(name)) for name in names)
+
+
+def _comparable(value: Any, sub: Attribute | None) -> Any:
+    if sub is None or sub.multi_valued:
+        return json.dumps(value, sort_keys=True)
+    return comparable_form(sub)(value)
 
 
 def _keep_one_primary(elements: Sequence[Any], fresh: Collection[int]) -> Sequence[Any]:
@@ -260,7 +288,9 @@ def _create(elements: Sequence[Any], change: _Change) -> Sequence[Any]:
     element = _edit(_described(change.operation.path.filter, change), change)
     if change.selects is not None and not change.selects(element):
         raise _no_target(change)
-    return _keep_one_primary([*elements, element], {len(elements)})
+    created = [*elements, element]
+    _check_count(created, change)
+    return _keep_one_primary(created, {len(elements)})
 
 
 def _described(node: Filter | None, change: _Change) -> Resource:

@@ -13,16 +13,17 @@ rejected, and so is a read-only attribute that a path names.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, cast
 
-from chalicelib.errors import BadRequest
+from chalicelib.errors import BadRequest, PayloadTooLarge
 from chalicelib.scim import validation
 from chalicelib.scim.client_values import is_understood, unwrap
 from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget, in_operation
 from chalicelib.scim.filters import AttrPath, Path, parse_path
 from chalicelib.scim.ignored import Ignored
-from chalicelib.scim.messages import Op, RawOperation
+from chalicelib.scim.messages import MAX_SPREAD_OPERATIONS, Op, RawOperation
 from chalicelib.scim.schema import Attribute, ResourceType, Schema, Target
 from chalicelib.scim.strict_json import json_type
 
@@ -61,7 +62,9 @@ def normalise(
         Mutability: a path of another read-only attribute, or another `id`.
         NoTarget: a `remove` without a path (RFC 7644 section 3.5.2.2).
         InvalidValue: `add` or `replace` without a value, or without a path and not an object.
+        PayloadTooLarge: more operations than `MAX_SPREAD_OPERATIONS`, once they are spread.
     """
+    _check_spread(operations, resource_type)
     changes: list[Operation] = []
     ignored: list[Ignored] = []
     for index, raw in enumerate(operations):
@@ -74,6 +77,25 @@ def normalise(
         except BadRequest as error:
             raise in_operation(error, index) from None
     return Normalised(tuple(changes), tuple(ignored))
+
+
+def _check_spread(operations: Sequence[RawOperation], resource_type: ResourceType) -> None:
+    """Count what operations stand for before any of them is read: a value may have any size."""
+    urns = frozenset(schema.id.lower() for schema in resource_type.schemas())
+    count = sum(_count((raw.path or "").strip(), raw.value, urns) for raw in operations)
+    if count > MAX_SPREAD_OPERATIONS:
+        raise PayloadTooLarge(
+            f"Operations: a request may have at most {MAX_SPREAD_OPERATIONS:,} operations, where "
+            "each attribute of a value without a path counts as one; this one has "
+            f"{count:,}. Send them in several requests."
+        )
+
+
+def _count(path: str, value: Any, urns: AbstractSet[str]) -> int:
+    """Count the operations that a value at a path stands for; a schema's URN is no attribute."""
+    if isinstance(value, dict) and (not path or path.lower() in urns):
+        return sum(_count(key or " ", inner, urns) for key, inner in value.items())
+    return 1
 
 
 def _is_own_id(operation: Operation, resource_id: str | None) -> bool:

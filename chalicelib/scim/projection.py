@@ -13,6 +13,9 @@ from typing import Any
 from chalicelib.scim.errors import InvalidValue
 from chalicelib.scim.schema import COMMON, Attribute, Resource, ResourceType, Schema, Target
 
+# How many attributes a request may name; the schemas have fewer than 200.
+MAX_NAMES = 1_000
+
 # An attribute, by its schema's URN ("" for the core) and its name ("" for the whole extension).
 # Its paths are the sub-attributes that were named ("" for the whole attribute).
 _Key = tuple[str, str]
@@ -155,6 +158,10 @@ def _only(value: Resource, names: Sequence[str]) -> Resource:
 
 
 def _paths(text: str, resource_type: ResourceType) -> _Paths:
+    if text.count(",") >= MAX_NAMES:
+        raise InvalidValue(
+            f"attributes, excludedAttributes: a request may name at most {MAX_NAMES:,} attributes."
+        )
     paths: dict[_Key, frozenset[str]] = {}
     for path in _split(text):
         target = resource_type.locate(path)

@@ -66,6 +66,11 @@ class Deadline:
         """Return whether the deadline has passed."""
         return self.clock.monotonic() >= self.at
 
+    def require(self) -> None:
+        """Raise Busy if the deadline has passed: for loops that compute and send nothing."""
+        if self.passed():
+            raise Busy
+
     def attempts(self) -> Iterator[int]:
         """Count attempts from 0, pausing between them with full jitter; then raise Busy.
 

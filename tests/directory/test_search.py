@@ -511,3 +511,14 @@ def test_another_connections_ids_find_nothing(context):
     assert find_users(sister, f'id eq "{uid}"').total == 0
     assert find_groups(sister, f'id eq "{gid}" and members eq "{uid}"').total == 0
     assert find_groups(sister, f'members eq "{uid}"').total == 0
+
+
+@pytest.mark.parametrize("find", [find_users, find_groups])
+def test_a_filter_is_not_evaluated_beyond_the_deadline(context, find):
+    """Fifty terms on ten thousand users take seconds of the processor."""
+    some_users(context, 2)
+    some_groups(context, 2)
+    late = between(context, 0, lambda: context.clock.sleep(60))
+
+    with pytest.raises(Busy):
+        find(late, 'externalId ne "x"')

@@ -2,15 +2,17 @@
 
 import copy
 import json
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.errors import ApiError, BadRequest
+from chalicelib.errors import ApiError, BadRequest, PayloadTooLarge
 from chalicelib.scim import member_changes, patch
-from chalicelib.scim.catalog import RESOURCE_TYPES, USER
+from chalicelib.scim.catalog import GROUP, RESOURCE_TYPES, USER
 from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget
 from chalicelib.scim.filters import parse_path
 from chalicelib.scim.member_changes import MemberChange
@@ -361,3 +363,95 @@ def test_an_operation_on_an_unknown_attribute_is_rejected():
 
     with pytest.raises(InvalidPath, match="shoeSize"):
         patch.apply((operation,), {}, BADGE)
+
+
+# --- cost ---------------------------------------------------------------------------------------
+
+
+def keyed(key, count, value="x"):
+    """Write an operation without a path whose value has so many keys."""
+    return [{"op": "replace", "value": {key.format(i): value for i in range(count)}}]
+
+
+EXTENSION = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+CORE_URN = USER.schema.id
+SPREAD = [
+    keyed('emails[value eq "{}"].display', 8_000),
+    keyed('emails[value eq "{}"].display', 5_001),
+    keyed("shoeSize{}", 20_000),
+    keyed('groups[value eq "{}"].x', 5_001),
+    [{"op": "add", "value": {EXTENSION: {f"a{i}": 1 for i in range(5_001)}}}],
+    [{"op": "add", "value": {CORE_URN: {f"a{i}": 1 for i in range(5_001)}}}],
+    [{"op": "add", "path": EXTENSION.upper(), "value": {f"a{i}": 1 for i in range(5_001)}}],
+    [{"op": "add", "path": " ", "value": {f"a{i}": 1 for i in range(5_001)}}],
+    keyed("a{}", 3) * 1_667,
+]
+
+
+@pytest.mark.parametrize("operations", SPREAD, ids=range(len(SPREAD)))
+def test_operations_are_counted_once_they_are_spread(operations):
+    """Before any of them is read."""
+    with pytest.raises(PayloadTooLarge, match=r"at most 5,000 operations, where each attribute"):
+        patched(USER, a_user(), operations)
+
+
+def test_operations_as_sent_have_a_limit_of_their_own():
+    """The text says which of the two it is."""
+    with pytest.raises(PayloadTooLarge, match=r"at most 2,000 operations; this one has 2,001"):
+        patched(USER, a_user(), [{"op": "add", "path": "title", "value": "x"}] * 2_001)
+
+
+def test_as_many_operations_as_allowed_are_applied():
+    """A complex value is one operation, whatever it has; a member is none."""
+    complex_value = {"givenName": "A", "familyName": "B"}
+    operations = [*keyed("shoeSize{}", 4_998), {"op": "add", "value": {"name": complex_value}}]
+    members = [{"op": "add", "path": "members", "value": [{"value": "x", "y": 1}] * 9_000}]
+    operations.append({"op": "add", "path": "title", "value": "x"})
+
+    resource, _ = patched(USER, a_user(), operations)
+
+    assert (resource["name"], resource["title"]) == (complex_value, "x")
+    assert patched(GROUP, {"displayName": "x"}, members)
+
+
+FULL = a_user(
+    roles=[{"value": f"r{i}"} for i in range(50)],
+    emails=[{"value": f"e{i}@example.com", "type": "work"} for i in range(20)],
+)
+OTHERS = " or ".join(f"type eq {i}" for i in range(49))
+EXPENSIVE = {
+    "created by value filters": keyed('emails[value eq "{}"].display', 5_000),
+    "selected by value filters": keyed('roles[value eq "r0" and display ne "{}"].display', 5_000),
+    "selected by many terms": keyed(f'roles[{OTHERS} or value eq "r{{}}"].type', 50) * 25,
+    "nothing selected": keyed('roles[value eq "q{}"].display', 5_000, None),
+    "removed by value": [
+        {"op": "remove", "path": "roles", "value": [{"value": f"q{i}"} for i in range(50)]}
+    ]
+    * 900,
+    "removed by label": [
+        {"op": "remove", "path": "roles", "value": [{"display": f"q{i}"} for i in range(50)]}
+    ]
+    * 900,
+    "added again": [
+        {"op": "add", "path": "roles", "value": [{"value": f"r{i}"} for i in range(25)]}
+    ]
+    * 900,
+    "made primary": [{"op": "replace", "path": "roles.primary", "value": True}] * 2_000,
+}
+
+
+@pytest.mark.parametrize("name", EXPENSIVE)
+def test_no_patch_of_a_megabyte_takes_long(name):
+    """Processor time counts: 8,000 keys once took twelve seconds. Here it is below a half."""
+    started = time.process_time()
+
+    with suppress(BadRequest):
+        patched(USER, FULL, EXPENSIVE[name])
+
+    assert time.process_time() - started < 2
+
+
+def test_values_are_limited_while_value_filters_create_them():
+    """Each operation looks at all the values that are there."""
+    with pytest.raises(InvalidValue, match=r"^Operations\[0\]: roles\[...\].display: at most 50"):
+        patched(USER, a_user(), keyed('roles[value eq "{}"].display', 51))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chalicelib.api.edge import Response
 from chalicelib.api.scim.lists import GROUPS, list_resources, read_count
 from chalicelib.api.scim.scim_request import MAX_GROUP_BYTES, MAX_USER_BYTES, ScimRequest
 from chalicelib.api.scim.scim_response import not_modified, resource_response
 from chalicelib.directory import deletes, groups
 from chalicelib.directory.groups import GroupChange
+from chalicelib.directory.members import UnknownUser
+from chalicelib.errors import BadRequest
 from chalicelib.scim import member_changes, messages, validation
 from chalicelib.scim.catalog import GROUP
-from chalicelib.scim.errors import InvalidCursor, TooMany
+from chalicelib.scim.errors import InvalidCursor, InvalidValue, TooMany, in_operation
 from chalicelib.scim.member_changes import MemberChange
+from chalicelib.scim.patch_operations import Operation
 from chalicelib.scim.projection import Projection
 from chalicelib.scim.schema import Resource
 from chalicelib.scim.strict_json import Document
@@ -71,7 +76,10 @@ def patch_group(request: ScimRequest) -> Response:
     sent = request.operations(request.body(MAX_GROUP_BYTES), GROUP)
     operations, members = member_changes.split_members(sent, GROUP)
     edit = request.patch(operations, GROUP) if operations else None
-    groups.change(request.context, request.id, GroupChange(edit, members, request.precondition))
+    try:
+        groups.change(request.context, request.id, GroupChange(edit, members, request.precondition))
+    except UnknownUser as error:
+        raise _in_operation(error, sent) from None
     if request.http.query.get("attributes"):
         return _changed_group(request, projection)
     if request.principal.settings.group_patch_answer == "auto":
@@ -79,6 +87,16 @@ def patch_group(request: ScimRequest) -> Response:
         if group is not None:
             return resource_response(group, GROUP, projection)
     return Response(204)
+
+
+def _in_operation(error: UnknownUser, operations: Iterable[Operation]) -> BadRequest:
+    """Name the operation that names the unknown user."""
+    index = next(
+        each.index
+        for each in operations
+        if each.path.attr.name == "members" and error.uid in member_changes.member_ids(each.value)
+    )
+    return in_operation(InvalidValue(error.detail), index)
 
 
 def list_members(request: ScimRequest) -> Response:

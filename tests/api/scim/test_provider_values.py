@@ -420,3 +420,31 @@ def test_a_stored_name_is_never_validated_again(services, context, scim, name):
     assert patched(scim, user, [op("replace", None, changes)]).body["active"] is False
     assert scim("PUT", path, {"userName": name, "active": False}).body["active"] is False
     assert scim("PUT", path, {"userName": "ada"}).status == 200
+
+
+# --- Which operation ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        op("add", "members", [{"value": "0" * 32}]),
+        op("add", "members", [{"value": "nobody"}]),
+        op("replace", "members", {"value": "0" * 32}),
+        op("add", None, {"members": [{"value": "0" * 32}]}),
+        op("add", "members", [{"id": "1"}]),
+        op("add", "members[value sw 1]", "x"),
+        op("replace", "displayName", ""),
+        op("replace", "displayName", 5),
+    ],
+    ids=str,
+)
+def test_an_error_of_a_patch_of_a_group_names_its_operation(scim, operation):
+    """A value, a member who is not there, a path."""
+    gid = scim("POST", "/Groups", {"displayName": "G"}).body["id"]
+    operations = [op("replace", "externalId", "x"), op("add", "members", []), operation]
+
+    response = scim("PATCH", f"/Groups/{gid}", {"Operations": operations})
+
+    assert response.status == 400
+    assert response.body["detail"].startswith("Operations[2]: ") or operation["value"] == ""
