@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Json, StringConstraints
@@ -32,6 +33,9 @@ class Plan(BaseModel):
 
 PLANS: Mapping[str, Plan] = {"free": Plan(scim=False), "enterprise": Plan(scim=True)}
 
+LONGEST_CREDENTIAL = timedelta(days=730)
+
+Origin = Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(:[0-9]{1,5})?$")]
 Url = Annotated[str, StringConstraints(pattern=r"^(https?://[^\s?#]+)?$")]
 
 
@@ -58,6 +62,18 @@ class Settings(BaseModel):
         alias="ADMIN_CHANGES",
         description="requests of an organisation's admins that change something; None: no limit",
     )
+    longest_credential_days: int = Field(
+        default=LONGEST_CREDENTIAL.days,
+        alias="LONGEST_CREDENTIAL_DAYS",
+        ge=1,
+        le=3650,
+        description="no token may be valid for longer",
+    )
+    return_origins: Json[list[Origin]] | Sequence[Origin] = Field(
+        default=(),
+        alias="RETURN_ORIGINS",
+        description="where a console link may lead back to: a JSON list of https origins",
+    )
     plans: Json[dict[str, Plan]] | Mapping[str, Plan] = Field(default=PLANS, alias="PLANS")
 
     @classmethod
@@ -73,6 +89,11 @@ class Settings(BaseModel):
     def secrets_prefix(self) -> str:
         """What the name of every secret of this deployment begins with."""
         return f"passerelle/{self.stage}"
+
+    @property
+    def longest_credential(self) -> timedelta:
+        """How long a credential may be valid at most."""
+        return timedelta(days=self.longest_credential_days)
 
     @property
     def base_url(self) -> str:

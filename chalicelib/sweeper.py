@@ -23,6 +23,7 @@ from chalicelib.observability import logger
 from chalicelib.organisations import purge, tokens
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.storage import grants
+from chalicelib.storage.audit_entries import Actor
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.expressions import Item, key_of
 from chalicelib.storage.keys import (
@@ -112,7 +113,7 @@ def _purge(services: Services, item: Item, deadline: Deadline) -> None:
     """Delete the data of a disconnected connection or a deleted organisation."""
     keys = OrganisationKeys(organisation_of(_owner(item)))
     items = services.table.namespace(grants.purge(keys), deadline)
-    admin = AdminContext(items, keys, by=SWEEPER, request_id=item["SK"])
+    admin = AdminContext(items, keys, Actor("system", SWEEPER, SWEEPER), request_id=item["SK"])
     left = purge.purge(admin, services.secrets, item)
     logger.info("purged", extra={"target": item["target"], "left": left})
 

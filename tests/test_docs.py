@@ -9,12 +9,17 @@ from textwrap import dedent
 
 from pydantic import ValidationError
 
-from chalicelib.api.admin.sessions import NewConsoleLink
 from chalicelib.api.admin.users import AccountOfUser, Identity
 from chalicelib.api.scim import scim_request
 from chalicelib.directory import context, search
 from chalicelib.organisations import tokens
-from chalicelib.organisations.inputs import Body, NewConnection, NewOrganisation, NewToken
+from chalicelib.organisations.inputs import (
+    Body,
+    NewConnection,
+    NewConsoleLink,
+    NewOrganisation,
+    NewToken,
+)
 from chalicelib.scim import filters, messages, strict_json, validation
 from dev.play import suites
 from dev.play.corpus_files import load

@@ -54,6 +54,7 @@ class Request:
     value of each parameter; `base_url` is the public URL in front of `/scim` and `/admin`,
     without a trailing slash; `segments` is the path below it in canonical form, and `route` the
     path of its endpoint, `/admin/{organisation}`.
+        address=context.get("identity", {}).get("sourceIp") or "",
     """
 
     method: str
@@ -65,6 +66,7 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     body: bytes = b""
+    address: str = ""
 
     def header(self, name: str) -> str | None:
         """Return the one value of a header; None where it is absent or repeated."""
@@ -120,6 +122,7 @@ def read(request: ChaliceRequest, public_url: str) -> Request:
         query=QueryParameters(event.get("multiValueQueryStringParameters") or {}),
         headers={name.lower(): tuple(values) for name, values in headers.items()},
         body=b"" if request.method in WITHOUT_BODY else _body(event),
+        address=context.get("identity", {}).get("sourceIp") or "",
     )
 
 

@@ -17,7 +17,9 @@ from chalicelib.auth.slips import slip_of
 from chalicelib.auth.tokens import Credential
 from chalicelib.errors import Forbidden, Unauthorized, Unavailable
 from chalicelib.settings import Plan
+from chalicelib.storage.audit_entries import Actor
 from chalicelib.storage.connection_settings import ConnectionSettings
+from chalicelib.storage.console_items import ConsoleSession
 from chalicelib.storage.keys import ConnectionKeys, Key, OrganisationKeys, organisation_of
 from chalicelib.storage.records import from_item
 from chalicelib.storage.retries import Deadline
@@ -79,9 +81,19 @@ class ConnectionPrincipal:
 
 @dataclass(frozen=True, slots=True)
 class OperatorPrincipal:
-    """The operator of this deployment."""
+    """The operator of this deployment, by one of their keys."""
 
+    id: str = "operator"
     name: str = "operator"
+
+    @property
+    def actor(self) -> Actor:
+        """How the audit names them."""
+        return Actor("operator", self.id, self.name)
+
+    @property
+    def unbound_session(self) -> None:
+        """The operator has no session."""
 
     def sees(self, _organisation: str) -> bool:
         """Return whether an organisation exists for this principal: every one does."""
@@ -90,12 +102,27 @@ class OperatorPrincipal:
 
 @dataclass(frozen=True, slots=True)
 class AdminPrincipal:
-    """An admin of one organisation; `session` is the digest of their session."""
+    """An admin of one organisation, or who sets up one connection of it, by a session."""
 
-    name: str
     organisation: str
-    session: str
+    session: ConsoleSession
     is_suspended: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name that the operator has given them."""
+        return self.session.name
+
+    @property
+    def actor(self) -> Actor:
+        """How the audit names them."""
+        return self.session.actor
+
+    @property
+    def unbound_session(self) -> str | None:
+        """The session, where it is for setting up a connection that does not exist yet."""
+        is_bound = self.session.purpose != "setup" or self.session.connection is not None
+        return None if is_bound else self.session.id
 
     def sees(self, organisation: str) -> bool:
         """Return whether an organisation exists for this principal: only their own does."""
@@ -107,6 +134,15 @@ class AnonymousPrincipal:
     """Anyone: the request was not authenticated."""
 
     name: str = "anyone"
+
+    @property
+    def actor(self) -> Actor:
+        """How the audit would name them; they change nothing."""
+        return Actor("system", self.name, self.name)
+
+    @property
+    def unbound_session(self) -> None:
+        """Without a credential there is no session."""
 
     def sees(self, _organisation: str) -> bool:
         """Return whether an organisation exists for this principal: none does."""
@@ -282,10 +318,10 @@ def authenticate_admin(
         return OperatorPrincipal()
     session = sessions.find(table, credential, deadline)
     if session is None:
-        raise Unauthorized(INVALID_ADMIN_CREDENTIAL)
+        raise Unauthorized(INVALID_ADMIN_CREDENTIAL, reason="credential")
     organisation = session.organisation
     return AdminPrincipal(
-        session.name, organisation.id, session.digest, is_suspended=organisation.state != "active"
+        organisation.id, session.stored, is_suspended=organisation.state != "active"
     )
 
 
@@ -294,4 +330,4 @@ def _check_operator_key(secrets: Secrets, credential: Credential, deadline: Dead
         same_secret = tokens.matches(credential.secret, tokens.digest(key.secret))
         if credential.id == key.id and same_secret:
             return
-    raise Unauthorized(INVALID_ADMIN_CREDENTIAL)
+    raise Unauthorized(INVALID_ADMIN_CREDENTIAL, reason="credential")

@@ -1,130 +1,77 @@
-"""Console links, which the operator creates, and the sessions of organisations' admins.
+"""The session of an organisation's admin: is it valid now, and what may it do?
 
-A link is exchanged once, within ten minutes, for a session of eight hours. The table stores
-only the digest of either, as the key of an item. A credential that has expired is treated as one
-that never existed.
+Links and sessions are created and ended in `organisations.console`. A credential that has ended is
+treated as one that never existed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 
-from chalicelib.auth.tokens import TokenType, digest, mint, parse
-from chalicelib.errors import Unauthorized
+from chalicelib.auth.tokens import TokenType, digest, parse
+from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.expressions import EXISTS, NEW, Delete, Item, Put
-from chalicelib.storage.grants import READ, Grant, console_credentials
+from chalicelib.storage.console_items import ConsoleReference, ConsoleSession
+from chalicelib.storage.expressions import EXISTS, Update, equals
 from chalicelib.storage.keys import OrganisationKeys, console
-from chalicelib.storage.records import from_item, to_item
+from chalicelib.storage.records import from_item
 from chalicelib.storage.retries import Deadline
-from chalicelib.storage.settings_items import DELETING, ConsoleCredential, Organisation
-from chalicelib.storage.table import Table
-from chalicelib.storage.transactions import TransactionCanceled
-
-LINK_LIFE = timedelta(minutes=10)
-SESSION_LIFE = timedelta(hours=8)
-
-INVALID_LINK = (
-    "The console link is not accepted: it may be used already, older than ten minutes or "
-    "mistyped. Open the SCIM settings from the SaaS again: that makes a new link."
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A new link or session; `text` is sent in one response and stored nowhere."""
-
-    text: str = field(repr=False)
-    organisation: str
-    name: str
-    expires: str
+from chalicelib.storage.settings_items import DELETING, Organisation
+from chalicelib.storage.table import Namespace, Table
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A valid session: the admin's name, their organisation, and the digest of its text."""
+    """A valid session, with its organisation as it is now."""
 
-    digest: str
-    name: str
+    stored: ConsoleSession
     organisation: Organisation
 
 
-def make_link(table: Table, organisation: str, name: str, deadline: Deadline) -> Issued:
-    """Create a link to the console for an admin of this name.
-
-    The organisation is not looked up; a link to one that does not exist cannot be exchanged.
-    """
-    made = _issue(table, "link", LINK_LIFE, organisation, name)
-    items = table.namespace(console_credentials(digest(made.text)), deadline)
-    items.commit([_put(made, table.clock.now())])
-    return made
-
-
-def exchange(table: Table, link: str, deadline: Deadline) -> Issued:
-    """Exchange a link for a session, in one transaction: a link works once.
-
-    Raises:
-        Unauthorized: it is used, expired or not a link.
-    """
-    item = _found(table, "link", link, deadline)
-    if item is None or _organisation(table, item["org"], deadline) is None:
-        raise Unauthorized(INVALID_LINK)
-    made = _issue(table, "session", SESSION_LIFE, item["org"], item["name"])
-    items = table.namespace(console_credentials(digest(link), digest(made.text)), deadline)
-    try:
-        items.commit([Delete(console(digest(link)), EXISTS), _put(made, table.clock.now())])
-    except TransactionCanceled as canceled:
-        raise Unauthorized(INVALID_LINK) from canceled
-    return made
-
-
 def find(table: Table, text: str, deadline: Deadline) -> Session | None:
-    """Find the session of this text, with its organisation as it is now: two reads.
+    """Find the session of this text: a GetItem and a BatchGetItem, and a write once a minute.
 
-    None if it has ended or never existed, or if its organisation is gone or being deleted.
+    None if it has ended or never existed, or if its organisation is gone or being deleted. Both
+    reads are consistent: a request that comes after a session was ended is rejected.
     """
-    item = _found(table, "session", text, deadline)
-    organisation = _organisation(table, item["org"], deadline) if item else None
-    if item is None or organisation is None:
+    reference = find_reference(table, "session", text, deadline)
+    if reference is None:
         return None
-    return Session(digest(text), item["name"], organisation)
+    keys = OrganisationKeys(reference.organisation)
+    key = keys.console_session(reference.id)
+    items = table.namespace(grants.console_session(keys), deadline)
+    found = items.batch_get([keys.own_item, key])
+    if found.keys() != {keys.own_item, key}:
+        return None
+    organisation = from_item(Organisation, found[keys.own_item])
+    session = from_item(ConsoleSession, found[key])
+    is_valid = session.is_valid(organisation.console_generation, table.clock.now())
+    if organisation.state == DELETING or not is_valid:
+        return None
+    _write_use(items, keys, session)
+    return Session(session, organisation)
 
 
-def end(table: Table, session: str, deadline: Deadline) -> None:
-    """End the session of this digest now; ending it again is not an error."""
-    table.namespace(console_credentials(session), deadline).commit([Delete(console(session))])
-
-
-def _issue(
-    table: Table, token_type: TokenType, life: timedelta, organisation: str, name: str
-) -> Issued:
-    text = mint(token_type, table.clock.random).text
-    return Issued(text, organisation, name, timestamp(table.clock.now() + life))
-
-
-def _put(issued: Issued, now: datetime) -> Put:
-    """Write its item. DynamoDB deletes it some time after `expires`; until then that counts."""
-    stored = ConsoleCredential(issued.organisation, issued.name, timestamp(now), issued.expires)
-    expires = datetime.fromisoformat(issued.expires)
-    return Put(console(digest(issued.text)), to_item(stored, expires), NEW)
-
-
-def _found(table: Table, token_type: TokenType, text: str, deadline: Deadline) -> Item | None:
-    """Read the item of a valid credential of this type; a malformed text is not looked up.
+def find_reference(
+    table: Table, token_type: TokenType, text: str, deadline: Deadline
+) -> ConsoleReference | None:
+    """Find what a link or a session belongs to; a malformed text is not looked up.
 
     The type is part of the text and so of the digest: a link is never taken for a session.
     """
     credential = parse(text)
     if credential is None or credential.token_type != token_type:
         return None
-    key = console(digest(text))
-    item = table.namespace((Grant(key.pk, READ),), deadline).get(key)
-    return item if item is not None and timestamp(table.clock.now()) < item["expires"] else None
+    secret_digest = digest(text)
+    items = table.namespace(grants.console_reference(secret_digest), deadline)
+    item = items.get(console(secret_digest))
+    return None if item is None else from_item(ConsoleReference, item)
 
 
-def _organisation(table: Table, organisation: str, deadline: Deadline) -> Organisation | None:
-    keys = OrganisationKeys(organisation)
-    item = table.namespace((Grant(keys.partition, READ),), deadline).get(keys.own_item)
-    found = from_item(Organisation, item) if item else None
-    return found if found is not None and found.state != DELETING else None
+def _write_use(items: Namespace, keys: OrganisationKeys, session: ConsoleSession) -> None:
+    """Write that the session is being used, best effort; one that has ended stays ended."""
+    now = items.table.clock.now()
+    if session.is_use_to_be_written(now):
+        as_read = EXISTS & equals("last_used", session.last_used)
+        key = keys.console_session(session.id)
+        items.try_once(Update(key, set={"last_used": timestamp(now)}, condition=as_read))

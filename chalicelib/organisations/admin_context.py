@@ -6,8 +6,10 @@ Made once, after authentication. No function of this package takes an organisati
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from chalicelib.settings import LONGEST_CREDENTIAL
+from chalicelib.storage.audit_entries import Actor
 from chalicelib.storage.clock import Clock
 from chalicelib.storage.directory_items import Change
 from chalicelib.storage.expressions import Put
@@ -18,12 +20,25 @@ from chalicelib.storage.table import Namespace
 
 @dataclass(frozen=True, slots=True)
 class AdminContext:
-    """One organisation, for one request; `by` names the principal in what is written."""
+    """One organisation, for one request; `actor`, `address` and `user_agent` are for the audit.
+
+    `unbound_session` is a setup session that has no connection yet: it gets the one it creates. No
+    credential is created that is valid for more than `longest_credential`.
+    """
 
     items: Namespace
     keys: OrganisationKeys
-    by: str
+    actor: Actor
     request_id: str = ""
+    address: str | None = None
+    user_agent: str | None = None
+    unbound_session: str | None = None
+    longest_credential: timedelta = LONGEST_CREDENTIAL
+
+    @property
+    def by(self) -> str:
+        """The actor's name, for what they create."""
+        return self.actor.by
 
     @property
     def clock(self) -> Clock:

@@ -1,4 +1,4 @@
-"""The audit of settings: who changed what, when, from what to what.
+"""The audit: who did what to what, when and from where, with the values that differ.
 
 An entry is written in the transaction that makes the change, so there is neither a change without
 an entry nor an entry without its change. Secrets are masked, even one pasted into a name.
@@ -7,21 +7,25 @@ an entry nor an entry without its change. Secrets are masked, even one pasted in
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.errors import BadRequest
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.organisations.paging import UNKNOWN_CURSOR, Page, take_page
+from chalicelib.organisations.paging import UNKNOWN_CURSOR, Page
+from chalicelib.storage.audit_entries import WHOLE_ADDRESS_FOR, AuditEntry, network_of
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.expressions import Item, Put
-from chalicelib.storage.keys import CROCKFORD, LAST, ulid
-from chalicelib.storage.records import with_schema
+from chalicelib.storage.expressions import Put
+from chalicelib.storage.keys import CROCKFORD, Range, deployment_audit_entry, ulid
+from chalicelib.storage.records import from_item, to_item
+from chalicelib.storage.table import Namespace
 
 KEPT = timedelta(days=400)
-CURSOR = re.compile(rf"[{CROCKFORD}]{{26}}")
+CURSOR = re.compile(rf"[0-7][{CROCKFORD}]{{25}}")
+MOST_ITEMS = 2_000
+MAX_USER_AGENT = 256
 
 # The text of one of our credentials, or its secret part alone.
 SECRET = re.compile(r"psl_[a-z]+_[0-9A-Za-z_]+|[0-9A-Za-z]{43,}")
@@ -42,7 +46,7 @@ class Edit:
     action: str = ""
 
     @property
-    def what(self) -> str:
+    def name(self) -> str:
         """The change, as in `role.changed`."""
         actions = {(False, True): "created", (True, False): "deleted"}
         action = self.action or actions.get((bool(self.before), bool(self.after)), "changed")
@@ -50,32 +54,51 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """An entry as the audit shows it."""
+class AuditQuery:
+    """Which entries to list: from when to when, whose, which action.
 
-    at: str
-    who: str
-    what: str
-    id: str
-    before: Mapping[str, Any]
-    after: Mapping[str, Any]
+    `cursor` is the end of the page before.
+    """
+
+    since: datetime
+    until: datetime
+    actor: str | None = None
+    action: str | None = None
+    cursor: str | None = None
+
+    def matches(self, entry: AuditEntry) -> bool:
+        """Tell whether an entry is one of them."""
+        return (self.actor is None or entry.actor.is_named(self.actor)) and (
+            self.action is None or entry.is_action(self.action)
+        )
 
 
 def entry_item(admin: AdminContext, edit: Edit) -> Put:
     """Make the item of a change's entry, for the same transaction; only values that differ."""
     now = admin.now()
-    entry = with_schema(
-        {
-            "at": timestamp(now),
-            "who": masked(admin.by),
-            "what": edit.what,
-            "id": edit.id,
-            "before": masked(_differing(edit.before, edit.after)),
-            "after": masked(_differing(edit.after, edit.before)),
-        },
-        expires=now + KEPT,
+    key = admin.keys.audit_entry(ulid(now, admin.clock.random.getrandbits(80)))
+    return Put(key, to_item(_entry(admin, edit), expires=now + KEPT))
+
+
+def deployment_entry_item(admin: AdminContext, edit: Edit) -> Put:
+    """Make the item of an entry in the audit of the deployment, which outlives the organisation."""
+    now = admin.now()
+    key = deployment_audit_entry(ulid(now, admin.clock.random.getrandbits(80)))
+    return Put(key, to_item(_entry(admin, edit), expires=now + KEPT))
+
+
+def _entry(admin: AdminContext, edit: Edit) -> AuditEntry:
+    return AuditEntry(
+        at=timestamp(admin.now()),
+        actor=replace(admin.actor, name=masked(admin.actor.name)),
+        action=edit.name,
+        target=masked(edit.id),
+        before=masked(_differing(edit.before, edit.after)),
+        after=masked(_differing(edit.after, edit.before)),
+        request_id=admin.request_id,
+        address=admin.address,
+        user_agent=masked(admin.user_agent[:MAX_USER_AGENT]) if admin.user_agent else None,
     )
-    return Put(admin.keys.audit_entry(ulid(now, admin.clock.random.getrandbits(80))), entry)
 
 
 def _differing(values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,20 +119,47 @@ def masked(value: Any) -> Any:
     return value if mask is None else mask(value)
 
 
-def list_entries(admin: AdminContext, cursor: str | None, size: int) -> Page[AuditEntry]:
-    """List the entries after `cursor`, the newest first: one Query.
+def list_entries(
+    items: Namespace, entries: Callable[[str, str], Range], query: AuditQuery, size: int
+) -> Page[AuditEntry]:
+    """List entries of an audit, the newest first; a page reads at most 2,000 of them.
+
+    `entries` makes the range of the audit from one ULID to another. The address of an entry that
+    is older than 30 days is cut to its network.
 
     Raises:
         BadRequest: this list has not returned such a cursor.
     """
-    if cursor is not None and CURSOR.fullmatch(cursor) is None:
+    whole_since = timestamp(items.table.clock.now() - WHOLE_ADDRESS_FOR)
+    found: list[AuditEntry] = []
+    last_read: str | None = None
+    for count, entry in enumerate(_newest_first(items, entries, query, size)):
+        if count == MOST_ITEMS:
+            return Page(found, last_read)
+        if query.matches(entry):
+            if len(found) == size:
+                return Page(found, last_read)
+            found.append(_cut(entry, whole_since))
+        last_read = entry.ulid
+    return Page(found)
+
+
+def _newest_first(
+    items: Namespace, entries: Callable[[str, str], Range], query: AuditQuery, size: int
+) -> Iterator[AuditEntry]:
+    if query.cursor is not None and CURSOR.fullmatch(query.cursor) is None:
         raise BadRequest(UNKNOWN_CURSOR)
-    items = admin.items.query(admin.keys.audit(cursor or LAST), page=size + 2, descending=True)
-    # The range includes the cursor itself.
-    page = take_page((item for item in items if item["SK"] != cursor), size, lambda i: str(i["SK"]))
-    return Page(tuple(map(_entry, page.items)), page.next_cursor)
+    first, last = ulid(query.since, 0), ulid(query.until, -1)
+    last = min(query.cursor or last, last)
+    if last < first:  # DynamoDB rejects a range that ends before it begins
+        return
+    for item in items.query(entries(first, last), page=size + 2, descending=True):
+        # The range includes the cursor itself.
+        if item["SK"] != query.cursor:
+            yield from_item(AuditEntry, item)
 
 
-def _entry(item: Item) -> AuditEntry:
-    names = ("at", "who", "what", "id", "before", "after")
-    return AuditEntry(*(item[name] for name in names))
+def _cut(entry: AuditEntry, whole_since: str) -> AuditEntry:
+    if entry.at >= whole_since or entry.address is None:
+        return entry
+    return replace(entry, address=network_of(entry.address))

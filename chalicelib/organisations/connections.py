@@ -32,7 +32,7 @@ from chalicelib.settings import Plan
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.connection_settings import preset_settings
 from chalicelib.storage.directory_items import Change
-from chalicelib.storage.expressions import NEW, Action, Put, equals
+from chalicelib.storage.expressions import EXISTS, NEW, Action, Put, Update, absent, equals
 from chalicelib.storage.keys import Key
 from chalicelib.storage.records import from_item, from_items, to_item, update
 from chalicelib.storage.settings_items import (
@@ -67,6 +67,7 @@ ENDED = (
     "The connection has ended or is being deleted and cannot be changed any more; create another "
     "one."
 )
+ALREADY_SET_UP = "This session has its connection already: change that one."
 NO_WORKSPACE = "there is no such workspace in this organisation"
 NO_ROLE = "there is no such role in this organisation"
 PROTECTED = "a protected role cannot be given by provisioning; choose another role"
@@ -105,6 +106,10 @@ def create(
             return connection
         if idempotency.is_concurrent_replay(canceled, idempotency_key):
             raise Busy
+        if admin.unbound_session and canceled.items.keys() & {
+            admin.keys.console_session(admin.unbound_session)
+        }:
+            raise Forbidden(ALREADY_SET_UP)
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
 
@@ -141,7 +146,18 @@ def _creation(
     ]
     if idempotency_key:
         actions.append(idempotency_key.created_item(connection.id, admin.now()))
+    if admin.unbound_session:
+        actions.append(_binding(admin, admin.unbound_session, connection))
     return actions
+
+
+def _binding(admin: AdminContext, session: str, connection: Connection) -> Update:
+    """Bind the setup session that creates a connection to it: it may create no other."""
+    return Update(
+        admin.keys.console_session(session),
+        set={"connection": connection.id},
+        condition=EXISTS & absent("connection"),
+    )
 
 
 def audited_values(connection: Connection) -> dict[str, Any]:

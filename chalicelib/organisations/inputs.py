@@ -7,6 +7,7 @@ by the functions that use it. A field that is absent from a PATCH stays as it is
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -33,7 +34,11 @@ MAX_DOMAINS = 10
 MAX_OVERLAP_HOURS = 24
 
 LOCAL_ID_FORM = r"^[A-Za-z0-9._-]{1,64}$"
-NAME_FORM = r"^[^\x00-\x1f\x7f]*$"
+# What nobody sees in a name, or sees as something else: control, format and private-use characters.
+UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})
+# The beginning of one of our credentials, however it is spelled.
+SECRET = re.compile(r"(?<![A-Za-z0-9])psl_", re.IGNORECASE)
+MOST_SETUP_DAYS = 30
 # RFC 3986 without user and fragment: a browser is redirected there, and must not end elsewhere.
 HTTPS_FORM = (
     r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
@@ -44,6 +49,9 @@ MAX_DOMAIN_CHARACTERS = 253
 RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
+
+# `created_by` of what an admin of such a name creates would name another actor.
+RESERVED = frozenset({"operator", "sweeper"})
 
 # In a PATCH: not sent, so not changed. Only fields that are in `model_fields_set` are read.
 ABSENT: Any = None
@@ -65,6 +73,32 @@ def _domain(text: str) -> str:
     ):
         raise PydanticCustomError("domain", "expected a domain name like example.com (ASCII form)")
     return domain
+
+
+def _without_secret(text: str) -> str:
+    if SECRET.search(text):
+        message = "contains the text of a credential (psl_...); expected a name"
+        raise PydanticCustomError("secret", message)
+    return text
+
+
+def _visible(text: str) -> str:
+    if any(unicodedata.category(character) in UNSEEN for character in text):
+        message = "contains a control, format or private-use character; expected a name"
+        raise PydanticCustomError("unseen", message)
+    return text
+
+
+def _without_control(text: str) -> str:
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise PydanticCustomError("control", "contains a control character; expected a name")
+    return text
+
+
+def _not_reserved(name: str) -> str:
+    if name.casefold() in RESERVED:
+        raise PydanticCustomError("reserved", "is reserved; expected the admin's own name")
+    return name
 
 
 def _rfc_3339(value: Any) -> Any:
@@ -89,8 +123,12 @@ def _id(value: Any) -> str:
 LocalId = Annotated[str, StringConstraints(pattern=LOCAL_ID_FORM)]
 Name = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NAME_FORM),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_without_control),
+    AfterValidator(_without_secret),
 ]
+# A name that people compare by eye: of a token, and of who gets a console link.
+CredentialName = Annotated[Name, AfterValidator(_visible)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Time = Annotated[AwareDatetime, BeforeValidator(_rfc_3339)]
 
@@ -199,7 +237,7 @@ class ConnectionChanges(Body):
 class NewToken(Body):
     """A token of a connection; it expires in a year unless `expires_at` says otherwise."""
 
-    name: Name
+    name: CredentialName
     expires_at: Time | None = None
 
 
@@ -209,6 +247,32 @@ class Rotation(Body):
     overlap_hours: Annotated[int, Field(strict=True, ge=0, le=MAX_OVERLAP_HOURS)] = (
         MAX_OVERLAP_HOURS
     )
+
+
+class NewConsoleLink(Body):
+    """A console link; `name` says who will use it, and the audit shows it beside their changes.
+
+    `user` is the SaaS's own id of that person. A setup link may do no more than set up and test
+    one connection: `connection`, or without it the first one that it is used to create.
+    """
+
+    name: Annotated[CredentialName, AfterValidator(_not_reserved)]
+    user: CredentialName | None = None
+    purpose: Literal["admin", "setup"] = "admin"
+    connection: str | None = None
+    contact: Annotated[CredentialName | None, Field(max_length=320)] = None
+    expires_in_days: Annotated[int, Field(strict=True, ge=1, le=MOST_SETUP_DAYS)] | None = None
+    embedded: Annotated[bool, Field(strict=True)] = False
+    return_url: Annotated[str, StringConstraints(pattern=HTTPS_FORM, max_length=2000)] | None = None
+
+    @model_validator(mode="after")
+    def _only_of_setup_links(self) -> Self:
+        of_setup = ("connection", "contact", "expires_in_days")
+        given = [name for name in of_setup if getattr(self, name) is not None]
+        if given and self.purpose != "setup":
+            message = "{names}: allowed only with the purpose setup"
+            raise PydanticCustomError("of_setup", message, {"names": ", ".join(given)})
+        return self
 
 
 def present(body: Body, names: Iterable[str]) -> dict[str, Any]:

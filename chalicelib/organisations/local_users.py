@@ -36,9 +36,12 @@ class UserForChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangeDescription:
-    """How a change is published: its type and attribute in the feed, its values in the audit."""
+    """How a change is published: its type and attribute in the feed, its values in the audit.
 
-    change_type: str
+    Without a type it is not in the feed.
+    """
+
+    change_type: str | None
     attribute: str
     values: Callable[[UserForChange, LocalUser], Document]
 
@@ -63,9 +66,14 @@ def password_was_set(admin: AdminContext, uid: str) -> None:
     def edit(current: UserForChange) -> LocalUser:
         return replace(current.local, password_set_at=current.local.password_set_at or now)
 
-    change(admin, uid, edit, None)
+    change(admin, uid, edit, PASSWORD)
 
 
+PASSWORD = ChangeDescription(
+    None,
+    "password_set",
+    lambda _, local: {"password_set": local.password_set_at is not None},
+)
 ACCOUNT = ChangeDescription(
     "account",
     "account",
@@ -77,13 +85,12 @@ def change(
     admin: AdminContext,
     uid: str,
     edit: Callable[[UserForChange], LocalUser],
-    description: ChangeDescription | None,
+    description: ChangeDescription,
 ) -> None:
     """Change a user's local item; `edit` is repeated on a newer one where another write came first.
 
     The write depends on the version that was read and on the user, so no concurrent change is lost
-    and none outlives its user. An edit that changes nothing writes nothing. Without a description
-    the change appears neither in the feed nor in the audit.
+    and none outlives its user. An edit that changes nothing writes nothing.
 
     Raises:
         NotFound: no such user, or they are being deleted.
@@ -118,19 +125,19 @@ def _actions(
     admin: AdminContext,
     current: UserForChange,
     after: LocalUser,
-    description: ChangeDescription | None,
+    description: ChangeDescription,
 ) -> Iterator[Action]:
     keys, before, uid = ConnectionKeys(current.connection.id), current.local, current.user.id
     yield put_local_user(keys.local(uid), before, replace(after, version=before.version + 1))
     yield Check(keys.user(uid), EXISTS & absent("lease"))
-    if description is not None:
-        edit = Edit(
-            "user",
-            uid,
-            before=description.values(current, before),
-            after=description.values(current, after),
-            action=f"{description.attribute}_changed",
-        )
+    edit = Edit(
+        "user",
+        uid,
+        before=description.values(current, before),
+        after=description.values(current, after),
+        action=f"{description.attribute}_changed",
+    )
+    yield audit.entry_item(admin, edit)
+    if description.change_type is not None:
         change = Change(description.change_type, uid, attributes=[description.attribute])
         yield admin.change_item(change)
-        yield audit.entry_item(admin, edit)

@@ -286,10 +286,20 @@ def delete(admin: AdminContext, precondition: Precondition | None) -> Organisati
             precondition.require(version(before))
         after = replace(before, state=DELETING)
         if after == before or _write_change(
-            admin, before, after, purge.scheduled_purge(admin, before.id)
+            admin,
+            before,
+            after,
+            purge.scheduled_purge(admin, before.id),
+            audit.deployment_entry_item(admin, _deletion(before)),
         ):
             break
     return get_details(admin)
+
+
+def _deletion(organisation: Organisation) -> Edit:
+    """Describe the deletion for the audit of the deployment, which is all that remains of it."""
+    named = {"name": organisation.name, "reference": organisation.reference}
+    return Edit("organisation", organisation.id, before=named)
 
 
 def _write_change(
@@ -306,7 +316,10 @@ def _write_change(
 def _replacement(
     admin: AdminContext, before: Organisation, after: Organisation
 ) -> Iterator[Action]:
-    yield update(admin.keys.own_item, after, equals("version", before.version))
+    written = update(admin.keys.own_item, after, equals("version", before.version))
+    # Suspending ends all sessions; those that are being created belong to the past generation.
+    is_suspended = (before.state, after.state) == ("active", "suspended")
+    yield replace(written, add={"console_generation": 1}) if is_suspended else written
     yield update(admin.keys.list_item(), after.summary, ANY)
     edit = Edit("organisation", after.id, _audited_values(before), _audited_values(after))
     yield audit.entry_item(admin, edit)

@@ -247,6 +247,8 @@ def _clear_settings(admin: AdminContext, organisation: Organisation) -> None:
         keys.all_local_users(),
         keys.all_idempotency_keys(),
         keys.audit(),
+        keys.console_items(),
+        keys.health_hours(),
     ):
         purge_directory.delete_all(scope, each)
 

@@ -14,6 +14,7 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.snapshot import OrganisationSnapshot, read_snapshot
 from chalicelib.organisations.users import has_email, has_user_name, is_active
 from chalicelib.storage import grants
+from chalicelib.storage.audit_entries import Actor
 from chalicelib.storage.directory_items import User
 from chalicelib.storage.keys import (
     ConnectionKeys,
@@ -36,6 +37,8 @@ class NextStep:
     reset_required: bool | None = None
 
 
+# It changes nothing, so no audit names it.
+SIGN_IN = Actor("system", "sign-in", "sign-in")
 INACTIVE = NextStep("inactive")
 # Also where nothing is known about the address.
 FIRST_PASSWORD = NextStep("password", reset_required=True)
@@ -87,7 +90,7 @@ def _find_domain_owner(table: Table, domain: str, deadline: Deadline) -> AdminCo
     if owner is None:
         return None
     keys = OrganisationKeys(owner["org"])
-    return AdminContext(table.namespace(grants.sign_in(keys), deadline), keys, by="")
+    return AdminContext(table.namespace(grants.sign_in(keys), deadline), keys, SIGN_IN)
 
 
 def _find_snapshot(admin: AdminContext) -> OrganisationSnapshot | None:

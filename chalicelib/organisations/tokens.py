@@ -39,7 +39,6 @@ from chalicelib.storage.table import Namespace
 
 MAX_LIVE = 5
 LIFETIME = timedelta(days=365)
-LONGEST_LIFETIME = timedelta(days=3650)
 # How long the item of a token is kept after its end, for the list: as long as the audit.
 KEPT = timedelta(days=400)
 # Longer than any request: a secret that was being created when its token was revoked exists by
@@ -78,7 +77,7 @@ def create(
 
     Raises:
         NotFound: the organisation has no such connection.
-        InvalidFields: it would expire in the past, or in more than ten years.
+        InvalidFields: it would expire in the past, or later than the deployment allows.
         Conflict: too many valid ones, the connection has ended, or the token was revoked before it
             could be shown.
         Unavailable: the secret could not be created; the token is revoked.
@@ -106,7 +105,7 @@ def _create(
         state="live",
         created=timestamp(now),
         created_by=admin.by,
-        expires=timestamp(_expiry(body.expires_at, now)),
+        expires=timestamp(_expiry(admin, body.expires_at)),
     )
     _write_item(admin, connection_id, token, limits)
     deadline = admin.items.deadline
@@ -120,11 +119,12 @@ def _create(
     return CreatedToken(token, credential.text)
 
 
-def _expiry(chosen: datetime | None, now: datetime) -> datetime:
+def _expiry(admin: AdminContext, chosen: datetime | None) -> datetime:
+    now, longest = admin.now(), admin.longest_credential
     if chosen is None:
-        return now + LIFETIME
-    if not now < chosen <= now + LONGEST_LIFETIME:
-        message = "must be in the future, and at most ten years from now"
+        return now + min(LIFETIME, longest)
+    if not now < chosen <= now + longest:
+        message = f"expected a time in the future, at most {longest.days} days from now"
         raise InvalidFields(FieldError("expires_at", message))
     return chosen
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from chalicelib.storage.expressions import Item, Update
-from chalicelib.storage.keys import ConnectionKeys
+from chalicelib.storage.keys import Key
 from chalicelib.storage.log_entries import OUTCOMES
 from chalicelib.storage.records import with_schema
 
@@ -43,10 +43,10 @@ class Counters:
         self.counts[COUNT + reason] += 1
         self.marks |= {AT + reason: at, AGENT + reason: agent}
 
-    def update(self, keys: ConnectionKeys, now: datetime) -> Update:
-        """Return the update that adds these counts to the item of this hour."""
+    def update(self, key: Key, now: datetime) -> Update:
+        """Return the update that adds these counts to the item of an hour."""
         written = with_schema({**self.marks}, expires=now + KEPT)
-        return Update(keys.health(hour(now)), set=written, add=dict(self.counts))
+        return Update(key, set=written, add=dict(self.counts))
 
     def item(self, now: datetime) -> Item:
         """Return these counts as the item that they would make."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chalicelib.storage.keys import (
+    DEPLOYMENT_AUDIT,
+    DEPLOYMENT_HEALTH,
     ORGANISATION_LIST,
     PENDING_CHANGES,
     ConnectionKeys,
@@ -24,6 +26,8 @@ Verb = Literal["read", "put", "update", "delete"]
 
 ALL_VERBS: frozenset[Verb] = frozenset({"read", "put", "update", "delete"})
 READ: frozenset[Verb] = frozenset({"read"})
+UPDATE: frozenset[Verb] = frozenset({"update"})
+PUT: frozenset[Verb] = frozenset({"put"})
 DELETE: frozenset[Verb] = frozenset({"delete"})
 
 
@@ -88,6 +92,7 @@ def operator(keys: OrganisationKeys) -> tuple[Grant, ...]:
     return (
         *administration(keys),
         Grant(ORGANISATION_LIST, ALL_VERBS),
+        Grant(DEPLOYMENT_AUDIT, PUT),
         Grant("I#operator", ALL_VERBS),
     )
 
@@ -95,6 +100,24 @@ def operator(keys: OrganisationKeys) -> tuple[Grant, ...]:
 def organisation_list() -> tuple[Grant, ...]:
     """Return the grants of the operator who lists organisations or looks one up."""
     return (Grant(ORGANISATION_LIST, READ), Grant("X#ref", READ))
+
+
+def deployment_audit() -> tuple[Grant, ...]:
+    """Return the grants of the operator who reads the audit of the deployment."""
+    return (Grant(DEPLOYMENT_AUDIT, READ), Grant(DEPLOYMENT_HEALTH, READ))
+
+
+def deployment_health() -> tuple[Grant, ...]:
+    """Return the grants for counting rejected requests that name no organisation."""
+    return (Grant(DEPLOYMENT_HEALTH, UPDATE),)
+
+
+def organisation_health(keys: OrganisationKeys) -> tuple[Grant, ...]:
+    """Return the grants for counting rejected requests of an organisation, if it exists."""
+    return (
+        Grant(keys.partition, READ),
+        Grant(keys.health("").pk, UPDATE),
+    )
 
 
 def domain_lookup() -> tuple[Grant, ...]:
@@ -117,9 +140,17 @@ def sign_in_users(keys: ConnectionKeys) -> tuple[Grant, ...]:
     return (Grant(keys.lookups, READ), Grant(keys.users, READ))
 
 
-def console_credentials(*digests: str) -> tuple[Grant, ...]:
-    """Return the grants for console links or sessions with these digests: their own items."""
-    return tuple(Grant(console(each).pk, ALL_VERBS) for each in digests)
+def console_reference(credential: str) -> tuple[Grant, ...]:
+    """Return the grants for finding a console link or session by the digest of its text."""
+    return (Grant(console(credential).pk, READ),)
+
+
+def console_session(keys: OrganisationKeys) -> tuple[Grant, ...]:
+    """Return the grants for authenticating a session of this organisation."""
+    return (
+        Grant(keys.partition, READ),
+        Grant(keys.console, UPDATE),
+    )
 
 
 def pending_changes() -> tuple[Grant, ...]:

@@ -19,7 +19,11 @@ What each access needs (consistent reads throughout, no index, no Scan):
     exact totals, and where a page starts Query  ...#CNT      U#.. or G#..
     a page of users or groups             Query  ...#U or ...#G, from the first two digits on
     authentication of a SCIM request      BatchGet C#<org>: #, N#<conn>; C#<org>#T: N#..#T#<token>
-    authentication of an admin            Get    V#<digest>, then C#<org> #
+    authentication of an admin            Get    V#<digest>, then
+                                          BatchGet C#<org>: #, C#<org>#V: S#<session>
+    authentication of the operator        Get    A#KEY        <key>
+    links and sessions of a console       Query  C#<org>#V    L#.. or S#..
+    the audit, of a deployment            Query  C#<org>#A or A#AUDIT   <ulid> .. <ulid>
 
 The first letter of a partition key is its class and the next part its owner, so that
 `grants` can say who may read and write what. Hashes hide personal data and bound the length.
@@ -42,6 +46,8 @@ ONLY = "#"
 # Between the id of a connection and that of a self-test run; no id contains it.
 RUN = "!"
 ORGANISATION_LIST = "A#ORG"
+DEPLOYMENT_AUDIT = "A#AUDIT"
+DEPLOYMENT_HEALTH = "A#H"
 PENDING_CHANGES = "O#"
 ORGANISATION_ID_LENGTH = 10
 ID_LENGTH = 32
@@ -162,6 +168,11 @@ def self_test_of(owner: str) -> tuple[str, str] | None:
 def is_organisation(owner: str) -> bool:
     """Return whether an id is an organisation's, not that of a connection or self-test."""
     return len(owner) == ORGANISATION_ID_LENGTH
+
+
+def console_id(key: Key) -> str:
+    """Return the id of a console link or a console session."""
+    return key.sk.partition("#")[2]
 
 
 class Setting(NamedTuple):
@@ -472,9 +483,42 @@ class OrganisationKeys:
         """Key of an audit entry: who changed which setting."""
         return Key(f"{self.partition}#A", entry_ulid)
 
-    def audit(self, last: str = LAST) -> Range:
-        """Range of the audit entries up to the ULID `last`, which is included."""
-        return Range(f"{self.partition}#A", FIRST, last)
+    def audit(self, first: str = FIRST, last: str = LAST) -> Range:
+        """Range of the audit entries from one ULID to another, both included."""
+        return Range(f"{self.partition}#A", first, last)
+
+    @property
+    def console(self) -> str:
+        """Partition of its console links and console sessions."""
+        return f"{self.partition}#V"
+
+    def console_link(self, link: str) -> Key:
+        """Key of a console link, by its id."""
+        return Key(self.console, f"L#{link}")
+
+    def console_links(self) -> Range:
+        """Range of the console links."""
+        return Range(self.console, "L#", f"L#{LAST}")
+
+    def console_session(self, session: str) -> Key:
+        """Key of a console session, by its id."""
+        return Key(self.console, f"S#{session}")
+
+    def console_sessions(self) -> Range:
+        """Range of the console sessions."""
+        return Range(self.console, "S#", f"S#{LAST}")
+
+    def console_items(self) -> Range:
+        """Range of the console links and sessions."""
+        return Range(self.console)
+
+    def health(self, hour: str) -> Key:
+        """Key of the counters of an hour's rejected administrative requests: `2027-01-31T12`."""
+        return Key(f"{self.partition}#H", hour)
+
+    def health_hours(self) -> Range:
+        """Range of the counters of rejected administrative requests, by hour."""
+        return Range(f"{self.partition}#H")
 
     def all_local_users(self) -> Range:
         """Range of what the organisation itself sets for users, of all its connections."""
@@ -505,13 +549,33 @@ def organisations(after: str = "") -> Range:
     return Range(ORGANISATION_LIST, after + FIRST)
 
 
+def deployment_audit_entry(entry_ulid: str) -> Key:
+    """Key of an audit entry of the deployment, which no deletion of an organisation deletes."""
+    return Key(DEPLOYMENT_AUDIT, entry_ulid)
+
+
+def deployment_audit(first: str = FIRST, last: str = LAST) -> Range:
+    """Range of the audit entries of the deployment from one ULID to another, both included."""
+    return Range(DEPLOYMENT_AUDIT, first, last)
+
+
+def deployment_health(hour: str) -> Key:
+    """Key of the counters of an hour's rejected requests that name no organisation."""
+    return Key(DEPLOYMENT_HEALTH, hour)
+
+
+def deployment_health_hours() -> Range:
+    """Range of the counters of rejected requests that name no organisation, by hour."""
+    return Range(DEPLOYMENT_HEALTH)
+
+
 def pending_changes_due(at: str) -> Range:
     """Range of the pending changes of all organisations that may be finished at a moment."""
     return Range(PENDING_CHANGES, FIRST, at)
 
 
 def console(credential: str) -> Key:
-    """Key of a console link or a console session, by the digest of its text."""
+    """Key of what finds a console link or a console session, by the digest of its text."""
     return Key(f"V#{credential}", ONLY)
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from chalicelib.storage.audit_entries import Actor, AuditEntry
 from chalicelib.storage.clock import timestamp
+from chalicelib.storage.console_items import ConsoleLink, ConsoleReference, ConsoleSession
 from chalicelib.storage.directory_items import (
     CHANGES_KEPT,
     Change,
@@ -28,13 +30,12 @@ from chalicelib.storage.directory_items import (
     unpacked,
 )
 from chalicelib.storage.expressions import NEW, Condition, Item, Put, Update, equals, key_of
-from chalicelib.storage.keys import Key, setting_of, ulid, user_and_group
+from chalicelib.storage.keys import Key, console_id, setting_of, ulid, user_and_group
 from chalicelib.storage.local_users import Assignment, LocalUser
 from chalicelib.storage.log_entries import LogEntry
 from chalicelib.storage.settings_items import (
     Connection,
     ConnectionToken,
-    ConsoleCredential,
     Organisation,
     OrganisationSummary,
     Role,
@@ -65,6 +66,7 @@ IDS = Format(lambda ids: packed(ids) or None, unpacked)
 # DynamoDB deletes an item some time after this moment.
 SECONDS = Format(lambda at: int(at.timestamp()))
 NOT_ZERO = Format(lambda number: number or None)
+ACTOR = Format(asdict, lambda attribute: Actor(**attribute))
 LEASE = Format(Lease.attribute, lambda attribute: Lease(**attribute))
 ROLES = Format(
     lambda roles: [each.item() for each in roles],
@@ -145,6 +147,14 @@ RECORDS: Mapping[type, Record] = {
             **_same_name("token", "target"),
         }
     ),
+    AuditEntry: Record(
+        {
+            "actor": ("actor", ACTOR),
+            "user_agent": ("agent", PLAIN),
+            **_same_name("at", "action", "target", "before", "after", "request_id", "address"),
+        },
+        {"ulid": _sort_key},
+    ),
     LocalUser: Record(
         {
             "version": ("v", PLAIN),
@@ -154,8 +164,13 @@ RECORDS: Mapping[type, Record] = {
         {"user": _sort_key},
     ),
     Organisation: Record(
-        _same_name("name", "plan", "state", "reference", "sso", "version", "created", "modified"),
+        {
+            "console_generation": ("console_generation", NOT_ZERO),
+            **_same_name("name", "plan", "state", "reference", "sso", "version"),
+            **_same_name("created", "modified"),
+        },
         {"id": _setting_id},
+        separate=frozenset({"console_generation"}),
     ),
     OrganisationSummary: Record(
         _same_name("name", "plan", "state", "reference"), {"id": _sort_key}
@@ -181,8 +196,22 @@ RECORDS: Mapping[type, Record] = {
         },
         {"id": _setting_id},
     ),
-    ConsoleCredential: Record(
-        {"organisation": ("org", PLAIN), **_same_name("name", "created", "expires")}
+    ConsoleReference: Record({"organisation": ("org", PLAIN), **_same_name("id")}),
+    ConsoleLink: Record(
+        {
+            "generation": ("generation", NOT_ZERO),
+            **_same_name("name", "user", "purpose", "connection", "contact", "embedded"),
+            **_same_name("return_url", "created", "expires"),
+        },
+        {"id": console_id},
+    ),
+    ConsoleSession: Record(
+        {
+            "generation": ("generation", NOT_ZERO),
+            **_same_name("name", "user", "purpose", "connection"),
+            **_same_name("created", "expires", "last_used"),
+        },
+        {"id": console_id},
     ),
 }
 

@@ -68,7 +68,8 @@ class Organisation:
     """An organisation.
 
     `version` counts its changes, and every change elsewhere that depends on what else there is
-    in it, so that two of those never pass each other unseen.
+    in it, so that two of those never pass each other unseen. `console_generation` counts how often
+    all console links and sessions were ended: those of an earlier generation are not valid.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Organisation:
     reference: str | None = None
     sso: Mapping[str, Any] | None = None
     version: int = 1
+    console_generation: int = 0
 
     @property
     def summary(self) -> OrganisationSummary:
@@ -166,16 +168,6 @@ class ConnectionToken:
     def secret_ends(self) -> str:
         """When its secret is deleted, unless the token is revoked before."""
         return timestamp(datetime.fromisoformat(self.expires) + SECRET_OUTLIVES)
-
-
-@dataclass(frozen=True, slots=True)
-class ConsoleCredential:
-    """A console link or a console session; its key is the digest of its text."""
-
-    organisation: str
-    name: str
-    created: str
-    expires: str
 
 
 def of_type(setting_type: SettingType, items: Iterable[Item]) -> Iterator[Item]:

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 
 from chalicelib import VERSION
 from chalicelib.api.admin.cookies import NAME as COOKIE
-from chalicelib.api.admin.log import FILES
+from chalicelib.api.admin.files import FILES
 from chalicelib.api.admin.published import FILE
 from chalicelib.api.admin.requests import Access, Handler, Route
 from chalicelib.api.admin.responses import File, JsonResponse, NoContent, Problem
@@ -47,6 +47,8 @@ FORMS: Mapping[str, str] = {
     "organisation": f"^{ORGANISATION_ID.pattern}$",
     "connection": f"^{CONNECTION_ID.pattern}$",
     "token": f"^{TOKEN_ID.pattern}$",
+    "link": f"^{TOKEN_ID.pattern}$",
+    "session": f"^{TOKEN_ID.pattern}$",
     "user": RESOURCE_ID_FORM,
     "team": RESOURCE_ID_FORM,
     "workspace": LOCAL_ID_FORM,
@@ -60,6 +62,7 @@ SECURITY: Mapping[Access, list[Document]] = {
     Access.ANYONE: [],
     Access.OPERATOR: [{"operator": []}],
     Access.OWN_ADMIN: [{"operator": []}, {"session": []}, {"cookie": []}],
+    Access.SETUP: [{"operator": []}, {"session": []}, {"cookie": []}],
 }
 SECURITY_SCHEMES: Document = {
     "operator": {"type": "http", "scheme": "bearer", "description": "The operator key."},
@@ -248,8 +251,7 @@ def _errors(route: Route, takes: Takes) -> set[int]:
     """Return the statuses of the errors that follow from a route and from what it takes."""
     rules: Sequence[tuple[bool, tuple[int, ...]]] = (
         (True, ALWAYS),
-        (route.access is not Access.ANYONE, (401,)),
-        (route.access is Access.OPERATOR or route.method != "GET", (403,)),
+        (route.access is not Access.ANYONE, (401, 403)),
         (bool(PATH_PARAMETER.search(route.path)), (404,)),
         (route.changes_settings and route.access is not Access.ANYONE, (409,)),
         (any(each.name == "If-Match" for each in takes.parameters), (412,)),

@@ -78,6 +78,12 @@ IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key", TEXT, "The same key creates nothing again for 24 hours.", "header"
 )
 
+CONFIRM = Parameter(
+    "Passerelle-Confirm", TEXT, "The name of the organisation that is to be deleted.", "header"
+)
+SESSIONS_OF = Parameter("user", TEXT, "Only the sessions of this user: the SaaS's own id.")
+ACTOR = Parameter("actor", TEXT, "Only what this actor did: a type, an id, a name or a session.")
+ACTION = Parameter("action", TEXT, "Only this action, such as `token.created`, or all of `token`.")
 FROM = Parameter("from", TEXT, "Only requests at or after this RFC 3339 time.")
 TO = Parameter("to", TEXT, "Only requests at or before this RFC 3339 time.")
 OUTCOME = Parameter("outcome", {"enum": list(OUTCOMES)}, "Only requests with this outcome.")
@@ -90,11 +96,12 @@ TAKES: Mapping[Handler, Takes] = {
     organisations.create_organisation: Takes(inputs.NewOrganisation, parameters=(IDEMPOTENCY_KEY,)),
     organisations.list_organisations: Takes(parameters=(*PAGING, REFERENCE)),
     organisations.change_organisation: Takes(inputs.OrganisationChanges, parameters=(IF_MATCH,)),
-    organisations.delete_organisation: Takes(parameters=(IF_MATCH,)),
+    organisations.delete_organisation: Takes(parameters=(IF_MATCH, CONFIRM)),
     settings.put_workspace: Takes(inputs.NewWorkspace, in_path="id"),
     settings.put_role: Takes(inputs.NewRole, in_path="id"),
     settings.put_domain: Takes(inputs.NewDomain, optional=True, in_path="domain"),
-    audit.list_audit: Takes(parameters=PAGING),
+    audit.list_audit: Takes(parameters=(*PAGING, FROM, TO, ACTOR, ACTION)),
+    audit.list_deployment_audit: Takes(parameters=(*PAGING, FROM, TO, ACTOR, ACTION)),
     feed.list_changes: Takes(parameters=(PAGING[0], AFTER)),
     # connections
     connections.create_connection: Takes(inputs.NewConnection, parameters=(IDEMPOTENCY_KEY,)),
@@ -118,7 +125,8 @@ TAKES: Mapping[Handler, Takes] = {
     groups.list_members: Takes(parameters=PAGING),
     sign_in.find_sign_in_method: Takes(sign_in.Visitor),
     # the console
-    sessions.create_console_link: Takes(sessions.NewConsoleLink),
+    sessions.create_console_link: Takes(inputs.NewConsoleLink),
     sessions.create_session: Takes(sessions.Exchange, errors=(401,)),
-    sessions.end_session: Takes(errors=(404,)),
+    sessions.end_own_session: Takes(errors=(404,)),
+    sessions.end_sessions: Takes(parameters=(SESSIONS_OF,)),
 }

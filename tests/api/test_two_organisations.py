@@ -162,7 +162,13 @@ def test_two_organisations_may_use_the_same_name(world):
 
 
 # What would end the credential that calls.
-ENDING = ("/connections/<connection>", "/tokens/<token>", "/current")
+ENDING = (
+    "/connections/<connection>",
+    "/tokens/<token>",
+    "/current",
+    "/sessions",
+    "/sessions/<session>",
+)
 
 
 def may_be_drawn(request: Request) -> bool:

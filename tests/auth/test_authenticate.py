@@ -16,14 +16,13 @@ from chalicelib.auth.authenticate import (
     bearer,
 )
 from chalicelib.auth.secrets import Secrets
-from chalicelib.auth.sessions import make_link
 from chalicelib.auth.tokens import checksum, mint
 from chalicelib.errors import Busy, Forbidden, Unauthorized, Unavailable
 from chalicelib.organisations import connections, organisations, tokens
 from chalicelib.organisations.inputs import ConnectionChanges, OrganisationChanges
 from chalicelib.settings import Plan
 from chalicelib.storage.expressions import Delete, Update
-from tests.support.builders import a_customer, a_session, scim_namespace
+from tests.support.builders import a_customer, a_link, a_session, scim_namespace
 from tests.support.environment import OPERATOR_KEY
 from tests.support.faults import FaultyClient, client_error, fail, first
 
@@ -387,7 +386,7 @@ def test_a_session_opens_its_own_organisation_alone(services, context):
 
 def test_a_console_link_opens_nothing_before_it_is_exchanged(services, context):
     """It travels in an address; what it opens must be taken by who was meant."""
-    link = make_link(services.table, context.organisation, "Ada", services.deadline())
+    link = a_link(services, context.organisation)
 
     with pytest.raises(Unauthorized):
-        open_admin(services, link.text)
+        open_admin(services, link)

@@ -151,9 +151,19 @@ def test_a_self_test_and_its_connection_do_nothing_to_one_another(key):
 
 def test_a_console_link_grants_its_own_item_alone():
     """Before a link is exchanged, nothing of any organisation can be read."""
-    assert allowed(grants.console_credentials("d1"), k.console("d1")) == ALL_VERBS
-    assert allowed(grants.console_credentials("d1"), k.console("d12")) == set()
-    assert allowed(grants.console_credentials("d1"), ORGANISATION.own_item) == set()
+    assert allowed(grants.console_reference("d1"), k.console("d1")) == READ
+    assert allowed(grants.console_reference("d1"), k.console("d12")) == set()
+    assert allowed(grants.console_reference("d1"), ORGANISATION.own_item) == set()
+
+
+def test_authenticating_a_session_reads_it_and_writes_that_it_is_used():
+    """It changes no setting, and sees nothing of another organisation."""
+    may = grants.console_session(ORGANISATION)
+
+    assert allowed(may, ORGANISATION.console_session("1")) == {"read", "update"}
+    assert allowed(may, ORGANISATION.own_item) == READ
+    assert allowed(may, ORGANISATION.role("1")) == READ
+    assert allowed(may, k.OrganisationKeys("klmnopqrst").console_session("1")) == set()
 
 
 # --- narrowing --------------------------------------------------------------------------------

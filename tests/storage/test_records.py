@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.storage.audit_entries import AuditEntry
+from chalicelib.storage.console_items import ConsoleLink, ConsoleReference, ConsoleSession
 from chalicelib.storage.directory_items import Change, Group, Lease, PendingChange, User
 from chalicelib.storage.expressions import NEW, Item, Put, Update, equals, from_wire, to_wire
 from chalicelib.storage.keys import ConnectionKeys, Key, OrganisationKeys, console
@@ -27,7 +29,6 @@ from chalicelib.storage.records import (
 from chalicelib.storage.settings_items import (
     Connection,
     ConnectionToken,
-    ConsoleCredential,
     Organisation,
     OrganisationSummary,
     Role,
@@ -49,6 +50,13 @@ ENTRY = LogEntry(at=NOW, method="GET", path="/Users", status=200, token="t", dur
 ACME = Organisation("abcdefghij", "Acme", "team", "active", NOW, NOW)
 CONNECTION = Connection(KEYS.connection, "Okta", "active", "main", "reader", "okta", NOW, NOW)
 TOKEN = ConnectionToken("T" * 12, "first", "psl_scim_...abcd", "live", NOW, "operator", NOW)
+
+LINK = ConsoleLink(id="L" * 12, name="Ada", created=NOW, expires=NOW)
+SETUP_LINK = replace(LINK, purpose="setup", connection=KEYS.connection, contact="it", generation=2)
+SESSION = ConsoleSession(id="S" * 12, name="Ada", created=NOW, expires=NOW, last_used=NOW)
+AUDIT_ENTRY = AuditEntry(
+    at=NOW, actor=SESSION.actor, action="role.created", target="r", after={"n": 1}, ulid="01X"
+)
 
 VALUES: dict[str, tuple[Any, Key]] = {
     "a user": (USER, KEYS.user(UID)),
@@ -118,7 +126,11 @@ VALUES: dict[str, tuple[Any, Key]] = {
     ),
     "a token": (TOKEN, ORGANISATION.token(KEYS.connection, TOKEN.id)),
     "a self-test's token": (TOKEN, ORGANISATION.self_test_token(KEYS.connection, TOKEN.id)),
-    "a console session": (ConsoleCredential("abcdefghij", "Ada", NOW, NOW), console("d")),
+    "a console link": (LINK, ORGANISATION.console_link(LINK.id)),
+    "a setup link": (SETUP_LINK, ORGANISATION.console_link(LINK.id)),
+    "a console session": (SESSION, ORGANISATION.console_session(SESSION.id)),
+    "what a digest leads to": (ConsoleReference("abcdefghij", LINK.id), console("d")),
+    "an audit entry": (AUDIT_ENTRY, ORGANISATION.audit_entry("01X")),
 }
 
 

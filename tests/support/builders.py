@@ -10,17 +10,26 @@ from typing import Any
 from chalice.app import Chalice
 
 from chalicelib.api.services import Services
-from chalicelib.auth import sessions
-from chalicelib.organisations import connections, organisations, tokens
+from chalicelib.organisations import audit, connections, console, organisations, tokens
 from chalicelib.organisations.admin_context import AdminContext
-from chalicelib.organisations.inputs import NewConnection, NewOrganisation, NewToken
+from chalicelib.organisations.audit import AuditQuery
+from chalicelib.organisations.console import Sender
+from chalicelib.organisations.inputs import (
+    NewConnection,
+    NewConsoleLink,
+    NewOrganisation,
+    NewToken,
+)
 from chalicelib.storage import grants
+from chalicelib.storage.audit_entries import Actor
 from chalicelib.storage.keys import ConnectionKeys, OrganisationKeys
 from chalicelib.storage.settings_items import new_organisation_id
 from chalicelib.storage.table import Namespace
 from dev.run.gateway import Gateway, HttpRequest
 from tests.support import described
 from tests.support.clock import ManualClock
+
+OPERATOR = Actor("operator", "operator", "operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +189,15 @@ def an_admin_context(services: Services, organisation: str | None = None) -> Adm
     """Bind an organisation for the operator, a new one unless it is named."""
     organisation = organisation or new_organisation_id(services.table.clock.random)
     keys = OrganisationKeys(organisation)
-    rows = services.table.namespace(grants.operator(keys), services.deadline())
-    return AdminContext(rows, keys, by="operator")
+    items = services.table.namespace(grants.operator(keys), services.deadline())
+    return AdminContext(items, keys, OPERATOR)
+
+
+def audit_entries(admin: AdminContext, cursor: str | None = None, size: int = 100) -> Any:
+    """Read a page of the organisation's audit, the newest first."""
+    now = admin.now()
+    query = AuditQuery(now - audit.KEPT, now, cursor=cursor)
+    return audit.list_entries(admin.items, admin.keys.audit, query, size)
 
 
 def an_organisation(services: Services, **changes: Any) -> AdminContext:
@@ -203,9 +219,19 @@ def a_customer(services: Services, **changes: Any) -> Customer:
 
 def a_session(services: Services, organisation: str, name: str = "Ada") -> str:
     """Let an admin of an organisation in, and return the session's token."""
-    deadline = services.deadline()
-    link = sessions.make_link(services.table, organisation, name, deadline).text
-    return sessions.exchange(services.table, link, deadline).text
+    return exchanged(services, a_link(services, organisation, name=name))
+
+
+def a_link(services: Services, organisation: str, **body: Any) -> str:
+    """Create a console link, and return its text."""
+    admin = an_admin_context(services, organisation)
+    asked = NewConsoleLink.model_validate({"name": "Ada", **body})
+    return console.create_link(services.table, admin, asked).text
+
+
+def exchanged(services: Services, link: str) -> str:
+    """Exchange a console link, and return the session's token."""
+    return console.exchange(services.table, link, Sender(), services.deadline()).text
 
 
 def scim_namespace(services: Services, connection: str) -> Namespace:

@@ -55,7 +55,7 @@ class Side:
 # Where in a list one is: other lists have the same places, so these give nothing away.
 CURSORS = {"users_cursor", "scim_cursor", "audit_cursor", "log_cursor", "feed_cursor"}
 COMMON = CURSORS | {"kind"}
-NAMES = ("corp", "main", "reader", "connection", "token", "schema", "admin", "1", "2")
+NAMES = ("corp", "main", "reader", "connection", "token", "schema", "admin", "link", "1", "2")
 
 
 class Request(NamedTuple):
@@ -178,6 +178,7 @@ QUERIES: Mapping[str, list[str]] = {
     "GET /teams/<team>/members": ["cursor=<user>"],
     "GET /connections/<connection>/log": ["user=<user>", "group=<team>", "cursor=<log_cursor>"],
     "GET /audit": ["cursor=<audit_cursor>"],
+    "DELETE /sessions": ["user=nobody"],
     "GET /changes": ["after=<feed_cursor>"],
     "PUT /users/<user>/roles/<role>": ["workspace=<workspace>"],
     "DELETE /users/<user>/roles/<role>": ["workspace=<workspace>"],
@@ -256,9 +257,11 @@ def a_side(services: Services, word: str) -> Side:
         "urn": urn,
         "account": f"{word}-account",
         "reference": f"{word}-reference",
+        "link": operator("POST", f"{root}/console-links", {"name": f"{word}-link"}).body["id"],
         **_cursors(operator, root, below),
     }
     session = a_session(services, organisation, f"{word}-admin")
+    values["session"] = operator("GET", f"{root}/sessions").body["items"][0]["id"]
     return Side(word, values, token["token"], session, tuple(colleagues))
 
 

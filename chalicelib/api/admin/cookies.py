@@ -11,9 +11,9 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from chalicelib.api.edge import Request
-from chalicelib.auth.sessions import SESSION_LIFE
 from chalicelib.auth.tokens import SESSION, parse
 from chalicelib.errors import Forbidden
+from chalicelib.organisations.console import SESSION_LIFE
 
 # With this prefix browsers reject a cookie that is set for a whole domain, or over plain HTTP.
 NAME = "__Host-psl_session"
@@ -64,4 +64,4 @@ def require_console_page(request: Request) -> None:
         request.header("origin") != f"{url.scheme}://{url.netloc}"
         or request.header(header) != value
     ):
-        raise Forbidden(OTHER_PAGE)
+        raise Forbidden(OTHER_PAGE, reason="other page")

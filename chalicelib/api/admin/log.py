@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
+from collections.abc import Mapping
+from datetime import timedelta
 
-from chalicelib.api.admin import csv_file, responses
+from chalicelib.api.admin import responses
+from chalicelib.api.admin.files import file_of, read_time
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import File, Ok, page
 from chalicelib.errors import BadRequest
-from chalicelib.organisations import log
+from chalicelib.organisations import audit, log
+from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.log import LogQuery
-from chalicelib.organisations.paging import Page
 from chalicelib.storage.keys import is_id
 from chalicelib.storage.log_entries import OUTCOMES, LogEntry
 
@@ -29,14 +28,13 @@ def list_log(request: AdminRequest) -> Ok[responses.Page[Entry]] | File:
     `Accept: text/csv` or `application/x-ndjson` returns the page as a file; the URL of the next
     page is then in the header Link (RFC 8288).
     """
-    found = log.list_entries(
-        request.admin_context(), request.connection, _query(request), request.page_size
-    )
+    admin = request.admin_context()
+    found = log.list_entries(admin, request.connection, _query(request), request.page_size)
     entries = [_document(each) for each in found.items]
-    accepted = ", ".join(request.http.headers.get("accept", ()))
-    for media_type, (content_type, write) in FILES.items():
-        if media_type in accepted:
-            return File(write(entries), content_type, _file_headers(request, found))
+    if file := file_of(request, Entry, entries, found.next_cursor):
+        edit = Edit("log", request.connection, after={"entries": len(entries)}, action="exported")
+        admin.items.commit([audit.entry_item(admin, edit)])
+        return file
     return page(entries, found.next_cursor)
 
 
@@ -71,56 +69,15 @@ def _query(request: AdminRequest) -> LogQuery:
     if outcome not in {None, *OUTCOMES}:
         raise BadRequest(f"outcome: expected one of {', '.join(OUTCOMES)}.")
     return LogQuery(
-        since=max(earliest, _time(query, "from", earliest)),
-        until=min(now, max(earliest, _time(query, "to", now))),
+        since=max(earliest, read_time(query, "from", earliest)),
+        until=min(now, max(earliest, read_time(query, "to", now))),
         outcome=outcome,
         ids=frozenset(_id(query, name) for name in ("user", "group") if name in query),
         cursor=query.get("cursor"),
     )
 
 
-def _time(query: Mapping[str, str], name: str, default: datetime) -> datetime:
-    text = query.get(name)
-    if text is None:
-        return default
-    try:
-        # A `+` that was not encoded arrives as a blank.
-        time = datetime.fromisoformat(text.replace(" ", "+"))
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        message = f"{name}: expected a time like 2027-01-31T12:00:00Z."
-        raise BadRequest(message) from None
-
-
 def _id(query: Mapping[str, str], name: str) -> str:
     if not is_id(query[name]):
         raise BadRequest(f"{name}: expected the id of a {name}.")
     return query[name]
-
-
-# --- as a file --------------------------------------------------------------------------------
-
-
-def _file_headers(request: AdminRequest, found: Page[LogEntry]) -> Mapping[str, str]:
-    headers = {"Content-Disposition": "attachment", "Vary": "Accept"}
-    if found.next_cursor is not None:
-        query = urlencode({**request.http.query, "cursor": found.next_cursor})
-        headers["Link"] = f'<?{query}>; rel="next"'
-    return headers
-
-
-def _csv(entries: Sequence[Entry]) -> str:
-    return csv_file.write_csv(list(Entry.__annotations__), (each.values() for each in entries))
-
-
-def _ndjson(entries: Sequence[Entry]) -> str:
-    return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
-
-
-NDJSON = "application/x-ndjson"
-
-# By the media type that is asked for: the content type of the file, and what writes it.
-FILES: Mapping[str, tuple[str, Callable[[Sequence[Entry]], str]]] = {
-    csv_file.MEDIA_TYPE: (csv_file.CONTENT_TYPE, _csv),
-    NDJSON: (NDJSON, _ndjson),
-}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from chalicelib.api.admin.request_bodies import read_body
 from chalicelib.api.admin.requests import CREATED_IS_GONE, AdminRequest
 from chalicelib.api.admin.responses import (
@@ -16,14 +18,19 @@ from chalicelib.api.admin.responses import (
     page,
 )
 from chalicelib.api.admin.settings import role_document, workspace_document
-from chalicelib.errors import Conflict, NotFound
+from chalicelib.errors import BadRequest, Conflict, NotFound
 from chalicelib.organisations import idempotency, organisations, purge
 from chalicelib.organisations.inputs import NewOrganisation, OrganisationChanges
 from chalicelib.organisations.organisations import OrganisationDetails
 from chalicelib.storage import grants
+from chalicelib.storage.keys import exact
 from chalicelib.storage.settings_items import DELETING, OrganisationSummary, new_organisation_id
 
 OPERATOR = "operator"
+UNCONFIRMED = (
+    "Passerelle-Confirm: expected the name of the organisation that is to be deleted; what is not "
+    "ASCII may be percent-encoded. Nothing was deleted."
+)
 
 
 def create_organisation(request: AdminRequest) -> Created[Organisation]:
@@ -81,9 +88,23 @@ def change_organisation(request: AdminRequest) -> Ok[Organisation]:
 
 
 def delete_organisation(request: AdminRequest) -> Accepted[Organisation]:
-    """DELETE /admin/organisations/{org}: begins now; at the end, some time after a minute, 404."""
-    organisation = organisations.delete(request.admin_context(), request.precondition())
+    """DELETE /admin/organisations/{org}: begins now; at the end, some time after a minute, 404.
+
+    Raises:
+        BadRequest: the header Passerelle-Confirm is not the organisation's name.
+    """
+    admin = request.admin_context()
+    if not _is_confirmed(request.http.header("passerelle-confirm"), organisations.get(admin).name):
+        raise BadRequest(UNCONFIRMED)
+    organisation = organisations.delete(admin, request.precondition())
     return Accepted(_document(organisation), _headers(organisation))
+
+
+def _is_confirmed(header: str | None, name: str) -> bool:
+    """Tell whether a header is a name; what is not ASCII may be percent-encoded (RFC 3986)."""
+    if header is None:
+        return False
+    return exact(name) in {exact(header.strip()), exact(unquote(header.strip()))}
 
 
 def _headers(details: OrganisationDetails, more: Headers = NO_HEADERS) -> Headers:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from chalicelib.api.admin import cookies
+from chalicelib.api.admin import cookies, rejections
 from chalicelib.api.edge import Request, Response
 from chalicelib.api.router import find_handler
 from chalicelib.api.services import Services
@@ -23,9 +23,10 @@ from chalicelib.auth.authenticate import (
     authenticate_admin,
     bearer,
 )
-from chalicelib.errors import BadRequest, Forbidden, NotFound
+from chalicelib.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from chalicelib.organisations import idempotency
 from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.organisations.connections import ALREADY_SET_UP
 from chalicelib.organisations.idempotency import IdempotencyKey
 from chalicelib.organisations.inputs import Body
 from chalicelib.scim.preconditions import Precondition, entity_tags
@@ -40,6 +41,7 @@ PAGE_SIZE = re.compile(r"[0-9]{1,3}")
 
 Document = dict[str, Any]
 
+SETUP_ONLY = "This session is for setting up one connection: it may configure and test that one."
 OPERATOR_ONLY = "Only the operator of this deployment may do this."
 SUSPENDED = (
     "The organisation is suspended: its settings can be read, but not changed. Ask the SaaS's "
@@ -50,11 +52,15 @@ CREATED_IS_GONE = "This request has created something before, which has been del
 
 
 class Access(Enum):
-    """Who may make a request: anyone, only the operator, or the organisation's own admin too."""
+    """Who may make a request: anyone, only the operator, the organisation's own admin too.
+
+    SETUP: who sets up the connection too, which is the one of their session.
+    """
 
     ANYONE = "anyone"
     OPERATOR = "operator"
     OWN_ADMIN = "own admin"
+    SETUP = "setup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,16 @@ class AdminRequest:
         is_operator = isinstance(self.principal, OperatorPrincipal)
         may = grants.operator if is_operator else grants.administration
         items = self.services.table.namespace(may(keys), self.deadline)
-        return AdminContext(items, keys, self.principal.name, self.http.request_id)
+        return AdminContext(
+            items,
+            keys,
+            self.principal.actor,
+            self.http.request_id,
+            self.http.address or None,
+            self.http.header("user-agent"),
+            self.principal.unbound_session,
+            self.services.settings.longest_credential,
+        )
 
     def precondition(self) -> Precondition | None:
         """Read If-Match; None without the header."""
@@ -118,7 +133,7 @@ class Route:
     """A method of a path, who may use it, and its handler.
 
     `allowed_while_suspended` marks one that is not a GET and yet changes no setting: the admin of
-    a suspended organisation may use it.
+    a suspended organisation may use it. A setup session may use one that `creates_connection` once.
     """
 
     method: str
@@ -126,6 +141,7 @@ class Route:
     access: Access
     handler: Handler
     allowed_while_suspended: bool = False
+    creates_connection: bool = False
 
     @property
     def changes_settings(self) -> bool:
@@ -144,8 +160,12 @@ def respond(services: Services, methods: Mapping[str, Route], request: Request) 
     deadline = services.deadline()
     principal: Principal = AnonymousPrincipal()
     if route.access is not Access.ANYONE:
-        principal = authenticate(services, request, deadline)
-        authorize(principal, route, request)
+        try:
+            principal = authenticate(services, request, deadline)
+            authorize(principal, route, request)
+        except (Unauthorized, Forbidden, NotFound) as error:
+            rejections.count(services, request, error, deadline)
+            raise
         limit_changes(services, principal, route)
     return route.handler(AdminRequest(services, request, principal, deadline))
 
@@ -184,13 +204,34 @@ def authorize(principal: Principal, route: Route, request: Request) -> None:
     Raises:
         NotFound: the path names an organisation that is not this admin's own; checked first, so
             that another organisation does not exist for them on any route.
-        Forbidden: only the operator may use it, or the admin's organisation is suspended.
+        Forbidden: only the operator may use it, the session is for setting up a connection, or the
+            admin's organisation is suspended.
     """
     organisation = request.path.get("organisation")
     if organisation is not None and not principal.sees(organisation):
         raise NotFound
+    if isinstance(principal, AdminPrincipal):
+        _authorize_setup(principal, route, request)
     if route.access is Access.OPERATOR and not isinstance(principal, OperatorPrincipal):
-        raise Forbidden(OPERATOR_ONLY)
+        raise Forbidden(OPERATOR_ONLY, reason="operator only")
     is_suspended = isinstance(principal, AdminPrincipal) and principal.is_suspended
     if is_suspended and route.changes_settings:
-        raise Forbidden(SUSPENDED)
+        raise Forbidden(SUSPENDED, reason="suspended")
+
+
+def _authorize_setup(principal: AdminPrincipal, route: Route, request: Request) -> None:
+    """Check that a setup session stays with its connection, or creates it.
+
+    Raises:
+        NotFound: the path names another connection.
+        Forbidden: the route is not one of setting up a connection, or another one is there already.
+    """
+    session = principal.session
+    if session.purpose != "setup":
+        return
+    if route.access is not Access.SETUP:
+        raise Forbidden(SETUP_ONLY, reason="setup")
+    if request.path.get("connection", session.connection) != session.connection:
+        raise NotFound
+    if route.creates_connection and session.connection is not None:
+        raise Forbidden(ALREADY_SET_UP, reason="setup")

@@ -209,15 +209,46 @@ class ListedOrganisation(TypedDict):
     reference: str | None
 
 
+class Actor(TypedDict):
+    """Who acts; `session` is there for an admin and for who sets up a connection."""
+
+    type: Annotated[str, _one_of("operator", "admin", "setup", "system")]
+    id: str
+    name: str
+    session: str | None
+
+
 class AuditEntry(TypedDict):
-    """Who changed what, when, and the values that differ before and after."""
+    """Who did what to what, when and from where, and the values that differ.
+
+    `address` is cut to its network in entries that are older than 30 days.
+    """
 
     at: Moment
-    who: str
-    what: str
-    id: str
+    actor: Actor
+    action: str
+    target: str
     before: Mapping[str, Any]
     after: Mapping[str, Any]
+    request_id: str
+    address: str | None
+    user_agent: str | None
+
+
+class RejectedRequests(TypedDict):
+    """Administrative requests that were rejected in seven days, by reason."""
+
+    reason: str
+    count: int
+    last_at: Moment
+    user_agent: str
+    explanation: str
+
+
+class Audit(Page[AuditEntry]):
+    """A page of the audit, newest first, and what was rejected."""
+
+    rejected: list[RejectedRequests]
 
 
 # --- connections ------------------------------------------------------------------------------
@@ -426,9 +457,37 @@ class NextStep(TypedDict):
 
 
 class ConsoleLink(TypedDict):
-    """An address that opens the console once."""
+    """A console link that is not used yet."""
 
+    id: str
+    name: str
+    user: str | None
+    purpose: Annotated[str, _one_of("admin", "setup")]
+    connection: str | None
+    contact: str | None
+    embedded: bool
+    return_url: Address | None
+    created: Moment
+    expires_at: Moment
+
+
+class NewConsoleLinkShown(TypedDict):
+    """A new console link: the address opens the console once."""
+
+    id: str
     url: Address
+    expires_at: Moment
+
+
+class ConsoleSession(TypedDict):
+    """A session that goes on; `last_used` is right to a minute."""
+
+    id: str
+    name: str
+    user: str | None
+    purpose: Annotated[str, _one_of("admin", "setup")]
+    created: Moment
+    last_used: Moment
     expires_at: Moment
 
 

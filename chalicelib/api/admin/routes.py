@@ -28,12 +28,15 @@ from chalicelib.api.admin.requests import Access, Route, respond
 from chalicelib.api.router import Endpoint
 from chalicelib.api.services import Services
 
-ANYONE, OPERATOR, OWN_ADMIN = Access.ANYONE, Access.OPERATOR, Access.OWN_ADMIN
+ANYONE, OPERATOR, OWN_ADMIN, SETUP = Access
 
 ORGANISATIONS = "/admin/organisations"
 ORGANISATION = f"{ORGANISATIONS}/{{organisation}}"
 CONNECTION = f"{ORGANISATION}/connections/{{connection}}"
 WORKSPACE = f"{ORGANISATION}/workspaces/{{workspace}}"
+TOKEN = f"{CONNECTION}/tokens/{{token}}"
+CONSOLE_LINK = f"{ORGANISATION}/console-links/{{link}}"
+SESSION = f"{ORGANISATION}/sessions/{{session}}"
 USER = f"{ORGANISATION}/users/{{user}}"
 
 ROUTES = (
@@ -44,8 +47,8 @@ ROUTES = (
     Route(
         "DELETE",
         "/admin/sessions/current",
-        OWN_ADMIN,
-        sessions.end_session,
+        SETUP,
+        sessions.end_own_session,
         allowed_while_suspended=True,
     ),
     # An organisation
@@ -61,27 +64,51 @@ ROUTES = (
     Route("PUT", f"{ORGANISATION}/domains/{{domain}}", OPERATOR, settings.put_domain),
     Route("DELETE", f"{ORGANISATION}/domains/{{domain}}", OPERATOR, settings.delete_domain),
     Route("POST", f"{ORGANISATION}/console-links", OPERATOR, sessions.create_console_link),
+    Route("GET", f"{ORGANISATION}/console-links", OPERATOR, sessions.list_console_links),
+    Route("DELETE", CONSOLE_LINK, OPERATOR, sessions.revoke_console_link),
+    Route("GET", f"{ORGANISATION}/sessions", OWN_ADMIN, sessions.list_sessions),
+    Route(
+        "DELETE",
+        f"{ORGANISATION}/sessions",
+        OWN_ADMIN,
+        sessions.end_sessions,
+        allowed_while_suspended=True,
+    ),
+    Route(
+        "DELETE",
+        SESSION,
+        OWN_ADMIN,
+        sessions.end_session,
+        allowed_while_suspended=True,
+    ),
     Route("GET", f"{ORGANISATION}/audit", OWN_ADMIN, audit.list_audit),
+    Route("GET", "/admin/audit", OPERATOR, audit.list_deployment_audit),
     Route("GET", f"{ORGANISATION}/changes", OPERATOR, feed.list_changes),
     Route("POST", f"{ORGANISATION}/resolve", OPERATOR, users.resolve),
     # Its connections
-    Route("POST", f"{ORGANISATION}/connections", OWN_ADMIN, connections.create_connection),
+    Route(
+        "POST",
+        f"{ORGANISATION}/connections",
+        SETUP,
+        connections.create_connection,
+        creates_connection=True,
+    ),
     Route("GET", f"{ORGANISATION}/connections", OWN_ADMIN, connections.list_connections),
-    Route("GET", CONNECTION, OWN_ADMIN, connections.get_connection),
-    Route("PATCH", CONNECTION, OWN_ADMIN, connections.change_connection),
+    Route("GET", CONNECTION, SETUP, connections.get_connection),
+    Route("PATCH", CONNECTION, SETUP, connections.change_connection),
     Route("DELETE", CONNECTION, OWN_ADMIN, connections.delete_connection),
-    Route("POST", f"{CONNECTION}/tokens", OWN_ADMIN, tokens.create_token),
-    Route("GET", f"{CONNECTION}/tokens", OWN_ADMIN, tokens.list_tokens),
-    Route("DELETE", f"{CONNECTION}/tokens/{{token}}", OWN_ADMIN, tokens.revoke_token),
-    Route("POST", f"{CONNECTION}/tokens/{{token}}/rotate", OWN_ADMIN, tokens.rotate_token),
+    Route("POST", f"{CONNECTION}/tokens", SETUP, tokens.create_token),
+    Route("GET", f"{CONNECTION}/tokens", SETUP, tokens.list_tokens),
+    Route("DELETE", TOKEN, SETUP, tokens.revoke_token),
+    Route("POST", f"{TOKEN}/rotate", SETUP, tokens.rotate_token),
     Route(
         "POST",
         f"{CONNECTION}/test",
-        OWN_ADMIN,
+        SETUP,
         self_test.run_self_test,
         allowed_while_suspended=True,
     ),
-    Route("GET", f"{CONNECTION}/log", OWN_ADMIN, log.list_log),
+    Route("GET", f"{CONNECTION}/log", SETUP, log.list_log),
     Route("GET", f"{CONNECTION}/schemas", OWN_ADMIN, extensions.list_schemas),
     Route("GET", f"{CONNECTION}/schemas/{{urn}}", OWN_ADMIN, extensions.get_schema),
     Route("PUT", f"{CONNECTION}/schemas/{{urn}}", OWN_ADMIN, extensions.put_schema),

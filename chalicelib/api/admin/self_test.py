@@ -27,8 +27,9 @@ from chalicelib.api.scim.routes import ROUTES as SCIM_ROUTES
 from chalicelib.api.scim.scim_request import ROOT
 from chalicelib.api.scim.scim_response import scim_error
 from chalicelib.errors import NotFound
-from chalicelib.organisations import connections, self_test, self_test_checks
+from chalicelib.organisations import audit, connections, self_test, self_test_checks
 from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.self_test import Run
 from chalicelib.organisations.self_test_checks import CHECKS, ConnectionDetails
 from chalicelib.settings import Rate
@@ -72,10 +73,12 @@ def run_self_test(request: AdminRequest) -> Ok[TestReport]:
         admin, connection, request.services.settings.plans, pending
     )
     steps = [*_check(details), *_try(request, admin, details)]
-    failed = any(step["outcome"] == FAILED for step in steps)
+    outcome = FAILED if any(step["outcome"] == FAILED for step in steps) else PASSED
+    edit = Edit("connection", connection.id, after={"outcome": outcome}, action="tested")
+    admin.items.commit([audit.entry_item(admin, edit)])
     return Ok(
         {
-            "outcome": FAILED if failed else PASSED,
+            "outcome": outcome,
             "steps": steps,
             "advice": list(self_test_checks.advice(details)),
         }

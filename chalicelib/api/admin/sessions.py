@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import AfterValidator
-from pydantic_core import PydanticCustomError
-
 from chalicelib.api.admin import cookies
 from chalicelib.api.admin.request_bodies import read_body
 from chalicelib.api.admin.requests import AdminRequest
-from chalicelib.api.admin.responses import NO_STORE, ConsoleLink, Created, NoContent, Session
-from chalicelib.auth import sessions
+from chalicelib.api.admin.responses import (
+    NO_STORE,
+    ConsoleLink,
+    ConsoleSession,
+    Created,
+    NewConsoleLinkShown,
+    NoContent,
+    Ok,
+    Page,
+    Session,
+    page,
+)
 from chalicelib.auth.authenticate import AdminPrincipal
-from chalicelib.errors import Conflict, NotFound
-from chalicelib.organisations import organisations
-from chalicelib.organisations.inputs import Body, Name
-from chalicelib.storage.settings_items import DELETING
+from chalicelib.errors import BadRequest, NotFound
+from chalicelib.organisations import console
+from chalicelib.organisations.console import Sender
+from chalicelib.organisations.inputs import Body, NewConsoleLink
+from chalicelib.storage import console_items
 
-BEING_DELETED = "The organisation is being deleted; it can have no new console links."
-NO_SESSION = "Only a session can be ended here; an operator key ends when it is replaced."
-
-# The audit would show an admin of such a name as another principal.
-RESERVED = frozenset({"operator", "sweeper"})
-
-
-def _not_reserved(name: str) -> str:
-    if name.casefold() in RESERVED:
-        raise PydanticCustomError("reserved", "is reserved; expected the admin's own name")
-    return name
-
-
-class NewConsoleLink(Body):
-    """A console link; `name` says who will use it, and the audit shows it beside their changes."""
-
-    name: Annotated[Name, AfterValidator(_not_reserved)]
+NO_SESSION = "Only a session can be ended here; an operator key ends when it is revoked."
+# A mistyped parameter would end all sessions instead of one user's.
+END_PARAMETERS = frozenset({"user"})
+UNKNOWN_PARAMETER = "A query may have `user` only; no session was ended."
 
 
 class Exchange(Body):
@@ -43,36 +36,109 @@ class Exchange(Body):
     link: str
 
 
-def create_console_link(request: AdminRequest) -> Created[ConsoleLink]:
-    """POST /admin/organisations/{org}/console-links: for one use within ten minutes.
+# --- links ------------------------------------------------------------------------------------
+
+
+def create_console_link(request: AdminRequest) -> Created[NewConsoleLinkShown]:
+    """POST .../console-links: an admin link works for ten minutes, a setup link for days; once.
 
     The code is in the fragment of the URL, so that no server's log and no Referer header has it.
     """
     admin = request.admin_context()
     body = read_body(NewConsoleLink, request.http)
-    organisation = organisations.get(admin)
-    if organisation.state == DELETING:
-        raise Conflict(BEING_DELETED)
-    link = sessions.make_link(request.services.table, organisation.id, body.name, request.deadline)
-    url = f"{request.http.base_url}/console#{link.text}"
-    return Created({"url": url, "expires_at": link.expires}, NO_STORE)
+    origins = request.services.settings.return_origins
+    new = console.create_link(request.services.table, admin, body, origins)
+    url = f"{request.http.base_url}/console#{new.text}"
+    document: NewConsoleLinkShown = {
+        "id": new.link.id,
+        "url": url,
+        "expires_at": new.link.expires,
+    }
+    return Created(document, NO_STORE)
+
+
+def list_console_links(request: AdminRequest) -> Ok[Page[ConsoleLink]]:
+    """GET .../console-links: those that can still be used."""
+    return page([_link(each) for each in console.list_links(request.admin_context())])
+
+
+def revoke_console_link(request: AdminRequest) -> NoContent:
+    """DELETE .../console-links/{link}: it cannot be used any more."""
+    console.revoke_link(request.admin_context(), request.http.path["link"])
+    return NoContent()
+
+
+def _link(link: console_items.ConsoleLink) -> ConsoleLink:
+    return {
+        "id": link.id,
+        "name": link.name,
+        "user": link.user,
+        "purpose": link.purpose,
+        "connection": link.connection,
+        "contact": link.contact,
+        "embedded": link.embedded,
+        "return_url": link.return_url,
+        "created": link.created,
+        "expires_at": link.expires,
+    }
+
+
+# --- sessions ---------------------------------------------------------------------------------
 
 
 def create_session(request: AdminRequest) -> Created[Session]:
     """POST /admin/sessions: a session for a link, as a cookie and as a token for scripts."""
     body = read_body(Exchange, request.http)
-    session = sessions.exchange(request.services.table, body.link, request.deadline)
+    http = request.http
+    sender = Sender(http.request_id, http.address or None, http.header("user-agent"))
+    new = console.exchange(request.services.table, body.link, sender, request.deadline)
     document: Session = {
-        "token": session.text,
-        "expires_at": session.expires,
-        "organisation": session.organisation,
+        "token": new.text,
+        "expires_at": new.session.expires,
+        "organisation": new.organisation,
     }
-    return Created(document, {"Set-Cookie": cookies.set_session(session.text), **NO_STORE})
+    return Created(document, {"Set-Cookie": cookies.set_session(new.text), **NO_STORE})
+
+
+def end_own_session(request: AdminRequest) -> NoContent:
+    """DELETE /admin/sessions/current: it is rejected from the next request on."""
+    principal = request.principal
+    if not isinstance(principal, AdminPrincipal):
+        raise NotFound(NO_SESSION)
+    console.end_session(request.admin_context(principal.organisation), principal.session.id)
+    return NoContent({"Set-Cookie": cookies.delete_session()})
+
+
+def list_sessions(request: AdminRequest) -> Ok[Page[ConsoleSession]]:
+    """GET .../sessions: those that go on."""
+    return page([_session(each) for each in console.list_sessions(request.admin_context())])
 
 
 def end_session(request: AdminRequest) -> NoContent:
-    """DELETE /admin/sessions/current: it is rejected from the next request on."""
-    if not isinstance(request.principal, AdminPrincipal):
-        raise NotFound(NO_SESSION)
-    sessions.end(request.services.table, request.principal.session, request.deadline)
-    return NoContent({"Set-Cookie": cookies.delete_session()})
+    """DELETE .../sessions/{session}: it is rejected from the next request on."""
+    console.end_session(request.admin_context(), request.http.path["session"])
+    return NoContent()
+
+
+def end_sessions(request: AdminRequest) -> NoContent:
+    """DELETE .../sessions: ends those of `?user=`, by the SaaS's own id; without it all."""
+    admin, query = request.admin_context(), request.http.query
+    if not query.keys() <= END_PARAMETERS:
+        raise BadRequest(UNKNOWN_PARAMETER)
+    if "user" in query:
+        console.end_sessions_of(admin, query["user"])
+    else:
+        console.end_all_sessions(admin)
+    return NoContent()
+
+
+def _session(session: console_items.ConsoleSession) -> ConsoleSession:
+    return {
+        "id": session.id,
+        "name": session.name,
+        "user": session.user,
+        "purpose": session.purpose,
+        "created": session.created,
+        "last_used": session.last_used,
+        "expires_at": session.expires,
+    }

@@ -28,7 +28,7 @@ from chalicelib.errors import (
 from chalicelib.observability import logger
 from chalicelib.scim.masking import ADDRESS, HIDDEN, masked_detail, masked_query
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.counters import Counters
+from chalicelib.storage.counters import Counters, hour
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import ConnectionKeys, is_id, ulid
 from chalicelib.storage.log_entries import LogEntry
@@ -145,7 +145,9 @@ class Recorder:
         pending = self.services.pending_counters
         counters = pending.count(self.keys.connection, key, self.at, count)
         if counters is not None:
-            self.items.try_once(counters.update(self.keys, self.at), LONGEST_CALL)
+            self.items.try_once(
+                counters.update(self.keys.health(hour(self.at)), self.at), LONGEST_CALL
+            )
 
 
 def _status(result: Response | Exception) -> int:

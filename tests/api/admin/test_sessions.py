@@ -27,6 +27,15 @@ def link(operator, organisation):
     return made.body["url"].partition("#")[2]
 
 
+def a_session_of(operator, organisation, **body):
+    """Create a link and exchange it; gives a client with the session's token."""
+    asked = {"name": "Ada", **body}
+    made = operator("POST", f"{PATH}/{organisation}/console-links", asked)
+    link = {"link": made.body["url"].partition("#")[2]}
+    nobody = operator.with_credential("")
+    return operator.with_credential(nobody("POST", "/admin/sessions", link).body["token"])
+
+
 @pytest.fixture
 def opened(operator, link):
     """Exchange the link, and return the response."""
@@ -183,6 +192,8 @@ def test_the_operator_has_no_session_to_end(operator):
 def test_the_admin_of_a_suspended_organisation_reads_and_leaves(operator, admin, organisation):
     """They see why nothing is provisioned, and change nothing until it is active again."""
     operator("PATCH", f"{PATH}/{organisation}", {"state": "suspended"})
+    assert admin("GET", f"{PATH}/{organisation}").status == 401
+    admin = a_session_of(operator, organisation)
 
     rejected = admin("POST", f"{PATH}/{organisation}/connections", connection_body())
 
@@ -218,3 +229,173 @@ def test_a_link_is_for_somebody(operator, organisation, body):
 def test_an_unknown_organisation_has_no_console_links(operator):
     """A well-formed id that no session has."""
     assert operator("POST", f"{PATH}/{'b' * 10}/console-links", {"name": "Ada"}).status == 404
+
+
+# --- links and sessions, listed and ended -------------------------------------------------------
+
+BAD_LINKS = {
+    "a setup field of an admin link": {"contact": "it@example.com"},
+    "days of an admin link": {"expires_in_days": 3},
+    "a connection of an admin link": {"connection": "a" * 16},
+    "no day": {"purpose": "setup", "expires_in_days": 0},
+    "31 days": {"purpose": "setup", "expires_in_days": 31},
+    "days as text": {"purpose": "setup", "expires_in_days": "7"},
+    "another purpose": {"purpose": "root"},
+    "a foreign origin": {"return_url": "https://evil.example/back"},
+    "a URL with a user": {"return_url": "https://app@evil.example/back"},
+    "a script as URL": {"return_url": "javascript:alert(1)"},
+}
+BAD_NAMES = {
+    "a token": "psl_scim_x",
+    "a token in a sentence": "ask for psl_link_x",
+    "a token in capitals": "PSL_OP_x",
+    "a zero-width space": "Ada\u200b",
+    "a right-to-left override": "Ada\u202e",
+    "a joiner": "Ada\u200d",
+    "a byte order mark": "\ufeffAda",
+    "a tag": "Ada\U000e0041",
+    "a private-use character": "Ada\ue000",
+    "a line break": "Ada\nBob",
+    "a C1 control": "A\x85da",
+    "blanks": "   ",
+}
+
+
+@pytest.mark.parametrize("body", BAD_LINKS.values(), ids=BAD_LINKS)
+def test_a_link_may_be_for_no_more_than_it_may(operator, organisation, body):
+    """400, and the list stays empty."""
+    path = f"{PATH}/{organisation}/console-links"
+
+    assert operator("POST", path, {"name": "Ada", **body}).status == 400
+    assert operator("GET", path).body["items"] == []
+
+
+@pytest.mark.parametrize("name", BAD_NAMES.values(), ids=BAD_NAMES)
+@pytest.mark.parametrize("field", ["name", "user", "contact"])
+def test_what_nobody_sees_in_a_name_is_rejected(operator, organisation, field, name):
+    """Nor is a credential that was pasted into it ever repeated."""
+    body = {"name": "Ada", "purpose": "setup", field: name}
+
+    response = operator("POST", f"{PATH}/{organisation}/console-links", body)
+
+    assert (response.status, response.body["errors"][0]["field"]) == (400, field)
+    assert "psl_link" not in str(response.body)
+
+
+def test_links_are_listed_and_revoked(operator, organisation):
+    """By the operator, who made them."""
+    path = f"{PATH}/{organisation}/console-links"
+    made = operator("POST", path, {"name": "Ada", "user": "u-1"}).body
+
+    [listed] = operator("GET", path).body["items"]
+    revoked = operator("DELETE", f"{path}/{made['id']}")
+
+    assert (listed["id"], listed["user"], listed["purpose"]) == (made["id"], "u-1", "admin")
+    assert (revoked.status, operator("GET", path).body["items"]) == (204, [])
+    assert operator("DELETE", f"{path}/{made['id']}").status == 404
+    link = {"link": made["url"].partition("#")[2]}
+    assert operator.with_credential("")("POST", "/admin/sessions", link).status == 401
+
+
+@pytest.mark.parametrize("by", ["operator", "another admin", "themselves"])
+def test_a_session_is_listed_and_ended(operator, organisation, by):
+    """By the operator and by any admin of the organisation."""
+    path = f"{PATH}/{organisation}/sessions"
+    ada = a_session_of(operator, organisation, user="u-1")
+    bob = a_session_of(operator, organisation, user="u-2", name="Bob")
+    send = {"operator": operator, "another admin": bob, "themselves": ada}[by]
+
+    listed = {each["user"]: each for each in send("GET", path).body["items"]}
+    ended = send("DELETE", f"{path}/{listed['u-1']['id']}")
+
+    assert set(listed["u-1"]) == {
+        *("id", "name", "user", "purpose", "created", "last_used", "expires_at")
+    }
+    assert ended.status == 204
+    assert (ada("GET", path).status, bob("GET", path).status) == (401, 200)
+
+
+@pytest.mark.parametrize(("query", "left"), [("", [401, 401]), ("?user=u-1", [401, 200])])
+def test_sessions_are_ended_together(operator, organisation, query, left):
+    """All of the organisation, or those of one user."""
+    path = f"{PATH}/{organisation}/sessions"
+    admins = [a_session_of(operator, organisation, user=user) for user in ("u-1", "u-2")]
+
+    assert operator("DELETE", f"{path}{query}").status == 204
+    assert [admin("GET", path).status for admin in admins] == left
+
+
+@pytest.mark.parametrize("query", ["?users=u-1", "?User=u-1&x=1", "?name=Ada"])
+def test_a_mistyped_parameter_ends_no_session(operator, admin, organisation, query):
+    """It would end all of them."""
+    assert operator("DELETE", f"{PATH}/{organisation}/sessions{query}").status == 400
+    assert admin("GET", f"{PATH}/{organisation}").status == 200
+
+
+def test_an_idle_session_is_rejected(admin, organisation, manual_clock):
+    """After half an hour."""
+    manual_clock.advance(minutes=30)
+
+    assert admin("GET", f"{PATH}/{organisation}").status == 401
+
+
+# --- setup sessions -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def setup(operator, organisation):
+    """Open a setup session without a connection."""
+    return a_session_of(
+        operator, organisation, name="IT", purpose="setup", contact="it@acme.example"
+    )
+
+
+def test_a_setup_session_creates_one_connection_and_stays_with_it(operator, setup, organisation):
+    """It sets up what it has created, and no other."""
+    path = f"{PATH}/{organisation}/connections"
+
+    created = setup("POST", path, connection_body())
+    own = f"{path}/{created.body['id']}"
+
+    assert created.status == 201
+    assert setup("GET", own).status == 200
+    assert setup("PATCH", own, {"name": "New"}).status == 200
+    assert setup("POST", f"{own}/tokens", {"name": "first"}).status == 201
+    assert setup("POST", f"{own}/test").status == 200
+    assert setup("GET", f"{own}/log").status == 200
+    assert setup("POST", path, connection_body()).status == 403
+    newest = operator("GET", f"{PATH}/{organisation}/audit?actor=setup").body["items"]
+    assert {"connection.created", "token.created", "connection.tested"} <= {
+        each["action"] for each in newest
+    }
+
+
+OUTSIDE = [
+    ("GET", ""),
+    ("GET", "/users"),
+    ("GET", "/teams"),
+    ("GET", "/audit"),
+    ("GET", "/sessions"),
+    ("DELETE", "/sessions"),
+    ("GET", "/connections"),
+    ("PUT", f"/users/{'0' * 32}/roles/editor"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), OUTSIDE)
+def test_a_setup_session_sees_nothing_else(setup, organisation, method, path):
+    """No users, no roles, no other admin's session."""
+    response = setup(method, f"{PATH}/{organisation}{path}")
+
+    assert (response.status, "setting up one connection" in response.body["detail"]) == (403, True)
+
+
+def test_another_connection_is_not_there_for_a_setup_session(operator, organisation):
+    """404, as for an id that nothing has; ending its own is not part of setting it up."""
+    path = f"{PATH}/{organisation}/connections"
+    own = operator("POST", path, connection_body()).body["id"]
+    setup = a_session_of(operator, organisation, purpose="setup", connection=own)
+
+    assert setup("GET", f"{path}/{own}").status == 200
+    assert setup("GET", f"{path}/{'a' * 16}").status == 404
+    assert setup("DELETE", f"{path}/{own}").status == 403
