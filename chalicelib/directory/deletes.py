@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from itertools import islice
 
 from chalicelib.directory.context import ConnectionContext
@@ -17,6 +18,7 @@ from chalicelib.directory.pending_ids import delete_ids
 from chalicelib.directory.resources import group_version, user_version
 from chalicelib.errors import Busy, NotFound
 from chalicelib.scim.preconditions import Precondition
+from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import (
     Change,
     Delta,
@@ -30,7 +32,6 @@ from chalicelib.storage.directory_items import (
 from chalicelib.storage.expressions import (
     EXISTS,
     Action,
-    Check,
     Condition,
     Delete,
     Put,
@@ -51,7 +52,9 @@ from chalicelib.storage.transactions import MAX_ACTIONS
 
 # To remove a membership takes its two items and the group's counter.
 ACTIONS_PER_MEMBERSHIP = 3
-# Beside the memberships a step checks the user's lease.
+# When each transaction of before is visible as a whole: a call ends within seconds.
+WHOLE_AFTER = timedelta(seconds=60)
+# Beside the memberships a step checks the user's lease, and counts them down.
 MEMBERSHIPS_PER_STEP = (MAX_ACTIONS - 1) // ACTIONS_PER_MEMBERSHIP
 
 
@@ -70,33 +73,34 @@ def delete_group(
         PreconditionFailed: If-Match names another version.
         Busy: still contended at the deadline, and the group is still there.
     """
-    change_id, superseded = _delete_group_item(context, gid, precondition)
+    change_id, group = _delete_group_item(context, gid, precondition)
     with suppress(Busy):
-        if superseded:
-            delete_ids(context, superseded.change_id)
-        delete_memberships(context, gid, change_id)
+        if group.lease:
+            delete_ids(context, group.lease.change_id)
+        delete_memberships(context, gid, change_id, group)
 
 
 def _delete_group_item(
     context: ConnectionContext, gid: str, precondition: Precondition | None
-) -> tuple[str, Lease | None]:
+) -> tuple[str, Group]:
     """Delete the group's item, with what belongs to it.
 
-    Returns the id of the pending change that deletes the memberships, and the lease of the
-    change of members that was under way, if there was one: it ends with the group.
+    Returns the id of the pending change that deletes the memberships, and the group as it was
+    in the end. A change of members that was under way ends with it.
     """
     for _ in context.items.deadline.attempts():
         group = read_group(context, gid)
         if group is None:
             raise NotFound
-        condition = equals("v", group.version) & leased_for(group.lease)
         if precondition:
             precondition.require(group_version(group))
-            condition &= equals("m", group.memberships)
+        # Only what is true at the moment of the delete says which memberships there are to find.
+        as_read = equals("v", group.version) & equals("m", group.memberships)
+        condition = as_read & leased_for(group.lease)
         change_id = context.new_lease().change_id
         actions = _group_delete_actions(context, group, condition, change_id)
         if context.items.try_commit(actions) is None:
-            return change_id, group.lease
+            return change_id, group
     raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
 
 
@@ -118,16 +122,22 @@ def _group_delete_actions(
     return actions
 
 
-def delete_memberships(context: ConnectionContext, gid: str, change_id: str) -> None:
+def delete_memberships(
+    context: ConnectionContext, gid: str, change_id: str, group: Group | None = None
+) -> None:
     """Delete the memberships of a group that is gone, then the pending change.
 
     Of each page the users' items go first: a repetition after a crash starts from the group's.
+    If fewer are found than `group` counted, one is not visible yet, and the sweeper looks again.
     """
     members = member_ids(context, gid)
+    found: list[str] = []
     while page := list(islice(members, MAX_BATCH_WRITES)):
         context.items.batch_delete(context.keys.reverse(uid, gid) for uid in page)
         context.items.batch_delete(context.keys.member(gid, uid) for uid in page)
-    context.items.commit([Delete(context.keys.pending_change(change_id))])
+        found += page
+    if group is None or group.has_exactly(found):
+        context.items.commit([Delete(context.keys.pending_change(change_id))])
 
 
 # --- users ------------------------------------------------------------------------------------
@@ -210,12 +220,9 @@ def _fits_one_transaction(context: ConnectionContext, found: UserWithGroups) -> 
 
 def _delete(context: ConnectionContext, found: UserWithGroups) -> bool:
     """Delete the user with the memberships they have; False if another writer was first."""
-    deleted = _commit_without_gone_groups(
+    return _commit_without_gone_groups(
         context, found.group_ids, lambda gone: _user_delete_actions(context, found, gone)
     )
-    if deleted:
-        _delete_late_memberships(context, found.user.id)
-    return deleted
 
 
 def _user_delete_actions(
@@ -234,28 +241,51 @@ def _user_delete_actions(
     ]
     if user.lease:
         actions.append(Delete(keys.pending_change(user.lease.change_id)))
+    if len(found.group_ids) != user.joins:
+        actions.append(_late_memberships(context, user.id))
     return actions
+
+
+def _late_memberships(context: ConnectionContext, uid: str) -> Put:
+    """Return the action that has a deleted user's memberships searched for again, by the sweeper.
+
+    A Query can see half of a transaction: the user's count of joins raised, and the membership
+    not yet there. Nobody can join after the delete, so what the sweeper finds then is all.
+    """
+    later = timestamp(context.clock.now() + WHOLE_AFTER)
+    change_id = context.keys.pending_change_id(later, context.clock.new_id())
+    return Put(
+        context.keys.pending_change(change_id), to_item(PendingChange("late memberships", uid))
+    )
 
 
 def _remove_memberships(context: ConnectionContext, found: UserWithGroups, lease: Lease) -> None:
     """Remove the user from as many groups as one transaction takes."""
     uid, gids = found.user.id, found.group_ids[:MEMBERSHIPS_PER_STEP]
-    check = Check(context.keys.user(uid), leased_for(lease))
+    left = Update(
+        context.keys.user(uid), add={"g": -len(gids)}, condition=EXISTS & leased_for(lease)
+    )
     _commit_without_gone_groups(
-        context, gids, lambda gone: [check, *_membership_actions(context, uid, gids, gone)]
+        context, gids, lambda gone: [left, *_membership_actions(context, uid, gids, gone)]
     )
 
 
-def _delete_late_memberships(context: ConnectionContext, uid: str) -> None:
-    """Remove a deleted user from groups that they were joining while they were read.
+def delete_late_memberships(context: ConnectionContext, change_id: str, uid: str) -> None:
+    """Remove a deleted user from the groups that the delete did not see; see `_late_memberships`.
 
-    A Query can see half of a transaction: the user's count of joins raised, and the membership
-    not yet there. Nobody can join after the delete, so what is there now is all.
+    Raises:
+        Busy: not finished at the deadline.
     """
-    with suppress(Busy):
+    for _ in context.items.deadline.attempts():
         gids = left_groups(context, uid)[:MEMBERSHIPS_PER_STEP]
-        if gids:
-            context.items.try_commit([*_membership_actions(context, uid, gids, frozenset())])
+        if not gids:
+            context.items.commit([Delete(context.keys.pending_change(change_id))])
+            return
+        _commit_without_gone_groups(
+            context,
+            gids,
+            lambda gone: list(_membership_actions(context, uid, gids, gone)),  # noqa: B023
+        )
 
 
 def _membership_actions(

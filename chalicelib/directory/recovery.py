@@ -56,5 +56,6 @@ FINISH: Mapping[str, Callable[[ConnectionContext, str, str], None]] = {
     "members": _finish_members,
     "group delete": _finish_group_delete,
     "user delete": _finish_user_delete,
+    "late memberships": deletes.delete_late_memberships,
     whole_groups.REPAIR: whole_groups.repair,
 }

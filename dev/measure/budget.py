@@ -81,16 +81,12 @@ class Line:
 READ_USER = {QUERY: 1}
 WRITE = {TRANSACT: 1}
 READ_AND_WRITE_USER = {QUERY: 1, TRANSACT: 1}
-DELETE_USER = {QUERY: 2, TRANSACT: 1}
+DELETE_USER = {QUERY: 1, TRANSACT: 1}
 READ_AND_WRITE_GROUP = {GET: 1, TRANSACT: 1}
 
 CLOSING = (
     "when the group is gone for every reader, the rest takes at least two calls and 2 WCU: its "
     "members are read, and the item of the pending change is deleted"
-)
-LATE_JOINS = (
-    "a Query may show half of a transaction, so groups that the user joined while being read are "
-    "searched for once more after the delete"
 )
 DECLARED = (
     "a pending change and its ids are read back and counted before each run, the first one too: "
@@ -139,30 +135,25 @@ BUDGET: Sequence[Line] = (
         "DELETE user in no group",
         partial(do.delete_user, groups=0),
         DELETE_USER,
-        2,
+        1,
         14,
-        note=LATE_JOINS,
     ),
-    Line(
-        "DELETE user in the group", do.delete_member, DELETE_USER, 2, 20, flat=True, note=LATE_JOINS
-    ),
+    Line("DELETE user in the group", do.delete_member, DELETE_USER, 1, 20, flat=True),
     Line(
         "DELETE user in 3 groups",
         partial(do.delete_user, groups=3),
         DELETE_USER,
-        2,
+        1,
         32,
         "6 WCU per group",
-        note=LATE_JOINS,
     ),
     Line(
         "DELETE user in 40 groups",
         partial(do.delete_user, groups=40),
-        {QUERY: 3, TRANSACT: 3},
-        4,
+        {QUERY: 2, TRANSACT: 3},
+        3,
         262,
         "1 Transact for each 33 groups",
-        note=LATE_JOINS,
     ),
     Line("create group", partial(do.create_group, members=0), WRITE, 0, 10, "6 WCU per member"),
     Line(

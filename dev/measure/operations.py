@@ -73,6 +73,11 @@ class Scene:
         size = Update(self.set.keys.group(self.group), add=Delta(frozenset(joined)).counted)
         self.set.items.commit([size])
 
+    def join_counted(self, uid: str) -> None:
+        """Make a user a member of the group, as a request does."""
+        change = GroupChange(None, MemberChange(add=frozenset({uid})))
+        groups.change(self.set, self.group, change)
+
     def add_group(self, uids: frozenset[str] = frozenset()) -> str:
         """Create a group with these members; return the id."""
         return str(groups.create(self.set, group(self.set), uids)["id"])
@@ -312,7 +317,7 @@ def delete_user(scene: Scene, groups: int) -> Act:
 def delete_member(scene: Scene) -> Act:
     """Delete a member of the scene's group."""
     uid = scene.add_user()
-    scene.join([uid])
+    scene.join_counted(uid)
     return lambda: deletes.delete_user(scene.measured, uid)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.directory import groups, recovery
+from chalicelib.directory import deletes, groups, recovery
 from chalicelib.errors import Busy
 from chalicelib.storage.expressions import Delete
 from chalicelib.storage.table import Table
@@ -23,7 +23,9 @@ from tests.support.directory import (
     change,
     connection_context,
     find_groups,
+    group_ids,
     member_ids,
+    some_groups,
     some_users,
 )
 from tests.support.faults import Fault, FaultyClient, first, hide
@@ -133,6 +135,60 @@ def test_a_damaged_group_is_repaired_by_the_sweeper(context, damaged, manual_clo
     change(later, gid, replace_by=left[:1])
     assert member_ids(later, gid) == left[:1]
     assert not any(key.pk == "O#" for key in read_all(context.items.table))
+
+
+# --- deletes ----------------------------------------------------------------------------------
+
+
+def swept(context, manual_clock: ManualClock):
+    """Finish, two minutes later, what is pending; return a context of then."""
+    manual_clock.advance(minutes=2)
+    later = connection_context(context.items.table)
+    for key, item in read_all(context.items.table).items():
+        if key.pk == "O#":
+            recovery.finish(later, item["change_type"], item["SK"], item["target"])
+    return later
+
+
+@pytest.mark.parametrize("groups_joined", [1, 3, 40])
+def test_a_deleted_user_leaves_the_groups_that_were_not_visible(
+    context, manual_clock, groups_joined
+):
+    """However often it was hidden: the user's item counts them, and the sweeper finds the rest."""
+    uid = a_user(context)
+    gids = some_groups(context, groups_joined, [uid])
+    hidden = hide(f"{uid}#{gids[0]}")
+
+    deletes.delete_user(faulty(context, query=[hidden] * 4), uid)
+
+    assert member_ids(context, gids[0]) == [uid]
+    later = swept(context, manual_clock)
+    assert not any(member_ids(later, gid) for gid in gids)
+    assert unsound(read_all(context.items.table)) == []
+
+
+def test_a_user_who_left_a_group_before_is_deleted_for_good(context, manual_clock):
+    """The item counts who joined, not who left: one more look, and nothing is there."""
+    uid = a_user(context)
+    gid = a_group(context, "Tour", [uid])
+    change(context, gid, remove=[uid])
+
+    deletes.delete_user(context, uid)
+    swept(context, manual_clock)
+
+    assert unsound(read_all(context.items.table)) == []
+
+
+def test_a_deleted_group_loses_the_members_that_were_not_visible(context, manual_clock):
+    """The group's item counts them; what the request cannot see, the sweeper deletes."""
+    uids = some_users(context, 3)
+    gid = a_group(context, "Tour", uids)
+
+    deletes.delete_group(faulty(context, query=[hide(f"{gid}#{uids[2]}")]), gid)
+    later = swept(context, manual_clock)
+
+    assert not any(group_ids(later, uid) for uid in uids)
+    assert unsound(read_all(context.items.table)) == []
 
 
 # --- a retried PATCH --------------------------------------------------------------------------
