@@ -5,6 +5,7 @@ Made once, after authentication. No function of this package takes a connection'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -13,10 +14,11 @@ from chalicelib.scim.catalog import USER
 from chalicelib.scim.schema import ResourceType
 from chalicelib.storage.clock import Clock, timestamp
 from chalicelib.storage.directory_items import Change, Document, Lease
-from chalicelib.storage.expressions import Put
+from chalicelib.storage.expressions import Action, Put
 from chalicelib.storage.lookups import ConnectionScope
 from chalicelib.storage.records import put_change
 from chalicelib.storage.retries import Deadline
+from chalicelib.storage.transactions import TransactionCanceled
 
 # How long only the process that acquired a lease works on the pending change.
 LEASE_DURATION = timedelta(seconds=30)
@@ -59,9 +61,18 @@ class ConnectionContext(ConnectionScope):
 
         The documents before and after it go to the request's trace, not into the item.
         """
-        self.trace.add_change(change, before, after)
-        change = replace(change, request_id=self.request_id, token_id=self.token_id)
-        return put_change(change, self.keys, self.clock.now(), self.clock.random.getrandbits(80))
+        written = replace(change, request_id=self.request_id, token_id=self.token_id)
+        entropy = self.clock.random.getrandbits(80)
+        put = put_change(written, self.keys, self.clock.now(), entropy)
+        self.trace.plan_change(put.key, change, before, after)
+        return put
+
+    def try_commit(self, actions: Sequence[Action]) -> TransactionCanceled | None:
+        """Write all of these actions, or none, as `Namespace.try_commit`; trace what changed."""
+        canceled = self.items.try_commit(actions)
+        if canceled is None:
+            self.trace.commit_changes(action.key for action in actions)
+        return canceled
 
     def with_deadline(self, seconds: float) -> ConnectionContext:
         """Return a context of the same connection whose deadline is `seconds` from now."""

@@ -99,7 +99,7 @@ def _delete_group_item(
         condition = as_read & leased_for(group.lease)
         change_id = context.new_lease().change_id
         actions = _group_delete_actions(context, group, condition, change_id)
-        if context.items.try_commit(actions) is None:
+        if context.try_commit(actions) is None:
             return change_id, group
     raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
 
@@ -162,7 +162,7 @@ def delete_user(
             raise NotFound
         lease = found.user.lease
         if precondition and lease is None:
-            precondition.require(user_version(found.user))
+            precondition.of_document().require(user_version(found.user))
         context.trace.add_ids(found.group_ids)
         if lease is None and _fits_one_transaction(context, found):
             if _delete(context, found):
@@ -178,7 +178,7 @@ def _start_user_delete(context: ConnectionContext, found: UserWithGroups) -> Lea
     """Store a lease with the user, and the pending change; None if another writer was first."""
     lease, user = context.new_lease(), found.user
     as_read = equals("v", user.version) & equals("g", user.joins) & absent("lease")
-    canceled = context.items.try_commit(
+    canceled = context.try_commit(
         [
             Update(context.keys.user(user.id), set={"lease": lease.attribute()}, condition=as_read),
             Put(
@@ -317,7 +317,7 @@ def _commit_without_gone_groups(
     """
     gone: frozenset[str] = frozenset()
     for _ in context.items.deadline.attempts():
-        canceled = context.items.try_commit(actions(gone))
+        canceled = context.try_commit(actions(gone))
         if canceled is None:
             return True
         found_gone = frozenset(gid for gid in gids if context.keys.group(gid) in canceled.items)

@@ -98,7 +98,7 @@ def create(context: ConnectionContext, document: Document, uids: frozenset[str])
     fits = len(actions) + memberships.count_actions(delta) <= MAX_ACTIONS
     if fits:
         members = memberships.actions(context, group.id, delta)
-        canceled = context.items.try_commit([*actions, *members])
+        canceled = context.try_commit([*actions, *members])
     else:
         canceled = pending_changes.start(
             context,
@@ -395,7 +395,7 @@ def _commit(context: ConnectionContext, plan: _Plan) -> TransactionCanceled | No
     ]
     if len(actions) + memberships.count_actions(plan.delta) <= MAX_ACTIONS:
         members = memberships.actions(context, plan.gid, plan.delta)
-        return context.items.try_commit([*actions, *members])
+        return context.try_commit([*actions, *members])
     return pending_changes.start(
         context,
         plan.gid,
@@ -412,11 +412,12 @@ def _group_actions(
     With a lease `delta` is empty: the steps of the pending change count and record members.
     """
     written = changed_item(plan.after) if plan.after else {}
+    modified = {"modified": context.now()} if plan.after or delta else {}
     leased = {"lease": lease.attribute()} if lease else {}
     actions: list[Action] = [
         Update(
             context.keys.group(plan.gid),
-            set={"modified": context.now()} | written | leased,
+            set=modified | written | leased,
             add=delta.counted if delta else {},
             condition=plan.condition,
         )

@@ -77,7 +77,7 @@ def start(
     write_ids(context, lease.change_id, delta)
     change = PendingChange("members", gid, adds=len(delta.add), removals=len(delta.remove))
     pending = Put(context.keys.pending_change(lease.change_id), to_item(change))
-    canceled = context.items.try_commit([*group_actions(lease), pending])
+    canceled = context.try_commit([*group_actions(lease), pending])
     if canceled is not None:
         delete_ids(context, lease.change_id)
     elif not apply(context, gid, lease):
@@ -106,7 +106,7 @@ def wait_for(context: ConnectionContext, gid: str, change_id: str) -> None:
 def acquire(context: ConnectionContext, gid: str, expired: Lease) -> Lease | None:
     """Acquire a lease that has expired; None if another process was first."""
     acquired = renew(context, expired)
-    canceled = context.items.try_commit([_store_lease(context, gid, expired, acquired)])
+    canceled = context.try_commit([_store_lease(context, gid, expired, acquired)])
     return acquired if canceled is None else None
 
 
@@ -195,7 +195,7 @@ def _apply_step(context: ConnectionContext, gid: str, lease: Lease, step: Delta)
             return lease
         renewed = renew(context, lease)
         change = Change("membership", gid, added=step.add, removed=step.remove)
-        canceled = context.items.try_commit(
+        canceled = context.try_commit(
             [
                 _store_lease(context, gid, lease, renewed, step),
                 context.change_item(change),
@@ -217,7 +217,7 @@ def _finish(context: ConnectionContext, gid: str, lease: Lease) -> None:
     Raises:
         _LeaseLost: another process has acquired the lease, or the group is gone.
     """
-    canceled = context.items.try_commit(
+    canceled = context.try_commit(
         [
             Update(context.keys.group(gid), remove=("lease",), condition=lease_unchanged(lease)),
             Delete(context.keys.pending_change(lease.change_id)),

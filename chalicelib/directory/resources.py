@@ -11,12 +11,21 @@ from chalicelib.scim.errors import TooMany
 from chalicelib.scim.messages import MAX_RESPONSE_BYTES
 from chalicelib.scim.schema import Resource, ResourceType
 from chalicelib.storage.directory_items import Document, Group, User
-from chalicelib.storage.keys import ID_LENGTH
+from chalicelib.storage.keys import ID_LENGTH, digest
+
+# How much of the hash of a user's groups their ETag has.
+VERSION_DIGITS = 16
 
 
-def user_version(user: User) -> str:
-    """Return a user's ETag; memberships do not change it."""
-    return f'W/"{user.version}"'
+def user_version(user: User, groups: Sequence[Document] = ()) -> str:
+    """Return a user's ETag: the version of the document and, if the body has groups, their hash.
+
+    If-Match compares the first part only: joining a group does not change a user.
+    """
+    if not groups:
+        return f'W/"{user.version}"'
+    shown = json.dumps([[group["value"], group["display"]] for group in groups])
+    return f'W/"{user.version}.{digest(shown)[:VERSION_DIGITS]}"'
 
 
 def group_version(group: Group) -> str:
@@ -35,7 +44,7 @@ def user_resource(context: ConnectionContext, user: User, groups: Iterable[Group
         }
         for group in groups
     ]
-    resource = _resource(context, context.user_type, user, user_version(user))
+    resource = _resource(context, context.user_type, user, user_version(user, joined))
     return resource | ({"groups": joined} if joined else {})
 
 

@@ -1,7 +1,7 @@
 """What one request touches, collected where its change items are made.
 
-The provisioning log reads it when the request is over. If the request was rejected, nothing was
-changed, and the entry has what the request would have changed.
+The provisioning log reads it when the request is over. What was committed counts; only if the
+request failed before anything was does the entry have what it would have changed.
 """
 
 from __future__ import annotations
@@ -13,18 +13,22 @@ from typing import Any
 from chalicelib.scim.ignored import Ignored
 from chalicelib.scim.masking import masked
 from chalicelib.storage.directory_items import Change, Document
+from chalicelib.storage.keys import Key
 
 # A log entry with the ids of 10,000 members would be a large item.
 MAX_IDS = 100
 
 Masked = dict[str, Any]
+# A change and the documents before and after it.
+Planned = tuple[Change, Document | None, Document | None]
 
 
 @dataclass(slots=True)
 class Trace:
     """What a request read, changed and ignored: ids, masked values, names of attributes.
 
-    All of it is by id, so a change that is sent again after a conflict is recorded once.
+    A change is planned when its item is made, and counts when the transaction is committed: an
+    attempt that fails may name members who are there already.
     """
 
     ids: dict[str, None] = field(default_factory=dict)
@@ -33,6 +37,7 @@ class Trace:
     added: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     ignored: dict[Ignored, None] = field(default_factory=dict)
+    planned: dict[Key, Planned] = field(default_factory=dict)
 
     def add_ids(self, ids: Iterable[str]) -> None:
         """Record ids that the request read or changed, up to MAX_IDS in all."""
@@ -51,7 +56,24 @@ class Trace:
             if each.reason != "unknown_schema":
                 self.ignored[Ignored(each.name, each.reason)] = None
 
-    def add_change(self, change: Change, before: Document | None, after: Document | None) -> None:
+    def plan_change(
+        self, key: Key, change: Change, before: Document | None, after: Document | None
+    ) -> None:
+        """Remember a change of a transaction, by the key of its item, until it is committed."""
+        self.planned[key] = (change, before, after)
+
+    def commit_changes(self, keys: Iterable[Key]) -> None:
+        """Record the planned changes among the items of a transaction that was committed."""
+        for key in keys:
+            if key in self.planned:
+                self._add_change(*self.planned.pop(key))
+
+    def fail(self) -> None:
+        """Record what the failed request would have changed, if it has changed nothing."""
+        if self.planned and not self.after:
+            self._add_change(*list(self.planned.values())[-1])
+
+    def _add_change(self, change: Change, before: Document | None, after: Document | None) -> None:
         """Record a change, with the documents before and after it if it concerns a document."""
         self.before.setdefault(change.id, _masked_attributes(before, change.attributes))
         attributes = _masked_attributes(after, change.attributes)

@@ -53,7 +53,7 @@ def create(context: ConnectionContext, document: Document) -> Resource:
     )
     keys = context.keys
     change = Change("user", user.id, user.version, sorted(user.document))
-    canceled = context.items.try_commit(
+    canceled = context.try_commit(
         [
             Put(keys.user(user.id), to_item(user), NEW),
             Put(keys.user_name(user.document["userName"]), {"uid": user.id}, NEW),
@@ -101,14 +101,14 @@ def change(
         found = _get_for_change(context, uid)
         before = found.user
         if precondition:
-            precondition.require(user_version(before))
+            precondition.of_document().require(user_version(before))
         document = edit(before.document)
         if canonical(document) == canonical(before.document):
             return _resource(context, found)
         after = replace(
             before, document=document, version=before.version + 1, modified=context.now()
         )
-        canceled = context.items.try_commit(_change_actions(context, before, after))
+        canceled = context.try_commit(_change_actions(context, before, after))
         if canceled is None:
             return _resource(context, replace(found, user=after))
         _require_free_name(context, after, canceled)

@@ -23,6 +23,13 @@ class Precondition:
         """Tell whether the current version, as an ETag, is one of them."""
         return not self.tags or _opaque(version) in self.tags
 
+    def of_document(self) -> Precondition:
+        """Return the same for the part before the dot, which is the version of a user's document.
+
+        The part after it tells bodies with other groups apart, in If-None-Match only.
+        """
+        return Precondition(frozenset(tag.partition(".")[0] for tag in self.tags))
+
     def require(self, version: str) -> None:
         """Check the current version, as an ETag.
 

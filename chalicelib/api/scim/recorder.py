@@ -111,6 +111,8 @@ class Recorder:
         result: Response | Exception,
     ) -> LogEntry:
         error = result if isinstance(result, ApiError) else None
+        if isinstance(result, Exception):
+            context.trace.fail()
         before, after = context.trace.difference
         return LogEntry(
             at=timestamp(self.at),

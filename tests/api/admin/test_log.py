@@ -368,3 +368,39 @@ def test_an_admin_reads_the_log_of_their_own_connections_only(services, context)
         return client("GET", path).status
 
     assert (status(context), status(other)) == (200, 404)
+
+
+# --- what changed, not who was asked for --------------------------------------------------------
+
+MEMBERS = {
+    "one is there already": ("a", "ab", {"added": 1, "removed": 0}, "b"),
+    "all are there already": ("ab", "ab", None, ""),
+    "nobody is": ("", "abc", {"added": 3, "removed": 0}, "abc"),
+}
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_an_entry_says_who_came_and_not_who_was_named(scim, log, name):
+    """The feed says the same; Entra ID sends members again that are there."""
+    before, named, members, came = MEMBERS[name]
+    ids = {letter: a_user(scim, letter) for letter in "abc"}
+    gid = a_team(scim, "Tour", [ids[each] for each in before])
+    value = [{"value": ids[each]} for each in named]
+
+    operation = {"op": "add", "path": "members", "value": value}
+    scim("PATCH", f"/Groups/{gid}", {"Operations": [operation]})
+
+    entry = items(log, f"group={gid}")[0]
+    assert (entry["after"] or {}).get("members") == members
+    assert set(entry["ids"]) == {ids[each] for each in came}
+
+
+def test_an_entry_of_a_rejected_request_says_what_it_would_have_changed(scim, log):
+    """The admin sees what the identity provider tried."""
+    a_user(scim, "ann")
+    uid = a_user(scim, "bob")
+
+    scim("PUT", f"/Users/{uid}", {"userName": "ANN"})
+
+    (entry, *_) = items(log)
+    assert (entry["status"], list(entry["after"])) == (409, ["userName"])
