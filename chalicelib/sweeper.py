@@ -35,8 +35,10 @@ from chalicelib.storage.keys import (
 )
 from chalicelib.storage.retries import Deadline
 
-# How many pending changes one run finishes; the next run goes on.
+# How many pending changes of a job one run finishes; the next run goes on.
 MAX_CHANGES = 1_000
+# How many one run reads: about 20 MB.
+MAX_READ = 100_000
 # How long a run tries to finish one pending change before it turns to the next, in seconds.
 SECONDS_PER_CHANGE = 10.0
 
@@ -62,21 +64,39 @@ def sweep_due(services: Services) -> int:
     One that cannot be finished stays for the next run and does not hold up the others.
     """
     deadline = services.deadline()
+    by_job = _due(services, deadline)
+    for number, job in enumerate(by_job):
+        # Each job has an equal share of what is left, so none waits for the others' outage.
+        share = _earlier(deadline, (deadline.left() / (len(by_job) - number)))
+        for item in by_job[job]:
+            if not share.passed():
+                _try_to_finish(services, job, item, share)
+    return sum(map(len, by_job.values()))
+
+
+def _due(services: Services, deadline: Deadline) -> dict[Job, list[Item]]:
+    """Read what is due, the oldest first, and of each job no more than one run finishes.
+
+    All of it is read: however many of one job are due, those of the others are found.
+    """
     items = services.table.namespace(grants.pending_changes(), deadline)
     due = pending_changes_due(timestamp(services.table.clock.now()))
-    found = list(islice(items.query(due, page=MAX_CHANGES), MAX_CHANGES))
-    # The sort is stable: of each type, the oldest first.
-    for item in sorted(found, key=lambda item: _job(item).order):
-        if not deadline.passed():
-            _try_to_finish(services, item, deadline)
-    return len(found)
+    by_job: dict[Job, list[Item]] = {job: [] for job in (DIRECTORY_CHANGE, *JOBS.values())}
+    for item in islice(items.query(due), MAX_READ):
+        found = by_job[_job(item)]
+        if len(found) < MAX_CHANGES:
+            found.append(item)
+    return {job: found for job, found in by_job.items() if found}
 
 
-def _try_to_finish(services: Services, item: Item, deadline: Deadline) -> None:
-    job = _job(item)
+def _earlier(deadline: Deadline, seconds: float) -> Deadline:
+    """Return the deadline, or one that is `seconds` from now if that is earlier."""
+    return replace(deadline, at=min(deadline.at, deadline.clock.monotonic() + seconds))
+
+
+def _try_to_finish(services: Services, job: Job, item: Item, deadline: Deadline) -> None:
     if job.seconds is not None:
-        latest = services.table.clock.monotonic() + job.seconds
-        deadline = replace(deadline, at=min(deadline.at, latest))
+        deadline = _earlier(deadline, job.seconds)
     named = {"change_type": item["change_type"], "change_id": item["SK"]}
     try:
         job.finish(services, item, deadline)
@@ -126,19 +146,18 @@ def _owner(item: Item) -> str:
 class Job(NamedTuple):
     """How pending changes of a type are finished.
 
-    Those of a lower `order` come first. Each may take `seconds` of a run; None: all that is left.
+    Each may take `seconds` of its job's share of a run; None: all that is left of it.
     """
 
     finish: Callable[[Services, Item, Deadline], None]
-    order: int
     seconds: float | None
 
 
-# Directories first: an outage of Secrets Manager may use up each run's time, and last for days.
-DIRECTORY_CHANGE = Job(_finish_directory_change, order=0, seconds=SECONDS_PER_CHANGE)
+# In the order in which a run takes them.
+DIRECTORY_CHANGE = Job(_finish_directory_change, seconds=SECONDS_PER_CHANGE)
 JOBS: Mapping[str, Job] = {
-    "secret": Job(_delete_secret, order=1, seconds=SECONDS_PER_CHANGE),
-    purge.CHANGE_TYPE: Job(_purge, order=2, seconds=None),
+    "secret": Job(_delete_secret, seconds=SECONDS_PER_CHANGE),
+    purge.CHANGE_TYPE: Job(_purge, seconds=None),
 }
 
 

@@ -6,7 +6,7 @@ condition, and a `Placeholders` object assigns the names and values it needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -183,6 +183,15 @@ def render(action: Action, table: str) -> Wire:
         request["ConditionExpression"] = action.condition.render(use)
         request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
     return {operation: request | use.parameters()}
+
+
+def projection(attributes: Sequence[str]) -> Wire:
+    """Return the parameters that read only these attributes and the key; none: all of them."""
+    if not attributes:
+        return {}
+    use = Placeholders()
+    names = ", ".join(use.name(each) for each in ("PK", "SK", *attributes))
+    return {"ProjectionExpression": names} | use.parameters()
 
 
 def wire_key(key: Key) -> Wire:

@@ -21,7 +21,7 @@ from chalicelib.storage.keys import (
     user_and_group,
 )
 from chalicelib.storage.records import from_item, from_items
-from chalicelib.storage.table import Namespace
+from chalicelib.storage.table import MAX_GETS, Namespace, chunks
 
 # A name may get another owner between the two reads; then both are read again.
 OWNER_READS = 3
@@ -75,11 +75,12 @@ def left_groups(scope: ConnectionScope, uid: str) -> tuple[str, ...]:
 
 def user_names(scope: ConnectionScope, uids: Iterable[str]) -> dict[str, str]:
     """Read the names of users by id; those that are gone are left out."""
-    found = scope.items.batch_get(scope.keys.user(uid) for uid in uids)
-    users = from_items(User, found.values())
-    return {
-        user.id: user.document.get("displayName") or user.document["userName"] for user in users
-    }
+    names: dict[str, str] = {}
+    for some in chunks(list(uids), MAX_GETS):  # documents may be large: 100 in memory at a time
+        found = scope.items.batch_get(scope.keys.user(uid) for uid in some)
+        for user in from_items(User, found.values()):
+            names[user.id] = user.document.get("displayName") or user.document["userName"]
+    return names
 
 
 def user_by_name(scope: ConnectionScope, name: str) -> UserWithGroups | None:

@@ -62,6 +62,10 @@ class Deadline:
         """Return a deadline `seconds` from now."""
         return cls(clock, clock.monotonic() + seconds)
 
+    def left(self) -> float:
+        """Return how many seconds are left."""
+        return max(0.0, self.at - self.clock.monotonic())
+
     def passed(self) -> bool:
         """Return whether the deadline has passed."""
         return self.clock.monotonic() >= self.at
@@ -86,8 +90,7 @@ class Deadline:
 
     def _pause(self, attempt: int) -> None:
         milliseconds = 5 + self.clock.random.uniform(0, min(200, 4 * 2 ** min(attempt, 6)))
-        left = max(0.0, self.at - self.clock.monotonic())
-        self.clock.sleep(min(milliseconds / 1000, left))
+        self.clock.sleep(min(milliseconds / 1000, self.left()))
 
     def repeat(
         self, call: Callable[[], T], transient: Callable[[Exception], bool] = is_transient

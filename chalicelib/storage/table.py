@@ -23,6 +23,7 @@ from chalicelib.storage.expressions import (
     Update,
     from_wire,
     key_of,
+    projection,
     render,
     wire_key,
 )
@@ -97,22 +98,27 @@ class Namespace:
         )
         return from_wire(response["Item"]) if "Item" in response else None
 
-    def batch_get(self, keys: Iterable[Key]) -> dict[Key, Item]:
+    def batch_get(self, keys: Iterable[Key], attributes: Sequence[str] = ()) -> dict[Key, Item]:
         """Read items by key, 100 a call; those that do not exist are left out.
 
-        A throttled key comes back unprocessed. That is never absence: it is asked for again.
+        With `attributes` only those and the key come back, for the same RCU. A throttled key
+        comes back unprocessed. That is never absence: it is asked for again.
         """
         wanted = list(dict.fromkeys(keys))
         for key in wanted:
             self._guard("read", key)
         found: dict[Key, Item] = {}
         for chunk in chunks(wanted, MAX_GETS):
-            for item in self._batch_get(chunk):
+            for item in self._batch_get(chunk, attributes):
                 found[key_of(item)] = item
         return found
 
-    def _batch_get(self, keys: Sequence[Key]) -> Iterator[Item]:
-        pending: Any = {"Keys": [wire_key(key) for key in keys], "ConsistentRead": True}
+    def _batch_get(self, keys: Sequence[Key], attributes: Sequence[str]) -> Iterator[Item]:
+        pending: Any = {
+            "Keys": [wire_key(key) for key in keys],
+            "ConsistentRead": True,
+            **projection(attributes),
+        }
         for _ in self.deadline.attempts():
             request = {self.table.name: pending}
             response = self._repeat(lambda: self.table.client.batch_get_item(RequestItems=request))  # noqa: B023

@@ -119,11 +119,15 @@ class Meter:
         return answer
 
     def batch_get_item(self, **request: Any) -> Any:
-        """Count a BatchGetItem; what is unprocessed is not billed."""
+        """Count a BatchGetItem; what is unprocessed is not billed, what is not sent back is."""
         answer = self.client.batch_get_item(**request)
+        billed = answer
+        if any("ProjectionExpression" in part for part in request["RequestItems"].values()):
+            whole = {name: _whole(part) for name, part in request["RequestItems"].items()}
+            billed = self.client.batch_get_item(RequestItems=whole)
         asked = sum(len(part["Keys"]) for part in request["RequestItems"].values())
         left = sum(len(part["Keys"]) for part in answer.get("UnprocessedKeys", {}).values())
-        found = [item for items in answer["Responses"].values() for item in items]
+        found = [item for items in billed["Responses"].values() for item in items]
         missing = asked - left - len(found)
         self._count("BatchGetItem", rcu=missing + sum(read_units(item_size(i)) for i in found))
         return answer
@@ -185,6 +189,11 @@ class Meter:
         for start in range(0, len(keys), MAX_GETS):
             chunk: Any = {"Keys": keys[start : start + MAX_GETS], "ConsistentRead": True}
             yield from self.client.batch_get_item(RequestItems={table: chunk})["Responses"][table]
+
+
+def _whole(part: Wire) -> Any:
+    """Return a part of a BatchGetItem that reads whole items: those are what is billed."""
+    return {name: part[name] for name in ("Keys", "ConsistentRead")}
 
 
 def _key(part: Wire) -> Wire:
