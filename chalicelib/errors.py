@@ -13,6 +13,7 @@ with a scimType derive from these: `scim.errors`.
     +-- WrongUrl                404, says what to correct in the SCIM URL
     +-- MethodNotAllowed        405, with Allow
     +-- Conflict                409, with what stands in the way
+    |   +-- InProgress          409, with Retry-After
     +-- PreconditionFailed      412
     +-- PayloadTooLarge         413
     +-- UnsupportedMediaType    415
@@ -148,6 +149,22 @@ class Conflict(ApiError):
         """Take the text, and other members of the body, such as the id of what conflicts."""
         self.members: Mapping[str, Any] = members
         super().__init__(detail)
+
+
+class InProgress(Conflict):
+    """An equal request with the same Idempotency-Key is still being processed."""
+
+    def __init__(self) -> None:
+        """Say when to ask again."""
+        super().__init__(
+            "A request with this Idempotency-Key is still being processed. Send it again in a few "
+            "seconds: then it returns what has been created."
+        )
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Whole seconds: clients do not read fractions."""
+        return {"Retry-After": "2"}
 
 
 class PreconditionFailed(ApiError):

@@ -104,7 +104,7 @@ def create(
         )
         if canceled is None:
             return connection
-        if idempotency.is_concurrent_replay(canceled, idempotency_key):
+        if idempotency.is_lost(canceled, idempotency_key):
             raise Busy
         if admin.unbound_session and canceled.items.keys() & {
             admin.keys.console_session(admin.unbound_session)

@@ -151,7 +151,7 @@ def _creation_error(
     details: OrganisationDetails,
     idempotency_key: IdempotencyKey | None,
 ) -> Conflict | Busy:
-    if idempotency.is_concurrent_replay(canceled, idempotency_key):
+    if idempotency.is_lost(canceled, idempotency_key):
         return Busy()
     taken: list[str] = [
         f"domains: {domain} belongs to another organisation."

@@ -142,7 +142,7 @@ def _write_item(
         canceled = admin.items.try_commit(actions)
         if canceled is None:
             return
-        if idempotency.is_concurrent_replay(canceled, limits.idempotency_key):
+        if idempotency.is_lost(canceled, limits.idempotency_key):
             raise Busy
 
 

@@ -579,6 +579,6 @@ def console(credential: str) -> Key:
     return Key(f"V#{credential}", ONLY)
 
 
-def idempotency(owner: str, key: str) -> Key:
-    """Key of an Idempotency-Key that `owner` (an organisation, or `operator`) has sent."""
-    return Key(f"I#{owner}", digest(exact(key)))
+def idempotency(owner: str, principal: str, key: str) -> Key:
+    """Key of an Idempotency-Key of a principal, for `owner`: an organisation, or `operator`."""
+    return Key(f"I#{owner}", digest(f"{principal}\n{exact(key)}"))

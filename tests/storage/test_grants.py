@@ -52,7 +52,7 @@ def foreign_items(keys):
         keys.local(UID),
         organisation.own_item,
         organisation.connection(keys.connection),
-        k.idempotency(organisation.organisation, "key"),
+        k.idempotency(organisation.organisation, "operator 1", "key"),
     ]
 
 
@@ -61,8 +61,8 @@ ELSEWHERE = [
     k.verified_domain("example.com"),
     Key("A#ORG", "abcdefghij"),
     Key("V#digest", "#"),
-    k.idempotency("operator", "key"),
-    k.idempotency("abcdefghij", "key"),
+    k.idempotency("operator", "operator 1", "key"),
+    k.idempotency("abcdefghij", "operator 1", "key"),
 ]
 
 
@@ -136,7 +136,7 @@ def test_the_operator_may_list_organisations():
     granted = grants.operator(ORGANISATION)
 
     assert allowed(granted, ORGANISATION.list_item()) == ALL_VERBS
-    assert allowed(granted, k.idempotency("operator", "key")) == ALL_VERBS
+    assert allowed(granted, k.idempotency("operator", "operator 1", "key")) == ALL_VERBS
     assert allowed(granted, FOREIGN.user(UID)) == set()
 
 

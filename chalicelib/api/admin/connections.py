@@ -39,17 +39,23 @@ def create_connection(request: AdminRequest) -> Created[Connection]:
     admin = request.admin_context()
     body = read_body(NewConnection, request.http)
     key = request.idempotency_key(admin.keys.organisation, body)
-    created_before = idempotency.find_created(admin.items, key)
-    if created_before is None:
-        connection = connections.create(admin, body, request.services.settings.plans, key)
-    else:
-        try:
-            connection = connections.get(admin, created_before)
-        except NotFound:
-            raise Conflict(CREATED_IS_GONE) from None
+    plans = request.services.settings.plans
+    connection = idempotency.create_once(
+        admin.items,
+        key,
+        lambda: connections.create(admin, body, plans, key),
+        lambda created: _created_before(admin, created),
+    )
     path = f"/admin/organisations/{admin.keys.organisation}/connections/{connection.id}"
     headers = _headers(connection, {"Location": f"{request.http.base_url}{path}"})
     return Created(_document(request, connection), headers)
+
+
+def _created_before(admin: AdminContext, connection_id: str) -> settings_items.Connection:
+    try:
+        return connections.get(admin, connection_id)
+    except NotFound:
+        raise Conflict(CREATED_IS_GONE) from None
 
 
 def list_connections(request: AdminRequest) -> Ok[Page[Connection]]:

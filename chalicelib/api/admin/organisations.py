@@ -38,17 +38,22 @@ def create_organisation(request: AdminRequest) -> Created[Organisation]:
     body = read_body(NewOrganisation, request.http)
     key = request.idempotency_key(OPERATOR, body)
     admin = request.admin_context(new_organisation_id(request.services.table.clock.random))
-    created_before = idempotency.find_created(admin.items, key)
-    if created_before is None:
-        plans = request.services.settings.plans
-        organisation = organisations.create(admin, body, plans, key)
-    else:
-        try:
-            organisation = organisations.get_details(request.admin_context(created_before))
-        except NotFound:
-            raise Conflict(CREATED_IS_GONE) from None
+    plans = request.services.settings.plans
+    organisation = idempotency.create_once(
+        admin.items,
+        key,
+        lambda: organisations.create(admin, body, plans, key),
+        lambda created: _created_before(request, created),
+    )
     url = f"{request.http.base_url}/admin/organisations/{organisation.organisation.id}"
     return Created(_document(organisation), _headers(organisation, {"Location": url}))
+
+
+def _created_before(request: AdminRequest, organisation: str) -> OrganisationDetails:
+    try:
+        return organisations.get_details(request.admin_context(organisation))
+    except NotFound:
+        raise Conflict(CREATED_IS_GONE) from None
 
 
 def list_organisations(request: AdminRequest) -> Ok[Page[ListedOrganisation]]:

@@ -27,7 +27,7 @@ from chalicelib.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from chalicelib.organisations import idempotency
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.connections import ALREADY_SET_UP
-from chalicelib.organisations.idempotency import IdempotencyKey
+from chalicelib.organisations.idempotency import IdempotencyKey, Owner
 from chalicelib.organisations.inputs import Body
 from chalicelib.scim.preconditions import Precondition, entity_tags
 from chalicelib.storage import grants
@@ -120,9 +120,12 @@ class AdminRequest:
     def idempotency_key(self, owner: str, body: Body) -> IdempotencyKey | None:
         """Read Idempotency-Key, for this route and what was sent."""
         values = self.http.headers.get("idempotency-key", ())
+        actor = self.principal.actor
+        whose = Owner(owner, f"{actor.type} {actor.session or actor.id}")
         route = "/".join((type(body).__name__, *self.http.path.values()))
         sent = body.model_dump(mode="json", exclude_unset=True)
-        return idempotency.parse_header(owner, values, route, sent)
+        nonce = self.services.table.clock.new_id()
+        return idempotency.parse_header(whose, values, (route, sent), nonce)
 
 
 Handler = Callable[[AdminRequest], Response]

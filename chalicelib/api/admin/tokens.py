@@ -15,6 +15,7 @@ from chalicelib.api.admin.responses import (
     page,
 )
 from chalicelib.organisations import health, idempotency, tokens
+from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.inputs import NewToken, Rotation
 from chalicelib.storage.settings_items import ConnectionToken
 
@@ -24,10 +25,12 @@ def create_token(request: AdminRequest) -> Created[NewTokenShown]:
     admin = request.admin_context()
     body = read_body(NewToken, request.http)
     key = request.idempotency_key(admin.keys.organisation, body)
-    created_before = idempotency.find_created(admin.items, key)
-    if created_before:
-        raise tokens.replay_conflict(admin, request.connection, created_before)
-    created = tokens.create(admin, request.services.secrets, request.connection, body, key)
+    created = idempotency.create_once(
+        admin.items,
+        key,
+        lambda: tokens.create(admin, request.services.secrets, request.connection, body, key),
+        lambda token: _replayed(admin, request.connection, token),
+    )
     return _shown(request, created)
 
 
@@ -54,12 +57,23 @@ def rotate_token(request: AdminRequest) -> Created[NewTokenShown]:
     admin = request.admin_context()
     body = read_optional_body(Rotation, request.http)
     key = request.idempotency_key(admin.keys.organisation, body)
-    created_before = idempotency.find_created(admin.items, key)
-    if created_before:
-        raise tokens.replay_conflict(admin, request.connection, created_before)
     token, secrets = request.http.path["token"], request.services.secrets
-    created = tokens.rotate(admin, secrets, request.connection, token, body, key)
+    created = idempotency.create_once(
+        admin.items,
+        key,
+        lambda: tokens.rotate(admin, secrets, request.connection, token, body, key),
+        lambda created: _replayed(admin, request.connection, created),
+    )
     return _shown(request, created)
+
+
+def _replayed(admin: AdminContext, connection: str, token_id: str) -> tokens.CreatedToken:
+    """Reject a repetition: the text of a token is shown once.
+
+    Raises:
+        Conflict: names the token that was created.
+    """
+    raise tokens.replay_conflict(admin, connection, token_id)
 
 
 def _shown(request: AdminRequest, created: tokens.CreatedToken) -> Created[NewTokenShown]:
