@@ -28,21 +28,30 @@ class Buckets:
     _filled: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
-    def take(self, owner: str, rate: Rate, requests: int = 1) -> None:
-        """Take requests from an owner's bucket: a Bulk request counts as its operations.
-
-        More than one may leave less than nothing in it, which later requests wait for.
+    def take(self, owner: str, rate: Rate) -> None:
+        """Take one request from an owner's bucket.
 
         Raises:
             TooManyRequests: it is empty; says in how many whole seconds to try again.
         """
+        level = self._change(owner, rate, only_if_filled=1)
+        if level < 1:
+            raise TooManyRequests(math.ceil((1 - level) / rate.per_second))
+
+    def charge(self, owner: str, rate: Rate, requests: int) -> None:
+        """Take more requests, for what has been done: later requests wait for what is missing."""
+        self._change(owner, rate, requests=requests)
+
+    def _change(
+        self, owner: str, rate: Rate, *, requests: int = 1, only_if_filled: int | None = None
+    ) -> float:
+        """Take `requests` from a bucket, perhaps only if so much is in it; return what was."""
         with self._lock:
             now = self.now()
             level, since = self._filled.pop(owner, (float(rate.burst), now))
             level = min(float(rate.burst), level + (now - since) * rate.per_second)
-            allowed = level >= 1
-            self._filled[owner] = (level - allowed * requests, now)
+            taken = requests if only_if_filled is None or level >= only_if_filled else 0
+            self._filled[owner] = (level - taken, now)
             if len(self._filled) > MAX_BUCKETS:
                 self._filled.popitem(last=False)
-        if not allowed:
-            raise TooManyRequests(math.ceil((1 - level) / rate.per_second))
+        return level

@@ -14,6 +14,7 @@ from chalicelib.scim.ignored import Ignored
 from chalicelib.scim.masking import masked
 from chalicelib.storage.directory_items import Change, Document
 from chalicelib.storage.keys import Key
+from chalicelib.storage.log_entries import LoggedOperation
 
 # A log entry with the ids of 10,000 members would be a large item.
 MAX_IDS = 100
@@ -28,7 +29,8 @@ class Trace:
     """What a request read, changed and ignored: ids, masked values, names of attributes.
 
     A change is planned when its item is made, and counts when the transaction is committed: an
-    attempt that fails may name members who are there already.
+    attempt that fails may name members who are there already. Of a Bulk request each
+    operation has a trace of its own, which is added when it is over.
     """
 
     ids: dict[str, None] = field(default_factory=dict)
@@ -38,11 +40,13 @@ class Trace:
     removed: set[str] = field(default_factory=set)
     ignored: dict[Ignored, None] = field(default_factory=dict)
     planned: dict[Key, Planned] = field(default_factory=dict)
+    operations: list[LoggedOperation] = field(default_factory=list)
+    max_ids: int = MAX_IDS
 
     def add_ids(self, ids: Iterable[str]) -> None:
-        """Record ids that the request read or changed, up to MAX_IDS in all."""
+        """Record ids that the request read or changed, up to `max_ids` in all."""
         for each in ids:
-            if len(self.ids) == MAX_IDS:
+            if len(self.ids) >= self.max_ids:
                 return
             self.ids[each] = None
 
@@ -69,9 +73,14 @@ class Trace:
                 self._add_change(*self.planned.pop(key))
 
     def fail(self) -> None:
-        """Record what the failed request would have changed, if it has changed nothing."""
+        """Record what the failed request would have changed, if it has changed nothing.
+
+        Without the ids of its members: one that is no user's may be any text.
+        """
         if self.planned and not self.after:
+            before = dict(self.ids)
             self._add_change(*list(self.planned.values())[-1])
+            self.ids = before
 
     def _add_change(self, change: Change, before: Document | None, after: Document | None) -> None:
         """Record a change, with the documents before and after it if it concerns a document."""
@@ -81,6 +90,16 @@ class Trace:
         self.added.update(change.added)
         self.removed.update(change.removed)
         self.add_ids([*change.added, *change.removed])
+
+    def add_operation(self, operation: LoggedOperation, trace: Trace) -> None:
+        """Record an operation of a Bulk request, with what it touched itself."""
+        self.operations.append(operation)
+        self.ids |= trace.ids
+        self.before = trace.before | self.before
+        self.after |= trace.after
+        self.added |= trace.added
+        self.removed |= trace.removed
+        self.ignored |= trace.ignored
 
     @property
     def target(self) -> str | None:
@@ -106,4 +125,4 @@ def _masked_attributes(document: Document | None, names: Iterable[str]) -> Maske
     if document is None:
         return None
     chosen = list(names) or list(document)
-    return {name: masked(document[name]) for name in chosen if name in document} or None
+    return {name: masked(document[name], name) for name in chosen if name in document} or None

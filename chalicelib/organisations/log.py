@@ -23,6 +23,8 @@ from chalicelib.storage.records import from_item
 CURSOR = re.compile(rf"[0-7][{CROCKFORD}]{{25}}")
 
 MAX_ITEMS = 2_000
+# How many operations and ids the entries of a page have together: below 2 MB of JSON.
+MAX_LISTED = 10_000
 MAX_DAYS = 31
 DAY = timedelta(days=1)
 
@@ -42,7 +44,7 @@ class LogQuery:
 
     def matches(self, entry: LogEntry) -> bool:
         """Tell whether an entry is one of them."""
-        return self.outcome in {None, entry.outcome} and self.ids <= {entry.target, *entry.ids}
+        return self.outcome in {None, entry.outcome} and self.ids <= entry.concerned
 
 
 def list_entries(
@@ -56,6 +58,7 @@ def list_entries(
     """
     connections.get(admin, connection_id)
     found: list[LogEntry] = []
+    listed = 0
     last_read: str | None = None
     items = _newest_first(admin, ConnectionKeys(connection_id), query)
     for count, (cursor, item) in enumerate(items):
@@ -65,7 +68,8 @@ def list_entries(
             return Page(found, last_read)
         entry = from_item(LogEntry, item)
         if query.matches(entry):
-            if len(found) == size:
+            listed += len(entry.operations) + len(entry.ids)
+            if len(found) == size or (found and listed > MAX_LISTED):
                 return Page(found, last_read)
             found.append(entry)
         last_read = cursor

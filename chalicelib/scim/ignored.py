@@ -13,7 +13,8 @@ from itertools import islice
 from typing import Final, Literal
 
 from chalicelib.scim.errors import InvalidPath, InvalidSyntax, InvalidValue, in_operation
-from chalicelib.scim.schema import Target
+from chalicelib.scim.schema import ResourceType, Target
+from chalicelib.scim.sent_names import shown_name
 
 # unknown: the schemas do not have the attribute. unknown_schema: `schemas` names another URN.
 # not_understood: none of the value's keys is a sub-attribute. always_set: the attribute can be
@@ -21,7 +22,6 @@ from chalicelib.scim.schema import Target
 Reason = Literal["unknown", "unknown_schema", "not_understood", "always_set"]
 
 MAX_NAMES: Final = 5
-MAX_CHARACTERS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Ignored:
     target: Target | None = field(default=None, compare=False)
 
 
-def reject_ignored(ignored: Iterable[Ignored], resource_type: str) -> None:
+def reject_ignored(ignored: Iterable[Ignored], resource_type: ResourceType) -> None:
     """Reject a request on a strict connection, if anything in it is ignored.
 
     An attribute that is always set may be ignored there, too: to clear it is no wrong mapping.
@@ -52,13 +52,19 @@ def reject_ignored(ignored: Iterable[Ignored], resource_type: str) -> None:
     if not wrong:
         return
     first = wrong[0]
-    names = ", ".join(each.name[:MAX_CHARACTERS] for each in wrong)
+    names = ", ".join(dict.fromkeys(_shown(each.name, resource_type) for each in wrong))
     detail = (
-        f"{names}: not in the schemas of {resource_type}, and this connection is strict. Leave it "
-        "out, or set the connection's `unknown_attributes` to `lenient`."
+        f"{names}: not in the schemas of {resource_type.name}, and this connection is strict. "
+        "Leave it out, or set the connection's `unknown_attributes` to `lenient`."
     )
     unknown = InvalidSyntax if first.index is None else InvalidPath
     error = InvalidValue if first.reason == "not_understood" else unknown
     if first.index is not None:
         raise in_operation(error(detail), first.index)
     raise error(detail)
+
+
+def _shown(name: str, resource_type: ResourceType) -> str:
+    """Return a name as it was sent, if it is one; of a URN in `schemas` where it stands."""
+    where, colon, _ = name.partition(": ")
+    return where if colon and where == "schemas" else shown_name(name, [resource_type])

@@ -28,6 +28,7 @@ from chalicelib.scim.filters import (
     ValuePath,
 )
 from chalicelib.scim.schema import Attribute, Resource, ResourceType
+from chalicelib.scim.sent_names import shown_name
 from chalicelib.scim.strict_json import json_type
 
 # Tells whether a resource, a complex value or a simple value satisfies something.
@@ -172,7 +173,8 @@ def _resolve(path: AttrPath, resource_types: Sequence[ResourceType]) -> _Locatio
     target = next((each for each in targets if each is not None), None)
     if target is None:
         names = " or ".join(resource_type.name for resource_type in resource_types)
-        raise InvalidFilter(f"{_shown(path)}: not an attribute of {names}; see /Schemas.")
+        shown = shown_name(str(path), resource_types)
+        raise InvalidFilter(f"{shown}: not an attribute of {names}; see /Schemas.")
     extension, attribute, sub = target.extension, target.attribute, target.sub_attribute
     found = [Attribute(extension.id, "complex")] if extension else []
     found += [each for each in (attribute, sub) if each is not None]
@@ -187,7 +189,8 @@ def _resolve_within(path: AttrPath, parent: Attribute) -> _Location:
         if parent.type != "complex" and path.name.lower() == "value":
             return _Location((), parent)
     raise InvalidFilter(
-        f"{_shown(path)}: not a sub-attribute of {parent.name}{_sub_attributes(parent)}"
+        f"{_shown_within(path, parent)}: not a sub-attribute of {parent.name}"
+        f"{_sub_attributes(parent)}"
     )
 
 
@@ -200,8 +203,15 @@ def _location(found: Sequence[Attribute], path: AttrPath) -> _Location:
 
 
 def _shown(path: AttrPath) -> str:
-    """Print the path, cut: an error may repeat it."""
+    """Print a path that the schemas have, cut: an error may repeat it."""
     return str(path)[:_MAX_SHOWN]
+
+
+def _shown_within(path: AttrPath, parent: Attribute) -> str:
+    """Print a path of which perhaps only the parts are known, as in `emails[emails.type ...]`."""
+    known = {parent.name.lower(), *(each.name.lower() for each in parent.sub_attributes)}
+    is_known = path.urn is None and {path.name.lower(), (path.sub or path.name).lower()} <= known
+    return str(path) if is_known else shown_name(str(path), ())
 
 
 def _sub_attributes(attribute: Attribute) -> str:

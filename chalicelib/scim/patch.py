@@ -27,6 +27,7 @@ from chalicelib.scim.matching import Predicate, compile_value_filter, terms
 from chalicelib.scim.names import check_new_names, name_attribute
 from chalicelib.scim.patch_operations import Operation
 from chalicelib.scim.schema import Attribute, Resource, ResourceType
+from chalicelib.scim.sent_names import shown_name
 from chalicelib.scim.validation import CLEARED, LABELS, check_element, check_value
 
 
@@ -108,7 +109,8 @@ def _apply(
     path = operation.path
     target = resource_type.resolve(path.attr.urn, path.attr.name, path.sub)
     if target is None:
-        message = f"{_shown(path)}: not an attribute of {resource_type.name}."
+        shown = shown_name(f"{path.attr}{f'.{path.sub}' if path.sub else ''}", [resource_type])
+        message = f"{shown}: not an attribute of {resource_type.name}."
         raise InvalidPath(message)
     extension, attribute = target.extension, target.attribute
     if attribute is None:

@@ -33,9 +33,9 @@ class Counters:
     counts: Counter[str] = field(default_factory=Counter)
     marks: dict[str, str] = field(default_factory=dict)
 
-    def count_accepted(self, outcome: str, token_id: str, at: str) -> None:
-        """Count a request that was authenticated."""
-        self.counts[COUNT + outcome] += 1
+    def count_accepted(self, outcomes: Mapping[str, int], token_id: str, at: str) -> None:
+        """Count a request that was authenticated: its outcome, or those of its operations."""
+        self.counts.update({COUNT + outcome: number for outcome, number in outcomes.items()})
         self.marks |= {LAST: at, USED + token_id: at}
 
     def count_rejected(self, reason: str, agent: str, at: str) -> None:

@@ -9,8 +9,9 @@ schema that it was written by, so that a later release can tell the items of an 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -32,7 +33,7 @@ from chalicelib.storage.directory_items import (
 from chalicelib.storage.expressions import NEW, Condition, Item, Put, Update, equals, key_of
 from chalicelib.storage.keys import Key, console_id, setting_of, ulid, user_and_group
 from chalicelib.storage.local_users import Assignment, LocalUser
-from chalicelib.storage.log_entries import LogEntry
+from chalicelib.storage.log_entries import LogEntry, LoggedOperation
 from chalicelib.storage.settings_items import (
     Connection,
     ConnectionToken,
@@ -68,6 +69,15 @@ SECONDS = Format(lambda at: int(at.timestamp()))
 NOT_ZERO = Format(lambda number: number or None)
 ACTOR = Format(asdict, lambda attribute: Actor(**attribute))
 LEASE = Format(Lease.attribute, lambda attribute: Lease(**attribute))
+# Compressed: an id is repeated in its path, and most of the rest is the same for all.
+OPERATIONS = Format(
+    lambda operations: (
+        zlib.compress(json.dumps([astuple(each) for each in operations]).encode())
+        if operations
+        else None
+    ),
+    lambda packed: tuple(LoggedOperation(*each) for each in json.loads(zlib.decompress(packed))),
+)
 ROLES = Format(
     lambda roles: [each.item() for each in roles],
     lambda roles: tuple(Assignment(**each) for each in roles),
@@ -143,8 +153,10 @@ RECORDS: Mapping[type, Record] = {
             "duration_ms": ("ms", PLAIN),
             "before": ("before", JSON),
             "after": ("after", JSON),
+            "ignored": ("ignored", LIST),
+            "operations": ("operations", OPERATIONS),
             **_same_name("at", "method", "path", "status", "scim_type", "detail"),
-            **_same_name("token", "target"),
+            **_same_name("token", "token_id", "request_id", "target"),
         }
     ),
     AuditEntry: Record(

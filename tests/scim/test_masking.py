@@ -6,9 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.scim.masking import masked, masked_detail, masked_filter, masked_query
+from chalicelib.scim.catalog import GROUP, USER
+from chalicelib.scim.masking import Known, masked, masked_detail, masked_filter, masked_query
 
 UID = "0123456789abcdef0123456789abcdef"
+OTHER = "f" * 32
+# UID is what the request has found.
+KNOWN = Known((USER, GROUP), {UID})
 
 
 @pytest.mark.parametrize(
@@ -18,9 +22,15 @@ UID = "0123456789abcdef0123456789abcdef"
         ("Ada", "A… (up to 8)"),
         ("Al", "…"),
         ("x" * 65, "x… (longer)"),
-        (UID, UID),
-        (True, True),
-        (7, 7),
+        (UID, "0… (up to 32)"),
+        (True, "…"),
+        (7, "…"),
+        (3.14, "…"),
+        (
+            {"active": True, "primary": False, "smoker": True},
+            {"active": True, "primary": False, "smoker": "…"},
+        ),
+        ([True, 7], ["…", "…"]),
         ([{"value": "alice@example.com", "primary": True}], None),
         (["abc"] * 7, ["a… (up to 8)"] * 5 + ["… 2 more"]),
     ],
@@ -64,13 +74,29 @@ def texts(value):
             'emails[type eq "w… (up to 8)" and value co "a… (up to 8)"] or not (active eq true)',
         ),
         ('emails[type eq "work"].value pr', 'emails[type eq "w… (up to 8)"].value pr'),
+        (
+            f'id eq "{OTHER}" or userName eq "{UID}"',
+            'id eq "f… (up to 32)" or userName eq "0… (up to 32)"',
+        ),
+        ("externalId eq 5551234 or title eq 3.5", 'externalId eq "…" or title eq "…"'),
+        (
+            "roles.primary eq true and phoneNumbers.display eq false",
+            'roles.primary eq "…" and phoneNumbers.display eq "…"',
+        ),
+        ('alice.smith eq "x" or alice@example.com pr', "…"),
+        ('alice.smith eq "x" or bob.b pr', '… eq "…" or … pr'),
+        ('urn:alice:smith:a eq "x"', '… eq "…"'),
+        (
+            '(title pr or active eq true) and not (title eq "Boss")',
+            '(title pr or active eq true) and not (title eq "B… (up to 8)")',
+        ),
         ("userName eq alice smith", "…"),
         ("(" * 5_000, "…"),
     ],
 )
 def test_a_filter_keeps_its_form_and_loses_its_values(text, shown):
     """An admin sees by which attribute their provider looks users up."""
-    assert masked_filter(text) == shown
+    assert masked_filter(text, KNOWN) == shown
 
 
 @pytest.mark.parametrize(
@@ -81,13 +107,22 @@ def test_a_filter_keeps_its_form_and_loses_its_values(text, shown):
         ({"count": "alice"}, "?count=…"),
         ({"attributes": "userName,emails.value"}, "?attributes=userName,emails.value"),
         ({"attributes": "alice@example.com"}, "?attributes=…"),
+        (
+            {"attributes": "userName, name.alice,alice.smith, a b"},
+            "?attributes=userName,name.alice,…,…",
+        ),
+        (
+            {"excludedAttributes": f"{USER.extensions[0].id}:department,urn:alice:b"},
+            f"?excludedAttributes={USER.extensions[0].id}:department,…",
+        ),
+        ({"count": "5551234567", "startIndex": "-1"}, "?startIndex=-1&count=…"),
         ({"email": "alice@example.com", "alice": "1"}, ""),
         ({"aadOptscim062020": "alice"}, "?aadOptscim062020="),
     ],
 )
 def test_a_query_string_shows_what_is_known_of_it(query, shown):
     """A parameter's name and its value are both text of a stranger."""
-    assert masked_query(query) == shown
+    assert masked_query(query, KNOWN) == shown
 
 
 def test_an_error_is_kept_without_what_it_quotes():
@@ -98,10 +133,11 @@ def test_an_error_is_kept_without_what_it_quotes():
 
 
 @pytest.mark.parametrize(
-    ("quoted", "kept"), [("Ada Lovelace", "A… (up to 16)"), ('A "B\nC', "A… (up to 8)"), (UID, UID)]
+    ("quoted", "kept"),
+    [("Ada Lovelace", "A… (up to 16)"), ('A "B\nC', "A… (up to 8)"), (UID, "0… (up to 32)")],
 )
 def test_what_an_error_quotes_is_masked(quoted, kept):
-    """A provider that sends names for ids would have the log tell them; ids of ours stay."""
+    """A provider that sends names for ids would have the log tell them."""
     detail = f'members: no user of this connection has the id "{quoted}".'
 
     assert masked_detail(detail) == f'members: no user of this connection has the id "{kept}".'

@@ -139,10 +139,10 @@ REJECTED = [
     ('name.shoeSize eq "44"', "name.shoeSize"),
     ('emails[kind eq "work"]', "kind"),
     ('emails[emails.type eq "work"]', "emails.type"),
-    ('emails[urn:x:type eq "work"]', "urn:x:type"),
+    ('emails[urn:x:type eq "work"]', "…: not a sub-attribute of emails"),
     ('emails[type.value eq "work"]', "type.value"),
     ('emails[type eq "work"].kind eq "x"', "kind"),
-    ('urn:x:2.0:User:userName eq "x"', "urn:x"),
+    ('urn:x:2.0:User:userName eq "x"', "…: not an attribute of User"),
     ('__class__ eq "x"', "character 1"),
 ]
 

@@ -173,14 +173,14 @@ def test_a_strict_connection_rejects_what_a_lenient_one_ignores(operation, error
     _, ignored = normalise([at("title", "x"), operation], USER)
 
     with pytest.raises(error, match=rf"^Operations\[1\]: {name}: "):
-        reject_ignored(ignored, "User")
+        reject_ignored(ignored, USER)
 
 
 def test_a_strict_connection_accepts_what_is_not_a_wrong_mapping():
     """`active` is kept where a client clears it, and nothing else is ignored."""
     _, ignored = normalise([at("active", ""), at("title", "x")], USER)
 
-    reject_ignored(ignored, "User")
+    reject_ignored(ignored, USER)
 
 
 UNKNOWN = [

@@ -13,6 +13,7 @@ from chalicelib.errors import BadRequest
 from chalicelib.organisations import audit, log
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.log import LogQuery
+from chalicelib.storage import log_entries
 from chalicelib.storage.keys import is_id
 from chalicelib.storage.log_entries import OUTCOMES, LogEntry
 
@@ -48,11 +49,25 @@ def _document(entry: LogEntry) -> Entry:
         "scim_type": entry.scim_type,
         "detail": entry.detail,
         "token": entry.token,
+        "token_id": entry.token_id,
+        "request_id": entry.request_id,
         "target": entry.target,
         "ids": list(entry.ids),
         "duration_ms": entry.duration_ms,
         "before": entry.before,
         "after": entry.after,
+        "ignored": list(entry.ignored),
+        "operations": [_operation(each) for each in entry.operations],
+    }
+
+
+def _operation(operation: log_entries.LoggedOperation) -> responses.LoggedOperation:
+    return {
+        "method": operation.method,
+        "path": operation.path,
+        "status": operation.status,
+        "scim_type": operation.scim_type,
+        "id": operation.id,
     }
 
 

@@ -110,7 +110,8 @@ class FieldFault(TypedDict):
 class Problem(TypedDict):
     """An error (RFC 9457): `detail` says what to do. `errors` names the fields of a body.
 
-    In a conflict, `id` and `hint` may name what is there already.
+    In a conflict, `id` and `hint` may name what is there already; `connection` and its `name`
+    what uses a setting.
     """
 
     type: str
@@ -121,6 +122,8 @@ class Problem(TypedDict):
     errors: NotRequired[list[FieldFault]]
     id: NotRequired[str]
     hint: NotRequired[str | None]
+    connection: NotRequired[str]
+    name: NotRequired[str]
 
 
 class Health(TypedDict):
@@ -297,8 +300,21 @@ class Connection(TypedDict):
     health: NotRequired[ConnectionHealth]
 
 
+class LoggedOperation(TypedDict):
+    """An operation of a Bulk request, and what became of it."""
+
+    method: str
+    path: str
+    status: int
+    scim_type: str | None
+    id: str | None
+
+
 class LogEntry(TypedDict):
-    """A request of the identity provider; values are masked, `ids` are its users and teams."""
+    """A request of the identity provider; values are masked, `ids` are its users and teams.
+
+    `ignored` names attributes that were ignored, `operations` are those of a Bulk request.
+    """
 
     at: Moment
     method: str
@@ -308,11 +324,15 @@ class LogEntry(TypedDict):
     scim_type: str | None
     detail: str | None
     token: str
+    token_id: str
+    request_id: str
     target: str | None
     ids: list[str]
     duration_ms: int
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
+    ignored: list[str]
+    operations: list[LoggedOperation]
 
 
 class Change(TypedDict):

@@ -15,13 +15,20 @@ from chalicelib.api import edge
 from chalicelib.api.edge import Response
 from chalicelib.api.scim.scim_request import Methods, ScimRequest
 from chalicelib.api.scim.scim_response import scim_error
-from chalicelib.errors import MethodNotAllowed
+from chalicelib.directory.trace import Trace
+from chalicelib.errors import MethodNotAllowed, NotFound
 from chalicelib.scim import messages
 from chalicelib.scim.errors import BulkConflict, InvalidPath, InvalidSyntax, InvalidValue
 from chalicelib.scim.messages import BulkOperation
+from chalicelib.scim.sent_names import HIDDEN
+from chalicelib.storage.keys import is_id
+from chalicelib.storage.log_entries import LoggedOperation
 
 REFERENCE = "bulkId:"
 FIRST_ERROR = 400
+
+# How many ids of users and groups the log's entry has, beside those of the operations themselves.
+MAX_LOGGED_IDS = 2_000
 
 # The paths and methods of bulk operations: resources, no lists and no discovery.
 OFFERED: Mapping[str, tuple[str, ...]] = {
@@ -64,11 +71,14 @@ class _Run:
     def execute(self, at: int) -> None:
         """Execute one operation and add its result."""
         operation = self.operations[at]
+        trace = Trace(max_ids=max(1, MAX_LOGGED_IDS // len(self.operations)))
+        request = replace(self.request, context=replace(self.request.context, trace=trace))
         response = edge.respond(
-            lambda _: _execute(self.routes, self.request, _resolve(operation, self.ids)),
+            lambda _: _execute(self.routes, request, _resolve(operation, self.ids)),
             scim_error,
             self.request.http,
         )
+        self.request.context.trace.add_operation(_logged(operation, response, trace), trace)
         if response.status >= FIRST_ERROR:
             self.errors += 1
         elif operation.bulk_id and response.document:
@@ -119,6 +129,19 @@ def _execute(
         body=json.dumps(operation.data).encode(),
     )
     return routes[path][operation.method](replace(request, http=http))
+
+
+def _logged(operation: BulkOperation, response: Response, trace: Trace) -> LoggedOperation:
+    """Describe an operation for the log: of its path only the root and an id that exists."""
+    root, _, resource_id = operation.path.strip("/").partition("/")
+    document = response.document or {}
+    target = trace.target if response.status < FIRST_ERROR else None
+    if is_id(resource_id) and response.status != NotFound.status:
+        target = resource_id
+    shown = f"/{root}" if f"/{root}" in OFFERED else f"/{HIDDEN}"
+    below = f"/{target or HIDDEN}" if resource_id else ""
+    scim_type = document.get("scimType") if response.status >= FIRST_ERROR else None
+    return LoggedOperation(operation.method, f"{shown}{below}", response.status, scim_type, target)
 
 
 def _references(operation: BulkOperation) -> frozenset[str]:

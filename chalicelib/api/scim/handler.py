@@ -47,6 +47,8 @@ def respond(
     except Exception as error:
         recorder.log(context, principal, error)
         raise
+    finally:
+        _charge(services, principal, len(context.trace.operations) - 1)
     recorder.log(context, principal, response)
     return response
 
@@ -66,6 +68,13 @@ def _authenticate(
     if principal.plan.rate is not None:
         services.buckets.take(principal.keys.connection, principal.plan.rate)
     return principal
+
+
+def _charge(services: Services, principal: ConnectionPrincipal, more: int) -> None:
+    """Take the operations of a Bulk request beyond the first one from the connection's rate."""
+    rate = principal.plan.rate
+    if rate is not None and more > 0:
+        services.buckets.charge(principal.keys.connection, rate, more)
 
 
 def reject_url(services: Services, request: Request, connection_id: str, detail: str) -> NoReturn:

@@ -21,12 +21,15 @@ from chalicelib.errors import (
     ApiError,
     Forbidden,
     InternalError,
+    NotFound,
     TooManyRequests,
     Unauthorized,
     WrongUrl,
 )
 from chalicelib.observability import logger
-from chalicelib.scim.masking import ADDRESS, HIDDEN, masked_detail, masked_query
+from chalicelib.scim.catalog import GROUP
+from chalicelib.scim.masking import ADDRESS, Known, masked_detail, masked_query
+from chalicelib.scim.sent_names import HIDDEN, logged_names
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.counters import Counters, hour
 from chalicelib.storage.expressions import Put
@@ -41,6 +44,7 @@ LONGEST_CALL = 4.0
 
 MAX_PATH = 1_000
 MAX_DETAIL = 500
+MAX_IGNORED = 20
 
 # A user agent is cut to the names and versions of its products: no address, token or markup.
 MAX_USER_AGENT = 100
@@ -98,7 +102,7 @@ class Recorder:
             self._count(
                 entry.outcome,
                 lambda counters: counters.count_accepted(
-                    entry.outcome, principal.token_id, entry.at
+                    entry.outcomes, principal.token_id, entry.at
                 ),
             )
         except Exception:  # noqa: BLE001 - a fault in recording never becomes one of the request
@@ -113,35 +117,45 @@ class Recorder:
         error = result if isinstance(result, ApiError) else None
         if isinstance(result, Exception):
             context.trace.fail()
+        resource_types = (context.user_type, GROUP)
         before, after = context.trace.difference
+        target = self._target(context, error)
+        known = Known(resource_types, {*context.trace.ids, target or ""})
+        names = (each.name for each in context.trace.ignored)
         return LogEntry(
             at=timestamp(self.at),
             method=self.request.method,
-            path=self._path(),
+            path=self._path(target, known),
             status=_status(result),
             scim_type=error.scim_type if error else None,
             detail=masked_detail(error.detail)[:MAX_DETAIL] if error else None,
             token=principal.token_name,
-            target=self._target(context, created=error is None),
+            token_id=principal.token_id,
+            request_id=self.request.request_id,
+            target=target,
             ids=list(context.trace.ids),
             duration_ms=int((context.clock.monotonic() - self.started) * 1000),
             before=before,
             after=after,
+            ignored=list(logged_names(names, MAX_IGNORED, resource_types)),
+            operations=tuple(context.trace.operations),
         )
 
-    def _target(self, context: ConnectionContext, *, created: bool) -> str | None:
-        """Return the id of the resource: the one in the path, else the one that was created."""
+    def _target(self, context: ConnectionContext, error: ApiError | None) -> str | None:
+        """Return the id of the resource: the one in the path, else the one that was created.
+
+        What is not found is no id of ours: its 32 hex digits may be anything.
+        """
         resource_id = self.request.path.get("id", "")
         if is_id(resource_id):
-            return resource_id
-        return context.trace.target if created else None
+            return None if isinstance(error, NotFound) else resource_id
+        return context.trace.target if error is None else None
 
-    def _path(self) -> str:
+    def _path(self, target: str | None, known: Known) -> str:
         """Write the path below the connection's URL; of what the client sent it has ids only."""
-        resource_id = self.request.path.get("id", "")
-        shown = resource_id if is_id(resource_id) else HIDDEN
+        shown = target or HIDDEN
         path = self.request.route.removeprefix(ROOT).replace("{id}", shown)
-        return f"{path}{masked_query(readable(self.request.query))}"[:MAX_PATH]
+        return f"{path}{masked_query(readable(self.request.query), known)}"[:MAX_PATH]
 
     def _count(self, key: str, count: Callable[[Counters], None]) -> None:
         pending = self.services.pending_counters

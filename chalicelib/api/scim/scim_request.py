@@ -137,7 +137,7 @@ class ScimRequest:
         found = tuple(ignored)
         self.context.trace.add_ignored(found)
         if self.principal.settings.unknown_attributes == STRICT:
-            reject_ignored(found, resource_type.name)
+            reject_ignored(found, resource_type)
         return found
 
 

@@ -66,7 +66,9 @@ def test_a_log_entry_has_token_target_and_outcome(scim, log):
 
     (call,) = items(log)
 
-    assert call | {"at": 0, "duration_ms": 0} == {
+    assert len(call["token_id"]) == 12
+    assert call["request_id"]
+    assert call | {"at": 0, "duration_ms": 0, "token_id": 0, "request_id": 0} == {
         "at": 0,
         "method": "POST",
         "path": "/Users",
@@ -75,11 +77,15 @@ def test_a_log_entry_has_token_target_and_outcome(scim, log):
         "scim_type": None,
         "detail": None,
         "token": "first",
+        "token_id": 0,
+        "request_id": 0,
         "target": uid,
         "ids": [],
         "duration_ms": 0,
         "before": None,
         "after": {"active": True, "userName": "a… (up to 16)"},
+        "ignored": [],
+        "operations": [],
     }
 
 

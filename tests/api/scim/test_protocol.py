@@ -438,7 +438,7 @@ def test_the_audit_says_what_was_changed_of_a_schema(operator, context, admin, m
     found = operator("GET", f"/admin/organisations/{context.organisation}/audit").body["items"]
     deleted, changed, created = found[:3]
 
-    assert [each["what"] for each in (created, changed, deleted)] == [
+    assert [each["action"] for each in (created, changed, deleted)] == [
         "schema.created",
         "schema.changed",
         "schema.deleted",
