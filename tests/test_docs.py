@@ -20,7 +20,7 @@ from chalicelib.organisations.inputs import (
     NewOrganisation,
     NewToken,
 )
-from chalicelib.scim import filters, messages, strict_json, validation
+from chalicelib.scim import filters, messages, projection, strict_json, validation
 from dev.play import suites
 from dev.play.corpus_files import load
 from tests.campaigns.oracle import RULES
@@ -163,6 +163,10 @@ LIMITS = {
     "response": (messages.MAX_RESPONSE_BYTES,),
     "nesting of a body": (strict_json.MAX_DEPTH,),
     "operations in a PATCH": (messages.MAX_OPERATIONS,),
+    "operations in a PATCH, where each attribute of a value without a path counts as one": (
+        messages.MAX_SPREAD_OPERATIONS,
+    ),
+    "names in `attributes` or `excludedAttributes`": (projection.MAX_NAMES,),
     "operations in a bulk request": (messages.MAX_BULK_OPERATIONS,),
     "body of a bulk request": (messages.MAX_BULK_BYTES,),
     "length of a filter": (filters.MAX_CHARACTERS,),

@@ -33,7 +33,7 @@ from dev.progress import progress
 from tests.campaigns.oracle_cases import Case, Document, case
 
 CASES = 2_000
-REFUSED = "refused"
+REJECTED = "rejected"
 MODEL = OracleUser[EnterpriseUser]
 # What both allow: unknown attributes are ignored, and a choice that matches nothing creates.
 POLICY = ScimPolicy(
@@ -67,7 +67,7 @@ def ours(asked: Case) -> Any:
     try:
         return _OURS[asked.kind](asked)
     except ApiError:
-        return REFUSED
+        return REJECTED
 
 
 # --- the oracle's -----------------------------------------------------------------------------
@@ -96,7 +96,7 @@ def theirs(asked: Case) -> Any:
     try:
         return _THEIRS[asked.kind](asked)
     except (SCIMException, ValidationError):
-        return REFUSED
+        return REJECTED
 
 
 def _known(user: Document) -> Any:
@@ -140,21 +140,21 @@ _THEIRS: Mapping[str, Callable[[Case], Any]] = {
 Answers = Callable[[Any, Any], bool]
 
 
-def _only_they_refuse(own: Any, other: Any) -> bool:
-    return (own == REFUSED, other == REFUSED) == (False, True)
+def _only_they_reject(own: Any, other: Any) -> bool:
+    return (own == REJECTED, other == REJECTED) == (False, True)
 
 
-def _only_we_refuse(own: Any, other: Any) -> bool:
-    return (own == REFUSED, other == REFUSED) == (True, False)
+def _only_we_reject(own: Any, other: Any) -> bool:
+    return (own == REJECTED, other == REJECTED) == (True, False)
 
 
-def _neither_refuses(own: Any, other: Any) -> bool:
-    return REFUSED not in (own, other)
+def _neither_rejects(own: Any, other: Any) -> bool:
+    return REJECTED not in (own, other)
 
 
 def _in_elements_only(own: Any, other: Any) -> bool:
     """Both make a document of it, and all but e-mails and roles is the same."""
-    return _neither_refuses(own, other) and _without_elements(own) == _without_elements(other)
+    return _neither_rejects(own, other) and _without_elements(own) == _without_elements(other)
 
 
 def _without_elements(document: Document) -> Document:
@@ -163,7 +163,7 @@ def _without_elements(document: Document) -> Document:
 
 def _but_for_labels(own: Any, other: Any) -> bool:
     """Both make the same document of it but for elements that say nothing but their type."""
-    return _neither_refuses(own, other) and _without_labels(own) == _without_labels(other)
+    return _neither_rejects(own, other) and _without_labels(own) == _without_labels(other)
 
 
 def _without_labels(document: Document) -> Document:
@@ -176,7 +176,7 @@ LABELS = {"type", "primary"}
 
 def _but_for_duplicates(own: Any, other: Any) -> bool:
     """Both make the same document of it, once each value has each type at most once."""
-    return _neither_refuses(own, other) and _without_duplicates(own) == _without_duplicates(other)
+    return _neither_rejects(own, other) and _without_duplicates(own) == _without_duplicates(other)
 
 
 def _without_duplicates(document: Document) -> Document:
@@ -189,7 +189,7 @@ def _without_duplicates(document: Document) -> Document:
 
 def _but_for_active(own: Any, other: Any) -> bool:
     """Both make a document of it, and ours still has `active`; elements may differ, too."""
-    if not _neither_refuses(own, other) or "active" in other:
+    if not _neither_rejects(own, other) or "active" in other:
         return False
     return _in_elements_only(own, other | {"active": own.get("active")})
 
@@ -226,7 +226,7 @@ RULES: Sequence[Rule] = (
         3,
         USERS,
         r'"active": ("yes"|1)',
-        _only_we_refuse,
+        _only_we_reject,
         "also as text in any case, which Entra ID sends, but not yes or 1: a wrong guess here "
         "locks a user out, or lets them in",
     ),
@@ -235,7 +235,7 @@ RULES: Sequence[Rule] = (
         1,
         USERS,
         r'"emails": "',
-        _only_they_refuse,
+        _only_they_reject,
         "clients forget the brackets; adding them loses nothing",
     ),
     Rule(
@@ -243,7 +243,7 @@ RULES: Sequence[Rule] = (
         32,
         USERS,
         r'"emails": \[\{"value": ""',
-        _only_they_refuse,
+        _only_they_reject,
         "Entra ID sends an empty text for what a user does not have",
     ),
     Rule(
@@ -251,7 +251,7 @@ RULES: Sequence[Rule] = (
         14,
         USERS | PATCHES,
         r'"userName": ""|"path": "userName", "value": (""|null|\[\])',
-        _only_we_refuse,
+        _only_we_reject,
         "RFC 7643 section 2.5: an empty value is no value",
     ),
     Rule(
@@ -259,7 +259,7 @@ RULES: Sequence[Rule] = (
         1_289,
         PATCHES,
         r'"op": "remove", "path": "userName"',
-        _only_they_refuse,
+        _only_they_reject,
         "one request may remove a name and set another; Microsoft's validator sends such sequences",
     ),
     Rule(
@@ -267,7 +267,7 @@ RULES: Sequence[Rule] = (
         6,
         PATCHES,
         CLEARING,
-        _only_they_refuse,
+        _only_they_reject,
         "Entra ID clears an attribute by replacing or adding null or an empty text",
     ),
     Rule(
@@ -299,7 +299,7 @@ RULES: Sequence[Rule] = (
         1_672,
         PATCHES,
         r'\.primary", "value": true',
-        _only_they_refuse,
+        _only_they_reject,
         "a value filter may match several; RFC 7644 section 3.5.2: the others are primary no more",
     ),
     Rule(
@@ -323,7 +323,7 @@ RULES: Sequence[Rule] = (
         60,
         FILTERS,
         "shoeSize",
-        _only_we_refuse,
+        _only_we_reject,
         "the result must not depend on what the terms before it match",
     ),
     Rule(
@@ -331,7 +331,7 @@ RULES: Sequence[Rule] = (
         12,
         FILTERS,
         r" (co|sw|ew|gt|ge|lt|le) null",
-        _only_we_refuse,
+        _only_we_reject,
         "null has neither an order nor parts",
     ),
     Rule(
@@ -339,7 +339,7 @@ RULES: Sequence[Rule] = (
         15_390,
         FILTERS,
         r"(emails|roles)\.\w+ (eq|ne) null",
-        _neither_refuses,
+        _neither_rejects,
         "for several values, too: null and no value are the same (RFC 7643 section 2.5)",
     ),
     Rule(
@@ -347,7 +347,7 @@ RULES: Sequence[Rule] = (
         621,
         FILTERS,
         r'(meta\.lastModified|active|primary) \w\w (5|\\"\\"|\\"True\\")',
-        _only_we_refuse,
+        _only_we_reject,
         "a number is not a time; any match would be an accident",
     ),
     Rule(
@@ -355,7 +355,7 @@ RULES: Sequence[Rule] = (
         320,
         FILTERS,
         r"meta\.lastModified (co|sw|ew) ",
-        _only_we_refuse,
+        _only_we_reject,
         "one moment can be written in many ways",
     ),
     Rule(
@@ -363,7 +363,7 @@ RULES: Sequence[Rule] = (
         289,
         FILTERS,
         r'(emails(\.value)?|\bvalue) \w\w (5|\\"(|True|2027-01-31)\\")',
-        _only_they_refuse,
+        _only_they_reject,
         "an address that cannot exist matches no user, which is a valid result",
     ),
     Rule(
@@ -371,7 +371,7 @@ RULES: Sequence[Rule] = (
         398,
         FILTERS,
         r" \w\w 5",
-        _only_they_refuse,
+        _only_they_reject,
         "clients write `externalId eq 42` without quotation marks",
     ),
     Rule(
@@ -379,7 +379,7 @@ RULES: Sequence[Rule] = (
         238,
         FILTERS,
         r"(emails|roles)(\.\w+)? ne ",
-        _neither_refuses,
+        _neither_rejects,
         "RFC 7644 section 3.4.2.2: a filter matches if one value does, for each operator",
     ),
     Rule(
@@ -387,7 +387,7 @@ RULES: Sequence[Rule] = (
         674,
         FILTERS,
         r":manager \w\w ",
-        _neither_refuses,
+        _neither_rejects,
         "Entra ID asks `manager eq` with an id",
     ),
 )

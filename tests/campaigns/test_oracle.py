@@ -29,7 +29,7 @@ FAULTS = [
     ("filter", 'userName eq "Ada"', True, False),
     ("filter", 'shoeSize eq 44 or userName eq "Ada"', True, False),
     ("patch", [{"op": "add", "path": "title", "value": "b"}], {"title": "b"}, {"title": "c"}),
-    ("user", {"userName": "Ada"}, oracle.REFUSED, {"userName": "Ada"}),
+    ("user", {"userName": "Ada"}, oracle.REJECTED, {"userName": "Ada"}),
 ]
 
 

@@ -448,3 +448,86 @@ def test_an_error_of_a_patch_of_a_group_names_its_operation(scim, operation):
 
     assert response.status == 400
     assert response.body["detail"].startswith("Operations[2]: ") or operation["value"] == ""
+
+
+# --- Choices: docs/conformance.md has the reasons -----------------------------------------------
+
+NUMBERS = [
+    ("title", 5),
+    ("externalId", 42),
+    ("userName", 1.5),
+    (ENTERPRISE, {"employeeNumber": 42}),
+    ("emails", [{"value": 5}]),
+    ("phoneNumbers", [5]),
+    ("title", [5]),
+    ("title", {"value": 5}),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), NUMBERS, ids=str)
+def test_a_number_is_not_read_as_a_text(scim, name, value):
+    """How it is to be written is not known here; the text names the attribute."""
+    user = scim.a_user()
+    responses = [
+        scim("POST", "/Users", {"userName": "bob", name: value}),
+        scim("PUT", f"/Users/{user['id']}", {"userName": "ada", name: value}),
+        patched(scim, user, [op("replace", name, value)]),
+    ]
+
+    assert {(each.status, each.body["scimType"]) for each in responses} == {(400, "invalidValue")}
+    assert all("expected a string, got a number" in each.body["detail"] for each in responses)
+
+
+UNQUOTED = ["userName eq Ada Lovelace", "displayName eq Ada L", "title eq a b and active eq true"]
+
+
+@pytest.mark.parametrize("text", UNQUOTED)
+def test_a_filter_without_quotation_marks_is_rejected_at_the_blank(scim, text):
+    """Never an empty list; one bare word is a text."""
+    scim.a_user("Ada", title="a")
+
+    response = scim("GET", f"/Users?filter={text.replace(' ', '%20')}")
+    bare = scim("GET", "/Users?filter=userName%20eq%20ada")
+
+    assert (response.status, response.body["scimType"]) == (400, "invalidFilter")
+    assert bare.body["totalResults"] == 1
+
+
+REMOVALS = [
+    lambda uid: op("remove", "members", {"members": [{"value": uid}]}),
+    lambda uid: op("remove", "members", {"members": {"value": uid}}),
+    lambda uid: op("remove", "members", {"Members": [uid]}),
+    lambda uid: op("remove", "members", [{"value": uid}]),
+    lambda uid: op("remove", "members", {"value": uid}),
+    lambda uid: op("remove", f'members[value eq "{uid}"]'),
+    lambda uid: op("remove", f'members[value eq "{uid}" and type eq "User"]'),
+    lambda uid: op("remove", f'members[type eq "user" and value eq "{uid}"]'),
+    lambda uid: op("remove", f'members[value eq "x" or (value eq "{uid}" and type eq "User")]'),
+]
+
+
+@pytest.mark.parametrize("write", REMOVALS)
+def test_only_the_members_that_a_removal_names_are_removed(scim, write):
+    """In whatever form it names them."""
+    stays, leaves = (scim.a_user(name)["id"] for name in ("ada", "bob"))
+    members = [{"value": stays}, {"value": leaves}]
+    gid = scim("POST", "/Groups", {"displayName": "G", "members": members}).body["id"]
+
+    response = scim("PATCH", f"/Groups/{gid}", {"Operations": [write(leaves)]})
+
+    assert response.status == 200
+    assert [each["value"] for each in response.body["members"]] == [stays]
+
+
+@pytest.mark.parametrize("count", [2, 40])
+def test_one_unknown_member_in_a_push_adds_nobody(scim, count):
+    """All or nothing; the client sees which id it must correct."""
+    uids = [scim.a_user(f"u{number}")["id"] for number in range(count)]
+    gid = scim("POST", "/Groups", {"displayName": "G"}).body["id"]
+    members = [{"value": uid} for uid in (*uids, "0" * 32)]
+
+    response = scim("PATCH", f"/Groups/{gid}", {"Operations": [op("add", "members", members)]})
+
+    assert response.status == 400
+    assert response.body["detail"].startswith("Operations[0]: members: no user")
+    assert scim("GET", f"/Groups/{gid}").body.get("members", []) == []
