@@ -13,7 +13,8 @@ from typing import Final
 from chalicelib.scim.schema import ResourceType
 
 HIDDEN: Final = "…"
-NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+# Not an id or a digest, which hex digits may be though they begin with a letter.
+NAME: Final = re.compile(r"(?![0-9A-Fa-f-]{16,64}\Z)[A-Za-z][A-Za-z0-9_-]{0,63}")
 # The longest that is looked at: a registered URN, an attribute and a sub-attribute.
 MAX_CHARACTERS: Final = 400
 
