@@ -75,9 +75,9 @@ def sweep_due(services: Services) -> int:
 
 
 def _due(services: Services, deadline: Deadline) -> dict[Job, list[Item]]:
-    """Read what is due, the oldest first, and of each job no more than one run finishes.
+    """Read the changes whose time has come, the oldest first; of each job as many as one run does.
 
-    All of it is read: however many of one job are due, those of the others are found.
+    All are read: however many of one job there are, those of the others are found.
     """
     items = services.table.namespace(grants.pending_changes(), deadline)
     due = pending_changes_due(timestamp(services.table.clock.now()))

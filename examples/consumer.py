@@ -95,9 +95,9 @@ class Consumer:
             if status == OUTDATED:  # the cursor is too old: begin again
                 cursor = ""
                 continue
-            if not cursor or any(item["kind"] == "connection" for item in page["items"]):
+            if not cursor or any(item["type"] == "connection" for item in page["items"]):
                 self._read_everything()
-            self._read(item["id"] for item in page["items"] if item["kind"] in OF_USERS)
+            self._read(item["id"] for item in page["items"] if item["type"] in OF_USERS)
             cursor, more = page["next"], page["more"]
             self._sql("INSERT OR REPLACE INTO feed VALUES (1, ?)", cursor)
 

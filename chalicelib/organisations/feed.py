@@ -6,13 +6,18 @@ nothing is sent after the deadline of a request (23 s), so an item may still app
 has been read. A pass is all pages up to the present. Its last page therefore returns a cursor that
 is a minute before the pass began: each change is seen at least once, those of the last minute
 again.
+
+The order of ULIDs is not the order in which concurrent changes came true: the ULID of a change that
+met others is that of its first attempt. An entry for a membership therefore does not say what its
+change did, but what is so when the page is read. Applied in order, the entries end in the truth: a
+change that is committed after that moment is read later. Users and groups are ordered by version.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from heapq import merge
 from itertools import islice
@@ -20,12 +25,24 @@ from itertools import islice
 from chalicelib.errors import BadRequest
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.snapshot import read_snapshot
-from chalicelib.storage.directory_items import CHANGES_KEPT, ChangeKeys
-from chalicelib.storage.expressions import Item
-from chalicelib.storage.keys import CROCKFORD, ConnectionKeys, ulid, ulid_moment
+from chalicelib.storage.directory_items import CHANGES_KEPT, MEMBERSHIP, Change, ChangeKeys
+from chalicelib.storage.expressions import Item, key_of
+from chalicelib.storage.keys import (
+    CROCKFORD,
+    ConnectionKeys,
+    Key,
+    change_owner,
+    is_organisation,
+    ulid,
+    ulid_moment,
+)
+from chalicelib.storage.records import from_item
+from chalicelib.storage.settings_items import Organisation
 
 NOW = "now"
-CURSOR = re.compile(rf"(?P<after>[0-7][{CROCKFORD}]{{25}})(?:-(?P<began>[0-9]{{1,14}}))?")
+CURSOR = re.compile(
+    rf"(?P<after>[0-7][{CROCKFORD}]{{25}})(?:\.(?P<told>[0-9]{{1,5}}))?(?:-(?P<began>[0-9]{{1,14}}))?"
+)
 
 # How far a cursor stays behind the clock: more than a request's deadline and clock skew.
 BEHIND = timedelta(seconds=60)
@@ -44,22 +61,58 @@ TOO_OLD = (
 
 @dataclass(frozen=True, slots=True)
 class FeedCursor:
-    """A place in the feed; `pass_began` is set in the middle of a pass."""
+    """A place in the feed; `pass_began` is set in the middle of a pass.
+
+    It follows the change `after`; where `told` is set, the first so many entries of that change.
+    """
 
     after: str
     pass_began: datetime | None = None
+    told: int = 0
 
     def __str__(self) -> str:
         """Write it for the client."""
+        told = f".{self.told}" if self.told else ""
         began = f"-{int(self.pass_began.timestamp() * 1000)}" if self.pass_began else ""
-        return f"{self.after}{began}"
+        return f"{self.after}{told}{began}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the feed: a change of a resource, or one membership that a change concerned.
+
+    `connection` is None for a change of the organisation's own. `number` is its place among the
+    entries of its change, `last` whether it is the last. `user` is set for a membership of the
+    group `change.id`, and `present` whether it is there now.
+    """
+
+    change: Change
+    connection: str | None
+    number: int
+    last: bool
+    user: str | None = None
+    present: bool = False
+
+    @property
+    def id(self) -> str:
+        """The id of a membership's entry, the same whenever it is told."""
+        return f"{self.change.ulid}.{self.number}"
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The keys of the items that are there as long as the membership is."""
+        if self.user is None or self.connection is None:
+            return ()
+        keys, gid = ConnectionKeys(self.connection), self.change.id
+        return keys.member(gid, self.user), keys.group(gid)
 
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """A page of changes, the cursor to go on from, and whether there are more at the moment."""
+    """A page of entries, the cursor to go on from, and whether there are more at the moment."""
 
-    items: Sequence[Item]
+    organisation: Organisation
+    entries: Sequence[Entry]
     next_cursor: FeedCursor
     has_more: bool
 
@@ -76,8 +129,8 @@ def start(admin: AdminContext) -> FeedPage:
     Raises:
         NotFound: no such organisation.
     """
-    read_snapshot(admin)
-    return FeedPage((), FeedCursor(ulid(admin.now() - BEHIND, 0)), has_more=False)
+    organisation = read_snapshot(admin).organisation
+    return FeedPage(organisation, (), FeedCursor(ulid(admin.now() - BEHIND, 0)), has_more=False)
 
 
 def parse_cursor(text: str | None, since: datetime, now: datetime) -> FeedCursor:
@@ -97,36 +150,73 @@ def parse_cursor(text: str | None, since: datetime, now: datetime) -> FeedCursor
     began = datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
     if read["after"] < ulid(since - BEHIND, 0) or (began is not None and began < since):
         raise BadRequest(TOO_OLD.format(since=f"{since:%Y-%m-%d %H:%M} UTC"))
-    return FeedCursor(read["after"], began)
+    return FeedCursor(read["after"], began, int(read["told"] or 0))
 
 
 def list_changes(admin: AdminContext, cursor: FeedCursor, size: int) -> FeedPage:
-    """List the changes after a cursor.
+    """List the entries after a cursor: 2 RCU for each membership, beside those of the changes.
 
     Raises:
         NotFound: no such organisation.
     """
-    connections = read_snapshot(admin).connections
-    partitions: list[ChangeKeys] = [admin.keys, *(ConnectionKeys(each.id) for each in connections)]
+    snapshot = read_snapshot(admin)
+    partitions: list[ChangeKeys] = [
+        admin.keys,
+        *(ConnectionKeys(each.id) for each in snapshot.connections),
+    ]
     now = admin.now()
     began = min(cursor.pass_began or now, now)
     first_day = ulid_moment(cursor.after).date()
     last_day = min(now.date(), first_day + DAY * (MAX_QUERIES // len(partitions)))
-    items = list(islice(_changes(admin, partitions, cursor.after, last_day), size))
-    if len(items) == size:
-        return FeedPage(items, FeedCursor(items[-1]["SK"], began), has_more=True)
-    if last_day < now.date():
-        return FeedPage(items, FeedCursor(_start_of(last_day + DAY), began), has_more=True)
-    return FeedPage(items, FeedCursor(ulid(began - BEHIND, 0)), has_more=False)
+    found = (
+        entry
+        for item in _changes(admin, partitions, cursor, last_day)
+        for entry in _entries(item)
+        if entry.change.ulid != cursor.after or entry.number >= cursor.told
+    )
+    entries = _with_states(admin, list(islice(found, size)))
+    has_more, next_cursor = False, FeedCursor(ulid(began - BEHIND, 0))
+    if len(entries) == size:
+        last = entries[-1]
+        told = 0 if last.last else last.number + 1
+        has_more, next_cursor = True, FeedCursor(last.change.ulid, began, told)
+    elif last_day < now.date():
+        has_more, next_cursor = True, FeedCursor(_start_of(last_day + DAY), began)
+    return FeedPage(snapshot.organisation, entries, next_cursor, has_more=has_more)
+
+
+def _entries(item: Item) -> Iterator[Entry]:
+    """Yield the entries of a change item: of the resource itself, then of each member."""
+    owner, change = change_owner(key_of(item)), from_item(Change, item)
+    connection = None if is_organisation(owner) else owner
+    own = [None] if change.change_type != MEMBERSHIP else []
+    users = [*own, *sorted({*change.added, *change.removed})]
+    for number, user in enumerate(users):
+        yield Entry(change, connection, number, number == len(users) - 1, user)
+
+
+def _with_states(admin: AdminContext, entries: Sequence[Entry]) -> list[Entry]:
+    """Read, after the changes, which of the memberships are there."""
+    keys = dict.fromkeys(key for entry in entries for key in entry.keys)
+    there = admin.items.batch_get(keys, ("sv",)) if keys else {}
+    return [
+        replace(entry, present=bool(entry.keys) and all(key in there for key in entry.keys))
+        for entry in entries
+    ]
 
 
 def _changes(
-    admin: AdminContext, partitions: Sequence[ChangeKeys], after: str, last_day: date
+    admin: AdminContext, partitions: Sequence[ChangeKeys], cursor: FeedCursor, last_day: date
 ) -> Iterator[Item]:
-    """Yield the changes of all partitions in their order, up to the end of a day."""
-    day = ulid_moment(after).date()
+    """Yield the changes of all partitions in their order, up to the end of a day.
+
+    The first is the one that the cursor is in the midst of.
+    """
+    after, day = cursor.after, ulid_moment(cursor.after).date()
     while day <= last_day:
         ranges = [keys.changes(day, after) for keys in partitions]
+        if cursor.told:
+            ranges = [each._replace(low=after) for each in ranges]
         queries = (admin.items.query(each, page=PAGE) for each in ranges)
         yield from merge(*queries, key=lambda item: str(item["SK"]))
         day += DAY

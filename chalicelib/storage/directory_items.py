@@ -16,6 +16,8 @@ from chalicelib.storage.expressions import Condition, Item, absent, equals
 from chalicelib.storage.keys import ConnectionKeys, Key, Range
 
 CHANGES_KEPT = timedelta(days=90)
+# The type of a change of members alone.
+MEMBERSHIP = "membership"
 
 Document = dict[str, Any]
 

@@ -154,6 +154,11 @@ def counted_from(key: Key) -> str:
     return key.sk.partition("#")[2]
 
 
+def change_owner(key: Key) -> str:
+    """Return whose feed a change item is in: the id of a connection or organisation."""
+    return key.pk.split("#")[1]
+
+
 def pending_change_owner(key: Key) -> str:
     """Return whose pending change it is: the id of a connection, self-test or organisation."""
     return key.sk.split("#")[1]

@@ -354,7 +354,7 @@ def test_a_secret_that_cannot_be_removed_keeps_the_purge_open(
 def test_secrets_that_cannot_be_removed_hold_up_no_directory(world: World, fault: str) -> None:
     """A group's delete needs the table alone; Secrets Manager may be down for days.
 
-    More secrets are due than one run deletes, and all of them before the group.
+    There are more secrets than one run deletes, and all of them come before the group.
     """
     lost: Any = FaultyClient(world.secrets)
     lost.faults["delete_secret"] = [fail(client_error(fault))] * 10_000

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from chalicelib.api.admin.requests import AdminRequest
-from chalicelib.api.admin.responses import Change, Changes, Ok
+from chalicelib.api.admin.responses import Change, Changes, MembershipChange, Ok
 from chalicelib.organisations import feed
-from chalicelib.storage import directory_items
+from chalicelib.organisations.feed import Entry
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.expressions import Item
-from chalicelib.storage.records import from_item
+from chalicelib.storage.settings_items import Organisation
 
 
 def list_changes(request: AdminRequest) -> Ok[Changes]:
     """GET /admin/organisations/{org}/changes: after the cursor `after`, oldest first.
 
-    `unbroken_since` says from when on nothing is missing.
+    An entry for each membership that came or went has its state of this moment, so that entries
+    applied in order end in the truth. `unbroken_since` says from when on nothing is missing.
     """
     admin = request.admin_context()
     since = feed.unbroken_since(admin.now(), request.services.settings.feed_unbroken_since)
@@ -27,7 +27,7 @@ def list_changes(request: AdminRequest) -> Ok[Changes]:
         )
     return Ok(
         {
-            "items": [_document(each) for each in found.items],
+            "items": [_document(found.organisation, each) for each in found.entries],
             "next": str(found.next_cursor),
             "more": found.has_more,
             "unbroken_since": timestamp(since),
@@ -35,14 +35,31 @@ def list_changes(request: AdminRequest) -> Ok[Changes]:
     )
 
 
-def _document(item: Item) -> Change:
-    change = from_item(directory_items.Change, item)
+def _document(organisation: Organisation, entry: Entry) -> Change | MembershipChange:
+    change, connection = entry.change, entry.connection
+    if entry.user is not None and connection is not None:
+        return {
+            "id": entry.id,
+            "type": "membership",
+            "organisation": organisation.id,
+            "reference": organisation.reference,
+            "connection": connection,
+            "team": change.id,
+            "user": entry.user,
+            "state": "present" if entry.present else "absent",
+            "at": change.at,
+            "request_id": change.request_id,
+            "token_id": change.token_id,
+        }
     return {
-        "kind": change.change_type,
         "id": change.id,
-        "at": change.at,
+        "type": change.change_type,
+        "organisation": organisation.id,
+        "reference": organisation.reference,
+        "connection": connection,
+        "version": change.version,
         "attributes": list(change.attributes),
-        "added": list(change.added),
-        "removed": list(change.removed),
+        "at": change.at,
         "request_id": change.request_id,
+        "token_id": change.token_id if connection else None,
     }

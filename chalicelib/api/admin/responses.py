@@ -336,21 +336,44 @@ class LogEntry(TypedDict):
 
 
 class Change(TypedDict):
-    """A change of what `id` names; of a membership that is the team, whose members changed."""
+    """A change of what `id` names: a user (of role and account, too), a team or a connection.
 
-    kind: Annotated[str, _one_of("user", "team", "membership", "role", "account", "connection")]
+    `version` is that of the user or team, null where it is gone. `connection` and `token_id` are
+    null for what the organisation itself changes.
+    """
+
     id: str
-    at: Moment
+    type: Annotated[str, _one_of("user", "team", "role", "account", "connection")]
+    organisation: str
+    reference: str | None
+    connection: str | None
+    version: int | None
     attributes: list[str]
-    added: list[str]
-    removed: list[str]
+    at: Moment
     request_id: str
+    token_id: str | None
+
+
+class MembershipChange(TypedDict):
+    """A membership that came or went; `state` is what is so when the page is read."""
+
+    id: str
+    type: Annotated[str, _one_of("membership")]
+    organisation: str
+    reference: str | None
+    connection: str
+    team: str
+    user: str
+    state: Annotated[str, _one_of("present", "absent")]
+    at: Moment
+    request_id: str
+    token_id: str
 
 
 class Changes(TypedDict):
     """A page of changes, oldest first; `next` is a cursor even where there is no more yet."""
 
-    items: list[Change]
+    items: list[Change | MembershipChange]
     next: str
     more: bool
     unbroken_since: Moment

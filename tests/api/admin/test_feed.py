@@ -21,7 +21,7 @@ from tests.support.builders import (
     connection_body,
 )
 from tests.support.clock import NOON
-from tests.support.faults import FaultyClient, first
+from tests.support.faults import FaultyClient, client_error, first
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def patch(scim, target, **operation):
 
 def brief(items):
     """Return changes by type, id and attributes."""
-    return [(each["kind"], each["id"], each["attributes"]) for each in items]
+    return [(each["type"], each["id"], each["attributes"]) for each in items]
 
 
 def test_every_type_of_change_is_listed_oldest_first(
@@ -78,44 +78,106 @@ def test_every_type_of_change_is_listed_oldest_first(
     scim("DELETE", f"/Users/{ann}")
 
     items, _ = follow(changes)
-    told = [each for each in items if each["kind"] != "connection"]
+    assert memberships(items) == [(team, ann, "absent")]
+    told = [each for each in items if each["type"] not in {"connection", "membership"}]
 
-    assert brief(told[:4] + told[-1:]) == [
+    assert brief(told[:3] + told[-1:]) == [
         ("user", ann, ["active", "userName"]),
         ("team", team, ["displayName"]),
-        ("membership", team, []),
         ("user", ann, ["active"]),
         ("user", ann, []),
     ]
-    assert {(each["kind"], each["id"]) for each in told[4:6]} == {("role", ann), ("account", ann)}
+    assert [each["version"] for each in told[:3] + told[-1:]] == [1, 1, 2, None]
+    assert {(each["type"], each["id"]) for each in told[3:5]} == {("role", ann), ("account", ann)}
 
 
-def test_a_membership_change_names_who_joined_and_left(scim, changes):
-    """The group's id, and the users'."""
+def memberships(items):
+    """Return the entries of memberships, as (group, user, state)."""
+    return [(e["team"], e["user"], e["state"]) for e in items if e["type"] == "membership"]
+
+
+def replayed(items):
+    """Apply the entries of memberships in order; return the (group, user) that are left."""
+    present: set[tuple[str, str]] = set()
+    for group, user, state in memberships(items):
+        (present.add if state == "present" else present.discard)((group, user))
+    return present
+
+
+def test_a_membership_has_an_entry_of_its_own(scim, changes, context):
+    """With its state of now; its id is the same when it is told again."""
     ann, bob = a_user(scim, "ann"), a_user(scim, "bob")
     team = scim("POST", "/Groups", {"displayName": "team", "members": [{"value": ann}]}).body["id"]
     patch(scim, f"/Groups/{team}", op="replace", path="members", value=[{"value": bob}])
 
-    created, moved = follow(changes)[0][-2:]
+    created, joined, *moved = follow(changes)[0][-4:]
 
-    assert (created["kind"], created["added"], created["removed"]) == ("team", [ann], [])
-    assert (moved["kind"], moved["added"], moved["removed"]) == ("membership", [bob], [ann])
+    assert (created["type"], created["id"], created["version"]) == ("team", team, 1)
+    assert memberships([joined]) == [(team, ann, "absent")]
+    assert sorted(memberships(moved)) == sorted([(team, ann, "absent"), (team, bob, "present")])
+    assert {each["connection"] for each in moved} == {context.connection}
+    assert follow(changes)[0][-4:] == [created, joined, *moved]
+    assert len({each["id"] for each in (joined, *moved)}) == 3
 
 
-def test_replaying_the_feed_results_in_the_present_memberships(scim, changes):
+@pytest.mark.parametrize("limit", [1, 2, 7, 33, 100])
+def test_replaying_the_feed_results_in_the_present_memberships(scim, changes, limit):
     """What came and went, one after another, is what is there: also where it is many at once."""
-    uids = [a_user(scim, f"u{number}") for number in range(70)]
+    uids = [a_user(scim, f"u{number}") for number in range(40)]
     team = scim("POST", "/Groups", {"displayName": "team"}).body["id"]
     members = [{"value": uid} for uid in uids]
     patch(scim, f"/Groups/{team}", op="add", path="members", value=members)
-    patch(scim, f"/Groups/{team}", op="remove", path="members", value=members[:60])
-    present: set[str] = set()
-    for each in follow(changes)[0]:
-        present = (present | set(each["added"])) - set(each["removed"])
+    patch(scim, f"/Groups/{team}", op="remove", path="members", value=members[:30])
+
+    items = follow(changes, limit=limit)[0]
 
     found = scim("GET", f"/Groups/{team}").body["members"]
+    assert replayed(items) == {(team, each["value"]) for each in found}
+    assert len(memberships(items)) == 70
 
-    assert present == {each["value"] for each in found}
+
+def test_a_page_may_end_within_a_change(scim, changes):
+    """The cursor says after which of its entries."""
+    uids = [a_user(scim, f"u{number}") for number in range(5)]
+    members = [{"value": uid} for uid in uids]
+    scim("POST", "/Groups", {"displayName": "team", "members": members})
+    whole = follow(changes)[0]
+
+    for limit in range(1, 9):
+        assert follow(changes, limit=limit)[0] == whole
+
+
+@pytest.mark.parametrize("end", ["the team is deleted", "the user is deleted"])
+def test_a_membership_is_absent_when_an_end_of_it_is_gone(scim, changes, end):
+    """Though its own entries say nothing of that."""
+    ann = a_user(scim, "ann")
+    team = scim("POST", "/Groups", {"displayName": "team", "members": [{"value": ann}]}).body["id"]
+    scim("DELETE", f"/Groups/{team}" if "team" in end else f"/Users/{ann}")
+
+    assert memberships(follow(changes)[0]) == [(team, ann, "absent")]
+
+
+def test_two_changes_of_one_membership_end_in_the_truth_in_either_order(
+    scim, changes, services, context, manual_clock
+):
+    """A's add is committed after B's removal and stands before it: its ULID is the older one."""
+    ann = a_user(scim, "ann")
+    team = scim("POST", "/Groups", {"displayName": "team", "members": [{"value": ann}]}).body["id"]
+    adding = {"op": "add", "path": "members", "value": [{"value": ann}]}
+    removing = {"op": "remove", "path": f'members[value eq "{ann}"]'}
+
+    def conflict(_request, _send):
+        manual_clock.advance(seconds=1)
+        patch(scim, f"/Groups/{team}", **removing)
+        raise client_error("TransactionConflictException")
+
+    faults = {"transact_write_items": [conflict]}
+    between = FaultyClient(services.table.client, faults=faults)
+    slowly = replace(services, table=replace(services.table, client=between))
+    late = api_client(build(slowly), context.token)
+    late("PATCH", f"/scim/v2/{context.connection}/Groups/{team}", {"Operations": [adding]})
+
+    assert replayed(follow(changes)[0]) == {(team, ann)}
 
 
 def test_connections_are_merged_in_the_order_of_time(services, operator, manual_clock):
@@ -129,7 +191,7 @@ def test_connections_are_merged_in_the_order_of_time(services, operator, manual_
 
     items, _ = follow(lambda query="": page_of(operator, tenants[0], query), limit=2)
 
-    assert [int(each["id"], 16) for each in items if each["kind"] == "user"] == [*range(9)]
+    assert [int(each["id"], 16) for each in items if each["type"] == "user"] == [*range(9)]
 
 
 def several(services):
@@ -223,7 +285,7 @@ def test_pages_join_without_a_gap(scim, changes, manual_clock, limit):
 
     items, _ = follow(changes, limit=limit)
 
-    assert [each["id"] for each in items if each["kind"] == "user"] == uids
+    assert [each["id"] for each in items if each["type"] == "user"] == uids
 
 
 def test_the_feed_says_since_when_it_is_unbroken(changes):
