@@ -4,7 +4,7 @@
 # later ones find them and need no network. dev/__main__.py starts each verb and ends it.
 
 STAGE ?= dev
-export PORT LOCAL_DIR FRESH PUBLIC_URL ENGINE CONFIRM DATA
+export PORT LOCAL_DIR FRESH PUBLIC_URL ENGINE CONFIRM DATA FROM
 
 # The first interpreter that is new enough; PYTHON=... chooses another. It makes an environment
 # that is missing and never replaces one that works.
@@ -17,7 +17,7 @@ VERB := exec $(VENV) -m dev
 
 .DEFAULT_GOAL := help
 .PHONY: help run idp corpus providers suites crowd test quick local-test deploy-test planted check format openapi \
-	package deploy access destroy storm kills scale oracle budget bench costs performance \
+	package deploy access destroy storm kills scale oracle domains budget bench costs performance \
 	clean environment engine emulator python
 
 help: ## list the verbs
@@ -75,6 +75,9 @@ planted: environment engine ## plant twenty bugs, one at a time: the tests must 
 
 openapi: environment ## write the OpenAPI document that the app serves (chalicelib/api/admin/openapi.json)
 	@$(VERB) openapi
+
+domains: environment ## write the lists of public suffixes and mail providers anew (FROM=<folder of packages>)
+	@$(VERB) domains
 
 ## Measure (where a page is named, ARGS=--write puts the table into it)
 

@@ -1,10 +1,15 @@
 """Logger and metrics, on AWS Lambda Powertools.
 
-Never logged: tokens, keys, e-mail addresses, names, bodies, query strings. What identifies a
+Never logged: tokens, keys, e-mail addresses, names, bodies, query strings, and the texts of
+exceptions, which may quote any of these. What identifies a
 request is its request id, its route, its connection and its status.
 """
 
 from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from pathlib import PurePath
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -28,3 +33,31 @@ def record(method: str, route: str, status: int, milliseconds: int, **ids: str) 
     metrics.add_metric(name=f"Responses{status // 100}xx", unit=MetricUnit.Count, value=1)
     metrics.add_metric(name="Duration", unit=MetricUnit.Milliseconds, value=milliseconds)
     metrics.flush_metrics()
+
+
+def log_fault(message: str, fault: BaseException, **ids: str) -> None:
+    """Log an exception by types and frames: its own text may quote a value of a user."""
+    chain = list(_chain(fault))
+    logger.error(
+        message,
+        extra={
+            "exception": [type(each).__qualname__ for each in chain],
+            "frames": [frame for each in chain for frame in _frames(each)],
+            **ids,
+        },
+    )
+
+
+def _chain(fault: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and what caused it, or what it was raised in the handling of."""
+    seen: set[int] = set()
+    while fault is not None and id(fault) not in seen:
+        seen.add(id(fault))
+        yield fault
+        fault = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
+
+
+def _frames(fault: BaseException) -> Iterator[str]:
+    # Without the source lines: a literal there is ours, but a frame says enough.
+    for frame in traceback.extract_tb(fault.__traceback__, limit=-30):
+        yield f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}"

@@ -19,7 +19,7 @@ from chalicelib.api.services import Services
 from chalicelib.directory import recovery
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import Busy, Unavailable
-from chalicelib.observability import logger
+from chalicelib.observability import log_fault, logger
 from chalicelib.organisations import purge, tokens
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.storage import grants
@@ -46,6 +46,10 @@ SECONDS_PER_CHANGE = 10.0
 SWEEPER = "sweeper"
 
 
+class SweepFailed(Exception):
+    """A sweep did not come to its end; the log has the types and frames of the error."""
+
+
 def schedule(application: Chalice, services: Services) -> None:
     """Register the scheduled function with the app.
 
@@ -55,7 +59,12 @@ def schedule(application: Chalice, services: Services) -> None:
 
     @application.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")
     def sweep(_event: CloudWatchEvent) -> None:
-        sweep_due(services)
+        try:
+            sweep_due(services)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text stays out of the log
+            log_fault("the sweep failed", error)
+            # Lambda writes the text of what is raised into the log, and tries again.
+            raise SweepFailed from None
 
 
 def sweep_due(services: Services) -> int:
@@ -102,8 +111,8 @@ def _try_to_finish(services: Services, job: Job, item: Item, deadline: Deadline)
         job.finish(services, item, deadline)
     except (Busy, Unavailable):
         logger.warning("pending change left for the next sweep", extra=named)
-    except Exception:  # noqa: BLE001 - one that always fails must not hold up the others
-        logger.exception("pending change cannot be finished", extra=named)
+    except Exception as error:  # noqa: BLE001 - one that always fails must not hold up the others
+        log_fault("pending change cannot be finished", error, **named)
 
 
 def _finish_directory_change(services: Services, item: Item, deadline: Deadline) -> None:

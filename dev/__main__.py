@@ -36,6 +36,7 @@ MODULES: Mapping[str, str] = {
     "oracle": "tests.campaigns.oracle",
     "planted": "tests.campaigns.planted",
     "openapi": "dev.release.openapi",
+    "domains": "dev.release.domains",
     "package": "dev.release.package",
     "deploy": "dev.release.deploy",
     "access": "dev.release.access",

@@ -18,7 +18,7 @@ from chalice.app import Response as ChaliceResponse
 
 from chalicelib.api.query import QueryParameters
 from chalicelib.errors import ApiError, InternalError, UnsupportedMediaType
-from chalicelib.observability import logger
+from chalicelib.observability import log_fault
 
 SCIM = "application/scim+json"
 JSON = "application/json"
@@ -101,8 +101,8 @@ def respond(handler: Respond, error_response: ErrorResponse, request: Request) -
         return handler(request)
     except ApiError as error:
         return error_response(error, request.request_id)
-    except Exception:  # noqa: BLE001 - the one place that responds to the unforeseen
-        logger.exception("unforeseen fault", extra={"request_id": request.request_id})
+    except Exception as error:  # noqa: BLE001 - the one place that responds to the unforeseen
+        log_fault("unforeseen fault", error, request_id=request.request_id)
         fault = InternalError(
             f"The service met an unexpected condition; request id {request.request_id}."
         )

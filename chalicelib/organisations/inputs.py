@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from chalicelib.organisations.shared_domains import is_shared
 from chalicelib.storage.connection_settings import PRESETS, SETTINGS, VALUES
 
 # An organisation is created with all its settings in one transaction of at most 100 items: its
@@ -32,6 +33,11 @@ MAX_WORKSPACES = 40
 MAX_ROLES = 35
 MAX_DOMAINS = 10
 MAX_OVERLAP_HOURS = 24
+
+SHARED = (
+    "is a public suffix or belongs to a mail provider, so it is not one customer's; expected a "
+    "domain of the customer's own"
+)
 
 LOCAL_ID_FORM = r"^[A-Za-z0-9._-]{1,64}$"
 # What nobody sees in a name, or sees as something else: control, format and private-use characters.
@@ -72,6 +78,8 @@ def _domain(text: str) -> str:
         and all(LABEL.fullmatch(label) for label in labels)
     ):
         raise PydanticCustomError("domain", "expected a domain name like example.com (ASCII form)")
+    if is_shared(domain):
+        raise PydanticCustomError("shared_domain", SHARED)
     return domain
 
 

@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ from typing import Any, Self, TextIO
 import boto3
 
 from chalicelib.auth.tokens import mint
+from chalicelib.observability import log_fault
 from dev.errors import VerbError
 from dev.run import demo, dynamodb_local, engines, resources
 from dev.run.gateway import Gateway
@@ -178,8 +180,8 @@ def _sweeping() -> Iterator[None]:
         while not ended.wait(SWEEP_SECONDS):
             try:
                 app.sweeper.sweep_due(services)
-            except Exception:  # as in AWS, the next minute tries again
-                app.logger.exception("the sweeper failed")
+            except Exception as error:  # noqa: BLE001 - as in AWS, the next minute tries again
+                log_fault("the sweep failed", error)
 
     thread = Thread(target=sweep, daemon=True)
     thread.start()
@@ -192,8 +194,11 @@ def _sweeping() -> Iterator[None]:
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
+    # What is made in it is for its owner only: users, tokens, the operator key and the log.
+    os.umask(0o077)
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        _close_to_others(directory)
     except OSError as error:
         raise CannotRun(f"LOCAL_DIR cannot be created: {error}.") from None
     with (directory / "lock").open("w", encoding="ascii") as lock:
@@ -205,6 +210,16 @@ def _locked(directory: Path) -> Iterator[None]:
                 "with another PORT and LOCAL_DIR."
             ) from None
         yield
+
+
+def _close_to_others(directory: Path) -> None:
+    """Take the rights of others from a folder of an earlier run, unless many share it: /tmp."""
+    found = directory.stat()
+    if found.st_uid == os.getuid() and not found.st_mode & stat.S_ISVTX:
+        directory.chmod(0o700)
+        for file in ("server.log", "lock", "demo.json", "demo.kept.json"):
+            if (directory / file).exists():
+                (directory / file).chmod(0o600)
 
 
 def _empty(directory: Path, file: demo.DemoFile) -> None:

@@ -80,11 +80,17 @@ def demo(tmp_path_factory) -> Iterator[dict[str, Any]]:
         yield running
 
 
+def open_to_others(folder):
+    """List what another user of the machine may read or enter."""
+    return [path for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o077]
+
+
 def test_a_demo_is_there_and_survives_a_restart(tmp_path):
     """Issue of the first run: paste, provision, stop, start, go on."""
     with serving(tmp_path) as first:
         empty = call(first, "GET", "/Users?count=1")
         created = call(first, "POST", "/Users", schemas=[idp.USER], userName="ada@example.com")
+        assert open_to_others(tmp_path) == []
     with serving(tmp_path) as again:
         found = call(again, "GET", f"/Users/{created.json()['id']}")
 

@@ -26,7 +26,7 @@ from chalicelib.errors import (
     Unauthorized,
     WrongUrl,
 )
-from chalicelib.observability import logger
+from chalicelib.observability import log_fault
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.masking import ADDRESS, Known, masked_detail, masked_query
 from chalicelib.scim.sent_names import HIDDEN, logged_names
@@ -105,8 +105,8 @@ class Recorder:
                     entry.outcomes, principal.token_id, entry.at
                 ),
             )
-        except Exception:  # noqa: BLE001 - a fault in recording never becomes one of the request
-            logger.exception("request not logged", extra={"request_id": self.request.request_id})
+        except Exception as error:  # noqa: BLE001 - it never becomes a fault of the request
+            log_fault("request not logged", error, request_id=self.request.request_id)
 
     def _entry(
         self,
