@@ -3,11 +3,12 @@
     python examples/consumer.py accounts.db report     print what would be linked; change nothing
     python examples/consumer.py accounts.db run        link, then follow the feed until Ctrl-C
 
-The environment has ADMIN_URL, OPERATOR_KEY and ORGANISATION. The rule that links an existing
-account to a user: it has the user's address, the address is in a verified domain of the
-organisation, no other account has it, and its role is not protected. If an account has the
-address and another part of the rule does not hold, the user is held: a person decides, by
-PUT .../account.
+The environment has ADMIN_URL, OPERATOR_KEY and ORGANISATION. The rule: a user's address counts only
+in a verified domain of the organisation, because any customer's identity provider may send any
+address. There, an existing account is linked if no other account has the address, it is of no
+other organisation, and its role is not protected; without an account one is created. A user whom
+the rule does not fit is held: a person decides, by PUT .../account. An account keeps its address
+where the rule does not fit a new one.
 
 Every step is idempotent. A decision is stored here first and then sent to the service, and the
 cursor is stored last: after a crash the same changes are read again.
@@ -34,8 +35,8 @@ User = dict[str, Any]
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS accounts (
     id TEXT PRIMARY KEY, email TEXT NOT NULL COLLATE NOCASE, role TEXT, active INTEGER NOT NULL,
-    user TEXT UNIQUE);
-CREATE TABLE IF NOT EXISTS feed (one INTEGER PRIMARY KEY CHECK (one = 1), cursor TEXT NOT NULL);
+    user TEXT UNIQUE, organisation TEXT);
+CREATE TABLE IF NOT EXISTS feed (organisation TEXT PRIMARY KEY, cursor TEXT NOT NULL);
 """
 OK, GONE, OUTDATED = 200, 404, 400
 OF_USERS = {"user", "account", "role"}
@@ -52,10 +53,14 @@ class Decision(NamedTuple):
 
 @dataclass
 class Consumer:
-    """Keeps the accounts of one organisation in step with its users."""
+    """Keeps the accounts of one organisation in step with its users.
+
+    The table has the accounts of all organisations: none but its own are changed here.
+    """
 
     accounts: sqlite3.Connection
     send: Send
+    organisation: str = ""
     domains: set[str] = field(default_factory=set)
     protected: set[str] = field(default_factory=set)
 
@@ -71,24 +76,32 @@ class Consumer:
     def decide(self, user: User) -> Decision:
         """Apply the rule to a user who is not linked."""
         email = address(user)
-        found = self._sql("SELECT id, role, user FROM accounts WHERE email = ?", email)
-        if not found:
-            return Decision("create", f"acc_{user['id']}", "no account has this address")
-        domain = email.rpartition("@")[2].lower()
+        found = self._sql(
+            "SELECT id, organisation, role, user FROM accounts WHERE email = ?", email
+        )
         reasons = {
+            "the address is not in a verified domain": not self._is_verified(email),
             "more than one account has this address": len(found) > 1,
-            "the address is not in a verified domain": domain not in self.domains,
-            "the account's role is protected": any(role in self.protected for _, role, _ in found),
-            "the account is another user's": any(other for _, _, other in found),
+            "the account is of another organisation": any(
+                of not in {None, self.organisation} for _, of, _, _ in found
+            ),
+            "the account's role is protected": any(role in self.protected for *_, role, _ in found),
+            "the account is another user's": any(other for *_, other in found),
         }
         if against := [reason for reason, applies in reasons.items() if applies]:
             return Decision("hold", "", "; ".join(against))
+        if not found:
+            return Decision("create", f"acc_{user['id']}", "no account has this address")
         return Decision("link", found[0][0], "same address in a verified domain")
+
+    def _is_verified(self, email: str) -> bool:
+        return email.rpartition("@")[2].lower() in self.domains
 
     def step(self) -> None:
         """Follow the feed until nothing newer is there."""
         self._read_rule()
-        (cursor,) = next(iter(self._sql("SELECT cursor FROM feed")), ("",))
+        stored = self._sql("SELECT cursor FROM feed WHERE organisation = ?", self.organisation)
+        (cursor,) = next(iter(stored), ("",))
         more = True
         while more:
             status, page = self.send("GET", f"/changes?after={cursor or 'now'}", None)
@@ -99,12 +112,15 @@ class Consumer:
                 self._read_everything()
             self._read(item["id"] for item in page["items"] if item["type"] in OF_USERS)
             cursor, more = page["next"], page["more"]
-            self._sql("INSERT OR REPLACE INTO feed VALUES (1, ?)", cursor)
+            self._sql("INSERT OR REPLACE INTO feed VALUES (?, ?)", self.organisation, cursor)
 
     def _read_everything(self) -> None:
         """Compare with the whole directory, in both directions."""
         users = list(self._users("?"))
-        linked = self._sql("SELECT user FROM accounts WHERE user IS NOT NULL")
+        linked = self._sql(
+            "SELECT user FROM accounts WHERE user IS NOT NULL AND organisation = ?",
+            self.organisation,
+        )
         self._read({uid for (uid,) in linked} - {user["id"] for user in users})
         for user in users:
             self._synchronise(user)
@@ -128,26 +144,39 @@ class Consumer:
         own = self._sql("SELECT id FROM accounts WHERE user = ?", uid)
         if linked and (linked,) not in own:  # the operator's decision takes precedence
             self._sql("UPDATE accounts SET user = NULL WHERE user = ?", uid)
-            self._sql("UPDATE accounts SET user = ? WHERE id = ?", uid, linked)
+            self._link(uid, linked)
         elif not linked and not own:
             self._apply(user, self.decide(user))
-        state = (address(user), user["active"], uid)
-        self._sql("UPDATE accounts SET email = ?, active = ? WHERE user = ?", *state)
+        self._sql("UPDATE accounts SET active = ? WHERE user = ?", user["active"], uid)
+        self._rename(uid, address(user))
         for (account,) in self._sql("SELECT id FROM accounts WHERE user = ?", uid):
             if linked != account:
                 self.send("PUT", f"/users/{uid}/account", {"id": account})
 
+    def _rename(self, uid: str, email: str) -> None:
+        """Give the user's account a new address, unless the rule does not fit it."""
+        others = self._sql("SELECT id FROM accounts WHERE email = ? AND user IS NOT ?", email, uid)
+        if self._is_verified(email) and not others:
+            self._sql("UPDATE accounts SET email = ? WHERE user = ?", email, uid)
+
     def _apply(self, user: User, decision: Decision) -> None:
         """Create or link the account; a held user gets none."""
-        new = (decision.account, address(user), user["granted_role"], user["active"], user["id"])
+        uid = user["id"]
+        new = (decision.account, address(user), user["granted_role"], user["active"], uid)
         if decision.action == "create":
-            self._sql("INSERT INTO accounts VALUES (?, ?, ?, ?, ?)", *new)
+            insert = "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)"
+            self._sql(insert, *new, self.organisation)
         if decision.action == "link":
-            self._sql("UPDATE accounts SET user = ? WHERE id = ?", user["id"], decision.account)
+            self._link(uid, decision.account)
+
+    def _link(self, uid: str, account: str) -> None:
+        link = "UPDATE accounts SET user = ?, organisation = ? WHERE id = ?"
+        self._sql(link, uid, self.organisation, account)
 
     def _read_rule(self) -> None:
         """Read the organisation's verified domains and protected roles."""
         _, organisation = self.send("GET", "", None)
+        self.organisation = organisation["id"]
         self.domains = set(organisation["domains"])
         self.protected = {role["id"] for role in organisation["roles"] if role["protected"]}
 

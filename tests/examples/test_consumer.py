@@ -151,7 +151,9 @@ def world(services, operator, manual_clock):
 
     world = World(sqlite3.connect(":memory:"), operator, root, Provider(send, drawn(7)), drawn(11))
     world.consumer()
-    world.accounts.executemany("INSERT INTO accounts VALUES (?, ?, ?, 1, NULL)", list(existing()))
+    world.accounts.executemany(
+        "INSERT INTO accounts VALUES (?, ?, ?, 1, NULL, NULL)", list(existing())
+    )
     world.accounts.commit()
     for address in provisioned():
         uid = world.provider.create(address)
@@ -253,7 +255,7 @@ def test_a_user_whom_the_rule_does_not_fit_is_held(services, operator, accounts,
     consumer = Consumer(
         database, World(database, operator, root, Provider(None, drawn(1)), drawn(1)).send
     )
-    database.executemany("INSERT INTO accounts VALUES (?, ?, ?, 1, NULL)", accounts)
+    database.executemany("INSERT INTO accounts VALUES (?, ?, ?, 1, NULL, NULL)", accounts)
     consumer.step()
 
     ((_, decision),) = consumer.report()
@@ -261,3 +263,101 @@ def test_a_user_whom_the_rule_does_not_fit_is_held(services, operator, accounts,
     assert decision.action == "hold"
     assert reason in decision.reason
     assert database.execute("SELECT count(*) FROM accounts WHERE user NOTNULL").fetchone() == (0,)
+
+
+# --- two customers on one table of accounts (B11) -----------------------------------------------
+
+A, B = "a.example", "b.example"
+
+
+class Customer:
+    """An organisation with a verified domain, its provider, and its consumer."""
+
+    def __init__(self, services, operator, accounts, domain) -> None:
+        """Create it; the table of accounts has those of other organisations too."""
+        made = a_customer(services)
+        root = f"/admin/organisations/{made.organisation}"
+        operator("PUT", f"{root}/domains/{domain}")
+        scim = api_client(build(services), made.token)
+        path = f"/scim/v2/{made.connection}"
+        self.provider = Provider(lambda m, p, b=None: scim(m, f"{path}{p}", b), drawn(1))
+        self.organisation = made.organisation
+        self.consumer = World(accounts, operator, root, self.provider, drawn(1)).consumer()
+
+    def held(self):
+        """Return the userNames of those who are held, and why."""
+        return {user["user_name"]: decision.reason for user, decision in self.consumer.report()}
+
+
+@pytest.fixture
+def customers(services, operator):
+    """Create both."""
+    accounts = sqlite3.connect(":memory:")
+    return [Customer(services, operator, accounts, domain) for domain in (A, B)]
+
+
+def stored(customer):
+    """Read all accounts: (address, organisation)."""
+    found = "SELECT email, organisation FROM accounts ORDER BY email"
+    return customer.consumer.accounts.execute(found).fetchall()
+
+
+def test_an_address_of_another_customer_is_held_when_it_is_provisioned(customers):
+    """A's provider sends the address of B's chief: no account waits for the chief."""
+    a, b = customers
+    for address in (f"ceo@{B}", f"CFO@{B.upper()}", f"ceo@sub.{A}", f"ceo@{A}.{B}", f"x@{B}@{A}x"):
+        a.provider.create(address)
+    a.consumer.step()
+    assert stored(a) == []
+
+    b.provider.create(f"ceo@{B}")
+    b.consumer.step()
+    assert stored(b) == [(f"ceo@{B}", b.organisation)]
+    assert set(a.held().values()) >= {"the address is not in a verified domain"}
+    assert len(a.held()) == 5
+
+
+def test_an_address_of_another_customer_is_held_when_a_user_is_renamed(customers, manual_clock):
+    """The account keeps its address; whether it is active follows the directory."""
+    a, b = customers
+    uid = a.provider.create(f"eve@{A}")
+    a.consumer.step()
+    manual_clock.advance(minutes=2)
+    a.provider.edit(uid, email=f"ceo@{B}")
+    a.provider.edit(uid, active=False)
+    a.consumer.step()
+
+    assert stored(a) == [(f"eve@{A}", a.organisation)]
+    assert a.consumer.accounts.execute("SELECT active FROM accounts").fetchall() == [(0,)]
+    b.provider.create(f"ceo@{B}")
+    b.consumer.step()
+    assert stored(b) == [(f"ceo@{B}", b.organisation), (f"eve@{A}", a.organisation)]
+
+
+def test_an_account_of_another_organisation_is_never_linked(customers, operator):
+    """Though its address is in a domain that has moved to this one."""
+    a, b = customers
+    b.provider.create(f"ann@{B}")
+    b.consumer.step()
+    operator("DELETE", f"/admin/organisations/{b.organisation}/domains/{B}")
+    operator("PUT", f"/admin/organisations/{a.organisation}/domains/{B}")
+    a.provider.create(f"ann@{B}")
+    a.consumer.step()
+
+    assert stored(a) == [(f"ann@{B}", b.organisation)]
+    assert "of another organisation" in a.held()[f"ann@{B}"]
+
+
+def test_an_address_that_another_account_has_is_held_when_a_user_is_renamed(
+    customers, manual_clock
+):
+    """Two accounts with one address would be one at the next sign-in."""
+    a, _ = customers
+    a.provider.create(f"ann@{A}")
+    uid = a.provider.create(f"eve@{A}")
+    a.consumer.step()
+    manual_clock.advance(minutes=2)
+    a.provider.edit(uid, email=f"ann@{A}")
+    a.consumer.step()
+
+    assert stored(a) == [(f"ann@{A}", a.organisation), (f"eve@{A}", a.organisation)]
