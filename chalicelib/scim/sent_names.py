@@ -46,7 +46,8 @@ def logged_names(
 ) -> Iterator[str]:
     """Yield the names that a log may have, at most `most`, then `unnamed` if there are others.
 
-    Stricter than an error, which only the sender sees: a path with a dot is not shown.
+    A part that no schema has must have the form of a name, and stand behind one that a schema has:
+    `emails.address` shows a wrong mapping, `ada.lovelace` may be a person.
     """
     chosen = dict.fromkeys(names)
     shown = [each for each in chosen if _is_logged(each, resource_types)][:most]
@@ -56,6 +57,7 @@ def logged_names(
 
 
 def _is_logged(name: str, resource_types: Sequence[ResourceType]) -> bool:
-    return NAME.fullmatch(name) is not None or any(
-        _is_registered(name, each) or each.locate(name) is not None for each in resource_types
+    return len(name) <= MAX_CHARACTERS and (
+        NAME.fullmatch(name) is not None
+        or any(_is_registered(name, each) or _is_name(name, each) for each in resource_types)
     )

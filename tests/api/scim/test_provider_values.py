@@ -531,3 +531,40 @@ def test_one_unknown_member_in_a_push_adds_nobody(scim, count):
     assert response.status == 400
     assert response.body["detail"].startswith("Operations[0]: members: no user")
     assert scim("GET", f"/Groups/{gid}").body.get("members", []) == []
+
+
+# --- What was ignored is in the log ------------------------------------------------------------
+
+BOTH = ["departement", "roles.id"]
+LOGGED = [
+    ("POST", {"departement": "x"}, ["departement"]),
+    ("PUT", {"departement": "x", "active": ""}, ["departement", "active"]),
+    ("PUT", {"emails": [{"address": "x"}]}, ["emails.address"]),
+    ("PUT", {ENTERPRISE: {"dept": "x"}}, [f"{ENTERPRISE}:dept"]),
+    ("PUT", {"schemas": [CORE, "urn:x"], "meta": {}, "password": "p"}, []),
+    ("PUT", {"ada@example.com": 1, "ada.lovelace": 1, "name": {"a b": 1}}, ["unnamed"]),
+    ("PATCH", [op("remove", "active")], ["active"]),
+    ("PATCH", [op("add", None, {"departement": "x", "roles": [{"id": 1}]})], BOTH),
+    ("PATCH", [op("replace", 'emails[value eq "ada"]', {"address": 1})], ["emails.address"]),
+    ("PATCH", [op("replace", 'shoes[value eq "ada"].size', 1)], ["unnamed"]),
+    ("PATCH", [op("replace", "schemas", []), op("replace", "meta.version", "1")], []),
+]
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+@pytest.mark.parametrize("case", LOGGED, ids=str)
+def test_the_log_names_what_was_ignored(scim, operator, context, bulk, case):
+    """An admin sees from it that a mapping is wrong; a key that may be data is not shown."""
+    method, sent, names = case
+    path = "/Users" if method == "POST" else f"/Users/{scim.a_user()['id']}"
+    body = {"Operations": sent} if method == "PATCH" else {"userName": "bob", **sent}
+
+    if bulk:
+        operation = {"method": method, "path": path, "data": body, "bulkId": "1"}
+        scim("POST", "/Bulk", {"Operations": [operation]})
+    else:
+        scim(method, path, body)
+
+    root = f"/admin/organisations/{context.organisation}/connections/{context.connection}"
+    entries = operator("GET", f"{root}/log").body["items"]
+    assert [each["ignored"] for each in entries if each["ignored"]] == ([names] if names else [])
