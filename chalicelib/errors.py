@@ -1,8 +1,8 @@
 """The errors that a client receives: an HTTP status and a text.
 
-A leaf: it imports nothing of ours. Errors are raised where the fact is known; one place in each API
-turns one into a body: a SCIM Error (RFC 7644 section 3.12) or a problem document (RFC 9457). Errors
-with a scimType derive from these: `scim.errors`.
+This module imports no other module of the project. Errors are raised where the fact is known; one
+place in each API turns them into a body: a SCIM Error (RFC 7644 section 3.12) or a problem document
+(RFC 9457). Errors with a scimType derive from these: `scim.errors`.
 
     ApiError
     +-- BadRequest              400
@@ -12,7 +12,7 @@ with a scimType derive from these: `scim.errors`.
     +-- NotFound                404
     +-- WrongUrl                404, says what to correct in the SCIM URL
     +-- MethodNotAllowed        405, with Allow
-    +-- Conflict                409, with what stands in the way
+    +-- Conflict                409, with what it conflicts with
     |   +-- InProgress          409, with Retry-After
     +-- PreconditionFailed      412
     +-- PayloadTooLarge         413
@@ -209,7 +209,7 @@ class TooManyRequests(_Rejected):
 
 
 class InternalError(ApiError):
-    """A fault of ours; the text says nothing but where to find it in the logs."""
+    """An internal error; the text only says by which id it is found in the logs."""
 
     status = 500
 

@@ -94,7 +94,7 @@ ErrorResponse = Callable[[ApiError, str], Response]
 def respond(handler: Respond, error_response: ErrorResponse, request: Request) -> Response:
     """Respond to a request; what the handler raises becomes an error response.
 
-    Of a fault of ours a client learns nothing but the request id, to find it by in the logs.
+    After an internal error a client gets only the request id, by which it is found in the logs.
     """
     try:
         require_json(request)

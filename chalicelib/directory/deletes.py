@@ -1,9 +1,9 @@
-"""Deletes of users and groups, of any size.
+"""Delete users and groups of any size.
 
-A group is gone for every reader with its item; its memberships are deleted after it. A user in
-more groups than one transaction takes gets a lease first, is removed from the groups in steps,
-and is then deleted as usual. A pending change records what is under way: what a crash leaves is
-finished by the next request that meets it, or by the sweeper.
+Once the item of a group is deleted, no reader sees the group; its memberships are deleted after
+that. A user in more groups than fit one transaction gets a lease first, is removed from the groups
+in steps, and is then deleted as usual. A pending change records a delete that needs several
+transactions: after a crash the next request for the same resource finishes it, or the sweeper.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ from chalicelib.storage.records import to_item
 from chalicelib.storage.table import MAX_BATCH_WRITES
 from chalicelib.storage.transactions import MAX_ACTIONS
 
-# To remove a membership takes its two items and the group's counter.
+# The two items of the membership and the counter of the group.
 ACTIONS_PER_MEMBERSHIP = 3
-# When each transaction of before is visible as a whole: a call ends within seconds.
+# After this time every earlier transaction is visible as a whole: a call ends within seconds.
 WHOLE_AFTER = timedelta(seconds=60)
-# Beside the memberships a step checks the user's lease, and counts them down.
+# Two actions of each step: it checks the user's lease, and counts the memberships down.
 MEMBERSHIPS_PER_STEP = (MAX_ACTIONS - 1) // ACTIONS_PER_MEMBERSHIP
 
 
@@ -71,7 +71,7 @@ def delete_group(
     Raises:
         NotFound: the group does not exist.
         PreconditionFailed: If-Match names another version.
-        Busy: still contended at the deadline, and the group is still there.
+        Busy: still contended at the deadline; the group is not deleted.
     """
     change_id, group = _delete_group_item(context, gid, precondition)
     with suppress(Busy):
@@ -83,10 +83,10 @@ def delete_group(
 def _delete_group_item(
     context: ConnectionContext, gid: str, precondition: Precondition | None
 ) -> tuple[str, Group]:
-    """Delete the group's item, with what belongs to it.
+    """Delete the item of a group with its index items, and declare the pending delete.
 
     Returns the id of the pending change that deletes the memberships, and the group as it was
-    in the end. A change of members that was under way ends with it.
+    when it was deleted. A change of members that was pending ends with the group.
     """
     for _ in context.items.deadline.attempts():
         group = read_group(context, gid)
@@ -125,10 +125,11 @@ def _group_delete_actions(
 def delete_memberships(
     context: ConnectionContext, gid: str, change_id: str, group: Group | None = None
 ) -> None:
-    """Delete the memberships of a group that is gone, then the pending change.
+    """Delete the memberships of a deleted group, then the pending change.
 
-    Of each page the users' items go first: a repetition after a crash starts from the group's.
-    If fewer are found than `group` counted, one is not visible yet, and the sweeper looks again.
+    Each page is found by its member items, so these are deleted last: after a crash the rest
+    is still found. If fewer are found than `group` counted, one is not visible yet, and the
+    sweeper looks again.
     """
     members = member_ids(context, gid)
     found: list[str] = []
@@ -148,8 +149,8 @@ def delete_user(
 ) -> None:
     """Delete a user with their memberships and with what the organisation stored about them.
 
-    One transaction of 14 WCU and 6 for each group if the groups are few enough (about 30);
-    else the user gets a lease, is removed from their groups and then deleted.
+    With up to about 30 groups this takes one transaction (14 WCU and 6 for each group);
+    otherwise the user gets a lease, is removed from their groups and then deleted.
 
     Raises:
         NotFound: the user does not exist.
@@ -168,7 +169,7 @@ def delete_user(
             if _delete(context, found):
                 return
         elif lease := lease or _start_user_delete(context, found):
-            # The delete will be completed, here or elsewhere: NotFound would be wrong from here on.
+            # From here on the delete will be completed, here or by another process: no 404.
             if not _advance(context, found, lease):
                 finish_user_delete(context, uid, lease)
             return
@@ -191,9 +192,9 @@ def _start_user_delete(context: ConnectionContext, found: UserWithGroups) -> Lea
 
 
 def finish_user_delete(context: ConnectionContext, uid: str, lease: Lease) -> None:
-    """Finish a delete that another request has begun.
+    """Finish a pending delete of a user, which another request may have begun.
 
-    It does not wait for the lease to expire: two requests may both remove memberships.
+    Do not wait for the lease to expire: two requests may remove memberships at the same time.
 
     Raises:
         Busy: not finished at the deadline.
@@ -219,7 +220,7 @@ def _fits_one_transaction(context: ConnectionContext, found: UserWithGroups) -> 
 
 
 def _delete(context: ConnectionContext, found: UserWithGroups) -> bool:
-    """Delete the user with the memberships they have; False if another writer was first."""
+    """Delete a user and their memberships in one transaction; False if another writer was first."""
     return _commit_without_gone_groups(
         context, found.group_ids, lambda gone: _user_delete_actions(context, found, gone)
     )
@@ -260,7 +261,7 @@ def _late_memberships(context: ConnectionContext, uid: str) -> Put:
 
 
 def _remove_memberships(context: ConnectionContext, found: UserWithGroups, lease: Lease) -> None:
-    """Remove the user from as many groups as one transaction takes."""
+    """Remove the user from as many groups as fit one transaction."""
     uid, gids = found.user.id, found.group_ids[:MEMBERSHIPS_PER_STEP]
     left = Update(
         context.keys.user(uid), add={"g": -len(gids)}, condition=EXISTS & leased_for(lease)
@@ -291,7 +292,7 @@ def delete_late_memberships(context: ConnectionContext, change_id: str, uid: str
 def _membership_actions(
     context: ConnectionContext, uid: str, gids: Sequence[str], gone: frozenset[str]
 ) -> Iterator[Action]:
-    """Yield the actions that remove a user from groups; of those that are gone, only the items."""
+    """Yield the actions that remove a user from groups; groups in `gone` are not updated."""
     keys, now = context.keys, context.now()
     for gid in gids:
         condition = Condition() if gid in gone else EXISTS
@@ -311,7 +312,7 @@ def _commit_without_gone_groups(
     gids: Sequence[str],
     actions: Callable[[frozenset[str]], Sequence[Action]],
 ) -> bool:
-    """Commit `actions(gone)`, again as long as it meets more groups that are gone.
+    """Commit `actions(gone)`; repeat it if some groups turn out to be deleted already.
 
     Returns False if another condition failed.
     """

@@ -1,8 +1,8 @@
-"""Idempotency-Key: a POST that is sent again within 24 hours creates nothing again.
+"""Idempotency-Key: a POST that is repeated within 24 hours creates nothing new.
 
 A request reserves its key before it creates anything, and the id of what it creates is written in
-the same transaction, so neither exists without the other. Equal requests that come meanwhile wait
-for the one that has the key, and then get what a repetition gets.
+the same transaction, so neither exists without the other. An equal request that arrives meanwhile
+waits for the one that has the key, and then gets the response of a repeated POST.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from chalicelib.storage.transactions import TransactionCanceled
 
 T = TypeVar("T")
 
-KEPT = timedelta(hours=24)
+LIFETIME = timedelta(hours=24)
 # How long an equal request waits for the one that has the key.
 WAIT_SECONDS = 5.0
 # Longer than any request: a reservation without a result was left by a process that has ended.
@@ -48,7 +48,7 @@ class Owner(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """The key of a POST: where its item is stored, and the digest of the request's content.
+    """The Idempotency-Key of a POST: the key of its item and the digest of the request.
 
     `nonce` distinguishes this request from equal ones.
     """
@@ -63,20 +63,20 @@ class IdempotencyKey:
         return equals("nonce", self.nonce)
 
     def reservation(self, now: datetime, condition: Condition) -> Put:
-        """Make the item that reserves the key for this request."""
+        """Return the action that reserves the key for this request."""
         item = {"digest": self.digest, "nonce": self.nonce, "since": timestamp(now)}
-        return Put(self.key, with_schema(item, expires=now + KEPT), condition)
+        return Put(self.key, with_schema(item, expires=now + LIFETIME), condition)
 
     def created_item(self, created: str, now: datetime) -> Update:
-        """Make the action that records the id of what is created, for the same transaction."""
-        written = with_schema({"id": created}, expires=now + KEPT)
+        """Return the action that stores the id `created` under this Idempotency-Key."""
+        written = with_schema({"id": created}, expires=now + LIFETIME)
         return Update(self.key, set=written, condition=self.is_reserved)
 
 
 def parse_header(
     owner: Owner, values: tuple[str, ...], content: tuple[str, Mapping[str, Any]], nonce: str
 ) -> IdempotencyKey | None:
-    """Parse the header's values; None where the client sent none.
+    """Parse the values of the header; return None if the client sent none.
 
     `content` is the route and the body; the order of its members does not matter.
 
@@ -100,9 +100,9 @@ def create_once(
     create: Callable[[], T],
     replay: Callable[[str], T],
 ) -> T:
-    """Create something, unless an equal request has; then `replay` with its id.
+    """Call `create`; if an equal request has created it before, call `replay` with its id.
 
-    Where creating fails, the key is free again, and equal requests that wait try it themselves.
+    If `create` fails, the key is free again, and an equal request that waits calls it.
 
     Raises:
         BadRequest: the key was sent with other content.
@@ -116,7 +116,7 @@ def create_once(
     try:
         return create()
     except BaseException:
-        # Not where it was created after all, although creating it failed.
+        # The condition fails if it was created after all: an error may follow the transaction.
         still_open = idempotency_key.is_reserved & absent("id")
         items.try_commit([Delete(idempotency_key.key, still_open)])
         raise

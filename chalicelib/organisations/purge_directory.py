@@ -1,4 +1,4 @@
-"""Delete a connection's users, groups, memberships, log and counters to the last item.
+"""Delete a connection's users, groups, memberships, log and counters, all of them.
 
 Only for a connection whose requests are all rejected. What is left to do follows from the items
 that still exist, so it can be repeated after a crash, and run several times at once.
@@ -34,10 +34,10 @@ def clear(scope: ConnectionScope, since: datetime) -> None:
     """Delete all items of a connection that was created at `since`.
 
     Groups and users are deleted with their uniqueness and index items, several in one
-    transaction; memberships, log entries, changes and counters in batches.
+    transaction. Memberships, log entries, changes and counters in batches.
 
     Raises:
-        Busy: there is more than the deadline allows; the next run goes on.
+        Busy: the deadline has passed before all were deleted; the next run continues.
     """
     keys = scope.keys
     _clear_resources(scope, "G")
@@ -52,7 +52,7 @@ def clear(scope: ConnectionScope, since: datetime) -> None:
 
 
 def count_left(scope: ConnectionScope) -> dict[str, int]:
-    """Count what is there by reading all of it: for the end, when there is nothing."""
+    """Count users, groups and memberships by reading all of them; call it when few are left."""
     keys = scope.keys
     users = (item for item in scope.items.query(keys.users_from()) if _is_user(item))
     return {
@@ -78,7 +78,7 @@ def days(since: datetime, now: datetime) -> list[date]:
 
 
 def delete_all(scope: ConnectionScope, items: Range, spared: str = "") -> None:
-    """Delete the items of a range, 25 per call, except those whose `id` is spared."""
+    """Delete the items of a range, 25 per call, except the one with the id `spared`."""
     found = (item for item in scope.items.query(items) if not spared or item["id"] != spared)
     while page := [key_of(item) for item in islice(found, MAX_BATCH_WRITES)]:
         scope.items.batch_delete(page)
@@ -88,7 +88,7 @@ def delete_all(scope: ConnectionScope, items: Range, spared: str = "") -> None:
 
 
 def _clear_resources(scope: ConnectionScope, class_: ResourceClass) -> None:
-    """Delete users or groups until a read finds none."""
+    """Delete all users or all groups; repeat until a Query finds none."""
     found = True
     while found:
         found = False
@@ -106,7 +106,7 @@ class _Deletion:
 
 
 def _batches(deletions: Iterable[_Deletion]) -> Iterator[list[_Deletion]]:
-    """Yield as many as fit one transaction, each with a counter of its own."""
+    """Group deletions into transactions, assuming that each deletion updates another counter."""
     batch: list[_Deletion] = []
     size = 0
     for deletion in deletions:
@@ -121,7 +121,11 @@ def _batches(deletions: Iterable[_Deletion]) -> Iterator[list[_Deletion]]:
 
 
 def _commit(scope: ConnectionScope, class_: ResourceClass, batch: Sequence[_Deletion]) -> None:
-    """Delete a batch; fails where another sweeper has deleted one of it, and is read again."""
+    """Delete a batch in one transaction.
+
+    The transaction is cancelled if another sweeper has deleted one of them meanwhile; the next
+    read finds those that are left.
+    """
     counted = Counter(scope.keys.counter(class_, deletion.id) for deletion in batch)
     counters = [Update(key, add={"n": -number}) for key, number in counted.items()]
     scope.items.try_commit([*(each for one in batch for each in one.actions), *counters])

@@ -1,6 +1,6 @@
-"""The settings that an organisation's users depend on: its connections, roles and workspaces.
+"""Read the settings of an organisation at once: its connections, roles and workspaces.
 
-One Query reads all settings, so everything that is said about users refers to the same state.
+One Query reads all of them, so all users of a response are seen with the same settings.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from chalicelib.storage.settings_items import (
 
 @dataclass(frozen=True, slots=True)
 class OrganisationSnapshot:
-    """An organisation, its connections in the order of their ids, and the ids of what it has.
+    """An organisation, its connections in the order of ids, the ids of its roles and workspaces.
 
     Connections that have ended are included; those that are being deleted are not.
     """
@@ -38,7 +38,7 @@ class OrganisationSnapshot:
     workspaces: frozenset[str]
 
     def connections_after(self, cursor: ListCursor) -> Iterator[tuple[Connection, str]]:
-        """Yield each connection that a list still has to read, and its first sort key."""
+        """Yield the connections to read after `cursor`, each with the sort key to begin at."""
         for connection in self.connections:
             if connection.id > cursor.connection:
                 yield connection, FIRST
@@ -67,7 +67,7 @@ def read_snapshot(admin: AdminContext) -> OrganisationSnapshot:
 
 
 def read_snapshot_for_change(admin: AdminContext) -> OrganisationSnapshot:
-    """Read the settings before something of a user is changed.
+    """Read the settings before a change of a user's roles, account or password.
 
     Raises:
         NotFound: no such organisation.

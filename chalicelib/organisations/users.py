@@ -1,7 +1,7 @@
-"""The users of an organisation: what provisioning and what the organisation itself say of them.
+"""Find and list the users of an organisation, with their roles, groups and accounts.
 
 A user is looked up by key (id, userName, externalId, e-mail address), or listed page by page. A
-search for the beginning of a name compares all users, up to a limit; above it, it is rejected.
+search for the beginning of a name compares all users; above a limit it is rejected.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ TOO_MANY = (
 
 @dataclass(frozen=True, slots=True)
 class ConnectionUser:
-    """A user with the ids of their groups, and the connection that they came by."""
+    """A user with the ids of their groups, and the connection that provisions them."""
 
     connection: Connection
     user: User
@@ -62,7 +62,10 @@ class ConnectionUser:
 
 @dataclass(frozen=True, slots=True)
 class OrganisationUser:
-    """A user with all that is known of them; `groups` is None where they were not asked for."""
+    """A user with what provisioning and the organisation store about them.
+
+    `groups` is None if they have not been read.
+    """
 
     user: User
     connection: Connection
@@ -78,9 +81,10 @@ class OrganisationUser:
 
 @dataclass(frozen=True, slots=True)
 class UserQuery:
-    """Which users to list; `linked` True or False: those with an account, or without one.
+    """Which users to list, and how many.
 
-    A page examines at most `examined` users for whether they are linked.
+    `linked` selects users with an account (True) or without one (False). With `linked`, at most
+    `examined` users are read for a page, even if fewer match than `size`.
     """
 
     size: int
@@ -91,7 +95,7 @@ class UserQuery:
 
 
 def is_active(user: User, connection: Connection) -> bool:
-    """Tell whether a user is active: as their identity provider says, while it is connected."""
+    """Tell whether a user is active in the directory and the connection has not deactivated all."""
     return bool(user.document.get("active", False)) and not connection.users_are_inactive
 
 
@@ -106,8 +110,8 @@ def list_users(admin: AdminContext, query: UserQuery) -> Page[OrganisationUser]:
         BadRequest: there are too many users to compare their names.
     """
     snapshot = read_snapshot(admin)
-    most = query.size if query.linked is None else query.examined
-    examined = take_page(_find_users(admin, snapshot, query, most), most, _cursor_text)
+    to_read = query.size if query.linked is None else query.examined
+    examined = take_page(_find_users(admin, snapshot, query, to_read), to_read, _cursor_text)
     local_users = local_users_by_id(admin, examined.items)
     matches = (
         each
@@ -126,12 +130,16 @@ def _cursor_text(last: ConnectionUser) -> str:
 
 
 def _find_users(
-    admin: AdminContext, snapshot: OrganisationSnapshot, query: UserQuery, most: int
+    admin: AdminContext, snapshot: OrganisationSnapshot, query: UserQuery, to_read: int
 ) -> Iterator[ConnectionUser]:
-    """Find by a whole e-mail address or userName, else by the beginning of a name."""
+    """Yield users in the order of lists: all, or those that `query.search` finds.
+
+    The text is the beginning of a name; with an `@`, or in an organisation with too many users
+    to compare, it is a whole e-mail address or userName.
+    """
     text = query.search
     if text is None:
-        return _all_users(admin, snapshot, query.after, most + 1)
+        return _all_users(admin, snapshot, query.after, to_read + 1)
     is_address = "@" in text
     if not is_address and count(admin, snapshot, "U") <= MAX_SEARCHED:
         prefix, every = fold(text), _all_users(admin, snapshot, query.after)
@@ -165,7 +173,7 @@ def count(admin: AdminContext, snapshot: OrganisationSnapshot, class_: ResourceC
 
 
 def _has_name_with_prefix(user: User, prefix: str) -> bool:
-    """Compare every name that somebody may know a user by."""
+    """Tell whether any name of a user begins with a folded `prefix`."""
     document = user.document
     name = document.get("name", {})
     names = [document.get(each, "") for each in ("userName", "displayName", "nickName")]
@@ -193,7 +201,7 @@ def get(admin: AdminContext, uid: str) -> OrganisationUser:
 
 
 def resolve(admin: AdminContext, key: str, value: str) -> tuple[OrganisationUser, ...]:
-    """Find every user with a `user_name`, `external_id` or `email`; never guess who is meant.
+    """Find all users whose `key` (`user_name`, `external_id` or `email`) has this value.
 
     Raises:
         NotFound: no such organisation.
@@ -206,7 +214,7 @@ def resolve(admin: AdminContext, key: str, value: str) -> tuple[OrganisationUser
 def look_up(
     admin: AdminContext, snapshot: OrganisationSnapshot, keys: Iterable[str], value: str
 ) -> Iterator[ConnectionUser]:
-    """Yield the users who have `value` under one of these keys, in the order of lists."""
+    """Yield the users with `value` in one of these attributes, in the order of lists."""
     for connection in snapshot.connections:
         scope = connection_scope(admin, connection)
         found = {
@@ -217,7 +225,7 @@ def look_up(
         yield from (found[uid] for uid in sorted(found))
 
 
-# A key of the table is coarser than the value, so the value itself is compared too.
+# Two values can have the same key in the table, so the values themselves are compared, too.
 def has_user_name(document: Document, name: str) -> bool:
     """Tell whether a user has this userName, without regard to letter case."""
     return fold(document["userName"]) == fold(name)
@@ -256,7 +264,7 @@ LOOK_UPS: Mapping[str, Callable[[ConnectionScope, str], list[UserWithGroups]]] =
 
 
 def local_users_by_id(admin: AdminContext, users: Sequence[ConnectionUser]) -> dict[str, LocalUser]:
-    """Read what the organisation itself says about users."""
+    """Read the accounts, roles and passwords that the organisation stores for users."""
     keys = {each.user.id: ConnectionKeys(each.connection.id) for each in users}
     items = admin.items.batch_get(own.local(uid) for uid, own in keys.items()) if keys else {}
     return {uid: local_user(uid, items.get(own.local(uid))) for uid, own in keys.items()}
@@ -291,6 +299,6 @@ def organisation_user(
     local: LocalUser,
     groups: tuple[Group, ...] | None = None,
 ) -> OrganisationUser:
-    """Join what is known of a user."""
+    """Combine a user with their local data and their effective roles."""
     roles = effective_roles(snapshot, connection, user, local)
     return OrganisationUser(user, connection, local, roles, groups)

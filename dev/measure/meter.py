@@ -114,29 +114,29 @@ class Meter:
 
     def get_item(self, **request: Any) -> Any:
         """Count a GetItem."""
-        answer = self.client.get_item(**request)
-        self._count("GetItem", rcu=read_units(item_size(answer.get("Item", {}))))
-        return answer
+        response = self.client.get_item(**request)
+        self._count("GetItem", rcu=read_units(item_size(response.get("Item", {}))))
+        return response
 
     def batch_get_item(self, **request: Any) -> Any:
         """Count a BatchGetItem; what is unprocessed is not billed, what is not sent back is."""
-        answer = self.client.batch_get_item(**request)
-        billed = answer
+        response = self.client.batch_get_item(**request)
+        billed = response
         if any("ProjectionExpression" in part for part in request["RequestItems"].values()):
             whole = {name: _whole(part) for name, part in request["RequestItems"].items()}
             billed = self.client.batch_get_item(RequestItems=whole)
         asked = sum(len(part["Keys"]) for part in request["RequestItems"].values())
-        left = sum(len(part["Keys"]) for part in answer.get("UnprocessedKeys", {}).values())
+        left = sum(len(part["Keys"]) for part in response.get("UnprocessedKeys", {}).values())
         found = [item for items in billed["Responses"].values() for item in items]
         missing = asked - left - len(found)
         self._count("BatchGetItem", rcu=missing + sum(read_units(item_size(i)) for i in found))
-        return answer
+        return response
 
     def query(self, **request: Any) -> Any:
         """Count a Query; it reads what it returns, because ours have no FilterExpression."""
-        answer = self.client.query(**request)
-        self._count("Query", rcu=read_units(sum(map(item_size, answer["Items"]))))
-        return answer
+        response = self.client.query(**request)
+        self._count("Query", rcu=read_units(sum(map(item_size, response["Items"]))))
+        return response
 
     def transact_write_items(self, **request: Any) -> Any:
         """Count a TransactWriteItems, whether it succeeds or fails."""
@@ -167,9 +167,9 @@ class Meter:
 
     def _write(self, call: str, send: Callable[..., Any], request: Wire) -> Any:
         before = self._sizes([request])
-        answer = send(**request)
+        response = send(**request)
         self._count(call, wcu=write_units(max(before + self._sizes([request]))))
-        return answer
+        return response
 
     def _count(self, call: str, *, rcu: int = 0, wcu: int = 0) -> None:
         self.calls[call] += 1

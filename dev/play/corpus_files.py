@@ -1,6 +1,6 @@
-"""The corpus: requests of identity providers, a dialogue per file, loaded and played.
+"""Load and play the corpus: requests of identity providers, one dialogue per file.
 
-What a step is, how it is sent and how its response is compared is in
+The steps, how they are sent and how their responses are compared are in
 `chalicelib.api.admin.dialogue_player`, because the self-test of a connection plays steps too.
 """
 
@@ -16,9 +16,9 @@ from chalicelib.api.admin.dialogue_player import Send, Step
 
 
 class Dialogue(BaseModel):
-    """Requests of a client with the expected responses: one file of the corpus.
+    """One file of the corpus: requests of a client with the expected responses.
 
-    `row` is the row of the catalogue in docs/conformance.md that it is an example of.
+    `row` is the row of the catalogue in docs/conformance.md that the dialogue is an example of.
     `headers` are sent with each of its steps.
     """
 

@@ -64,7 +64,7 @@ def _faults(url: str, operator_key: str) -> Iterator[str]:
 
 def _status_of(url: str, headers: Mapping[str, str]) -> tuple[Any, str]:
     try:
-        answer = requests.get(url, headers=headers, timeout=35)
+        response = requests.get(url, headers=headers, timeout=35)
     except requests.RequestException as failed:
         return type(failed).__name__, ""
-    return answer.status_code, answer.headers.get("Content-Type", "").partition(";")[0]
+    return response.status_code, response.headers.get("Content-Type", "").partition(";")[0]

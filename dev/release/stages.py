@@ -20,7 +20,7 @@ FUNCTIONS = ("api_handler", "sweep")
 
 # The minor versions of Lambda's Python runtimes; Chalice uses that of its own interpreter.
 RUNTIMES = range(10, 16)
-# API Gateway waits 29 s; a later response of ours is lost.
+# API Gateway waits 29 s; a later response is lost.
 MAX_SECONDS = 28
 
 

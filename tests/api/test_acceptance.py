@@ -160,7 +160,7 @@ def test_m3_okta_and_google_workspace_are_served(operator, provider):
 
 
 def test_m4_an_organisations_admin_configures_it_themselves(operator):
-    """By a link that the SaaS's settings page opens, without the operator's key."""
+    """They use a link that the SaaS's settings page opens, without the operator's key."""
     organisation = an_organisation(operator)
     admin = admin_of(operator, organisation)
     made = admin("POST", f"{organisation}/connections", connection_body())
@@ -173,7 +173,7 @@ def test_m4_an_organisations_admin_configures_it_themselves(operator):
 
 
 def test_m5_users_and_teams_land_in_the_chosen_workspace(customer):
-    """And move along when the admin chooses another one."""
+    """They move when the admin chooses another workspace."""
     user = customer.provision()
     gid = customer.scim("POST", "/Groups", {"displayName": "Crew"}).body["id"]
     read = [user, f"{customer.organisation}/teams/{gid}"]
@@ -265,7 +265,7 @@ def test_m12_roles_are_the_organisations_own(customer):
 
 
 def test_m13_the_login_page_asks_by_e_mail(customer):
-    """And learns what to do next, the same for a stranger as for a new user."""
+    """The response says what to do next, and is the same for a stranger and a new user."""
     customer.provision()
 
     assert customer.sign_in(EMAIL) == {"method": "password", "reset_required": True}

@@ -19,7 +19,7 @@ from tests.support.builders import ApiClient, Response, api_client
 from tests.support.environment import OPERATOR_KEY
 from tests.support.every_request import CURSORS, Request, Side, Values, a_side, fresh, requests_of
 from tests.support.invariants import read_all
-from tests.support.routes import calls_of
+from tests.support.routes import all_routes
 
 REFUSED = {400, 401, 404}
 NOT_OFFERED = {405, 501}
@@ -58,24 +58,24 @@ class World(NamedTuple):
         """Send a request with these values in its places."""
         target, body = request.filled(values)
         self.sent.extend(told for told in self.other.told if told in f"{target}{body!r}")
-        return self.send.with_credential(credential)(request.call.method, target, body)
+        return self.send.with_credential(credential)(request.route.method, target, body)
 
     def principal(self, request: Request) -> str:
         """Give the credential by which this request is served."""
-        if request.call.is_scim:
+        if request.route.is_scim:
             return self.own.token
-        return OPERATOR_KEY if request.call.access is Access.OPERATOR else self.own.session
+        return OPERATOR_KEY if request.route.access is Access.OPERATOR else self.own.session
 
     def shown(self, response: Response) -> set[str]:
         """Return what a response shows of the other, except what was sent: a log repeats it."""
         text = f"{response.headers}{json.dumps(response.body, ensure_ascii=False)}"
         return {told for told in self.other.told if told in text} - {*self.sent}
 
-    def others_rows(self) -> Mapping[Any, Any]:
+    def other_items(self) -> Mapping[Any, Any]:
         """Read what the other has; rejected requests there are for its own admin to see."""
         other = self.other.values["organisation"]
-        rows = read_all(self.services.table).items()
-        return {key: row for key, row in rows if other in f"{key}" and not key.pk.endswith("#H")}
+        items = read_all(self.services.table).items()
+        return {key: item for key, item in items if other in f"{key}" and not key.pk.endswith("#H")}
 
 
 @pytest.fixture
@@ -99,8 +99,8 @@ def world(services, manual_clock):
 def test_with_its_own_ids_every_request_succeeds(world):
     """Otherwise what is rejected below might be rejected for another reason."""
     rejected = {}
-    for number, request in enumerate(requests_of(calls_of(world.services))):
-        if request.call.method != "DELETE":
+    for number, request in enumerate(requests_of(all_routes())):
+        if request.route.method != "DELETE":
             values = world.own.values | fresh(number)
             status = world.response(request, values, world.principal(request)).status
             if status >= 300 and status not in NOT_OFFERED:
@@ -121,7 +121,7 @@ def nothing_found(response: Response) -> bool:
 
 def foreign(world: World) -> Iterator[tuple[Request, str, Values]]:
     """Put the other's into each place of each request, one at a time."""
-    for number, request in enumerate(requests_of(calls_of(world.services))):
+    for number, request in enumerate(requests_of(all_routes())):
         for place in request.places():
             yield (
                 request,
@@ -132,11 +132,11 @@ def foreign(world: World) -> Iterator[tuple[Request, str, Values]]:
 
 def test_the_ids_of_another_organisation_are_unknown_in_every_request(world):
     """Rejected as unknown, or found in no list; nothing of the other is shown or changed."""
-    before, found, tried = world.others_rows(), {}, 0
+    before, found, tried = world.other_items(), {}, 0
     for request, place, values in foreign(world):
         if (request.short, place) in ONES_OWN:
             continue
-        alone = place == "organisation" and request.call.access is Access.OPERATOR
+        alone = place == "organisation" and request.route.access is Access.OPERATOR
         principal = world.own.session if alone else world.principal(request)
         response, tried = world.response(request, values, principal), tried + 1
         may_be = place in CURSORS or (request.short, place) in MEANS_NOBODY
@@ -144,24 +144,24 @@ def test_the_ids_of_another_organisation_are_unknown_in_every_request(world):
             found[f"{place} in {request}"] = response
 
     assert found == {}
-    assert world.others_rows() == before
+    assert world.other_items() == before
     assert tried > 300
 
 
 def test_two_organisations_may_use_the_same_name(world):
     """Workspaces, roles and schemas are each organisation's; a domain is one's alone."""
-    before, answered = world.others_rows(), {}
+    before, responded = world.other_items(), {}
     for request, place, values in foreign(world):
         if (request.short, place) in ONES_OWN:
             response = world.response(request, values, world.principal(request))
-            answered[request.short, place] = response.status
+            responded[request.short, place] = response.status
             assert world.shown(response) == set()
 
-    assert answered == ONES_OWN
-    assert world.others_rows() == before
+    assert responded == ONES_OWN
+    assert world.other_items() == before
 
 
-# What would end the credential that calls.
+# What would end the credential of the request.
 ENDING = (
     "/connections/<connection>",
     "/tokens/<token>",
@@ -173,7 +173,7 @@ ENDING = (
 
 def may_be_drawn(request: Request) -> bool:
     """Leave out what may end the credential, and self-tests: each is a hundred requests."""
-    ends = request.call.method == "DELETE" and request.target.endswith(ENDING)
+    ends = request.route.method == "DELETE" and request.target.endswith(ENDING)
     return not ends and not request.target.endswith("/test")
 
 
@@ -187,19 +187,19 @@ def drawn(random: Random, world: World, number: int) -> Values:
 def test_random_requests_show_and_change_nothing_of_the_other(world, manual_clock, record_property):
     """With a session or a token of one organisation, and ids of both in all places."""
     random = Random(2027)  # noqa: S311 - a run must be able to be repeated
-    requests = [each for each in requests_of(calls_of(world.services)) if may_be_drawn(each)]
-    before, leaks, served = world.others_rows(), {}, 0
+    requests = [each for each in requests_of(all_routes()) if may_be_drawn(each)]
+    before, leaks, served = world.other_items(), {}, 0
     for number in range(RANDOM_REQUESTS):
         manual_clock.advance(seconds=1)
         request, values = random.choice(requests), drawn(random, world, number)
-        kind = request.call.is_scim if random.random() < 0.9 else not request.call.is_scim
+        kind = request.route.is_scim if random.random() < 0.9 else not request.route.is_scim
         response = world.response(request, values, world.own.token if kind else world.own.session)
         served += response.status < 300
         if found := world.shown(response):
             leaks[number] = (request, values, found)
 
     assert leaks == {}
-    assert world.others_rows() == before
+    assert world.other_items() == before
     assert served > RANDOM_REQUESTS / 8, "nearly all were rejected"
     record_property("random requests between two organisations", RANDOM_REQUESTS)
     record_property("of them served", served)

@@ -1,4 +1,4 @@
-"""Authentication is one BatchGetItem, and there is one text for everything unknown."""
+"""Authentication reads one BatchGetItem and rejects every unknown token with the same text."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ from tests.support.faults import FaultyClient, client_error, fail, first
 
 @pytest.fixture
 def context(services):
-    """Make a connection with a token."""
+    """Create a connection with a token."""
     return a_customer(services)
 
 
 @pytest.fixture
 def table(services):
-    """Stand before the table's client."""
+    """Return the table's client, which records its calls and can fail."""
     return FaultyClient(services.table.client)
 
 
 @pytest.fixture
 def fresh(services, table, secretsmanager):
-    """Serve from a process that has used no token yet, and count its calls."""
+    """Return services of a new process, whose cache of digests is empty."""
     client: Any = FaultyClient(secretsmanager)
     own = Secrets(client, services.settings.secrets_prefix)
     return replace(services, table=replace(services.table, client=table), secrets=own)
 
 
 def authenticate(services, connection, token, plans=None):
-    """Authenticate as a request of this moment with this bearer token."""
+    """Authenticate a request that is sent now with this bearer token."""
     return authenticate_connection(
         scim_namespace(services, connection),
         services.secrets,
@@ -80,13 +80,13 @@ BEARERS = {
 
 
 @pytest.mark.parametrize(("values", "read"), BEARERS.items(), ids=map(repr, BEARERS))
-def test_one_authorization_of_the_exact_form_is_read(values, read):
-    """What two readers could read differently is read by neither."""
+def test_only_one_well_formed_authorization_header_is_accepted(values, read):
+    """A header that two parsers could read differently is rejected."""
     assert bearer(values) == read
 
 
-def test_a_token_says_which_connection_calls(services, context):
-    """The principal carries all that serving SCIM asks of the settings."""
+def test_a_token_authenticates_its_connection(services, context):
+    """The principal has all settings that a SCIM request needs."""
     principal = authenticate(services, context.connection, context.token)
 
     assert principal.id == context.connection
@@ -95,7 +95,7 @@ def test_a_token_says_which_connection_calls(services, context):
 
 
 def test_authentication_is_one_read(fresh, table, context):
-    """State, plan, settings and token of this very moment, in one BatchGetItem of three items."""
+    """The current state, plan, settings and token, in one BatchGetItem of three items."""
     authenticate(fresh, context.connection, context.token)
     authenticate(fresh, context.connection, context.token)
 
@@ -117,30 +117,30 @@ def another_id(token):
 
 
 READ = ["batch_get_item"]
-# It may be a token that has ended: only the health says so.
-READ_PAST_TOO = ["batch_get_item", "get_item"]
-GARBAGE = {
+# A second read finds out whether the token existed before, for the health only.
+READ_AND_SEARCH_ENDED = ["batch_get_item", "get_item"]
+WRONG_TOKENS = {
     "nothing": (lambda _: "", READ),
-    "no token": (lambda _: "letmein", READ),
+    "not a token": (lambda _: "letmein", READ),
     "mistyped": (lambda token: token[:-1] + ("0" if token[-1] != "0" else "1"), READ),
-    "unknown": (lambda _: mint("scim", Random(5)).text, READ_PAST_TOO),  # noqa: S311 - nobody's
+    "unknown": (lambda _: mint("scim", Random(5)).text, READ_AND_SEARCH_ENDED),  # noqa: S311 - nobody's
     "the right id with another secret": (another_secret, READ),
-    "the right secret with another id": (another_id, READ_PAST_TOO),
+    "the right secret with another id": (another_id, READ_AND_SEARCH_ENDED),
     "the operator key": (lambda _: OPERATOR_KEY, READ),
 }
 
 
-@pytest.mark.parametrize(("garble", "calls"), GARBAGE.values(), ids=GARBAGE.keys())
-def test_garbage_costs_a_read_or_two_and_says_the_same(fresh, table, context, garble, calls):
-    """So that the connection's health can tell, and a guesser cannot."""
-    with pytest.raises(Unauthorized) as refusal:
-        authenticate(fresh, context.connection, garble(context.token))
+@pytest.mark.parametrize(("make_wrong", "calls"), WRONG_TOKENS.values(), ids=WRONG_TOKENS.keys())
+def test_every_wrong_token_gets_the_same_response(fresh, table, context, make_wrong, calls):
+    """An attacker learns nothing from it; only the connection's health tells them apart."""
+    with pytest.raises(Unauthorized) as rejection:
+        authenticate(fresh, context.connection, make_wrong(context.token))
 
-    assert refusal.value.detail == Unauthorized.default
+    assert rejection.value.detail == Unauthorized.default
     assert table.calls == calls
 
 
-def test_the_operator_key_opens_no_connection_by_its_id(services, context):
+def test_the_operator_key_is_not_a_token_of_a_connection(services, context):
     """Token types are separate even if a connection's token item has the operator key's id."""
     key = OPERATOR_KEY.split("_")[2]
     item = context.admin.items.get(context.admin.keys.token(context.connection, context.token_id))
@@ -154,7 +154,7 @@ def test_the_operator_key_opens_no_connection_by_its_id(services, context):
 
 
 def test_a_token_of_another_connection_is_unknown(services, context):
-    """Both of one organisation or not: a token opens the connection that it was made for."""
+    """Also of the same organisation: a token is valid for its own connection only."""
     other = a_customer(services)
 
     with pytest.raises(Unauthorized):
@@ -162,18 +162,18 @@ def test_a_token_of_another_connection_is_unknown(services, context):
 
 
 def test_a_revoked_token_is_unknown_at_the_next_request(services, context):
-    """Also in a process that knows its digest (invariant I15)."""
+    """Also in a process that knows its digest."""
     authenticate(services, context.connection, context.token)
 
     tokens.revoke(context.admin, services.secrets, context.connection, context.token_id)
 
-    with pytest.raises(Unauthorized) as refusal:
+    with pytest.raises(Unauthorized) as rejection:
         authenticate(services, context.connection, context.token)
-    assert refusal.value.detail == Unauthorized.default
+    assert rejection.value.detail == Unauthorized.default
 
 
-def test_a_token_ends_at_its_moment(services, context, manual_clock):
-    """One clock judges, without leeway."""
+def test_a_token_expires_exactly_at_its_end(services, context, manual_clock):
+    """Without leeway: our own clock is the only one."""
     manual_clock.advance(days=365, seconds=-1)
     authenticate(services, context.connection, context.token)
 
@@ -184,8 +184,8 @@ def test_a_token_ends_at_its_moment(services, context, manual_clock):
 
 
 @pytest.mark.parametrize("state", ["ended", "deleting"])
-def test_a_connection_at_its_end_is_unknown(services, context, state):
-    """Its identity provider learns no more than of one that never was."""
+def test_a_token_of_an_ended_connection_is_unknown(services, context, state):
+    """The response is the same as for a connection that never existed."""
     key = context.admin.keys.connection(context.connection)
     context.admin.items.commit([Update(key, {"state": state})])
 
@@ -194,7 +194,7 @@ def test_a_connection_at_its_end_is_unknown(services, context, state):
 
 
 def test_an_organisation_that_is_being_deleted_is_unknown(services, context):
-    """As its connections are."""
+    """Its connections are unknown at once, before they are deleted."""
     context.admin.items.commit([Update(context.admin.keys.own_item, {"state": "deleting"})])
 
     with pytest.raises(Unauthorized):
@@ -203,7 +203,7 @@ def test_an_organisation_that_is_being_deleted_is_unknown(services, context):
 
 @pytest.mark.parametrize("item", ["organisation", "connection"])
 def test_a_missing_item_is_unknown(services, context, item):
-    """A token alone is not enough."""
+    """A token is valid only while its organisation and its connection exist."""
     keys = context.admin.keys
     key = keys.own_item if item == "organisation" else keys.connection(context.connection)
     context.admin.items.commit([Delete(key)])
@@ -216,14 +216,12 @@ MALFORMED = ["", "a", "A" * 16, "a" * 15, "a" * 17, "a" * 15 + "1", "a" * 15 + "
 
 
 @pytest.mark.parametrize("connection", [*MALFORMED, "aaaaaaaaaa#T#aaa", "٣" * 16, "%61" * 4])
-def test_what_cannot_be_a_connection_is_unknown_before_it_makes_a_key(
-    fresh, table, context, connection
-):
-    """The same response, and the text of a path never becomes part of a key."""
-    with pytest.raises(Unauthorized) as refusal:
+def test_a_malformed_connection_id_is_rejected_before_any_read(fresh, table, context, connection):
+    """With the same response; so no text of a path becomes part of a key."""
+    with pytest.raises(Unauthorized) as rejection:
         authenticate(fresh, connection, context.token)
 
-    assert refusal.value.detail == Unauthorized.default
+    assert rejection.value.detail == Unauthorized.default
     assert table.calls == []
 
 
@@ -244,52 +242,52 @@ def pause(_, context):
     connections.change(context.admin, context.connection, ConnectionChanges(state="paused"), None)
 
 
-GATES = [
+REJECTING_CHANGES = [
     (suspend, "is suspended.*Ask the SaaS's support to set it to active"),
     (downgrade, "plan `free` does not.*Ask the SaaS's support for a plan that does"),
     (pause, "is paused. An admin of the organisation can set it to active in the SaaS's SCIM set"),
 ]
 
 
-@pytest.mark.parametrize(("shut", "reason"), GATES)
-def test_a_right_token_is_rejected_with_the_reason(services, context, shut, reason):
+@pytest.mark.parametrize(("make_change", "reason"), REJECTING_CHANGES)
+def test_a_right_token_is_rejected_with_the_reason(services, context, make_change, reason):
     """403 with the reason, for the provider's log and the admin who reads it (M9)."""
     authenticate(services, context.connection, context.token)
 
-    shut(services, context)
+    make_change(services, context)
 
-    with pytest.raises(Forbidden, match=reason) as refusal:
+    with pytest.raises(Forbidden, match=reason) as rejection:
         authenticate(services, context.connection, context.token)
-    assert len(refusal.value.detail) <= 200
+    assert len(rejection.value.detail) <= 200
 
 
-@pytest.mark.parametrize(("shut", "_reason"), GATES)
-def test_a_wrong_token_is_rejected_without_the_reason(services, context, shut, _reason):
+@pytest.mark.parametrize(("make_change", "_reason"), REJECTING_CHANGES)
+def test_a_wrong_token_is_rejected_without_the_reason(services, context, make_change, _reason):
     """Nobody learns the state of a connection without its token."""
-    shut(services, context)
+    make_change(services, context)
 
     with pytest.raises(Unauthorized):
         authenticate(services, context.connection, another_secret(context.token))
 
 
-def test_a_plan_that_the_settings_no_longer_know_has_no_scim(services, context):
-    """Nothing missing grants access; a long name stays within 200 characters."""
+def test_a_plan_that_is_no_longer_in_the_settings_has_no_scim(services, context):
+    """An unknown plan grants nothing; the text has at most 200 characters."""
     named = "x" * 300
     context.admin.items.commit([Update(context.admin.keys.own_item, {"plan": named})])
 
-    with pytest.raises(Forbidden) as refusal:
+    with pytest.raises(Forbidden) as rejection:
         authenticate(services, context.connection, context.token, plans={"y": Plan(scim=True)})
-    assert len(refusal.value.detail) <= 200
+    assert len(rejection.value.detail) <= 200
 
 
 def delete_secret(secretsmanager, context):
-    """Lose the secret of a token that lives."""
+    """Delete the secret of a valid token."""
     name = f"passerelle/test/{context.connection}/{context.token_id}"
     secretsmanager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
 
-def test_a_lost_secret_is_503_where_the_token_lives(fresh, table, context, secretsmanager):
-    """A 401 would stop the provider's job until an admin restarts it; the item is read once."""
+def test_a_missing_secret_of_a_valid_token_is_503(fresh, table, context, secretsmanager):
+    """A 401 would stop the provider's job until an admin restarts it; so the item is read again."""
     delete_secret(secretsmanager, context)
 
     with pytest.raises(Unavailable):
@@ -297,8 +295,8 @@ def test_a_lost_secret_is_503_where_the_token_lives(fresh, table, context, secre
     assert table.calls == ["batch_get_item", "get_item"]
 
 
-def test_a_secret_that_went_with_a_revoke_is_401(fresh, services, table, context):
-    """The revoke came between the items and the secret."""
+def test_a_secret_deleted_by_a_revoke_is_401(fresh, services, table, context):
+    """The token is revoked between the read of the items and that of the secret."""
     revoke = tokens.revoke, context.admin, services.secrets, context.connection, context.token_id
     fresh.secrets._client.faults["get_secret_value"] = [first(lambda: revoke[0](*revoke[1:]))]
 
@@ -308,7 +306,7 @@ def test_a_secret_that_went_with_a_revoke_is_401(fresh, services, table, context
 
 
 def test_an_unreadable_secret_is_503(fresh, context):
-    """Whatever the cause, a right token is never called wrong."""
+    """A valid token never gets a 401 because of a failure."""
     fresh.secrets._client.faults["get_secret_value"] = [fail(client_error("AccessDeniedException"))]
 
     with pytest.raises(Unavailable):
@@ -316,7 +314,7 @@ def test_an_unreadable_secret_is_503(fresh, context):
 
 
 def test_a_known_token_works_while_secrets_manager_is_down(services, context):
-    """Tokens in a container's memory go on."""
+    """A process caches the digests of the tokens that it has seen."""
     authenticate(services, context.connection, context.token)
     services.secrets._client = None
 
@@ -333,50 +331,54 @@ def test_a_throttled_item_is_never_taken_for_a_missing_one(fresh, table, context
         authenticate(fresh, context.connection, context.token)
 
 
-def open_admin(services, credential):
-    """Knock at the administrators' entrance with this credential."""
+def authenticate_for_admin_api(services, credential):
+    """Authenticate a request to the admin API with this credential."""
     return authenticate_admin(services.table, services.secrets, credential, services.deadline())
 
 
-def test_the_operator_key_opens_the_operators_entrance(services):
-    """The operator sees every organisation."""
-    principal = open_admin(services, OPERATOR_KEY)
+def test_the_operator_key_authenticates_the_operator(services):
+    """They may read every organisation."""
+    principal = authenticate_for_admin_api(services, OPERATOR_KEY)
 
     assert isinstance(principal, OperatorPrincipal)
     assert principal.sees("b" * 10)
 
 
-@pytest.mark.parametrize(("garble", "_"), list(GARBAGE.values())[:-1], ids=list(GARBAGE)[:-1])
-def test_no_other_key_opens_it(services, garble, _):
-    """Unknown, mistyped, guessed: 401."""
+@pytest.mark.parametrize(
+    ("make_wrong", "_"), list(WRONG_TOKENS.values())[:-1], ids=list(WRONG_TOKENS)[:-1]
+)
+def test_a_wrong_operator_key_is_rejected(services, make_wrong, _):
+    """Unknown, mistyped and guessed keys get a 401."""
     with pytest.raises(Unauthorized):
-        open_admin(services, garble(OPERATOR_KEY))
+        authenticate_for_admin_api(services, make_wrong(OPERATOR_KEY))
 
 
-def test_a_connections_token_does_not_open_it(services, context):
-    """A token of one type never opens another type's entrance."""
+def test_a_scim_token_is_rejected_by_the_admin_api(services, context):
+    """Each type of credential is valid for one API only."""
     with pytest.raises(Unauthorized):
-        open_admin(services, context.token)
+        authenticate_for_admin_api(services, context.token)
 
 
-def test_a_replaced_operator_key_goes_on_until_the_next(services, secretsmanager):
-    """Then the one before the last is 401."""
+def test_a_replaced_operator_key_is_valid_until_the_next_replacement(services, secretsmanager):
+    """The current key and the one before it are valid, no older one."""
     services = replace(
         services, secrets=Secrets(secretsmanager, "passerelle/test", operator_key_seconds=0)
     )
     for seed in (21, 22):
         text = mint("op", Random(seed)).text  # noqa: S311 - nobody's key
-        open_admin(services, OPERATOR_KEY)
+        authenticate_for_admin_api(services, OPERATOR_KEY)
         secretsmanager.put_secret_value(SecretId="passerelle/test/operator-key", SecretString=text)
-        open_admin(services, text)
+        authenticate_for_admin_api(services, text)
 
     with pytest.raises(Unauthorized):
-        open_admin(services, OPERATOR_KEY)
+        authenticate_for_admin_api(services, OPERATOR_KEY)
 
 
-def test_a_session_opens_its_own_organisation_alone(services, context):
-    """Any other is not there for its admin; the audit shows the name of their link."""
-    principal = open_admin(services, a_session(services, context.organisation, name="Ada"))
+def test_a_session_is_valid_for_its_own_organisation_only(services, context):
+    """The audit shows the name that the admin link was made for."""
+    principal = authenticate_for_admin_api(
+        services, a_session(services, context.organisation, name="Ada")
+    )
 
     assert isinstance(principal, AdminPrincipal)
     assert principal.name == "Ada"
@@ -384,9 +386,9 @@ def test_a_session_opens_its_own_organisation_alone(services, context):
     assert not principal.sees("b" * 10)
 
 
-def test_a_console_link_opens_nothing_before_it_is_exchanged(services, context):
-    """It travels in an address; what it opens must be taken by who was meant."""
+def test_a_link_is_not_a_credential_of_the_admin_api(services, context):
+    """A URL is easily leaked; a link is first exchanged for a session."""
     link = a_link(services, context.organisation)
 
     with pytest.raises(Unauthorized):
-        open_admin(services, link)
+        authenticate_for_admin_api(services, link)

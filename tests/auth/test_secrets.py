@@ -126,7 +126,7 @@ def test_a_secret_that_holds_no_digest_is_unreadable(secrets, secretsmanager, de
 
 
 def test_a_secret_without_text_is_unreadable(secrets, secretsmanager, deadline):
-    """Secrets Manager also keeps bytes, which nobody of ours writes."""
+    """Secrets Manager also keeps bytes, which this project never writes."""
     secretsmanager.create_secret(Name="passerelle/test/conn/token", SecretBinary=b"\x00")
 
     with pytest.raises(Unavailable):

@@ -114,10 +114,10 @@ class Site:
             population = populate(table, CROWD, joined=HALF, groups=GROUPS)
             acknowledged = self._killed(change, table, population, after)
             reference.sweep(table)
-            rows = read_all(table)
-            (directory,) = directories(rows)
+            items = read_all(table)
+            (directory,) = directories(items)
             done = CHANGES[change].done(directory, population)
-        wrong = [*unsound(rows), *_half_done(done, acknowledged=acknowledged)]
+        wrong = [*unsound(items), *_half_done(done, acknowledged=acknowledged)]
         return Kill(change, after, acknowledged, done, wrong)
 
     def _timed(self, change: str) -> float:

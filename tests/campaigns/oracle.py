@@ -205,7 +205,7 @@ class Rule:
     example: int
     kinds: frozenset[str]
     asked: str
-    answers: Answers
+    responses: Answers
     reason: str
 
     def explains(self, asked: Case, own: Any, other: Any) -> bool:
@@ -213,7 +213,7 @@ class Rule:
         return (
             asked.kind in self.kinds
             and re.search(self.asked, json.dumps(asked.asked, ensure_ascii=False)) is not None
-            and self.answers(own, other)
+            and self.responses(own, other)
         )
 
 

@@ -1,12 +1,13 @@
-"""`make planted`: bugs are planted one at a time, and the tests must find each of them.
+"""`make planted`: plant known bugs, one at a time, and check that the tests find each of them.
 
     make planted                             all of them: print the table
     make planted ARGS=--write                and put it into docs/resilience.md
-    make planted ARGS='--only "cursor"'    one of them; with --own never the whole suite
+    make planted ARGS='--only cursor'         those with "cursor" in their name
+    make planted ARGS=--own                  run only the bug's own test, never the whole suite
 
-Each bug is an edit of one file (`planted_bugs.py`), made in a copy of this tree. Its own test runs
-first, the whole suite only where that passes. Without a bug all of these tests must pass, which
-is tried before.
+`planted_bugs.py` lists the bugs; each is an edit of one file in a copy of this tree. The test that
+should find the bug runs first; if it passes, the whole suite runs. Before that, all these tests
+must pass without a bug.
 """
 
 from __future__ import annotations
@@ -32,14 +33,23 @@ from tests.campaigns.planted_bugs import BUGS, Bug
 ROOT = Path(__file__).parents[2]
 SECTION = Section("resilience.md", "planted")
 LINKED = (".venv", ".venv-engine", ".tools")
-LEFT_OUT = (".git", ".venv*", ".tools", ".local", ".hypothesis", "build", "__pycache__", ".*_cache")
+NOT_COPIED = (
+    ".git",
+    ".venv*",
+    ".tools",
+    ".local",
+    ".hypothesis",
+    "build",
+    "__pycache__",
+    ".*_cache",
+)
 MAX_SECONDS = 1_800.0
 PASSED, FAILED = 0, 1  # exit statuses of pytest; the others mean that it could not run
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What found a bug: its own test, the whole suite, or nothing; and in how many seconds."""
+    """Which tests found a bug, and in how many seconds."""
 
     bug: Bug
     found_by: str
@@ -51,21 +61,21 @@ OWN_TEST, SUITE, NOTHING = "its own test", "the whole suite", "NOTHING"
 
 @contextmanager
 def copied_tree() -> Iterator[Path]:
-    """Copy what git tracks, roughly, while the block runs; environments are linked, not copied."""
+    """Copy this tree for the duration of the block; link the environments instead of copying."""
     with tempfile.TemporaryDirectory(prefix="planted-") as folder:
         copy = Path(folder) / "tree"
-        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True)
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_COPIED), symlinks=True)
         for name in LINKED:
             if (ROOT / name).exists():
                 (copy / name).symlink_to((ROOT / name).resolve())
         yield copy
 
 
-def check_table(tree: Path, bugs: Sequence[Bug]) -> None:
+def check_bugs(tree: Path, bugs: Sequence[Bug]) -> None:
     """Check that each bug's old text occurs exactly once in its file.
 
     Raises:
-        VerbError: with all bugs that cannot be planted.
+        VerbError: some bugs cannot be planted; the text lists them.
     """
     wrong = list(_unplantable(tree, bugs))
     if wrong:
@@ -83,7 +93,7 @@ def _unplantable(tree: Path, bugs: Sequence[Bug]) -> Iterator[str]:
 
 @contextmanager
 def planted(tree: Path, bug: Bug) -> Iterator[None]:
-    """Make a bug's edit while the block runs."""
+    """Apply the edit of a bug for the duration of the block, then undo it."""
     file = tree / bug.file
     original = file.read_text(encoding="utf-8")
     file.write_text(original.replace(bug.old, bug.new), encoding="utf-8")
@@ -94,7 +104,7 @@ def planted(tree: Path, bug: Bug) -> Iterator[None]:
 
 
 def run_tests(tree: Path, *arguments: str) -> bool:
-    """Run pytest in a tree; tell whether everything passed, in half an hour at most.
+    """Run pytest in a tree; return whether all tests passed within half an hour.
 
     Raises:
         VerbError: pytest could not run the tests at all; with the end of what it printed.
@@ -103,7 +113,7 @@ def run_tests(tree: Path, *arguments: str) -> bool:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments],
             cwd=tree,
-            # No byte code: an edit of the same length within a second would go unseen.
+            # Python would reuse old byte code after an edit of equal length in the same second.
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"},
             capture_output=True,
             text=True,
@@ -119,7 +129,7 @@ def run_tests(tree: Path, *arguments: str) -> bool:
 
 
 def find(tree: Path, bug: Bug, *, suite: bool = True) -> Result:
-    """Plant a bug and run its own test, then, with `suite`, the whole suite if that passes."""
+    """Plant a bug and run its own test; if that passes and `suite` is set, run the whole suite."""
     started = time.monotonic()
     with planted(tree, bug):
         if not run_tests(tree, *bug.test):
@@ -130,7 +140,7 @@ def find(tree: Path, bug: Bug, *, suite: bool = True) -> Result:
 
 
 def find_all(tree: Path, bugs: Sequence[Bug], *, suite: bool = True) -> Iterator[Result]:
-    """Find the bugs one by one, and print how each was found.
+    """Plant and search the bugs one by one; print what found each of them.
 
     Raises:
         VerbError: the tests fail without a bug, or could not run.
@@ -173,7 +183,7 @@ def main(arguments: Sequence[str]) -> int:
     bugs = [bug for bug in BUGS if options.only in bug.name]
     dynamodb_local.provide()
     with copied_tree() as tree:
-        check_table(tree, bugs)
+        check_bugs(tree, bugs)
         results = list(find_all(tree, bugs, suite=not options.own))
     SECTION.publish(table(results), ["--write"] if options.write else [])
     return 0 if all(result.found_by == OWN_TEST for result in results) else 1

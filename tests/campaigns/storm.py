@@ -2,10 +2,10 @@
 
     make storm ARGS='--threads 64 --operations 10000 --seed 1'
 
-The table is on Amazon DynamoDB Local; a boto3 client of ours cancels transactions that conflict
-(conflicts.py). Afterwards the sweeper completes what is pending, the invariants of the whole table
-must hold, and every response must fit some order of the requests (history.py). Responses with 503
-are counted separately.
+The table is on Amazon DynamoDB Local; a wrapper of the boto3 client (conflicts.py) cancels
+transactions that conflict. Afterwards the sweeper completes what is pending, the invariants of the
+whole table must hold, and every response must fit some order of the requests (history.py).
+Responses with 503 are counted separately.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from tests.campaigns.history import (
     Whole,
     same_versions,
 )
-from tests.support.invariants import Directory, Rows, directories, read_all, unsound
+from tests.support.invariants import Directory, Items, directories, read_all, unsound
 
 NAMES = [f"user{number:02}@example.com" for number in range(48)]
 NEW_NAMES = [f"alias{number:02}@example.com" for number in range(12)]
@@ -445,9 +445,9 @@ def _work(worker: Worker, operations: int, failures: list[str]) -> None:
         failures.append(f"a worker failed: {failure!r}")
 
 
-def _judged(logs: Sequence[Log], rows: Rows) -> tuple[int, list[str]]:
+def _judged(logs: Sequence[Log], items: Items) -> tuple[int, list[str]]:
     """Check every response, and the final table as a last read of everything."""
-    (directory,) = directories(rows)
+    (directory,) = directories(items)
     history = History(logs)
     end = Times(time.monotonic(), NEVER)
     reads = [*history.reads(logs), *_last_reads(directory, history, end)]
@@ -456,7 +456,7 @@ def _judged(logs: Sequence[Log], rows: Rows) -> tuple[int, list[str]]:
         *history.wrong_reads(reads),
         *history.wrong_names(named),
         *same_versions(logs),
-        *unsound(rows),
+        *unsound(items),
     ]
     return len(reads) + len(named), wrong
 

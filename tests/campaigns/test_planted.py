@@ -22,7 +22,7 @@ def tree(folder, test: str):
 
 def test_every_bug_can_be_planted():
     """A change of the code that a bug edits includes the bug."""
-    planted.check_table(planted.ROOT, BUGS)
+    planted.check_bugs(planted.ROOT, BUGS)
 
 
 def test_an_old_text_that_is_not_there_is_named(tmp_path):
@@ -30,7 +30,7 @@ def test_an_old_text_that_is_not_there_is_named(tmp_path):
     moved = replace(BUG, old="a * b")
 
     with pytest.raises(VerbError, match=r"wrong sum: its old text occurs 0 times in sums\.py"):
-        planted.check_table(tree(tmp_path, "pass"), [moved])
+        planted.check_bugs(tree(tmp_path, "pass"), [moved])
 
 
 @pytest.mark.parametrize(

@@ -204,16 +204,16 @@ class AdminPrincipal:
             sent = json.dumps(body).encode()
         with closing(http.client.HTTPConnection(parts.netloc, timeout=60)) as connection:
             connection.request(method, parts.path + target, sent, headers)
-            answer = connection.getresponse()
-            text = answer.read()
-        read = {name.lower(): value for name, value in answer.getheaders()}
-        return Response(answer.status, read, json.loads(text) if text else None)
+            response = connection.getresponse()
+            text = response.read()
+        read = {name.lower(): value for name, value in response.getheaders()}
+        return Response(response.status, read, json.loads(text) if text else None)
 
     def need(self, status: int, method: str, target: str, body: Any = None) -> Any:
         """Send one request and give its document; another status is a failure."""
-        answer = self(method, target, body)
-        assert answer.status == status, f"{method} {target}: {answer.status} {answer.body}"
-        return answer.body
+        response = self(method, target, body)
+        assert response.status == status, f"{method} {target}: {response.status} {response.body}"
+        return response.body
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,16 +33,16 @@ async def handle_request(method: str, path: str, headers: Any, body: bytes, quer
             return update_domain_name(name, json.loads(body)["patchOperations"])
         case "PATCH", "restapis", api:
             body = json.dumps(left_to_the_emulator(api, json.loads(body))).encode()
-    answer: Answer = await handled_by_the_emulator(method, path, headers, body, query)
-    return answer
+    response: Answer = await handled_by_the_emulator(method, path, headers, body, query)
+    return response
 
 
 def import_rest_api(document: Any) -> Answer:
     """Make an API of an OpenAPI document."""
     made = gateway._import_rest_api(document)
     keep_settings(made, document)
-    answer: Answer = gateway._get_rest_api(made)
-    return answer
+    response: Answer = gateway._get_rest_api(made)
+    return response
 
 
 def put_rest_api(api: str, document: Any) -> Answer:
@@ -53,15 +53,15 @@ def put_rest_api(api: str, document: Any) -> Answer:
     for path, item in document.get("paths", {}).items():
         gateway._import_path_item(api, path, item)
     keep_settings(api, document)
-    answer: Answer = gateway._get_rest_api(api)
-    return answer
+    response: Answer = gateway._get_rest_api(api)
+    return response
 
 
 def update_domain_name(name: str, changes: Any) -> Answer:
     """Change settings of a domain."""
     gateway._apply_patch(gateway._domain_names[name], changes)
-    answer: Answer = gateway._get_domain_name(name)
-    return answer
+    response: Answer = gateway._get_domain_name(name)
+    return response
 
 
 def left_to_the_emulator(api: str, body: Any) -> Any:

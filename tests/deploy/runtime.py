@@ -29,14 +29,14 @@ class Context:
 
 def serve() -> None:
     """Respond to events until there are no more."""
-    answers, sys.stdout = sys.stdout, sys.stderr
+    responses, sys.stdout = sys.stdout, sys.stderr
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as Lambda does it
     began = time.perf_counter()
     module = importlib.import_module("app")
     took = time.perf_counter() - began
-    print(json.dumps({"file": module.__file__, "seconds": took}), file=answers, flush=True)
+    print(json.dumps({"file": module.__file__, "seconds": took}), file=responses, flush=True)
     for line in sys.stdin:
-        print(json.dumps(module.app(json.loads(line), Context())), file=answers, flush=True)
+        print(json.dumps(module.app(json.loads(line), Context())), file=responses, flush=True)
 
 
 if __name__ == "__main__":

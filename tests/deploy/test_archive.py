@@ -110,10 +110,10 @@ class Alone:
         path, _, query = request.target.partition("?")
         headers = tuple(request.headers.items())
         sent = HttpRequest(request.method, path, query, headers, request.body)
-        answer = self.call(form.shape(event_of(form, sent)))
-        headers_back = {name.lower(): value for name, value in answer["headers"].items()}
-        document = json.loads(answer["body"]) if answer["body"] else None
-        return Response(answer["statusCode"], headers_back.get("content-type", ""), document)
+        response = self.call(form.shape(event_of(form, sent)))
+        headers_back = {name.lower(): value for name, value in response["headers"].items()}
+        document = json.loads(response["body"]) if response["body"] else None
+        return Response(response["statusCode"], headers_back.get("content-type", ""), document)
 
 
 def event_of(form: Form, sent: HttpRequest) -> Event:
@@ -194,9 +194,9 @@ def send(alone: Alone, form: Form) -> Callable[[Request], Response]:
             "Content-Type": "application/json",
         }
         sent = Request("POST", path, headers, json.dumps(body).encode())
-        answer = alone.send(form, sent)
-        assert answer.status == 201, answer
-        return answer.document
+        response = alone.send(form, sent)
+        assert response.status == 201, response
+        return response.document
 
     path = "/admin/organisations"
     path += "/" + post(path, ORGANISATION)["id"] + "/connections"

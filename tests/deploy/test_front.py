@@ -1,4 +1,4 @@
-"""What stands in front of the functions is the same in every way that it is made."""
+"""Both ways to deploy, and `make run`, give API Gateway the same settings."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def resources() -> dict[str, Any]:
     return dict(template.build_additions("dev")["Resources"])
 
 
-@pytest.mark.parametrize("kind", GATEWAY_ERRORS)
-def test_a_rejection_of_the_gateway_says_what_the_local_gateway_says(kind: str):
+@pytest.mark.parametrize("response_type", GATEWAY_ERRORS)
+def test_a_rejection_of_the_gateway_says_what_the_local_gateway_says(response_type: str):
     """`make run` and AWS respond alike: status, media type and SCIM's Error body."""
-    (found,) = [each for each in front.gateway_responses() if each["ResponseType"] == kind]
+    (found,) = [each for each in front.gateway_responses() if each["ResponseType"] == response_type]
     body = json.loads(found["ResponseTemplates"]["application/json"])
 
-    assert found["StatusCode"] == body["status"] == str(GATEWAY_ERRORS[kind].status)
-    assert body["detail"] == GATEWAY_ERRORS[kind].detail
+    assert found["StatusCode"] == body["status"] == str(GATEWAY_ERRORS[response_type].status)
+    assert body["detail"] == GATEWAY_ERRORS[response_type].detail
     assert (
         found["ResponseParameters"]["gatewayresponse.header.Content-Type"]
         == "'application/scim+json'"
@@ -44,7 +44,7 @@ def test_a_rejection_of_the_gateway_says_what_the_local_gateway_says(kind: str):
 
 
 def test_a_busy_response_says_when_to_retry():
-    """A job whose provider is not told goes on at once, or gives up."""
+    """Without Retry-After a provider repeats the request at once, or gives up."""
     later = [each for each in front.gateway_responses() if each["StatusCode"] == "503"]
 
     assert {each["ResponseType"] for each in later} == {
@@ -55,8 +55,8 @@ def test_a_busy_response_says_when_to_retry():
     assert all("gatewayresponse.header.Retry-After" in e["ResponseParameters"] for e in later)
 
 
-def test_a_template_text_holds_nothing_that_the_gateway_would_replace():
-    """In a gateway response `$` begins a variable."""
+def test_a_response_template_contains_no_variable():
+    """API Gateway would replace a text that begins with `$`."""
     for each in front.gateway_responses():
         assert "$" not in each["ResponseTemplates"]["application/json"]
 
@@ -74,14 +74,14 @@ def test_the_template_has_every_gateway_response():
 
 
 def test_a_template_is_for_the_stage_that_it_was_packaged_for():
-    """Its policies name that stage, so another parameter would leave the functions without."""
+    """Its policies contain the stage; with another parameter the functions would have none."""
     parameter = template.build_additions("prod")["Parameters"]["Stage"]
 
     assert (parameter["Default"], parameter["AllowedValues"]) == ("prod", ["prod"])
 
 
-def test_what_must_not_be_lost_survives_the_stack():
-    """Table and operator key outlive a deleted stack and a change that replaces them."""
+def test_table_and_operator_key_survive_the_stack():
+    """They are kept when the stack is deleted and when a change would replace them."""
     for name in ("Table", "OperatorKeySecret"):
         assert resources()[name]["DeletionPolicy"] == "Retain"
         assert resources()[name]["UpdateReplacePolicy"] == "Retain"
@@ -89,19 +89,19 @@ def test_what_must_not_be_lost_survives_the_stack():
 
 @pytest.mark.parametrize("source", app.event_sources, ids=lambda each: each.name)
 def test_lambda_finds_each_scheduled_function(source: Any):
-    """It looks the handler up by module and name; a blueprint's is not where Chalice says."""
+    """Lambda imports it by module and name; Chalice writes a wrong one for a blueprint."""
     module, _, name = source.handler_string.rpartition(".")
 
     assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_each_command_of_the_guide_is_run_by_a_test():
-    """What needs a real account is marked as such; the rest must not be a guess."""
+    """Commands that need a real account are marked; every other one is tested."""
     assert set(commands()) == RUN_BY_TESTS
 
 
 def test_a_command_that_is_not_run_says_why():
-    """`sh account` blocks stand in a section that says that it needs an account."""
+    """A section with an `sh account` block says *Real account*."""
     for section in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
         if "```sh account" in section:
             assert "*Real account*" in section

@@ -111,11 +111,11 @@ def test_the_commands_that_connect_a_tenant_connect_one(
 
 def test_an_unknown_path_is_not_found_in_scims_form(admin: AdminPrincipal):
     """API Gateway itself would say 403 and `Missing Authentication Token`."""
-    answer = admin("GET", "/scim/v3")
+    response = admin("GET", "/scim/v3")
 
-    assert answer.status == 404
-    assert answer.headers["content-type"] == "application/scim+json"
-    assert answer.body["status"] == "404"
+    assert response.status == 404
+    assert response.headers["content-type"] == "application/scim+json"
+    assert response.body["status"] == "404"
 
 
 WRONG_URLS = [
@@ -202,9 +202,9 @@ def test_a_second_deployment_keeps_what_was_there(connected: Connected, again: s
 
 def test_an_unknown_path_is_still_not_found(admin: AdminPrincipal, again: str):
     """Chalice writes the API anew, and with it go the gateway responses: they are put again."""
-    answer = admin("GET", "/scim/v3")
+    response = admin("GET", "/scim/v3")
 
-    assert (answer.status, answer.body["status"]) == (404, "404")
+    assert (response.status, response.body["status"]) == (404, "404")
 
 
 def test_chalice_alone_leaves_a_working_service(

@@ -116,11 +116,11 @@ def test_the_api_misses_each_action_of_its_policy(admin: AdminPrincipal, cloud: 
 
 def crash_when_declared(request: Request, send: Send) -> Any:
     """The process ends when it has declared a pending change."""
-    answer = send()
+    response = send()
     puts = [each["Put"] for each in request.get("TransactItems", ()) if "Put" in each]
     if any(put["Item"]["PK"] == {"S": "O#"} for put in puts):
         raise Crash
-    return answer
+    return response
 
 
 def crashing(context: ConnectionContext) -> ConnectionContext:

@@ -48,7 +48,7 @@ def test_the_record_of_another_account_or_region_is_not_written_over(region, num
 
 
 def test_a_record_serves_where_it_was_made(account):
-    """And none at all is how every deployment begins."""
+    """A new deployment has no record at all."""
     require_own(RECORD, account)
     require_own({}, account)
 

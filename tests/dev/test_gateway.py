@@ -62,9 +62,9 @@ def connection(gateway):
 
 def event_of(gateway: Gateway, method: str, path: str, **sent) -> dict[str, Any]:
     """Send a request and give the event that the app saw."""
-    answered = gateway.respond(HttpRequest(method, path, **sent))
-    assert answered.status == 200, answered
-    return dict(json.loads(answered.body))
+    responded = gateway.respond(HttpRequest(method, path, **sent))
+    assert responded.status == 200, responded
+    return dict(json.loads(responded.body))
 
 
 def test_an_event_says_where_and_what_was_called(gateway):
@@ -128,11 +128,11 @@ NOWHERE = [
 @pytest.mark.parametrize(("method", "path"), NOWHERE)
 def test_an_unregistered_route_is_a_scim_404_of_the_gateway(gateway, method, path):
     """Gateway response MISSING_AUTHENTICATION_TOKEN with status 404."""
-    answered = gateway.respond(HttpRequest(method, path))
+    responded = gateway.respond(HttpRequest(method, path))
 
-    assert answered.status == 404
-    assert ("Content-Type", "application/scim+json") in answered.headers
-    assert json.loads(answered.body)["status"] == "404"
+    assert responded.status == 404
+    assert ("Content-Type", "application/scim+json") in responded.headers
+    assert json.loads(responded.body)["status"] == "404"
 
 
 GREEDY = [
@@ -220,11 +220,11 @@ def test_bytes_that_are_not_utf_8_are_replaced(gateway):
 
 def test_a_fault_outside_the_views_is_a_500_without_internals(gateway, capsys):
     """A response that cannot be written fails the function; the gateway says so and goes on."""
-    answered = gateway.respond(HttpRequest("GET", "/unwritable"))
+    responded = gateway.respond(HttpRequest("GET", "/unwritable"))
 
-    assert answered.status == 500
-    assert json.loads(answered.body)["status"] == "500"
-    assert b"object" not in answered.body
+    assert responded.status == 500
+    assert json.loads(responded.body)["status"] == "500"
+    assert b"object" not in responded.body
     assert "TypeError" in capsys.readouterr().err
 
 
@@ -331,11 +331,11 @@ def test_requests_under_way_do_not_see_each_other():
 
     with ThreadPoolExecutor(2) as callers:
         asked = [HttpRequest("GET", "/who", headers=(("authorization", one),)) for one in "ab"]
-        answers = list(callers.map(gateway.respond, asked))
+        responses = list(callers.map(gateway.respond, asked))
 
-    for sent, answered in zip(asked, answers, strict=True):
-        told = dict(answered.headers)["x-amzn-RequestId"]
-        assert json.loads(answered.body) == [sent.header("authorization"), told]
+    for sent, responded in zip(asked, responses, strict=True):
+        told = dict(responded.headers)["x-amzn-RequestId"]
+        assert json.loads(responded.body) == [sent.header("authorization"), told]
 
 
 def test_many_connections_each_get_their_own_responses():
@@ -349,12 +349,12 @@ def test_many_connections_each_get_their_own_responses():
 
     def call(port: int, principal: int) -> list[list[str]]:
         client = HTTPConnection("127.0.0.1", port, timeout=30)
-        answers = []
+        responses = []
         for n in range(50):
             client.request("GET", f"/who/{principal}-{n}")
-            answers.append(json.loads(client.getresponse().read()))
+            responses.append(json.loads(client.getresponse().read()))
         client.close()
-        return answers
+        return responses
 
     with listening(Gateway(app, "local", "x"), 0) as port, ThreadPoolExecutor(16) as callers:
         every = list(callers.map(call, [port] * 16, range(16)))

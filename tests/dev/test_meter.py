@@ -69,7 +69,7 @@ def cost(scene, *actions: Action):
 
 
 def test_a_write_in_a_transaction_is_billed_twice(scene):
-    """And each item by itself."""
+    """Each item is rounded up and billed by itself."""
     large = Put(ROW, {"doc": "x" * 1500})
 
     assert cost(scene, large, Put(OTHER)) == Cost({"TransactWriteItems": 1}, 0, 4 + 2)
@@ -94,7 +94,7 @@ def test_a_write_outside_of_a_transaction_is_billed_once(scene):
 
 
 def test_a_check_is_billed_as_a_write(scene):
-    """By the size of the item that it reads."""
+    """The size is that of the item that the condition reads."""
     cost(scene, Put(ROW, {"doc": "x" * 1500}))
 
     assert cost(scene, Check(ROW, EXISTS)).wcu == 4

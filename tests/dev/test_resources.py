@@ -41,8 +41,8 @@ def test_items_expire_by_their_ttl(dynamodb, secrets):
     """Logs, changes and sessions end by themselves: the attribute is the one that items have."""
     resources.make("test", dynamodb, secrets, lambda: KEY)
 
-    answer = dynamodb.describe_time_to_live(TableName="passerelle-test")
-    assert answer["TimeToLiveDescription"] == {
+    response = dynamodb.describe_time_to_live(TableName="passerelle-test")
+    assert response["TimeToLiveDescription"] == {
         "AttributeName": "ttl",
         "TimeToLiveStatus": "ENABLED",
     }
@@ -52,22 +52,22 @@ def test_the_table_can_be_restored_to_a_point_in_time(dynamodb, secrets):
     """A customer's directory is not lost to a bad deployment."""
     resources.make("test", dynamodb, secrets, lambda: KEY)
 
-    answer = dynamodb.describe_continuous_backups(TableName="passerelle-test")
-    backups = answer["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    response = dynamodb.describe_continuous_backups(TableName="passerelle-test")
+    backups = response["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
     assert backups["PointInTimeRecoveryStatus"] == "ENABLED"
 
 
 def test_making_again_keeps_items_and_the_key(dynamodb, secrets):
     """Each `make run` and each deployment repeats it over live data."""
-    row = {"PK": {"S": "A#ORG"}, "SK": {"S": "acme"}}
+    item = {"PK": {"S": "A#ORG"}, "SK": {"S": "acme"}}
     resources.make("test", dynamodb, secrets, lambda: KEY)
-    dynamodb.put_item(TableName="passerelle-test", Item=row)
+    dynamodb.put_item(TableName="passerelle-test", Item=item)
 
     resources.make("test", dynamodb, secrets, lambda: "another key")
 
-    assert dynamodb.get_item(TableName="passerelle-test", Key=row)["Item"] == row
-    answer = secrets.get_secret_value(SecretId="passerelle/test/operator-key")
-    assert answer["SecretString"] == KEY
+    assert dynamodb.get_item(TableName="passerelle-test", Key=item)["Item"] == item
+    response = secrets.get_secret_value(SecretId="passerelle/test/operator-key")
+    assert response["SecretString"] == KEY
 
 
 def test_making_again_protects_a_table_that_lost_its_protection(dynamodb, secrets):

@@ -39,7 +39,7 @@ TRANSACTIONS: dict[str, list[Action]] = {
     "last fails": [Put(OTHER), Delete(GONE), Update(THERE, set={"doc": "b"}, condition=NEW)],
     "several fail": [Delete(GONE, EXISTS), Put(OTHER, {}, NEW), Delete(THERE, equals("n", 2))],
     "a check fails": [Put(OTHER), Check(THERE, absent("old"))],
-    "a row twice": [Put(OTHER), Delete(OTHER)],
+    "an item twice": [Put(OTHER), Delete(OTHER)],
     "too many": [Put(KEYS.user(str(number))) for number in range(101)],
 }
 
@@ -80,8 +80,8 @@ QUERIES = [
 ]
 
 
-@pytest.mark.parametrize(("rows", "page", "descending"), QUERIES)
-def test_a_quick_query_returns_the_same_as_motos(rows, page, descending):
+@pytest.mark.parametrize(("items", "page", "descending"), QUERIES)
+def test_a_quick_query_returns_the_same_as_motos(items, page, descending):
     """The same items in the same order, in pages of any size; of an empty partition none."""
     found = []
     with memory() as table:
@@ -90,6 +90,6 @@ def test_a_quick_query_returns_the_same_as_motos(rows, page, descending):
         for client in clients:
             scope = replace(table, client=client)
             namespace = scope.namespace(grants.scim(KEYS), Deadline.after(9.0, table.clock))
-            found.append(list(namespace.query(rows, page=page, descending=descending)))
+            found.append(list(namespace.query(items, page=page, descending=descending)))
 
     assert found[0] == found[1]

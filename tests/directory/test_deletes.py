@@ -251,7 +251,7 @@ def test_the_next_delete_finishes_what_a_crash_left(context, number, crash):
 
 
 def test_a_large_delete_has_five_calls(context):
-    """So the crashes above are at every one of them."""
+    """The tests above crash at each of these five."""
     uid = a_user(context)
     some_groups(context, MANY_GROUPS, [uid])
 

@@ -101,7 +101,7 @@ def test_a_group_too_large_for_a_response_is_not_created(context):
 
 
 def test_a_renamed_group_frees_its_old_name(context):
-    """And keeps its members."""
+    """The group keeps its members."""
     uid = a_user(context)
     gid = a_group(context, "Tour", [uid])
 

@@ -54,7 +54,7 @@ def test_a_membership_is_seen_from_both_ends(context):
 
 
 def test_a_removed_membership_is_gone_from_both_ends(context):
-    """And may come back."""
+    """The user can be added again."""
     uid = a_user(context)
     gid = a_group(context, uids=[uid])
 
@@ -185,7 +185,7 @@ def test_a_change_item_names_added_and_removed_members(context):
 
 
 def test_a_deleted_user_leaves_their_groups(context):
-    """And no other user does."""
+    """The other members stay."""
     uids = some_users(context, 2)
     gids = some_groups(context, 3, uids)
 

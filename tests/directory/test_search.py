@@ -340,7 +340,7 @@ ALIKE = st.text(st.sampled_from("aAßsSKk\u212aİiıéÉe\u0301ﬁfΣσς"), min
 
 @given(one=ALIKE, other=ALIKE)
 def test_matching_names_have_the_same_uniqueness_item(one, other):
-    """So a look-up by that item misses nobody whom the comparison would match."""
+    """A look-up by that item finds every user whom the comparison matches."""
     if fold(one) == fold(other):
         assert fold_name(one) == fold_name(other)
 

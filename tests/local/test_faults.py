@@ -22,8 +22,8 @@ from tests.support.trials import TRIALS, Trial
 
 def half_unprocessed(request: Request, send: Send) -> Any:
     """The first half of a batch is returned with nothing, the rest not at all."""
-    answer = send()
-    return answer | {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
+    response = send()
+    return response | {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
 
 
 def met_by(call: str) -> Iterator[tuple[str, Fault]]:
@@ -66,8 +66,8 @@ def test_a_single_fault_changes_neither_response_nor_effect(stage, trial, record
         where = f"{named} at call {index}, {called}"
         assert run.said == plain.said, where
         assert run.picture == plain.picture, where
-        assert unsound(run.rows) == [], where
-    assert unsound(plain.rows) == []
+        assert unsound(run.items) == [], where
+    assert unsound(plain.items) == []
     record_property("faults survived", len(cases))
 
 
@@ -86,9 +86,9 @@ def test_a_crash_is_made_good_by_the_sweeper_alone(stage, trial, record_property
         stage.sweep()
 
         where = f"{named} call {index}, {plain.calls[index]}"
-        assert crashed.answer == Crash.__name__, where
-        assert picture(stage.rows).state() in ends, where
-        assert unsound(stage.rows) == [], where
+        assert crashed.response == Crash.__name__, where
+        assert picture(stage.items).state() in ends, where
+        assert unsound(stage.items) == [], where
     record_property("crashes swept", len(cases))
 
 
@@ -101,11 +101,11 @@ def test_a_crash_is_made_good_by_who_asks_again(stage, trial, record_property):
 
     for index, (named, fault) in cases:
         stage.run(trial.act, index, fault)
-        answer = stage.insist(trial.act)
+        response = stage.insist(trial.act)
         stage.sweep()
 
         where = f"{named} call {index}, {plain.calls[index]}"
-        assert said(answer, names_in(stage.rows)) in allowed, where
-        assert picture(stage.rows).state() == plain.picture.state(), where
-        assert unsound(stage.rows) == [], where
+        assert said(response, names_in(stage.items)) in allowed, where
+        assert picture(stage.items).state() == plain.picture.state(), where
+        assert unsound(stage.items) == [], where
     record_property("crashes repeated", len(cases))

@@ -146,9 +146,9 @@ def test_only_the_named_users_are_added_or_removed(place, case):
     made = place(size + OTHERS, there + OTHERS)
     others, named = made.uids[:OTHERS], made.uids[OTHERS:]
 
-    answer = made.send(*form.send(named))
+    response = made.send(*form.send(named))
 
-    assert answer.status in {200, 204}, answer.body
+    assert response.status in {200, 204}, response.body
     left = [] if form.whole else others
     assert made.members() == sorted([*left, *(named if form.joins else [])])
     assert_sound(made.services.table)

@@ -1,6 +1,6 @@
-"""Requests that nobody would write, made of the pieces that parsers look for.
+"""Random requests, composed of the words and characters that parsers look for.
 
-On the reference engine, since moto reads all items for each Query.
+They run on DynamoDB Local, since moto reads all items for each Query.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ID = "0" * 32
 
 @pytest.fixture
 def scim(table, secretsmanager):
-    """Call SCIM routes, as often as one likes; paths begin behind the connection's URL."""
+    """Send SCIM requests without a rate limit; paths are relative to the connection's URL."""
     plans = {"enterprise": Plan(scim=True, rate=None)}
     settings = Settings.from_environment().model_copy(update={"plans": plans})
     services = Services(table, Secrets(secretsmanager, settings.secrets_prefix), settings)
@@ -38,7 +38,7 @@ def scim(table, secretsmanager):
 
 REQUESTS = 2_000
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-OFFERED = ["GET /Users", "POST /Users", "GET /Users/{id}", "PUT /Users/{id}", "PATCH /Users/{id}",
+ENDPOINTS = ["GET /Users", "POST /Users", "GET /Users/{id}", "PUT /Users/{id}", "PATCH /Users/{id}",
            "GET /Groups", "POST /Groups", "GET /Groups/{id}", "PUT /Groups/{id}",
            "PATCH /Groups/{id}", "GET /Groups/{id}/members", "POST /Bulk", "POST /.search",
            "POST /Users/.search", "POST /Groups/.search", "DELETE /Users/{id}",
@@ -53,20 +53,20 @@ WORDS = ["eq", "and", "or", "not", "(", ")", "[", "]", '"', "\\", ".", ":", "pr"
          "\U0001f600", "", " ", "remove", "replace", "POST", "PATCH", "/Users", "bulkId:a",
          "2026-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "__class__", "%", "%00", ID,
          "urn:ietf:params:scim:schemas:core:2.0:User", "{0}", "${x}", "A" * 300]  # fmt: skip
-DEEPEST = 4
+MAX_DEPTH = 4
 
 
 def text(random: Random) -> str:
-    """Join words that mean something to a parser."""
+    """Join random words that have a meaning for a parser."""
     return random.choice(["", " "]).join(random.choices(WORDS, k=random.randint(0, 6)))
 
 
 def value(random: Random, depth: int = 0) -> Any:
-    """Make a JSON value of keys that mean something."""
-    kind = random.randint(0, 7 if depth < DEEPEST else 4)
-    if kind > 5:
+    """Make a random JSON value with keys that the schemas or messages define."""
+    choice = random.randint(0, 7 if depth < MAX_DEPTH else 4)
+    if choice > 5:
         return {key: value(random, depth + 1) for key in random.sample(KEYS, random.randint(0, 4))}
-    if kind == 5:
+    if choice == 5:
         return [value(random, depth + 1) for _ in range(random.randint(0, 3))]
     return random.choice([text(random), random.choice(WORDS), True, None, random.randint(-5, 500)])
 
@@ -82,7 +82,7 @@ def body(random: Random) -> bytes | None:
 
 def request(random: Random, ids: list[str]) -> tuple[str, str, bytes | None, dict[str, str]]:
     """Make a request."""
-    method, _, path = random.choice(OFFERED).partition(" ")
+    method, _, path = random.choice(ENDPOINTS).partition(" ")
     path = path.format(id=random.choice([*ids, *ids, ID, "a%20b"]))
     query = "&".join(
         f"{name}={quote(text(random))}" for name in random.sample(PARAMETERS, random.randint(0, 2))
@@ -93,7 +93,7 @@ def request(random: Random, ids: list[str]) -> tuple[str, str, bytes | None, dic
 
 
 def test_no_request_causes_an_internal_error(scim, record_property):
-    """2,000 requests of pieces that parsers look for; the seed makes them again."""
+    """Each of 2,000 random requests gets a valid SCIM response; a seed makes them repeatable."""
     random = Random(20_261_124)  # noqa: S311 - a test must be able to run again
     ids = [scim("POST", "/Users", {"userName": "ann"}).body["id"]]
     ids.append(scim("POST", "/Groups", {"displayName": "Tour"}).body["id"])
@@ -101,9 +101,9 @@ def test_no_request_causes_an_internal_error(scim, record_property):
     statuses = set()
     for number in range(REQUESTS):
         sent = request(random, ids)
-        answer = scim(*sent)
-        assert answer.status < 500 or answer.status == 501, (number, sent, answer)
-        assert answer.status < 400 or answer.body["detail"], (number, sent, answer)
-        statuses.add(answer.status)
+        response = scim(*sent)
+        assert response.status < 500 or response.status == 501, (number, sent, response)
+        assert response.status < 400 or response.body["detail"], (number, sent, response)
+        statuses.add(response.status)
     assert statuses > {200, 201, 204, 400, 404, 405, 409}
     record_property("odd requests answered without a 500", REQUESTS)

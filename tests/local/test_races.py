@@ -25,9 +25,9 @@ REFUSALS = {each.__name__ for each in ApiError.__subclasses__()} | {
 }
 
 
-def told(answer: Any) -> str:
+def told(response: Any) -> str:
     """Return the name of an error, and any other response as done."""
-    return answer if isinstance(answer, str) and answer in REFUSALS else DONE
+    return response if isinstance(response, str) and response in REFUSALS else DONE
 
 
 @pytest.fixture
@@ -50,11 +50,11 @@ def met(stage: Stage, outer: Act, inner: Act, index: int) -> tuple[str, str]:
         heard.append(stage.insist(inner))
         return send()
 
-    answer: Any = stage.run(outer, index, between).answer
-    if told(answer) == Busy.__name__:
-        answer = stage.insist(outer)
+    response: Any = stage.run(outer, index, between).response
+    if told(response) == Busy.__name__:
+        response = stage.insist(outer)
     stage.sweep()
-    return told(answer), told(heard[0])
+    return told(response), told(heard[0])
 
 
 @pytest.mark.parametrize("turned", [False, True], ids=["", "the other way round"])
@@ -69,6 +69,6 @@ def test_two_racing_requests_both_get_a_true_response(stage, race, turned, recor
 
         where = f"before call {index}, {call}: {pair}"
         assert (pair[::-1] if turned else pair) in race.allowed, where
-        assert race.holds(picture(stage.rows), pair[::-1] if turned else pair), where
-        assert unsound(stage.rows) == [], where
+        assert race.holds(picture(stage.items), pair[::-1] if turned else pair), where
+        assert unsound(stage.items) == [], where
     record_property("meetings", len(calls))

@@ -182,9 +182,9 @@ def test_an_unknown_role_is_not_found_and_an_unknown_workspace_is_a_fault(admin,
 
 def test_a_user_has_no_more_roles_than_an_item_should_hold(services, admin, uid):
     """Every write bills the whole item."""
-    row = users.get(admin, uid).local
+    item = users.get(admin, uid).local
     many = tuple(Assignment("reader", f"w{number}") for number in range(MAX_ASSIGNMENTS))
-    local = to_item(replace(row, version=1, roles=many))
+    local = to_item(replace(item, version=1, roles=many))
     admin.items.commit([Put(ConnectionKeys(users.get(admin, uid).connection.id).local(uid), local)])
 
     with pytest.raises(InvalidFields, match="at most 200 roles"):
@@ -203,7 +203,7 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("uid", [NOBODY, "short", "", "#", f"{'1' * 32}#{'2' * 32}"])
 def test_nothing_is_said_about_somebody_who_is_not_there(admin, uid, change):
-    """And no item is left that a later user could inherit."""
+    """No item is left that a later user could inherit."""
     with pytest.raises(NotFound):
         change(admin, uid)
 
@@ -267,9 +267,9 @@ def test_a_changed_role_appears_in_the_feed_without_its_value(services, admin, u
     """The SaaS reads the user again; what it shall read is in force then."""
     assignments.assign(admin, uid, Assignment("editor"))
 
-    (row,) = change_items(services, "role")
-    assert (row["id"], row["attributes"]) == (uid, ["roles"])
-    assert "editor" not in str(row)
+    (item,) = change_items(services, "role")
+    assert (item["id"], item["attributes"]) == (uid, ["roles"])
+    assert "editor" not in str(item)
 
 
 def test_a_linked_account_appears_in_the_feed(services, admin, uid):
@@ -277,7 +277,7 @@ def test_a_linked_account_appears_in_the_feed(services, admin, uid):
     local_users.link_account(admin, uid, "4711")
     local_users.link_account(admin, uid, None)
 
-    assert [row["id"] for row in change_items(services, "account")] == [uid, uid]
+    assert [item["id"] for item in change_items(services, "account")] == [uid, uid]
 
 
 def test_the_audit_says_who_changed_whose_roles(admin, uid, manual_clock):
@@ -318,13 +318,13 @@ def test_what_is_so_already_writes_nothing(services, admin, uid, manual_clock, c
 
 def test_provisioning_can_neither_read_nor_write_what_the_organisation_says(services, context, uid):
     """The namespace of a SCIM request rejects it; nothing is sent."""
-    rows = scim_namespace(services, context.connection)
+    items = scim_namespace(services, context.connection)
     key = ConnectionKeys(context.connection).local(uid)
     tries = [
-        lambda: rows.get(key),
-        lambda: rows.batch_get([key]),
-        lambda: rows.commit([Put(key, {"v": 1})]),
-        lambda: rows.commit([Update(key, set={"v": 1})]),
+        lambda: items.get(key),
+        lambda: items.batch_get([key]),
+        lambda: items.commit([Put(key, {"v": 1})]),
+        lambda: items.commit([Update(key, set={"v": 1})]),
     ]
 
     for reach in tries:
@@ -334,7 +334,7 @@ def test_provisioning_can_neither_read_nor_write_what_the_organisation_says(serv
 
 def test_of_another_organisation_nothing_can_be_deleted_either(services, context, uid):
     """Provisioning has one verb, and for its own organisation's items only."""
-    rows = scim_namespace(services, context.connection)
+    items = scim_namespace(services, context.connection)
 
     with pytest.raises(OutsideNamespace):
-        rows.commit([Delete(ConnectionKeys("b" * 16).local(uid))])
+        items.commit([Delete(ConnectionKeys("b" * 16).local(uid))])

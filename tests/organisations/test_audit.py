@@ -21,15 +21,15 @@ ADA = Actor("admin", "u-1", "Ada", "session00001")
 
 @pytest.fixture
 def context(services, manual_clock):
-    """Make an organisation, a connection and a token; a second later, so that it is clear when."""
+    """Create an organisation, a connection and a token, a second before the test's changes."""
     made = a_customer(services)
     manual_clock.advance(seconds=1)
     return made
 
 
-def entries(context, most=100):
-    """List what the audit says, the newest first."""
-    return audit_entries(context.admin, size=most).items
+def entries(context, limit=100):
+    """List the entries of the audit, the newest first."""
+    return audit_entries(context.admin, size=limit).items
 
 
 def rename(services, context, name):
@@ -38,8 +38,8 @@ def rename(services, context, name):
     organisations.change(context.admin, changes, services.settings.plans, None)
 
 
-def test_what_is_made_is_noted_with_what_it_was_given(context):
-    """Organisation, connection and token, by whom."""
+def test_a_creation_is_audited_with_its_values(context):
+    """Organisation, connection and token, with the principal."""
     found = {each.action: each for each in entries(context)}
 
     assert {each.actor.name for each in found.values()} == {"operator"}
@@ -48,8 +48,8 @@ def test_what_is_made_is_noted_with_what_it_was_given(context):
     assert set(found["token.created"].after) == {"connection", "name", "hint", "expires_at"}
 
 
-def test_a_change_is_noted_by_what_has_changed(services, context, manual_clock):
-    """Before and after, and no field that stayed; each under its moment and its author."""
+def test_a_change_is_audited_with_the_changed_fields(services, context, manual_clock):
+    """Values before and after, time and principal; no field that stayed the same."""
     manual_clock.advance(seconds=4)
     by_ada = replace(context, admin=replace(context.admin, actor=ADA))
 
@@ -72,7 +72,7 @@ def end(at, secrets):
 
 
 def rotate(at, secrets):
-    """Rotate the token, which lives on for an hour."""
+    """Rotate the token; the old one stays valid for an hour."""
     asked = Rotation(overlap_hours=1)
     tokens.rotate(at.admin, secrets, at.connection, at.token_id, asked, None)
 
@@ -97,8 +97,8 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("what", "change"), CHANGES)
-def test_every_change_of_settings_is_noted_once(services, context, what, change):
-    """Also a second time, where that changes nothing."""
+def test_every_change_of_settings_is_audited_once(services, context, what, change):
+    """Each change adds one entry."""
     before = Counter(each.action for each in entries(context))
 
     change(context, services.secrets)
@@ -106,8 +106,8 @@ def test_every_change_of_settings_is_noted_once(services, context, what, change)
     assert (Counter(each.action for each in entries(context)) - before)[what] == 1
 
 
-def test_a_revoke_that_is_repeated_is_noted_once(services, context):
-    """It has changed nothing the second time."""
+def test_a_repeated_revoke_is_audited_once(services, context):
+    """The second one changes nothing."""
     revoke(context, services.secrets)
     before = entries(context)
 
@@ -141,7 +141,7 @@ def test_masking_leaves_hints_and_ids_as_they_are(context):
 
 
 def test_masking_looks_into_lists_and_objects(context):
-    """Settings hold both."""
+    """A changed setting may be a list or an object."""
     secret = SECRETS[0]
 
     put = audit.entry_item(context.admin, Edit("x", "1", after={"a": [{"b": secret}], "c": 7}))
@@ -150,7 +150,7 @@ def test_masking_looks_into_lists_and_objects(context):
 
 
 def test_the_audit_goes_on_from_its_cursor(services, context):
-    """Every entry once, the newest first, null at the end."""
+    """Every entry appears once, the newest first; the last page has no cursor."""
     for name in "BCDE":
         rename(services, context, name)
 
@@ -170,20 +170,20 @@ def test_a_full_last_page_says_that_it_is_the_last(context):
 
 @pytest.mark.parametrize("cursor", ["", "~", "x" * 26, "0" * 25])
 def test_a_cursor_that_we_did_not_issue_is_rejected(context, cursor):
-    """It would become part of a key."""
+    """A cursor becomes part of a key, so it is checked first."""
     with pytest.raises(BadRequest, match="cursor"):
         audit_entries(context.admin, cursor, 3)
 
 
-def test_the_audit_of_another_organisation_is_apart(services, context):
-    """By a key that cannot be another's."""
+def test_the_audit_of_another_organisation_is_separate(services, context):
+    """Its keys begin with the id of the organisation."""
     other = a_customer(services)
 
     here, there = ({each.target for each in entries(one)} for one in (context, other))
     assert here.isdisjoint(there)
 
 
-def test_a_note_is_kept_for_400_days(services, context):
+def test_an_entry_is_kept_for_400_days(services, context):
     """Longer than a year, so that last year's audit can be read."""
     admin = an_admin_context(services, context.organisation)
 

@@ -281,6 +281,6 @@ def test_a_connection_of_another_organisation_is_not_found(services, admin):
 
 @pytest.mark.parametrize("connection", ["", "x", "a" * 17, "aaaaaaaaaaaaaa#T", "A" * 16])
 def test_what_cannot_be_a_connection_is_not_found(admin, connection):
-    """And never becomes part of a key."""
+    """The text of a path never becomes part of a key."""
     with pytest.raises(NotFound):
         connections.get(admin, connection)

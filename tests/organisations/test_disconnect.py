@@ -31,9 +31,9 @@ def secrets(services):
 def settled(context, manual_clock):
     """Let a minute pass: the secret of its token can no longer be in the making."""
     manual_clock.advance(minutes=1)
-    rows = context.admin.items
-    deadline = replace(rows.deadline, at=rows.deadline.clock.monotonic() + 25)
-    return replace(context, admin=replace(context.admin, items=rows.with_deadline(deadline)))
+    items = context.admin.items
+    deadline = replace(items.deadline, at=items.deadline.clock.monotonic() + 25)
+    return replace(context, admin=replace(context.admin, items=items.with_deadline(deadline)))
 
 
 def end(context, secrets, users="keep", precondition=None):
@@ -49,14 +49,16 @@ def create_token(context, secrets):
 def of_users(services, context):
     """Read the items of the connection's users and groups."""
     prefix = ConnectionKeys(context.connection).prefix + "#"
-    rows = read_all(services.table)
-    return {key: row for key, row in rows.items() if key.pk.startswith(prefix)}
+    items = read_all(services.table)
+    return {key: item for key, item in items.items() if key.pk.startswith(prefix)}
 
 
 def declared(services):
     """List the pending changes, as (change type, when)."""
-    rows = read_all(services.table)
-    return {(rows[key]["change_type"], key.sk.partition("#")[0]) for key in rows if key.pk == "O#"}
+    items = read_all(services.table)
+    return {
+        (items[key]["change_type"], key.sk.partition("#")[0]) for key in items if key.pk == "O#"
+    }
 
 
 def kept(secretsmanager):
@@ -160,10 +162,10 @@ def test_its_tokens_are_not_rotated(context, secrets):
 def test_disconnecting_again_succeeds_and_changes_nothing(services, settled, secrets):
     """A call whose response is lost is repeated."""
     once = end(settled, secrets)
-    rows = read_all(services.table)
+    items = read_all(services.table)
 
     assert end(settled, secrets) == once
-    assert read_all(services.table) == rows
+    assert read_all(services.table) == items
 
 
 def test_an_ending_that_was_cut_off_leaves_a_pending_change(

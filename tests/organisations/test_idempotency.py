@@ -22,7 +22,7 @@ from tests.support.faults import FaultyClient, client_error, fail, first
 
 
 def a_key(services, owner="operator", principal="operator 1", body=None) -> IdempotencyKey:
-    """Make the key of a request."""
+    """Return the Idempotency-Key of a request."""
     nonce = services.table.clock.new_id()
     key = idempotency.parse_header(
         Owner(owner, principal), ("key",), ("route", body or {"a": 1}), nonce
@@ -32,19 +32,19 @@ def a_key(services, owner="operator", principal="operator 1", body=None) -> Idem
 
 
 def create_organisation(services, admin, key):
-    """Create an organisation with a key; gives its id."""
+    """Create an organisation with an Idempotency-Key; returns its id."""
     body = NewOrganisation.model_validate(organisation_body())
     return organisations.create(admin, body, services.settings.plans, key).organisation.id
 
 
 def create_connection(services, admin, key):
-    """Create a connection with a key; gives its id."""
+    """Create a connection with an Idempotency-Key; returns its id."""
     body = NewConnection.model_validate(connection_body())
     return connections.create(admin, body, services.settings.plans, key).id
 
 
 def create_token(services, admin, key):
-    """Create a token with a key; gives its id."""
+    """Create a token with an Idempotency-Key; returns its id."""
     [connection] = connections.list_connections(admin)
     body = NewToken(name="B")
     return tokens.create(admin, services.secrets, connection.id, body, key).token.id
@@ -58,7 +58,7 @@ CREATIONS = [
 
 
 def once(services, admin, create):
-    """Create something once; gives its id, or the id that an equal request has created."""
+    """Create something once; returns its id, or the id that an equal request has created."""
     is_new = create is create_organisation
     key = a_key(services, "operator" if is_new else admin.keys.organisation)
     return idempotency.create_once(
@@ -68,7 +68,7 @@ def once(services, admin, create):
 
 @pytest.mark.parametrize(("prepared", "create"), CREATIONS)
 @pytest.mark.parametrize("call", [0, 1])
-def test_of_the_same_post_twice_at_once_one_creates(services, prepared, create, call):
+def test_of_two_equal_posts_at_once_only_one_creates(services, prepared, create, call):
     """The other gets what a repetition gets, wherever the first one overtook it."""
     admin = prepared(services)
     client = FaultyClient(services.table.client)
@@ -113,7 +113,7 @@ def test_a_waiting_request_gets_the_outcome(services, dynamodb):
 
 
 def test_a_key_that_a_crash_left_reserved_is_free_after_half_a_minute(services, manual_clock):
-    """And the request that comes back from the dead creates nothing."""
+    """If the first request still runs after that, it creates nothing."""
     admin, lost = an_admin_context(services), a_key(services)
     idempotency.reserve(admin.items, lost)
     manual_clock.advance(seconds=30)
@@ -152,8 +152,8 @@ def test_what_was_created_stays_with_its_key_although_the_reply_failed(services)
     assert idempotency.reserve(admin.items, a_key(services)) == "made"
 
 
-def test_a_token_that_was_taken_back_uses_no_key_up(services):
-    """The 503 is followed by the same POST, which must be able to succeed."""
+def test_a_token_deleted_again_uses_up_no_idempotency_key(services):
+    """After the 503 the client sends the same POST again, which must succeed."""
     context = a_customer(services)
     broken = FaultyClient(services.secrets._client)
     broken.faults["create_secret"] = [fail(client_error("LimitExceededException"))]

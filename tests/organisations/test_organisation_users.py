@@ -103,7 +103,7 @@ def test_a_page_is_not_disturbed_by_who_goes(admin, scim):
     assert [each.user.id for each in rest.items] == uids[2:]
 
 
-def test_a_user_has_his_roles_teams_and_account(admin, scim):
+def test_a_user_is_listed_with_roles_groups_and_account(admin, scim):
     """One list has all that the SaaS needs to know."""
     uid = a_user(scim)
     gid = a_group(scim, "Tour", [uid])
@@ -116,7 +116,7 @@ def test_a_user_has_his_roles_teams_and_account(admin, scim):
     assert (person.local.account, person.active) == ("4711", True)
 
 
-def test_each_user_stands_in_the_workspace_of_his_own_connection(admin, scim, other):
+def test_each_user_is_in_the_workspace_of_their_connection(admin, scim, other):
     """With the default role that the connection had."""
     a_user(scim, "ada")
     a_user(other, "bob")
@@ -264,7 +264,7 @@ def test_a_search_finds_a_whole_address_or_the_beginning_of_a_name(admin, scim, 
 
 
 def test_a_search_by_address_does_not_read_all_users(services, admin, scim):
-    """By the two indexes: who has it as userName, who as e-mail address."""
+    """Two look-ups find the users who have the address as userName or as e-mail."""
     some_users(scim, 3)
     client = FaultyClient(services.table.client)
     table = replace(services.table, client=client)
@@ -387,7 +387,7 @@ def test_teams_are_found_by_the_beginning_of_their_name(admin, scim, search, exp
 
 
 def test_above_ten_thousand_teams_only_a_whole_name_finds(admin, scim):
-    """By the lock of the name."""
+    """The uniqueness item of the name is looked up."""
     a_group(scim, "Tour")
     pretend(scim, "G", MAX_SEARCHED)
 

@@ -56,7 +56,7 @@ class World:
     staying: Mapping[Key, Item]
     secrets: Any
 
-    def rows(self) -> Mapping[Key, Item]:
+    def items(self) -> Mapping[Key, Item]:
         """Read the whole table."""
         return read_all(self.services.table)
 
@@ -65,7 +65,7 @@ class World:
         named = self.going.organisation
         return {
             key: item
-            for key, item in self.rows().items()
+            for key, item in self.items().items()
             if named in str((key, item)) and key.pk != DEPLOYMENT_AUDIT
         }
 
@@ -76,8 +76,8 @@ class World:
 
     def stands_beside(self) -> bool:
         """Tell whether the other tenant is as it was."""
-        rows = self.rows()
-        return all(rows.get(key) == row for key, row in self.staying.items())
+        items = self.items()
+        return all(items.get(key) == item for key, item in self.staying.items())
 
     def by(self, client: Any) -> Services:
         """Reach the table by another client."""
@@ -112,8 +112,8 @@ def a_full_tenant(services: Services) -> Customer:
     settings.put_domain(context.admin, "going.example")
     changes = OrganisationChanges(reference="going")
     organisations.change(context.admin, changes, services.settings.plans, None)
-    rows = services.table.namespace(grants.purge(context.admin.keys), services.deadline())
-    rows.commit(list(change_items(context, uids[0])))
+    items = services.table.namespace(grants.purge(context.admin.keys), services.deadline())
+    items.commit(list(change_items(context, uids[0])))
     return context
 
 
@@ -146,8 +146,8 @@ def sweep(world: World, client: Any = None) -> None:
 
 def only_the_last_change_is_left(world: World) -> bool:
     """Tell whether the organisation is gone but for what its feed says of it."""
-    [(key, row)] = world.left().items()
-    described = (row["change_type"], row["id"])
+    [(key, item)] = world.left().items()
+    described = (item["change_type"], item["id"])
     return "#F#" in key.pk and described == ("connection", world.going.organisation)
 
 
@@ -166,12 +166,12 @@ def test_of_an_organisation_its_last_change_is_left(world: World) -> None:
 def test_nothing_goes_within_a_minute(world: World) -> None:
     """A request that was let in before the deletion may be at work for half of that."""
     delete_organisation(world)
-    before = world.rows()
+    before = world.items()
     world.manual_clock.advance(seconds=59)
 
     sweep(world)
 
-    assert world.rows() == before
+    assert world.items() == before
 
 
 def test_reference_and_domain_are_free_afterwards(world: World) -> None:
@@ -190,10 +190,10 @@ def test_a_deleted_connection_leaves_only_its_audit_and_feed_entries(world: Worl
     sweep(world)
 
     context, admin = world.going, renewed(world)
-    rows = [key for key in world.rows() if context.connection in f"{key.pk} {key.sk}"]
+    items = [key for key in world.items() if context.connection in f"{key.pk} {key.sk}"]
     newest = audit_entries(admin).items[0]
     none = {"users": 0, "teams": 0, "members": 0, "tokens": 0}
-    assert (rows, world.kept()) == ([], set())
+    assert (items, world.kept()) == ([], set())
     assert (newest.action, newest.target, newest.after) == (
         "connection.purged",
         context.connection,
@@ -206,14 +206,14 @@ def test_a_deleted_connection_leaves_only_its_audit_and_feed_entries(world: Worl
 
 
 def test_the_feed_says_that_a_connection_is_gone(world: World) -> None:
-    """So that the SaaS reads its users again, and finds none."""
+    """The SaaS then reads its users again, and finds none."""
     delete_connection(world)
     world.manual_clock.advance(seconds=61)
     sweep(world)
 
-    rows = world.rows()
-    last = max(key for key in rows if key.pk.startswith(f"C#{world.going.organisation}#F#"))
-    assert (rows[last]["change_type"], rows[last]["id"]) == ("connection", world.going.connection)
+    items = world.items()
+    last = max(key for key in items if key.pk.startswith(f"C#{world.going.organisation}#F#"))
+    assert (items[last]["change_type"], items[last]["id"]) == ("connection", world.going.connection)
 
 
 def renewed(world: World) -> AdminContext:
@@ -226,10 +226,10 @@ BEGINNINGS = [delete_organisation, delete_connection]
 
 def is_through(world: World) -> bool:
     """Tell whether nothing is left of the connection, and nothing is under way."""
-    rows, context = world.rows(), world.going
-    own = [key for key in rows if key.pk.startswith(f"S#{context.connection}")]
-    settings = [key for key in rows if f"N#{context.connection}" in key.sk]
-    operations = [key for key in rows if key.pk == "O#" and context.organisation in key.sk]
+    items, context = world.items(), world.going
+    own = [key for key in items if key.pk.startswith(f"S#{context.connection}")]
+    settings = [key for key in items if f"N#{context.connection}" in key.sk]
+    operations = [key for key in items if key.pk == "O#" and context.organisation in key.sk]
     return not (own or settings or operations or world.kept())
 
 
@@ -238,22 +238,24 @@ class Moment:
     """The table and the secrets of a moment, to be gone back to."""
 
     world: World
-    rows: Mapping[Key, Item]
+    items: Mapping[Key, Item]
     secrets: Mapping[str, str]
 
     @classmethod
     def of(cls, world: World) -> Moment:
         """Remember this one."""
         read = world.secrets.get_secret_value
-        return cls(world, world.rows(), {n: read(SecretId=n)["SecretString"] for n in world.kept()})
+        return cls(
+            world, world.items(), {n: read(SecretId=n)["SecretString"] for n in world.kept()}
+        )
 
     def again(self) -> None:
         """Go back to it."""
         services = self.world.services
-        rows = services.table.namespace((Grant("", ALL_VERBS, whole=False),), services.deadline())
-        present = self.world.rows()
-        rows.batch_delete(present.keys() - self.rows.keys())
-        write(services.table, [self.rows[key] for key in self.rows.keys() - present.keys()])
+        items = services.table.namespace((Grant("", ALL_VERBS, whole=False),), services.deadline())
+        present = self.world.items()
+        items.batch_delete(present.keys() - self.items.keys())
+        write(services.table, [self.items[key] for key in self.items.keys() - present.keys()])
         for name in set(self.secrets) - self.world.kept():
             self.world.secrets.create_secret(Name=name, SecretString=self.secrets[name])
 
@@ -308,8 +310,8 @@ def test_two_sweepers_at_once_do_no_harm(world: World, begin: Callable[[World], 
 def purged(world: World) -> list[Key]:
     """List what the feed says at the end of the purge; changes before it have a version."""
     feed = f"C#{world.going.organisation}#F#"
-    rows = world.rows()
-    return [k for k, row in rows.items() if k.pk.startswith(feed) and "version" not in row]
+    items = world.items()
+    return [k for k, item in items.items() if k.pk.startswith(feed) and "version" not in item]
 
 
 @pytest.mark.parametrize("begin", BEGINNINGS)
@@ -363,10 +365,10 @@ def test_secrets_that_cannot_be_removed_hold_up_no_directory(world: World, fault
         keys.pending_change(keys.pending_change_id("2027-01-30", str(n))) for n in range(1_050)
     ]
     declared = keys.pending_change(keys.pending_change_id("2027-01-31", "team"))
-    rows = scim_namespace(world.services, world.going.connection)
+    items = scim_namespace(world.services, world.going.connection)
     for part in chunks(stuck, 100):
-        rows.commit([Put(key, {"change_type": "secret", "target": "T" * 12}) for key in part])
-    rows.commit([Put(declared, {"change_type": "group delete", "target": "0" * 32})])
+        items.commit([Put(key, {"change_type": "secret", "target": "T" * 12}) for key in part])
+    items.commit([Put(declared, {"change_type": "group delete", "target": "0" * 32})])
 
     monotonic = world.services.table.clock.monotonic
     began = monotonic()
@@ -374,8 +376,8 @@ def test_secrets_that_cannot_be_removed_hold_up_no_directory(world: World, fault
     sweep_due(replace(world.services, secrets=Secrets(lost, "passerelle/test")))
 
     assert monotonic() - began < DEADLINE_SECONDS + 1
-    assert declared not in world.rows()
-    assert stuck[-1] in world.rows()
+    assert declared not in world.items()
+    assert stuck[-1] in world.items()
 
 
 def test_a_purge_of_what_stands_is_dropped(world: World) -> None:
@@ -409,10 +411,10 @@ def test_a_change_that_cannot_be_finished_leaves_time_for_other_jobs(world: Worl
     keys = ConnectionKeys(world.going.connection)
     secret = keys.pending_change(keys.pending_change_id("2027-01-31", "secret"))
     stuck = [keys.pending_change(keys.pending_change_id("2027-01-30", str(n))) for n in range(5)]
-    rows = scim_namespace(world.services, world.going.connection)
+    items = scim_namespace(world.services, world.going.connection)
     team = {"change_type": "group delete", "target": "0" * 32}
-    rows.commit([Put(secret, {"change_type": "secret", "target": "T" * 12})])
-    rows.commit([Put(key, team) for key in stuck])
+    items.commit([Put(secret, {"change_type": "secret", "target": "T" * 12})])
+    items.commit([Put(key, team) for key in stuck])
 
     def of_the_group(request: Request, send: Send) -> Any:
         if "0" * 32 in str(request):
@@ -421,5 +423,5 @@ def test_a_change_that_cannot_be_finished_leaves_time_for_other_jobs(world: Worl
 
     sweep_due(world.by(FaultyClient(world.services.table.client, every=of_the_group)))
 
-    assert secret not in world.rows()
-    assert set(stuck) <= world.rows().keys()
+    assert secret not in world.items()
+    assert set(stuck) <= world.items().keys()

@@ -113,7 +113,7 @@ def test_a_connection_that_is_being_deleted_uses_nothing(services, admin, delete
 
 
 def test_a_role_that_is_given_stays_one_that_may_be(services, admin):
-    """Else provisioning would hand out what it never may; other changes are free."""
+    """Otherwise provisioning would assign a protected role; its other fields can be changed."""
     a_connection(services, admin)
 
     with pytest.raises(Conflict, match="`Entra ID`"):
@@ -197,7 +197,7 @@ def test_nothing_is_put_into_an_organisation_that_is_being_deleted(admin, change
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_change_is_noted_in_the_audit(admin, change):
-    """By the transaction that makes it."""
+    """The audit entry is written in the transaction of the change."""
     change(admin)
 
     newest = audit_entries(admin).items[0]
@@ -215,9 +215,9 @@ def test_a_role_that_comes_or_goes_concerns_all_users(services):
     settings.put_role(context.admin, OWNER)
     settings.delete_role(context.admin, "owner")
 
-    rows = read_all(services.table)
-    changes = [rows[key] for key in sorted(rows) if key not in before and "#F#" in key.pk]
-    assert [(row["change_type"], row["id"], row["attributes"]) for row in changes] == [
+    items = read_all(services.table)
+    changes = [items[key] for key in sorted(items) if key not in before and "#F#" in key.pk]
+    assert [(item["change_type"], item["id"], item["attributes"]) for item in changes] == [
         ("connection", context.connection, ["roles"])
     ] * 2
 
@@ -225,14 +225,14 @@ def test_a_role_that_comes_or_goes_concerns_all_users(services):
 def test_a_role_comes_and_goes_however_many_connections_there_are(services, admin):
     """Disconnected ones stay and are recorded too; a transaction takes a hundred items."""
     made = a_connection(services, admin)
-    row = admin.items.get(admin.keys.connection(made.id))
+    item = admin.items.get(admin.keys.connection(made.id))
     ended = [new_connection_id(made.organisation, services.table.clock.random) for _ in range(220)]
     for each in ended:
-        values = {name: value for name, value in row.items() if name not in {"PK", "SK"}}
+        values = {name: value for name, value in item.items() if name not in {"PK", "SK"}}
         admin.items.commit([Put(admin.keys.connection(each), values | {"state": "ended"})])
 
     settings.put_role(admin, OWNER)
     settings.delete_role(admin, "owner")
 
-    changes = [row["id"] for key, row in read_all(services.table).items() if "#F#" in key.pk]
+    changes = [item["id"] for key, item in read_all(services.table).items() if "#F#" in key.pk]
     assert Counter(changes) == Counter({made.id: 3, **dict.fromkeys(ended, 2)})

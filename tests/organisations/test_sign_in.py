@@ -52,8 +52,8 @@ def another_connection(services, context, **changes):
     connection = context.connection[:-1] + ("a" if context.connection[-1] != "a" else "b")
     now = "2027-01-31T12:00:00.000Z"
     made = Connection(connection, "Okta", "active", "main", "reader", "okta", now, now)
-    row = to_item(replace(made, **changes))
-    context.admin.items.commit([Put(context.admin.keys.connection(connection), row)])
+    item = to_item(replace(made, **changes))
+    context.admin.items.commit([Put(context.admin.keys.connection(connection), item)])
     return connection_context(services.table, connection)
 
 

@@ -53,7 +53,7 @@ def revoke(context, secrets, token_id):
     tokens.revoke(context.admin, secrets, context.connection, token_id)
 
 
-def row(context, token_id):
+def item(context, token_id):
     """Read a token's item."""
     found = tokens.list_tokens(context.admin, context.connection).items
     return next(each for each in found if each.id == token_id)
@@ -61,8 +61,8 @@ def row(context, token_id):
 
 def declared(context):
     """List what is declared to be done later, as (due, target)."""
-    rows = context.admin.items.table.client.scan(TableName="passerelle-test")["Items"]
-    operations = [each for each in rows if each["PK"]["S"] == "O#"]
+    items = context.admin.items.table.client.scan(TableName="passerelle-test")["Items"]
+    operations = [each for each in items if each["PK"]["S"] == "O#"]
     return {(each["SK"]["S"].partition("#")[0], each["target"]["S"]) for each in operations}
 
 
@@ -98,12 +98,12 @@ def test_only_a_digest_is_kept(services, context, secrets, dynamodb, secretsmana
     made = create(context, secrets)
     secret = made.text.split("_")[3]
 
-    rows = str(dynamodb.scan(TableName="passerelle-test"))
+    items = str(dynamodb.scan(TableName="passerelle-test"))
     name = f"passerelle/test/{context.connection}/{made.token.id}"
     held = str(secretsmanager.get_secret_value(SecretId=name))
 
-    assert secret not in rows + held
-    assert made.token.id in rows
+    assert secret not in items + held
+    assert made.token.id in items
     assert secret not in repr(made)
 
 
@@ -160,9 +160,9 @@ def test_tokens_that_have_ended_do_not_count(context, secrets, manual_clock):
 
 def renewed(context):
     """Bind the organisation for a request of this moment."""
-    rows = context.admin.items
-    deadline = replace(rows.deadline, at=rows.deadline.clock.monotonic() + 25)
-    return replace(context.admin, items=rows.with_deadline(deadline))
+    items = context.admin.items
+    deadline = replace(items.deadline, at=items.deadline.clock.monotonic() + 25)
+    return replace(context.admin, items=items.with_deadline(deadline))
 
 
 def overtaken(services, context, action):
@@ -197,7 +197,7 @@ def test_a_revoked_token_leaves_only_its_item(services, settled, secrets, secret
     """The secret and both pending changes are gone; the item stays for the list."""
     revoke(settled, secrets, settled.token_id)
 
-    assert row(settled, settled.token_id).state == "revoked"
+    assert item(settled, settled.token_id).state == "revoked"
     assert not opens(services, settled, settled.token)
     assert declared(settled) == set()
     assert kept(secretsmanager) == set()
@@ -331,7 +331,7 @@ def test_an_unknown_token_is_not_found(context, secrets, token_id):
 
 
 def test_a_token_of_another_connection_is_not_found(services, context, secrets):
-    """Nor is a token made for a connection of another organisation."""
+    """A token cannot be created for a connection of another organisation either."""
     other = a_customer(services)
 
     with pytest.raises(NotFound):
@@ -359,11 +359,11 @@ def test_a_rotation_gives_a_token_and_lets_the_old_one_rest(services, context, s
     assert opens(services, context, context.token)
     assert opens(services, context, made.text)
     assert (made.token.name, made.token.expires) == ("first", "2028-01-31T12:00:00.000Z")
-    assert row(context, context.token_id).expires == "2027-01-31T15:00:00.000Z"
+    assert item(context, context.token_id).expires == "2027-01-31T15:00:00.000Z"
 
 
 def test_a_rotated_token_ends_with_its_overlap(services, context, secrets, manual_clock):
-    """And its secret a minute later, as declared; the old declaration is gone."""
+    """A pending change deletes its secret a minute later and replaces the earlier one."""
     made = rotate(context, secrets, context.token_id, overlap_hours=24)
     manual_clock.advance(hours=24)
 
@@ -388,7 +388,7 @@ def test_a_rotation_never_makes_a_token_live_longer(context, secrets):
 
     rotate(context, secrets, old.id, overlap_hours=24)
 
-    assert row(context, old.id).expires == old.expires
+    assert item(context, old.id).expires == old.expires
 
 
 def test_a_sixth_token_lives_while_one_rotates_and_never_a_seventh(context, secrets):
@@ -422,7 +422,7 @@ def test_a_revoke_that_comes_between_stands(services, context, secrets):
 
     rotate(racing, secrets, context.token_id, overlap_hours=1)
 
-    assert row(context, context.token_id).state == "revoked"
+    assert item(context, context.token_id).state == "revoked"
 
 
 def test_of_two_rotations_at_once_the_shorter_overlap_counts(services, context, secrets):
@@ -437,7 +437,7 @@ def test_of_two_rotations_at_once_the_shorter_overlap_counts(services, context, 
 
     rotate(racing, secrets, context.token_id, overlap_hours=1)
 
-    assert row(context, context.token_id).expires == "2027-01-31T13:00:00.000Z"
+    assert item(context, context.token_id).expires == "2027-01-31T13:00:00.000Z"
 
 
 def test_a_rotation_that_crashes_leaves_the_old_token_as_it_was(

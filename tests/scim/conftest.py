@@ -1,4 +1,4 @@
-"""Property tests measure no time: a busy machine is not a fault of the code."""
+"""Turn off the deadline of property tests: they would fail on a busy machine."""
 
 from hypothesis import settings
 

@@ -380,7 +380,7 @@ def test_a_path_is_read_back_from_its_print(path):
     ).map("".join)
 )
 def test_any_text_is_read_or_rejected(text):
-    """No text reaches a fault of ours; what is read, is read alike from its print."""
+    """No text causes an internal error; a parsed filter, printed and parsed again, is equal."""
     for parse in (parse_filter, parse_path):
         try:
             node = parse(text)

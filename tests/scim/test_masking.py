@@ -137,7 +137,7 @@ def test_an_error_is_kept_without_what_it_quotes():
     [("Ada Lovelace", "A… (up to 16)"), ('A "B\nC', "A… (up to 8)"), (UID, "0… (up to 32)")],
 )
 def test_what_an_error_quotes_is_masked(quoted, kept):
-    """A provider that sends names for ids would have the log tell them."""
+    """A provider may send a name instead of an id: it is not logged."""
     detail = f'members: no user of this connection has the id "{quoted}".'
 
     assert masked_detail(detail) == f'members: no user of this connection has the id "{kept}".'

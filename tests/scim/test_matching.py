@@ -182,7 +182,7 @@ def test_a_group_is_filtered_by_its_own_schema():
 
 
 def test_each_operator_of_the_grammar_has_a_meaning():
-    """A missing entry would be a fault of ours at the first use."""
+    """A missing entry would be an internal error at the first use."""
     assert set(OPERATORS) == set(COMPARISONS)
 
 

@@ -34,7 +34,7 @@ def test_the_net_change_is_what_one_after_another_would_have_done(steps, before)
 
 
 def test_a_request_on_other_attributes_asks_nothing_of_the_members():
-    """So a rename costs no reading of members."""
+    """A rename does not read the members."""
     operations = (Operation("replace", parse_path("displayName"), "New"),)
 
     rest, change = split_members(operations, GROUP)

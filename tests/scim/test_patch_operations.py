@@ -1,4 +1,4 @@
-"""What providers send becomes operations of the RFC; `test_patch` tests their effect."""
+"""Normalise PATCH operations as providers send them; `test_patch` tests their effect."""
 
 import pytest
 
@@ -13,13 +13,13 @@ ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
 
 
-def at(path, value, op="replace"):
-    """An operation as the envelope holds it."""
+def raw_operation(path, value, op="replace"):
+    """Return an operation as `parse_patch` reads it."""
     return RawOperation(op, path, value, has_value=True)
 
 
 def paths(operations, resource_type=USER):
-    """The paths that operations have afterwards, with their values."""
+    """Normalise operations; return their paths and values."""
     return [(str(one.path), one.value) for one in normalise(operations, resource_type).operations]
 
 
@@ -38,14 +38,14 @@ CANONICAL = [
 
 
 @pytest.mark.parametrize(("sent", "canonical"), CANONICAL)
-def test_a_path_is_spelled_as_the_schemas_do(sent, canonical):
-    """What comes after need not know of cases, missing URNs and dots in their place."""
-    assert paths([at(sent, "x")]) == [(canonical, "x")]
+def test_a_path_is_spelled_as_in_the_schemas(sent, canonical):
+    """The letter case is corrected, and a missing URN or a dot after a URN."""
+    assert paths([raw_operation(sent, "x")]) == [(canonical, "x")]
 
 
-def test_a_sub_attribute_stands_apart_from_its_attribute():
-    """One place to look, with or without a choice of elements."""
-    ((operation,), _) = normalise([at("name.familyName", "J")], USER)
+def test_a_sub_attribute_is_a_field_of_its_own():
+    """In `name.familyName` as in `emails[...].value`."""
+    ((operation,), _) = normalise([raw_operation("name.familyName", "J")], USER)
 
     path = Path(AttrPath(None, "name"), None, "familyName")
     assert operation == Operation("replace", path, "J")
@@ -60,7 +60,7 @@ def test_a_value_without_a_path_becomes_an_operation_for_each_attribute():
         'emails[type eq "work"].value': "b@x.y",
     }
 
-    assert paths([at(None, value)]) == [
+    assert paths([raw_operation(None, value)]) == [
         ("title", "Boss"),
         ("name.givenName", "B"),
         (f"{ENTERPRISE}:department", "Tours"),
@@ -73,74 +73,74 @@ READ_ONLY = ["id", "meta", "schemas", "groups", "meta.created", "manager.display
 
 
 @pytest.mark.parametrize("name", READ_ONLY)
-def test_what_clients_do_not_write_is_ignored_in_a_value(name):
+def test_a_read_only_attribute_in_a_value_is_ignored(name):
     """RFC 7644 section 3.5.2; Okta sends the id of a group along with its name."""
-    assert paths([at(None, {name: "x", "title": "Boss"})]) == [("title", "Boss")]
+    assert paths([raw_operation(None, {name: "x", "title": "Boss"})]) == [("title", "Boss")]
 
 
 ECHOES = [
-    at("id", "u1"),
-    at("ID", "u1", "add"),
-    at("schemas", ["urn:x"]),
-    at("meta", {"version": "old"}),
-    at("meta.lastModified", "2011-05-13T04:42:34Z"),
-    at("meta", None, "remove"),
-    at("manager.displayName", "John"),
-    at(f"{ENTERPRISE}:manager.displayName", "John"),
-    at("groups.display", "Sales"),
+    raw_operation("id", "u1"),
+    raw_operation("ID", "u1", "add"),
+    raw_operation("schemas", ["urn:x"]),
+    raw_operation("meta", {"version": "old"}),
+    raw_operation("meta.lastModified", "2011-05-13T04:42:34Z"),
+    raw_operation("meta", None, "remove"),
+    raw_operation("manager.displayName", "John"),
+    raw_operation(f"{ENTERPRISE}:manager.displayName", "John"),
+    raw_operation("groups.display", "Sales"),
 ]
 
 
 @pytest.mark.parametrize("echo", ECHOES)
-def test_what_a_client_has_read_and_sends_back_changes_nothing(echo):
+def test_a_read_only_value_sent_back_changes_nothing(echo):
     """The rest of the request takes effect."""
-    operations, ignored = normalise([echo, at("title", "Boss")], USER, "u1")
+    operations, ignored = normalise([echo, raw_operation("title", "Boss")], USER, "u1")
 
     assert [(str(one.path), one.index) for one in operations] == [("title", 1)]
     assert ignored == ()
 
 
 CHANGED = [
-    at("id", "u2"),
-    at("id", None, "remove"),
-    at("id", ""),
-    at("groups", []),
-    at("groups", None, "remove"),
-    at('groups[value eq "x"].display', "x"),
+    raw_operation("id", "u2"),
+    raw_operation("id", None, "remove"),
+    raw_operation("id", ""),
+    raw_operation("groups", []),
+    raw_operation("groups", None, "remove"),
+    raw_operation('groups[value eq "x"].display', "x"),
 ]
 
 
 @pytest.mark.parametrize("operation", CHANGED)
-def test_what_is_read_only_cannot_be_changed(operation):
+def test_a_read_only_attribute_cannot_be_changed(operation):
     """Another id would be another user; memberships are changed at the group."""
     with pytest.raises(Mutability, match=r"^Operations\[0\]: (id|groups)"):
         normalise([operation], USER, "u1")
 
 
 ACTIVE_CLEARED = [
-    at("active", ""),
-    at("active", None, "remove"),
-    at("ACTIVE", None),
-    at("active", []),
-    at("active", [""]),
-    at("active", {"value": None}),
-    at(f"{CORE}:active", "", "add"),
-    at(None, {"active": None}),
-    at(None, {CORE: {"active": ""}}),
-    at(CORE, {"active": []}),
+    raw_operation("active", ""),
+    raw_operation("active", None, "remove"),
+    raw_operation("ACTIVE", None),
+    raw_operation("active", []),
+    raw_operation("active", [""]),
+    raw_operation("active", {"value": None}),
+    raw_operation(f"{CORE}:active", "", "add"),
+    raw_operation(None, {"active": None}),
+    raw_operation(None, {CORE: {"active": ""}}),
+    raw_operation(CORE, {"active": []}),
 ]
 
 
 @pytest.mark.parametrize("operation", ACTIVE_CLEARED)
 def test_active_is_never_cleared(operation):
     """A user without `active` would be neither active nor deactivated."""
-    operations, ignored = normalise([at("title", "x"), operation], USER)
+    operations, ignored = normalise([raw_operation("title", "x"), operation], USER)
 
     assert [str(one.path) for one in operations] == ["title"]
     assert ignored == (Ignored("active", "always_set", 1),)
 
 
-NOT_UNDERSTOOD = [
+UNKNOWN_SUB_ATTRIBUTES = [
     ("roles", [{"id": "1"}], "roles.id"),
     ("roles", {"id": "1"}, "roles.id"),
     ("name", {"first": "A"}, "name.first"),
@@ -150,35 +150,37 @@ NOT_UNDERSTOOD = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "name"), NOT_UNDERSTOOD)
-def test_a_value_of_which_nothing_is_understood_is_ignored(path, value, name):
-    """The attribute keeps what it had, and the rest of the request takes effect."""
-    operations, ignored = normalise([at("active", "False"), at(path, value)], USER)
+@pytest.mark.parametrize(("path", "value", "name"), UNKNOWN_SUB_ATTRIBUTES)
+def test_a_value_with_only_unknown_sub_attributes_is_ignored(path, value, name):
+    """The attribute keeps its value, and the rest of the request takes effect."""
+    operations, ignored = normalise(
+        [raw_operation("active", "False"), raw_operation(path, value)], USER
+    )
 
     assert [str(one.path) for one in operations] == ["active"]
     assert ignored == (Ignored(name, "not_understood", 1),)
 
 
 STRICT = [
-    (at("shoeSize", "44"), InvalidPath, "shoeSize"),
-    (at(None, {"shoeSize": "44"}), InvalidPath, "shoeSize"),
-    (at("emails", [{"value": "a", "address": "b"}]), InvalidPath, "emails.address"),
-    (at("roles", [{"id": "1"}]), InvalidValue, "roles.id"),
+    (raw_operation("shoeSize", "44"), InvalidPath, "shoeSize"),
+    (raw_operation(None, {"shoeSize": "44"}), InvalidPath, "shoeSize"),
+    (raw_operation("emails", [{"value": "a", "address": "b"}]), InvalidPath, "emails.address"),
+    (raw_operation("roles", [{"id": "1"}]), InvalidValue, "roles.id"),
 ]
 
 
 @pytest.mark.parametrize(("operation", "error", "name"), STRICT)
 def test_a_strict_connection_rejects_what_a_lenient_one_ignores(operation, error, name):
     """The error names the operation and the attribute."""
-    _, ignored = normalise([at("title", "x"), operation], USER)
+    _, ignored = normalise([raw_operation("title", "x"), operation], USER)
 
     with pytest.raises(error, match=rf"^Operations\[1\]: {name}: "):
         reject_ignored(ignored, USER)
 
 
-def test_a_strict_connection_accepts_what_is_not_a_wrong_mapping():
-    """`active` is kept where a client clears it, and nothing else is ignored."""
-    _, ignored = normalise([at("active", ""), at("title", "x")], USER)
+def test_a_strict_connection_accepts_a_cleared_active():
+    """It is ignored, but it is not an error of the mapping."""
+    _, ignored = normalise([raw_operation("active", ""), raw_operation("title", "x")], USER)
 
     reject_ignored(ignored, USER)
 
@@ -197,53 +199,65 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_what_the_schemas_do_not_keep_is_ignored(name):
+def test_an_unknown_attribute_is_ignored(name):
     """A mapping with one attribute too many must not stop the others."""
-    assert paths([at(name, "x"), at(None, {name: "x"}), at(name, None, "remove")]) == []
+    assert (
+        paths(
+            [
+                raw_operation(name, "x"),
+                raw_operation(None, {name: "x"}),
+                raw_operation(name, None, "remove"),
+            ]
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("key", ["__class__", "__proto__", "", "a b", "x" * 5000, "é", "{0.real}"])
 def test_a_key_that_is_not_a_path_names_no_attribute(key):
-    """Nor is it ever used to reach into an object (scim-patch CVE-2026-48170)."""
-    assert paths([at(None, {key: "x"}), at(None, {ENTERPRISE: {key: "x"}})]) == []
+    """It never reaches an attribute of a Python object (scim-patch CVE-2026-48170)."""
+    assert (
+        paths([raw_operation(None, {key: "x"}), raw_operation(None, {ENTERPRISE: {key: "x"}})])
+        == []
+    )
 
 
 REJECTED = [
     (RawOperation("add", "title", None, has_value=False), InvalidValue, "`value` is missing"),
     (RawOperation("remove", None, None, has_value=False), NoTarget, "`path` is missing"),
-    (at(None, "x"), InvalidValue, "an object"),
-    (at("", [{"title": "x"}]), InvalidValue, "an object"),
-    (at(ENTERPRISE, "x"), InvalidValue, "an object"),
-    (at(CORE, None), Mutability, CORE),
-    (at("__class__", "x"), InvalidPath, "character 1"),
-    (at("emails[type", "x"), InvalidPath, "operator"),
-    (at(None, {"emails[type": "x"}), InvalidPath, "operator"),
-    (at('title[value eq "x"]', "x"), InvalidPath, "title"),
-    (at('groups[value eq "x"]', "x"), Mutability, "groups"),
+    (raw_operation(None, "x"), InvalidValue, "an object"),
+    (raw_operation("", [{"title": "x"}]), InvalidValue, "an object"),
+    (raw_operation(ENTERPRISE, "x"), InvalidValue, "an object"),
+    (raw_operation(CORE, None), Mutability, CORE),
+    (raw_operation("__class__", "x"), InvalidPath, "character 1"),
+    (raw_operation("emails[type", "x"), InvalidPath, "operator"),
+    (raw_operation(None, {"emails[type": "x"}), InvalidPath, "operator"),
+    (raw_operation('title[value eq "x"]', "x"), InvalidPath, "title"),
+    (raw_operation('groups[value eq "x"]', "x"), Mutability, "groups"),
 ]
 
 
 @pytest.mark.parametrize(("operation", "error", "named"), REJECTED)
-def test_what_has_no_meaning_is_rejected(operation, error, named):
-    """RFC 7644 table 9 tells which scimType; the text names what is at fault."""
+def test_a_malformed_operation_is_rejected(operation, error, named):
+    """With the scimType of RFC 7644 table 9 and a text that names the error."""
     with pytest.raises(error, match=named):
         normalise([operation], USER)
 
 
 def test_an_extension_is_removed_by_its_urn():
-    """By `remove`, or by null in its place."""
+    """By `remove`, or by a null or empty value."""
     whole = Operation("remove", parse_path(ENTERPRISE))
     sent = [
-        at(ENTERPRISE, None, "remove"),
-        at(ENTERPRISE.upper(), None),
-        at(None, {ENTERPRISE: ""}),
+        raw_operation(ENTERPRISE, None, "remove"),
+        raw_operation(ENTERPRISE.upper(), None),
+        raw_operation(None, {ENTERPRISE: ""}),
     ]
 
     assert normalise(sent, USER).operations == (whole, whole, whole)
 
 
 def test_the_value_of_a_remove_is_kept():
-    """Entra ID names the members to remove in the value; none would mean all of them."""
-    operation = at("members", [{"value": "u1"}], "remove")
+    """Entra ID names the members to remove in the value; without it all would be removed."""
+    operation = raw_operation("members", [{"value": "u1"}], "remove")
 
     assert paths([operation], GROUP) == [("members", [{"value": "u1"}])]

@@ -522,7 +522,7 @@ SHAPED = st.dictionaries(KEYS, JSON | ELEMENTS | st.lists(ELEMENTS, max_size=3),
 
 @given(SHAPED)
 def test_any_document_is_kept_or_rejected(document):
-    """Whatever comes, the result is a canonical document or an error, never a fault of ours."""
+    """Every input becomes a canonical document or a SCIM error, never an internal error."""
     try:
         kept = check({"userName": "ana"} | document, USER)
     except ApiError:

@@ -31,7 +31,7 @@ LASTING = {
     "a condition": client_error("ConditionalCheckFailedException"),
     "no table": client_error("ResourceNotFoundException"),
     "no permission": client_error("AccessDeniedException"),
-    "a fault of ours": client_error("ValidationException"),
+    "an invalid request": client_error("ValidationException"),
     "another request with this token": client_error("IdempotentParameterMismatchException"),
     "wrong parameters": ParamValidationError(report="injected"),
     "no error of AWS": KeyError("injected"),
@@ -59,9 +59,9 @@ def test_what_passes_is_repeated(error):
     """The client gets the response and does not see the failure before it."""
     client, manual_clock = Script([error, error, "answer"]), ManualClock()
 
-    answer = Deadline.after(25, manual_clock.clock()).repeat(client.call)
+    response = Deadline.after(25, manual_clock.clock()).repeat(client.call)
 
-    assert answer == "answer"
+    assert response == "answer"
     assert len(client.requests) == 3
 
 

@@ -55,8 +55,8 @@ def test_a_throttled_read_is_repeated():
 def batch(*found: Key, left=()):
     """Write a response of BatchGetItem."""
     unprocessed = {"table": {"Keys": [wire_key(key) for key in left], "ConsistentRead": True}}
-    answer = {"Responses": {"table": [wire(key) for key in found]}}
-    return answer | {"UnprocessedKeys": unprocessed if left else {}}
+    response = {"Responses": {"table": [wire(key) for key in found]}}
+    return response | {"UnprocessedKeys": unprocessed if left else {}}
 
 
 def test_unprocessed_keys_are_asked_for_again():
@@ -102,8 +102,8 @@ def test_keys_go_a_hundred_a_call():
 
 def page(*keys: Key, more=False):
     """Write a response of Query."""
-    answer = {"Items": [wire(key) for key in keys]}
-    return answer | ({"LastEvaluatedKey": wire_key(keys[-1] if keys else ITEM)} if more else {})
+    response = {"Items": [wire(key) for key in keys]}
+    return response | ({"LastEvaluatedKey": wire_key(keys[-1] if keys else ITEM)} if more else {})
 
 
 def test_a_query_goes_on_where_a_page_ends():

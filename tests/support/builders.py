@@ -1,4 +1,4 @@
-"""What tests of several packages build: clocks, clients, customers."""
+"""Build what tests of several packages need: HTTP clients, organisations, connections."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OPERATOR = Actor("operator", "operator", "operator")
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP response as a test reads it."""
+    """An HTTP response with its body decoded."""
 
     status: int
     headers: Mapping[str, str]
@@ -43,7 +43,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class ApiClient:
-    """Calls the app as API Gateway would, with a credential."""
+    """Send requests to the app, as API Gateway passes them on, with a credential."""
 
     gateway: Gateway
     credential: str = ""
@@ -56,24 +56,24 @@ class ApiClient:
         headers: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> Response:
-        """Send one request; a body that is no text or bytes is sent as JSON.
+        """Send one request; a body that is not bytes is sent as JSON.
 
-        Whatever is tested, the published document describes the response.
+        Check also that the OpenAPI document describes the response.
         """
         path, _, query = target.partition("?")
         sent = {"Content-Type": content_type, **(headers or {})}
         if self.credential:
             sent = {"Authorization": f"Bearer {self.credential}", **sent}
-        answered = self.gateway.respond(
+        raw = self.gateway.respond(
             HttpRequest(method, path, query, tuple(sent.items()), _bytes(body))
         )
-        read = {name.lower(): value for name, value in answered.headers}
-        answer = Response(answered.status, read, _read(answered.body, read))
-        described.require(method, path, answer)
-        return answer
+        read = {name.lower(): value for name, value in raw.headers}
+        response = Response(raw.status, read, _read(raw.body, read))
+        described.require(method, path, response)
+        return response
 
     def with_credential(self, credential: str) -> ApiClient:
-        """Call with another credential; "" sends none."""
+        """Return a client that sends another credential; "" sends none."""
         return ApiClient(self.gateway, credential)
 
 
@@ -90,13 +90,13 @@ def _read(body: bytes, headers: Mapping[str, str]) -> Any:
 
 
 def api_client(app: Chalice, credential: str = "") -> ApiClient:
-    """Put a gateway before an app."""
+    """Return a client of an app, through the local gateway."""
     return ApiClient(Gateway(app, "test", "id.example.com"), credential)
 
 
 @dataclass(frozen=True, slots=True)
 class ScimClient:
-    """Calls the SCIM routes of a connection; paths begin behind its URL."""
+    """Send requests to the SCIM routes of a connection; paths are relative to its URL."""
 
     client: ApiClient
     root: str
@@ -108,11 +108,11 @@ class ScimClient:
         return self.client(method, f"{self.root}{path}", body, headers)
 
     def with_credential(self, credential: str) -> ScimClient:
-        """Call with another credential; "" sends none."""
+        """Return a client that sends another credential; "" sends none."""
         return ScimClient(self.client.with_credential(credential), self.root)
 
-    def followed(self, location: str) -> Response:
-        """Send a GET to an address that a response contained."""
+    def follow(self, location: str) -> Response:
+        """Send a GET to a URL that a response contained, like `meta.location`."""
         return self("GET", location.partition(self.root)[2])
 
     def a_user(self, name: str = "ada", **attributes: Any) -> dict[str, Any]:
@@ -122,12 +122,12 @@ class ScimClient:
 
 
 def scim_client(app: Chalice, connection: str, token: str) -> ScimClient:
-    """Put a gateway before an app, for the routes of one connection."""
+    """Return a client of one connection's SCIM routes, through the local gateway."""
     return ScimClient(api_client(app, token), f"/scim/v2/{connection}")
 
 
 def a_second_apart(scim: ScimClient, manual_clock: ManualClock) -> Callable[..., Response]:
-    """Let a second go by before each request, so that it is clear which came first."""
+    """Return a client that advances the clock by a second before each request."""
 
     def call(*request: Any, **more: Any) -> Response:
         manual_clock.advance(seconds=1)
@@ -148,7 +148,7 @@ ROLES = [
 
 
 def organisation_body(**changes: Any) -> dict[str, Any]:
-    """Write the body of a new organisation; None leaves a field out."""
+    """Return the body of a POST that creates an organisation; None leaves a field out."""
     whole = {
         "name": "Acme",
         "plan": "enterprise",
@@ -160,7 +160,7 @@ def organisation_body(**changes: Any) -> dict[str, Any]:
 
 
 def connection_body(**changes: Any) -> dict[str, Any]:
-    """Write the body of a new connection."""
+    """Return the body of a POST that creates a connection."""
     return {
         "name": "Entra ID",
         "workspace": "main",
@@ -172,7 +172,7 @@ def connection_body(**changes: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A connection with one live token, and what administers it."""
+    """An organisation with one connection and one valid token, and its AdminContext."""
 
     admin: AdminContext
     connection: str
@@ -186,7 +186,7 @@ class Customer:
 
 
 def an_admin_context(services: Services, organisation: str | None = None) -> AdminContext:
-    """Bind an organisation for the operator, a new one unless it is named."""
+    """Return the operator's context of an organisation; without an id, of a new one."""
     organisation = organisation or new_organisation_id(services.table.clock.random)
     keys = OrganisationKeys(organisation)
     items = services.table.namespace(grants.operator(keys), services.deadline())
@@ -201,7 +201,7 @@ def audit_entries(admin: AdminContext, cursor: str | None = None, size: int = 10
 
 
 def an_organisation(services: Services, **changes: Any) -> AdminContext:
-    """Create an organisation."""
+    """Create an organisation; return its context."""
     admin = an_admin_context(services)
     body = NewOrganisation.model_validate(organisation_body(**changes))
     organisations.create(admin, body, services.settings.plans, None)
@@ -218,22 +218,22 @@ def a_customer(services: Services, **changes: Any) -> Customer:
 
 
 def a_session(services: Services, organisation: str, name: str = "Ada") -> str:
-    """Let an admin of an organisation in, and return the session's token."""
+    """Create an admin session of an organisation; return its token."""
     return exchanged(services, a_link(services, organisation, name=name))
 
 
 def a_link(services: Services, organisation: str, **body: Any) -> str:
-    """Create a console link, and return its text."""
+    """Create an admin link of an organisation; return its text."""
     admin = an_admin_context(services, organisation)
     asked = NewConsoleLink.model_validate({"name": "Ada", **body})
     return console.create_link(services.table, admin, asked).text
 
 
 def exchanged(services: Services, link: str) -> str:
-    """Exchange a console link, and return the session's token."""
+    """Exchange an admin link; return the session's token."""
     return console.exchange(services.table, link, Sender(), services.deadline()).text
 
 
 def scim_namespace(services: Services, connection: str) -> Namespace:
-    """Bind what a SCIM request of a connection may touch."""
+    """Return the namespace of a SCIM request of a connection."""
     return services.table.namespace(grants.scim(ConnectionKeys(connection)), services.deadline())

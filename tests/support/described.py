@@ -32,7 +32,7 @@ class Answered(Protocol):
         """Its body, parsed; None without a body."""
 
 
-def require(method: str, path: str, answer: Answered) -> None:
+def require(method: str, path: str, response: Answered) -> None:
     """Compare a response of the admin API with the document; others are ignored.
 
     Raises:
@@ -42,15 +42,15 @@ def require(method: str, path: str, answer: Answered) -> None:
     operation = read_document()["paths"].get(template, {}).get(method.lower())
     if operation is None:
         return
-    where = f"{method} {template} answers {answer.status}"
-    assert f"{answer.status}" in operation["responses"], f"{where}: {answer.body}"
-    content = _content(template, method, answer.status)
+    where = f"{method} {template} returns {response.status}"
+    assert f"{response.status}" in operation["responses"], f"{where}: {response.body}"
+    content = _content(template, method, response.status)
     if not content:
-        assert answer.body is None, f"{where} with a body"
+        assert response.body is None, f"{where} with a body"
         return
-    media_type = answer.headers["content-type"].partition(";")[0]
+    media_type = response.headers["content-type"].partition(";")[0]
     assert media_type in content, f"{where} with {media_type}"
-    faults = [*_validator(template, method, answer.status, media_type).iter_errors(answer.body)]
+    faults = [*_validator(template, method, response.status, media_type).iter_errors(response.body)]
     assert not faults, f"{where}: {[(each.instance_path, each.message) for each in faults]}"
 
 

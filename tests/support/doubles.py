@@ -22,7 +22,7 @@ class Script:
     The last response is for all calls from there on. `requests` holds what was sent.
     """
 
-    answers: list[Any]
+    responses: list[Any]
     requests: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -30,10 +30,10 @@ class Script:
 
         def call(**request: Any) -> Any:
             self.requests.append((name, request))
-            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+            response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+            if isinstance(response, Exception):
+                raise response
+            return response
 
         return call
 

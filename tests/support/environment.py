@@ -1,4 +1,4 @@
-"""What a deployment's functions find in their environment, for tests, and its operator key."""
+"""The environment variables and the operator key of the deployment that tests run."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from tests.support.builders import (
     organisation_body,
 )
 from tests.support.environment import OPERATOR_KEY
-from tests.support.routes import Call
+from tests.support.routes import Route
 
 Values = Mapping[str, str]
 PLACE = re.compile(r"<(\w+)>")
@@ -61,14 +61,14 @@ NAMES = ("corp", "main", "reader", "connection", "token", "schema", "admin", "li
 class Request(NamedTuple):
     """A request with places; a body is JSON text."""
 
-    call: Call
+    route: Route
     target: str
     body: str = ""
 
     @property
     def short(self) -> str:
         """Name it below its organisation or connection, in the usual spelling."""
-        return _short(self.call, self.target.partition("?")[0])
+        return _short(self.route, self.target.partition("?")[0])
 
     def places(self) -> list[str]:
         """Name the places in path, query and body where something of an organisation stands."""
@@ -185,18 +185,18 @@ QUERIES: Mapping[str, list[str]] = {
 }
 
 
-def requests_of(calls: Iterable[Call]) -> Iterator[Request]:
+def requests_of(routes: Iterable[Route]) -> Iterator[Request]:
     """Write down every request of the app, with each of its queries and bodies."""
-    for call in calls:
-        if call.access is Access.ANYONE or call.path == "/sign-in":
+    for route in routes:
+        if route.access is Access.ANYONE or route.path == "/sign-in":
             continue
-        target = _with_places(call.path)
-        short = _short(call, target)
-        yield from (Request(call, f"{target}?{query}") for query in QUERIES.get(short, []))
+        target = _with_places(route.path)
+        short = _short(route, target)
+        yield from (Request(route, f"{target}?{query}") for query in QUERIES.get(short, []))
         bodies = BODIES.get(short)
-        yield from (Request(call, target, json.dumps(body)) for body in bodies or [])
+        yield from (Request(route, target, json.dumps(body)) for body in bodies or [])
         if bodies is None:
-            yield Request(call, target)
+            yield Request(route, target)
 
 
 # What {id} stands for, by what stands before it.
@@ -209,12 +209,12 @@ def _with_places(path: str) -> str:
     return named.replace("{", "<").replace("}", ">")
 
 
-def _short(call: Call, target: str) -> str:
+def _short(route: Route, target: str) -> str:
     """Name a request below its organisation or connection, in the usual spelling."""
-    root = SCIM if call.is_scim else _with_places(ORGANISATION)
+    root = SCIM if route.is_scim else _with_places(ORGANISATION)
     below = target.removeprefix(root)
     usual = re.sub(r"^/(users|groups)", lambda found: found[0].title(), below)
-    return f"{call.method} {usual if call.is_scim else below}"
+    return f"{route.method} {usual if route.is_scim else below}"
 
 
 # --- an organisation that has one or two of everything ---

@@ -26,21 +26,21 @@ class Crash(BaseException):
 
 def client_error(code: str, status: int = 400, **fields: Any) -> ClientError:
     """Make the error that boto3 raises when AWS responds with `code`."""
-    answer: Any = {
+    response: Any = {
         "Error": {"Code": code, "Message": "injected"},
         "ResponseMetadata": {"HTTPStatusCode": status},
         **fields,
     }
-    return ClientError(answer, "Injected")
+    return ClientError(response, "Injected")
 
 
 def canceled(*reasons: str | tuple[str, Request]) -> ClientError:
     """Make a cancelled transaction; a reason may hold the item that its condition met."""
-    rows = [each if isinstance(each, tuple) else (each, None) for each in reasons]
+    items = [each if isinstance(each, tuple) else (each, None) for each in reasons]
     return client_error(
         "TransactionCanceledException",
         CancellationReasons=[
-            {"Code": code} | ({"Item": item} if item is not None else {}) for code, item in rows
+            {"Code": code} | ({"Item": item} if item is not None else {}) for code, item in items
         ],
     )
 
@@ -208,7 +208,7 @@ class FaultyClient:
         token = request.get("ClientRequestToken") if self.remembers_tokens else None
         if token in self._answered:
             return self._answered[token]
-        answer = method(**request)
+        response = method(**request)
         if token:
-            self._answered[token] = answer
-        return answer
+            self._answered[token] = response
+        return response

@@ -24,7 +24,7 @@ from chalicelib.storage.table import Table
 
 CLASSES = frozenset("SOCAXVIL")
 
-Rows = Mapping[Key, Item]
+Items = Mapping[Key, Item]
 
 
 @dataclass(slots=True)
@@ -56,18 +56,18 @@ def violations(table: Table) -> list[str]:
     return unsound(read_all(table))
 
 
-def unsound(rows: Rows) -> list[str]:
+def unsound(items: Items) -> list[str]:
     """Return what does not hold of these items, which are a whole table."""
-    return [*_of_directories(rows), *_keys_have_a_class(rows), *_local_rows_have_users(rows)]
+    return [*_of_directories(items), *_keys_have_a_class(items), *_local_items_have_users(items)]
 
 
-def directories(rows: Rows) -> list[Directory]:
+def directories(items: Items) -> list[Directory]:
     """Sort the items by connection and by what they are."""
-    return [_directory(connection, rows) for connection in sorted(_connections(rows))]
+    return [_directory(connection, items) for connection in sorted(_connections(items))]
 
 
-def _of_directories(rows: Rows) -> Iterator[str]:
-    for directory in directories(rows):
+def _of_directories(items: Items) -> Iterator[str]:
+    for directory in directories(items):
         for name, check in INVARIANTS.items():
             yield from (f"{name}: {fault}" for fault in check(directory))
 
@@ -77,7 +77,7 @@ def _of_directories(rows: Rows) -> Iterator[str]:
 LATER = ("secret", "purge", "late memberships")
 
 
-def read_all(table: Table) -> Rows:
+def read_all(table: Table) -> Items:
     """Read every item: a test may, the service never does."""
     found: dict[Key, Item] = {}
     start: dict[str, Any] = {}
@@ -89,17 +89,17 @@ def read_all(table: Table) -> Rows:
         start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
-def _connections(rows: Rows) -> AbstractSet[str]:
-    return {key.pk.split("#")[1] for key in rows if key.pk.startswith("S#")}
+def _connections(items: Items) -> AbstractSet[str]:
+    return {key.pk.split("#")[1] for key in items if key.pk.startswith("S#")}
 
 
 # --- sorting the items ------------------------------------------------------------------------
 
 
-def _directory(connection: str, rows: Rows) -> Directory:
+def _directory(connection: str, items: Items) -> Directory:
     directory = Directory(ConnectionKeys(connection))
     prefix = directory.keys.prefix + "#"
-    for key, item in rows.items():
+    for key, item in items.items():
         if key.pk.startswith(prefix):
             part = key.pk.removeprefix(prefix).split("#")[0]
             SORTED.get(part, _passed_over)(directory, key, item)
@@ -152,10 +152,10 @@ SORTED: Mapping[str, Callable[[Directory, Key, Item], None]] = {
 
 def _nothing_is_under_way(directory: Directory) -> Iterator[str]:
     yield from (f"operation {each}" for each in directory.operations)
-    rows: list[User | Group] = [*directory.users.values(), *directory.groups.values()]
-    for row in rows:
-        if row.lease is not None:
-            yield f"{row.id} is held by {row.lease.change_id}"
+    items: list[User | Group] = [*directory.users.values(), *directory.groups.values()]
+    for item in items:
+        if item.lease is not None:
+            yield f"{item.id} is held by {item.lease.change_id}"
 
 
 def _user_locks(directory: Directory) -> dict[Key, str]:
@@ -199,8 +199,8 @@ def _differences(found: Mapping[Key, Any], expected: Mapping[Key, Any]) -> Itera
             yield f"{key} is {found.get(key)}, must be {expected.get(key)}"
 
 
-def _memberships_have_two_rows(directory: Directory) -> Iterator[str]:
-    yield from (f"one row only of {pair}" for pair in directory.members ^ directory.reverse)
+def _memberships_have_two_items(directory: Directory) -> Iterator[str]:
+    yield from (f"only one item of {pair}" for pair in directory.members ^ directory.reverse)
 
 
 def _memberships_have_both_ends(directory: Directory) -> Iterator[str]:
@@ -227,26 +227,26 @@ INVARIANTS: Mapping[str, Callable[[Directory], Iterable[str]]] = {
     "I1 locks and indexes are those of the users": _users_are_found,
     "I2 counters count the users": lambda each: _counted(each, "U", each.users),
     "I3 counters count the groups": lambda each: _counted(each, "G", each.groups),
-    "I4 a membership has two rows": _memberships_have_two_rows,
+    "I4 a membership has two items": _memberships_have_two_items,
     "I5 a membership has a user and a group": _memberships_have_both_ends,
     "I6 a group's size is its members": _sizes_are_true,
     "I7 locks and indexes are those of the groups": _groups_are_found,
 }
 
 
-def _keys_have_a_class(rows: Rows) -> Iterator[str]:
-    for key in rows:
+def _keys_have_a_class(items: Items) -> Iterator[str]:
+    for key in items:
         if key.pk[0] not in CLASSES or key.pk[1] != "#":
             yield f"I8 every key has a class: {key}"
 
 
-def _local_rows_have_users(rows: Rows) -> Iterator[str]:
+def _local_items_have_users(items: Items) -> Iterator[str]:
     """A user of any connection of the organisation will do."""
     users = {
         (organisation_of(key.pk.split("#")[1]), key.sk)
-        for key in rows
+        for key in items
         if key.pk.startswith("S#") and key.pk.endswith("#U")
     }
-    for key in rows:
+    for key in items:
         if key.pk.startswith("L#") and (key.pk.removeprefix("L#"), key.sk) not in users:
-            yield f"I12 a local row has a user: {key.sk}"
+            yield f"I12 a local item has a user: {key.sk}"

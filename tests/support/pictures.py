@@ -33,19 +33,19 @@ class Picture:
         return self.users, groups
 
 
-def names_in(rows: Mapping[Key, Item]) -> Names:
+def names_in(items: Mapping[Key, Item]) -> Names:
     """Return the names of all users and groups, by id."""
     named: dict[str, str] = {}
-    for directory in directories(rows):
+    for directory in directories(items):
         named |= {uid: str(user.document["userName"]) for uid, user in directory.users.items()}
         named |= {gid: str(g.document["displayName"]) for gid, g in directory.groups.items()}
     return named
 
 
-def picture(rows: Mapping[Key, Item]) -> Picture:
+def picture(items: Mapping[Key, Item]) -> Picture:
     """Describe what the items of a table say."""
-    named = names_in(rows)
-    (directory,) = directories(rows)
+    named = names_in(items)
+    (directory,) = directories(items)
     members: dict[str, set[str]] = {gid: set() for gid in directory.groups}
     for gid, uid in directory.members:
         members.setdefault(gid, set()).add(named.get(uid, uid))
@@ -57,29 +57,29 @@ def picture(rows: Mapping[Key, Item]) -> Picture:
         named[gid]: (g.version, g.memberships, g.size, canonical(g.document), members[gid])
         for gid, g in directory.groups.items()
     }
-    return Picture(users, groups, _changes(rows, named))
+    return Picture(users, groups, _changes(items, named))
 
 
-def _changes(rows: Mapping[Key, Item], named: Names) -> Counter[Any]:
+def _changes(items: Mapping[Key, Item], named: Names) -> Counter[Any]:
     def names(ids: bytes | None) -> frozenset[str]:
         return frozenset(named.get(each, each) for each in unpacked(ids or b""))
 
     return Counter(
         (
-            row["change_type"],
-            named.get(row["id"], row["id"]),
-            tuple(row.get("attributes", ())),
-            names(row.get("added")),
-            names(row.get("removed")),
+            item["change_type"],
+            named.get(item["id"], item["id"]),
+            tuple(item.get("attributes", ())),
+            names(item.get("added")),
+            names(item.get("removed")),
         )
-        for key, row in rows.items()
+        for key, item in items.items()
         if "#F#" in key.pk
     )
 
 
-def said(answer: Any, named: Names) -> str:
+def said(response: Any, named: Names) -> str:
     """Write a response with names in place of ids, and without times."""
-    text = TIMES.sub("", canonical({"": answer}))
+    text = TIMES.sub("", canonical({"": response}))
     for each, name in named.items():
         text = text.replace(each, name)
     return str(json.loads(text))

@@ -1,4 +1,4 @@
-"""The routes of the app, by its own table, for tests that no route may escape."""
+"""List all routes of the app, for tests that must cover each of them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from typing import NamedTuple
 
 from chalicelib.api.admin.requests import Access
 from chalicelib.api.admin.routes import ROUTES
-from chalicelib.api.scim.routes import METHODS, spellings
+from chalicelib.api.scim.routes import METHODS, spelled_paths
 from chalicelib.api.scim.scim_request import ROOT
-from chalicelib.api.services import Services
 
 DECLARED = {(route.method, route.path): route.access for route in ROUTES}
 
 
-class Call(NamedTuple):
-    """A method and a path of the app; `access` is None for SCIM's own."""
+class Route(NamedTuple):
+    """A method and a path of the app; `access` is None for a SCIM route."""
 
     method: str
     path: str
@@ -22,17 +21,17 @@ class Call(NamedTuple):
 
     @property
     def is_scim(self) -> bool:
-        """Tell whether identity providers call it."""
+        """Tell whether it is a SCIM route."""
         return self.path.startswith("/scim/v2/")
 
 
-def calls_of(services: Services) -> list[Call]:
-    """List the app's routes as API Gateway gets them; those that delete come last.
+def all_routes() -> list[Route]:
+    """List the routes of the app, in an order in which all of them can be requested.
 
-    Of what deletes, the inner things come before those that they are in, and the session last.
+    DELETE comes last, that of a nested resource before that of its parent, and sign-out at the end.
     """
     found = [
-        *(Call(method, ROOT + path, None) for path, _ in spellings() for method in METHODS),
-        *(Call(method, path, access) for (method, path), access in DECLARED.items()),
+        *(Route(method, ROOT + path, None) for path, _ in spelled_paths() for method in METHODS),
+        *(Route(method, path, access) for (method, path), access in DECLARED.items()),
     ]
-    return sorted(found, key=lambda call: (call.method == "DELETE", "/" not in call.path[7:], call))
+    return sorted(found, key=lambda each: (each.method == "DELETE", "/" not in each.path[7:], each))

@@ -65,11 +65,11 @@ BREAKS = {
         lambda made: Put(made.keys.user_name("ada@example.com"), {"uid": NOBODY}),
     ),
     "a lock is left": ("I1", lambda made: Put(made.keys.user_name("bob"), {"uid": made.uid})),
-    "an index row is gone": (
+    "an index item is gone": (
         "I1",
         lambda made: Delete(made.keys.email("ada@example.com", made.uid)),
     ),
-    "an index row is left": ("I1", lambda made: Put(made.keys.external_id("x", made.uid))),
+    "an index item is left": ("I1", lambda made: Put(made.keys.external_id("x", made.uid))),
     "a user is not counted": (
         "I2",
         lambda made: Update(made.keys.counter("U", made.uid), add={"n": -1}),
@@ -82,13 +82,13 @@ BREAKS = {
         "I3",
         lambda made: Update(made.keys.counter("G", made.gid), add={"n": 1}),
     ),
-    "a member row is gone": ("I4", lambda made: Delete(made.keys.member(made.gid, made.uid))),
-    "a reverse row is gone": ("I4", lambda made: Delete(made.keys.reverse(made.uid, made.gid))),
+    "a member item is gone": ("I4", lambda made: Delete(made.keys.member(made.gid, made.uid))),
+    "a reverse item is gone": ("I4", lambda made: Delete(made.keys.reverse(made.uid, made.gid))),
     "a member is nobody": ("I5", lambda made: Put(made.keys.member(made.gid, NOBODY))),
     "a team is nowhere": ("I5", lambda made: Put(made.keys.reverse(made.uid, NOBODY))),
     "a size is wrong": ("I6", lambda made: Update(made.keys.group(made.gid), add={"n": 1})),
     "a team's lock is gone": ("I7", lambda made: Delete(made.keys.group_name("tour"))),
-    "a team's index row is gone": (
+    "a team's index item is gone": (
         "I7",
         lambda made: Delete(made.keys.group_external_id("1", made.gid)),
     ),
@@ -105,17 +105,17 @@ def test_a_broken_item_is_found(context, name, action):
 
 def test_a_local_item_without_its_user_is_found(context, services):
     """A role that a later user would inherit."""
-    row = {"PK": {"S": "L#abcdefghij"}, "SK": {"S": NOBODY}}
+    item = {"PK": {"S": "L#abcdefghij"}, "SK": {"S": NOBODY}}
     one(context)
-    services.table.client.put_item(TableName=services.table.name, Item=row)
+    services.table.client.put_item(TableName=services.table.name, Item=item)
 
-    assert violations(services.table) == [f"I12 a local row has a user: {NOBODY}"]
+    assert violations(services.table) == [f"I12 a local item has a user: {NOBODY}"]
 
 
 def test_a_key_without_a_class_is_found(services):
     """Nobody could say who may touch it."""
-    row = {"PK": {"S": "users"}, "SK": {"S": "1"}}
-    services.table.client.put_item(TableName=services.table.name, Item=row)
+    item = {"PK": {"S": "users"}, "SK": {"S": "1"}}
+    services.table.client.put_item(TableName=services.table.name, Item=item)
 
     assert violations(services.table)[0].startswith("I8")
 

@@ -26,19 +26,19 @@ MAX_TRIES = 20
 class Run:
     """The result of one run: the response, the calls, and the items that it left."""
 
-    answer: Any
+    response: Any
     calls: tuple[str, ...]
-    rows: Mapping[Key, Item]
+    items: Mapping[Key, Item]
 
     @property
     def said(self) -> str:
         """Write the response by names."""
-        return said(self.answer, names_in(self.rows))
+        return said(self.response, names_in(self.items))
 
     @property
     def picture(self) -> Picture:
         """Draw what it left."""
-        return picture(self.rows)
+        return picture(self.items)
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Stage:
     manual_clock: ManualClock
     before: Mapping[Key, Item]
     names: Names
-    rows: Mapping[Key, Item]
+    items: Mapping[Key, Item]
 
     def context(self, client: Any) -> ConnectionContext:
         """Bind a request of a process of its own."""
@@ -66,29 +66,29 @@ class Stage:
 
     def run(self, act: Act, index: int = -1, fault: Fault = unharmed) -> Run:
         """Begin anew and make a request, with a fault at one of its calls."""
-        restore(self.table, self.rows, self.before)
+        restore(self.table, self.items, self.before)
         client = FaultyClient(self.table.client, index, fault, remembers_tokens=False)
-        answer = self.try_once(act, client)
-        self.rows = read_all(self.table)
-        return Run(answer, tuple(client.calls), self.rows)
+        response = self.try_once(act, client)
+        self.items = read_all(self.table)
+        return Run(response, tuple(client.calls), self.items)
 
     def insist(self, act: Act) -> Any:
         """Repeat a request as an identity provider does while it is told to come later."""
         for _ in range(MAX_TRIES):
-            answer = self.try_once(act, self.table.client)
-            if answer != Busy.__name__:
-                return answer
+            response = self.try_once(act, self.table.client)
+            if response != Busy.__name__:
+                return response
             self.manual_clock.advance(seconds=5)
         raise AssertionError("told to come later again and again")
 
     def sweep(self) -> None:
         """Let the sweeper come by."""
         reference.sweep(replace(self.table, clock=self.manual_clock.clock(next(SEEDS))))
-        self.rows = read_all(self.table)
+        self.items = read_all(self.table)
 
 
 def set_up(scene: Scene, table: Table, manual_clock: ManualClock) -> Stage:
     """Set a scene."""
     scene(connection_context(table))
-    rows = read_all(table)
-    return Stage(table, manual_clock, rows, names_in(rows), rows)
+    items = read_all(table)
+    return Stage(table, manual_clock, items, names_in(items), items)

@@ -36,8 +36,8 @@ def small(context: ConnectionContext) -> None:
     a_group(context, "Tour", [ada, bob], externalId="tour")
     a_group(context, "Empty")
     local = context.keys.local(bob)
-    row = to_wire({"PK": local.pk, "SK": local.sk, "v": 1})
-    context.items.table.client.put_item(TableName=context.items.table.name, Item=row)
+    item = to_wire({"PK": local.pk, "SK": local.sk, "v": 1})
+    context.items.table.client.put_item(TableName=context.items.table.name, Item=item)
 
 
 def crowded(context: ConnectionContext) -> None:

@@ -1,4 +1,4 @@
-"""The table of SCIM routes: path -> method -> handler. RFC 7644 section 3.2."""
+"""Map each SCIM path and method to its handler (RFC 7644 section 3.2)."""
 
 from __future__ import annotations
 
@@ -47,28 +47,28 @@ ROUTES: Mapping[str, Methods] = {
 }
 
 
-# No id is the name of an endpoint: a SCIM URL that ends in /Users makes of GET /Users a
-# GET /Users/Users, which is no user.
+# An id is never the name of an endpoint. If an admin enters a SCIM URL that ends in /Users, the
+# identity provider sends GET /Users/Users: a wrong path, not an unknown user.
 NAMES = frozenset(path.split("/")[1].lower() for path in ROUTES)
 
 
 def endpoints(services: Services) -> Iterator[Endpoint]:
     """Yield the endpoints of all SCIM paths."""
-    for path, methods in spellings():
+    for path, methods in spelled_paths():
         yield Endpoint(ROOT + path, partial(respond, services, methods), scim_error, accepts)
 
 
 def accepts(parameters: Parameters) -> bool:
-    """Return whether the parameters of a path can be what they stand for."""
+    """Return whether the ids in a path can be ids; False makes the path an unknown one (404)."""
     connection, resource_id = parameters["connection"], parameters.get("id", "")
-    in_other_letters = connection != connection.lower() and CONNECTION_ID.fullmatch(
+    has_wrong_letter_case = connection != connection.lower() and CONNECTION_ID.fullmatch(
         connection.lower()
     )
-    return not in_other_letters and not NAMES & {connection.lower(), resource_id.lower()}
+    return not has_wrong_letter_case and not NAMES & {connection.lower(), resource_id.lower()}
 
 
-def spellings() -> Iterator[tuple[str, Methods]]:
-    """Yield every path with its methods; Microsoft's collection writes /users and /groups too."""
+def spelled_paths() -> Iterator[tuple[str, Methods]]:
+    """Yield every path with its methods; Microsoft's collection also sends /users."""
     for path, methods in ROUTES.items():
         yield path, methods
         if path in RESOURCES:

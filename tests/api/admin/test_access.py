@@ -63,7 +63,7 @@ def test_the_token_of_a_connection_is_rejected_by_the_admin_api(operator, token)
 
 
 def test_the_operator_key_is_rejected_by_scim_routes(operator, connection):
-    """Nor the other way round."""
+    """The two types of credential are valid for one API each."""
     path = f"/scim/v2/{connection.rpartition('/')[2]}/Users"
 
     assert operator("GET", path).status == 401

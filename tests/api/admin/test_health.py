@@ -115,11 +115,11 @@ def test_a_rejected_request_is_counted_by_its_reason(
 ):
     """The 401 is one text for all; the admin, not the client, learns the reason."""
     sent = credential(operator, root, context)
-    answered = [call(sent, **{"User-Agent": "Probe/1.0"}) for _ in range(3)]
+    responded = [call(sent, **{"User-Agent": "Probe/1.0"}) for _ in range(3)]
 
     (told,) = health(operator, root)["refusals"]
 
-    assert {(told["reason"], each.status) for each in answered} == {refusal}
+    assert {(told["reason"], each.status) for each in responded} == {refusal}
     assert (told["count"], told["user_agent"]) == (3, "Probe/1.0")
     assert told["last_at"].startswith("2027-01-31T12:00")
     assert told["fix"]
@@ -248,17 +248,17 @@ def test_a_thousand_requests_with_a_wrong_token_cost_a_few_writes(services, cont
     writes = [name for name in between.calls if name not in {"batch_get_item", "get_item"}]
 
     assert writes == ["update_item"] * 10
-    assert sum(row.get("n_mistyped", 0) for row in read_all(services.table).values()) == 512
+    assert sum(item.get("n_mistyped", 0) for item in read_all(services.table).values()) == 512
 
 
 def test_requests_to_an_unknown_connection_write_nothing(services, context):
     """A stranger cannot fill the table with invented connections."""
-    rows = read_all(services.table)
+    items = read_all(services.table)
     client = api_client(build(services), context.token)
     for connection in ("a" * 16, context.organisation + "aaaaaa", "x"):
         assert client("GET", f"/scim/v2/{connection}/Users").status == 401
 
-    assert read_all(services.table) == rows
+    assert read_all(services.table) == items
 
 
 @pytest.mark.parametrize(

@@ -261,11 +261,11 @@ def test_a_page_can_be_had_as_csv(scim, log):
     a_user(scim, "=cmd()", displayName="-1+1")
     response = log("limit=1", Accept="text/csv")
 
-    (row,) = csv.DictReader(io.StringIO(response.body))
+    (item,) = csv.DictReader(io.StringIO(response.body))
 
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
-    assert (row["method"], row["status"], row["scim_type"]) == ("POST", "201", "")
-    assert json.loads(row["after"])["userName"] == "=… (up to 8)"
+    assert (item["method"], item["status"], item["scim_type"]) == ("POST", "201", "")
+    assert json.loads(item["after"])["userName"] == "=… (up to 8)"
 
 
 def test_a_page_can_be_had_as_ndjson_and_says_where_the_next_is(scim, log):
@@ -299,10 +299,10 @@ def test_nothing_that_was_sent_can_be_read_in_the_table_but_where_it_belongs(
         "GET", f"/scim/v2/{context.connection}/Users", headers=agent
     )
 
-    told = [row for key, row in read_all(services.table).items() if "#U" not in key.pk]
+    told = [item for key, item in read_all(services.table).items() if "#U" not in key.pk]
 
-    assert not [row for row in told if "canary" in str(row)]
-    assert not [row for row in told if context.token[-20:] in str(row)]
+    assert not [item for item in told if "canary" in str(item)]
+    assert not [item for item in told if context.token[-20:] in str(item)]
 
 
 def test_a_log_that_cannot_be_written_does_not_fail_the_request(services, context, log):
@@ -357,8 +357,8 @@ def test_a_call_is_kept_for_as_long_as_the_plan_says(services, context, scim, ma
     api_client(build(shorter), context.token)("GET", f"/scim/v2/{context.connection}/Groups")
 
     now = services.table.clock.now().timestamp()
-    rows = [row for key, row in read_all(services.table).items() if "#L#" in key.pk]
-    days = {row["path"]: round((row["ttl"] - now) / 86_400) for row in rows}
+    items = [item for key, item in read_all(services.table).items() if "#L#" in key.pk]
+    days = {item["path"]: round((item["ttl"] - now) / 86_400) for item in items}
 
     assert days == {"/Users": 30, "/Groups": 7}
 

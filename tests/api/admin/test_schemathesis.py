@@ -1,4 +1,4 @@
-"""A machine that knows the published document alone: what it sends meets no fault of ours."""
+"""Random requests made from the published OpenAPI document cause no internal error."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def sent(case: Case[Any]) -> requests.PreparedRequest:
     return requests.Request(**asked).prepare()
 
 
-def answered(gateway: Gateway, request: requests.PreparedRequest) -> Response:
+def responded(gateway: Gateway, request: requests.PreparedRequest) -> Response:
     """Send it as API Gateway would, and return the response as schemathesis reads it."""
     parts = urlsplit(request.url or "")
     body: Any = request.body or b""
@@ -113,6 +113,6 @@ def test_what_the_document_allows_gets_the_responses_that_it_declares(services, 
             with_real_names(case, names)
         request = sent(case)
         assume(described.template_of(urlsplit(request.url or "").path) == operation.path)
-        case.validate_response(answered(gateway, request), checks=CHECKS)
+        case.validate_response(responded(gateway, request), checks=CHECKS)
 
     holds()

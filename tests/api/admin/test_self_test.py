@@ -42,10 +42,10 @@ def run(operator, context):
     return response.body
 
 
-def rows(dynamodb, services):
+def items(dynamodb, services):
     """List all items except those of the audit."""
-    items = dynamodb.scan(TableName=services.table.name)["Items"]
-    return sorted(str(item) for item in items if not item["PK"]["S"].endswith("#A"))
+    found = dynamodb.scan(TableName=services.table.name)["Items"]
+    return sorted(str(item) for item in found if not item["PK"]["S"].endswith("#A"))
 
 
 def step(body, name):
@@ -102,13 +102,13 @@ def test_nothing_is_left_of_a_run(
     A deleted user's memberships are looked for once more by the sweeper, after a minute.
     """
     context = a_customer(services, identity_provider=provider)
-    before = rows(dynamodb, services)
+    before = items(dynamodb, services)
 
     run(operator, context)
     manual_clock.advance(minutes=2)
     sweep_due(services)
 
-    assert rows(dynamodb, services) == before
+    assert items(dynamodb, services) == before
     names = [each["Name"] for each in secretsmanager.list_secrets()["SecretList"]]
     assert len(names) == 2
 
@@ -223,12 +223,12 @@ def test_a_run_without_a_secret_leaves_nothing(services, dynamodb, secretsmanage
     client: Any = FaultyClient(secretsmanager)
     client.faults["create_secret"] = [fail(client_error("AccessDeniedException"))]
     other = replace(services, secrets=Secrets(client, services.settings.secrets_prefix))
-    before = rows(dynamodb, services)
+    before = items(dynamodb, services)
 
     response = api_client(build(other), OPERATOR_KEY)("POST", f"{path_of(context)}/test")
 
     assert response.status == 503
-    assert rows(dynamodb, services) == before
+    assert items(dynamodb, services) == before
 
 
 # --- the run's token --------------------------------------------------------------------------
@@ -279,7 +279,7 @@ def test_what_a_crash_leaves_of_a_run_is_swept(operator, services, manual_clock,
 
     sweep_due(services)
 
-    assert not [row for row in rows(services.table.client, services) if begun.token.id in row]
+    assert not [item for item in items(services.table.client, services) if begun.token.id in item]
     assert users(operator, context, context.token).body["totalResults"] == 1
     with pytest.raises(Gone):
         Secrets(services.secrets._client, services.settings.secrets_prefix).digest_of(

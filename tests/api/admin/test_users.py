@@ -335,7 +335,7 @@ REQUESTS = [
 def test_of_all_provisioning_only_deleting_a_user_touches_their_local_item(
     services, operator, context, scim, user, uid
 ):
-    """And that with one verb: it is deleted with the user, in the same transaction."""
+    """Its grant allows only that; the item is deleted in the same transaction as the user."""
     operator("PUT", f"{user}/roles", ["editor"])
     gid = scim("POST", "/Groups", {"displayName": "Tour", "members": [{"value": uid}]}).body["id"]
     client = FaultyClient(services.table.client)
@@ -396,7 +396,7 @@ ASSERTED = [
 
 @pytest.mark.parametrize(("body", "expected"), ASSERTED)
 def test_after_an_assertion_the_user_is_looked_up(operator, organisation, uid, body, expected):
-    """By whichever of the three the assertion holds."""
+    """The assertion may have any of three identifiers."""
     response = operator("POST", f"{organisation}/resolve", body)
 
     assert response.status == 200

@@ -153,10 +153,10 @@ def calling(services: Services) -> Callable[[Client], Send]:
             headers = {"Authorization": f"Bearer {context.token}", **request.headers}
             address = f"/scim/v2/{context.connection}{path}"
             sent = HttpRequest(request.method, address, query, tuple(headers.items()), request.body)
-            answered = gateway.respond(sent)
-            media_type = dict(answered.headers).get("Content-Type", "")
-            document = json.loads(answered.body) if answered.body else None
-            return Response(answered.status, media_type, document)
+            responded = gateway.respond(sent)
+            media_type = dict(responded.headers).get("Content-Type", "")
+            document = json.loads(responded.body) if responded.body else None
+            return Response(responded.status, media_type, document)
 
         return send
 

@@ -32,10 +32,10 @@ def test_a_reference_can_be_followed(scim):
     uid = scim.a_user()["id"]
     group = scim("POST", "/Groups", {"displayName": "Tour", "members": [{"value": uid}]}).body
 
-    user = scim.followed(group["members"][0]["$ref"]).body
+    user = scim.follow(group["members"][0]["$ref"]).body
 
     assert user["id"] == uid
-    assert scim.followed(user["groups"][0]["$ref"]).body["id"] == group["id"]
+    assert scim.follow(user["groups"][0]["$ref"]).body["id"] == group["id"]
 
 
 @pytest.mark.parametrize("path", [f"/Users/{NOBODY}", f"/Groups/{NOBODY}"])
@@ -115,7 +115,7 @@ def test_a_bulk_response_has_a_result_for_each_operation(scim):
 
     first, second = response.body["Operations"]
     assert (response.status, first["bulkId"], first["status"]) == (200, "a", "201")
-    assert scim.followed(first["location"]).status == 200
+    assert scim.follow(first["location"]).status == 200
     assert (second["bulkId"], second["status"], "location" in second) == ("b", "409", False)
 
 

@@ -148,7 +148,7 @@ def test_a_search_from_the_root_asks_for_what_somebody_has(scim):
 def test_a_resource_says_where_it_is(scim):
     """RFC 7643 section 3.1: `meta.location` is the Content-Location; a 201 has it as Location."""
     created = scim("POST", "/Users", {"userName": "ann"})
-    read = scim.followed(created.body["meta"]["location"])
+    read = scim.follow(created.body["meta"]["location"])
 
     assert created.headers["location"] == created.body["meta"]["location"]
     assert read.headers["content-location"] == read.body["meta"]["location"]

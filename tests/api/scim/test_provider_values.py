@@ -81,7 +81,7 @@ def test_a_patch_that_clears_active_changes_nothing_of_it(scim, operation, activ
 
 @pytest.mark.parametrize("active", [None, "", [], [None], [""], {"value": None}, ...])
 def test_a_put_that_clears_active_leaves_it_as_it_is(scim, active):
-    """By itself and in a bulk request."""
+    """Sent alone and in a bulk request."""
     user = scim.a_user(active=False)
     body = {"userName": "ada", "title": "Guide"} | ({} if active is ... else {"active": active})
 
@@ -401,7 +401,7 @@ def test_a_look_alike_name_is_rejected_when_it_is_given(scim, name, shown):
 
 @pytest.mark.parametrize("name", [name for name, _ in LOOK_ALIKES], ids=ascii)
 def test_a_stored_name_is_never_validated_again(services, context, scim, name):
-    """A user who has it must be deactivated as anybody else."""
+    """A user who has it must be deactivated like any other."""
     user = scim.a_user("x")
     keys = ConnectionKeys(context.connection)
     items = services.table.namespace(grants.scim(keys), services.deadline())

@@ -1,4 +1,4 @@
-"""Who may do what: every route of the app by every type of principal, none forgotten."""
+"""Every route of the app is requested by every type of principal, who may use it or not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.api.services import Services
 from tests.support.builders import ApiClient, Customer, a_customer, a_session, api_client
 from tests.support.clock import ManualClock
 from tests.support.environment import OPERATOR_KEY
-from tests.support.routes import DECLARED, Call, calls_of
+from tests.support.routes import DECLARED, Route, all_routes
 
 # The responses that nobody gets who may do what they do.
 REFUSED = {401, 403, 500, 503}
@@ -23,11 +23,11 @@ class World(NamedTuple):
     """An organisation with a connection, another one, and their credentials by principal."""
 
     own: Customer
-    callers: Mapping[str, str]
+    credentials: Mapping[str, str]
 
 
 def ended(services: Services, context: Customer) -> str:
-    """Let an admin in, and end the session."""
+    """Create the session of an admin, and end it."""
     token = a_session(services, context.organisation)
     api_client(build(services), token)("DELETE", "/admin/sessions/current")
     return token
@@ -35,7 +35,7 @@ def ended(services: Services, context: Customer) -> str:
 
 @pytest.fixture
 def world(services: Services, manual_clock: ManualClock) -> World:
-    """Make all of them."""
+    """Create all of them."""
     own, other = a_customer(services), a_customer(services)
     expired = a_session(services, own.organisation)
     manual_clock.advance(hours=8)
@@ -56,8 +56,8 @@ def world(services: Services, manual_clock: ManualClock) -> World:
     )
 
 
-def target(call: Call, own: Customer) -> str:
-    """Put ids into a path: the organisation's, its connection's, and others that are not there."""
+def target(route: Route, own: Customer) -> str:
+    """Put ids into a path: of the organisation and its connection; the others do not exist."""
     ids = {
         "organisation": own.organisation,
         "connection": own.connection,
@@ -65,46 +65,46 @@ def target(call: Call, own: Customer) -> str:
         "domain": "acme.example.com",
         "urn": "urn:example:none",
     }
-    segments = call.path.split("/")
+    segments = route.path.split("/")
     named = (ids.get(s.strip("{}"), "0" * 32) if s.startswith("{") else s for s in segments)
     path = "/".join(named)
     # Not those of the principals of this test.
     return f"{path}?user=nobody" if path.endswith("/sessions") else path
 
 
-def nobody(_: Call) -> set[int]:
-    """Neither a credential of that type nor one at all."""
+def nobody(_: Route) -> set[int]:
+    """The credential is missing or has another type."""
     return {401}
 
 
-def other_admin(call: Call) -> set[int]:
+def other_admin(route: Route) -> set[int]:
     """An organisation that is not the admin's own is 404; routes without one are the operator's."""
-    if call.is_scim:
+    if route.is_scim:
         return {401}
-    if "{organisation}" in call.path:
+    if "{organisation}" in route.path:
         return {404}
-    return {403} if call.access is Access.OPERATOR else set()
+    return {403} if route.access is Access.OPERATOR else set()
 
 
-def own_admin(call: Call) -> set[int]:
+def own_admin(route: Route) -> set[int]:
     """The admin's organisation is there, and what only the operator may do is rejected."""
-    if call.is_scim:
+    if route.is_scim:
         return {401}
-    return {403} if call.access is Access.OPERATOR else set()
+    return {403} if route.access is Access.OPERATOR else set()
 
 
-def operator(call: Call) -> set[int]:
+def operator(route: Route) -> set[int]:
     """The operator may do everything but speak for an identity provider."""
-    return {401} if call.is_scim else set()
+    return {401} if route.is_scim else set()
 
 
-def own_connection(call: Call) -> set[int]:
-    """A token of one type never opens another type's entrance."""
-    return set() if call.is_scim else {401}
+def own_connection(route: Route) -> set[int]:
+    """A token is valid for the routes of its own type only."""
+    return set() if route.is_scim else {401}
 
 
 # The statuses that each principal gets; an empty set is any that does not reject the request.
-EXPECTED: Mapping[str, Callable[[Call], set[int]]] = {
+EXPECTED: Mapping[str, Callable[[Route], set[int]]] = {
     "none": nobody,
     "garbage": nobody,
     "mistyped operator": nobody,
@@ -120,12 +120,12 @@ EXPECTED: Mapping[str, Callable[[Call], set[int]]] = {
 
 def test_every_route_is_in_a_table_that_says_who_may_call_it(services):
     """One that is registered otherwise would escape this file and the published document."""
-    beside = {(call.method, call.path) for call in calls_of(services) if not call.is_scim}
+    beside = {(route.method, route.path) for route in all_routes() if not route.is_scim}
 
     assert beside == set(DECLARED)
 
 
-def wrong(call: Call, status: int, allowed: set[int]) -> bool:
+def wrong(route: Route, status: int, allowed: set[int]) -> bool:
     """Tell whether a principal gets another status than expected."""
     return status not in allowed if allowed else status in REFUSED
 
@@ -133,16 +133,16 @@ def wrong(call: Call, status: int, allowed: set[int]) -> bool:
 @pytest.mark.parametrize("principal", EXPECTED)
 def test_every_route_accepts_the_right_principals_only(services, world, principal):
     """Looked at before the body: a stranger learns nothing of what is wrong with it."""
-    send = api_client(build(services), world.callers[principal])
+    send = api_client(build(services), world.credentials[principal])
 
     found: dict[str, Any] = {}
-    for call in calls_of(services):
-        if call.access is Access.ANYONE:
+    for route in all_routes():
+        if route.access is Access.ANYONE:
             continue
-        body = None if call.method in {"GET", "DELETE"} else b"{broken"
-        status = send(call.method, target(call, world.own), body).status
-        if wrong(call, status, EXPECTED[principal](call)):
-            found[f"{call.method} {call.path}"] = status
+        body = None if route.method in {"GET", "DELETE"} else b"{broken"
+        status = send(route.method, target(route, world.own), body).status
+        if wrong(route, status, EXPECTED[principal](route)):
+            found[f"{route.method} {route.path}"] = status
 
     assert found == {}
 
@@ -151,9 +151,9 @@ def test_every_route_accepts_the_right_principals_only(services, world, principa
 def test_what_is_open_is_open_for_everybody(services: Services, credential: str):
     """The health, the document, and the exchange of a link, which is a credential itself."""
     send: ApiClient = api_client(build(services), credential)
-    opened = [call for call in calls_of(services) if call.access is Access.ANYONE]
+    opened = [route for route in all_routes() if route.access is Access.ANYONE]
 
-    responses = {call.path: send(call.method, call.path, b"{broken").status for call in opened}
+    responses = {route.path: send(route.method, route.path, b"{broken").status for route in opened}
 
     assert set(responses.values()) <= {200, 400}
     assert responses["/admin/sessions"] == 400
