@@ -322,7 +322,7 @@ def _validate_members(context: ConnectionContext, members: MemberChange) -> Memb
 def _plan(
     context: ConnectionContext, gid: str, wanted: GroupChange, settled: frozenset[str]
 ) -> _Plan | None:
-    """Read what the change depends on and plan what is left of it; None if nothing is.
+    """Read what the change depends on and plan the writes; None if there is nothing to write.
 
     `settled` are users who need no change, as a failed attempt has shown. The condition covers
     no more than the request depends on, so unrelated changes do not collide.
@@ -335,15 +335,21 @@ def _plan(
     whole = _member_delta(context, before, wanted.members)
     delta = whole.without(settled)
     if after is None and not delta:
-        if before is None and not settled:  # else an attempt has met the group already
+        if before is None and not settled:  # no attempt has read the group yet
             _get_group(context, gid)
         return None
+    condition = _condition(before, wanted, edited=after is not None)
+    return _Plan(gid, before, after, delta, whole.among(settled), condition)
+
+
+def _condition(before: Group | None, wanted: GroupChange, *, edited: bool) -> Condition:
+    """Return the condition on the group's item: that what the request depends on is unchanged."""
     condition = EXISTS & absent("lease")
-    if before and (after or wanted.precondition):
+    if before and (edited or wanted.precondition):
         condition &= equals("v", before.version)
     if before and (wanted.precondition or wanted.members.replace is not None):
         condition &= equals("m", before.memberships)
-    return _Plan(gid, before, after, delta, whole.among(settled), condition)
+    return condition
 
 
 def _get_for_change(

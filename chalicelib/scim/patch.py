@@ -275,13 +275,15 @@ def _edit_selected(elements: Sequence[Any], change: _Change) -> Sequence[Any]:
     if not hits:
         return elements if _only_clears(change) else _create(elements, change)
     kept: list[Any] = []
-    fresh: set[int] = set()
+    edited: set[int] = set()
     for i, old in enumerate(elements):
         element = _edit(old, change) if i in hits else old
-        if element is not CLEARED:
-            kept.append(element)
-            fresh |= {len(kept) - 1} if i in hits else set()
-    return _keep_one_primary(kept, fresh)
+        if element is CLEARED:
+            continue
+        if i in hits:
+            edited.add(len(kept))
+        kept.append(element)
+    return _keep_one_primary(kept, edited)
 
 
 def _create(elements: Sequence[Any], change: _Change) -> Sequence[Any]:

@@ -6,7 +6,8 @@ Knows what a client requested and what the schemas allow, not where the resource
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,8 @@ _RETURNED_EMPTY = frozenset({"members"})
 _FIXED: Mapping[str, bool] = {"always": True, "never": False}
 
 _HEAD = tuple(a for a in COMMON.attributes if a.name in ("id", "externalId"))
+# A value filter or a quoted text, up to its end or to the end of the list; both may have commas.
+_VALUE_FILTER = re.compile(r'\[(?:"[^"]*(?:"|\Z)|[^"\]])*+(?:\]|\Z)|"[^"]*(?:"|\Z)|\]')
 _TAIL = tuple(a for a in COMMON.attributes if a.name == "meta")
 
 
@@ -163,8 +166,8 @@ def _paths(text: str, resource_type: ResourceType) -> _Paths:
             f"attributes, excludedAttributes: a request may name at most {MAX_NAMES:,} attributes."
         )
     paths: dict[_Key, frozenset[str]] = {}
-    for path in _split(text):
-        target = resource_type.locate(path)
+    for path in _VALUE_FILTER.sub("", text).split(","):
+        target = resource_type.locate(path.strip())
         if target is not None:
             key, sub = _key(target)
             paths[key] = paths.get(key, _NOTHING) | {sub}
@@ -176,25 +179,3 @@ def _key(target: Target) -> tuple[_Key, str]:
     urn = schema.id if schema else ""
     name = target.attribute.name if target.attribute else ""
     return (urn, name), target.sub_attribute.name if target.sub_attribute else _WHOLE
-
-
-def _split(text: str) -> Iterator[str]:
-    """Yield the paths of a list: separated by commas, without value filters."""
-    path: list[str] = []
-    bracketed = quoted = False
-    for character in text:
-        if character == '"':
-            quoted = not quoted
-        elif quoted:
-            continue
-        elif character in _BRACKETS:
-            bracketed = _BRACKETS[character]
-        elif character == "," and not bracketed:
-            yield "".join(path).strip()
-            path = []
-        elif not bracketed:
-            path.append(character)
-    yield "".join(path).strip()
-
-
-_BRACKETS = {"[": True, "]": False}

@@ -113,19 +113,20 @@ ALWAYS_SET: Final = frozenset({"active"})
 
 
 def ignored_in(document: Mapping[str, Any], resource_type: ResourceType) -> Iterator[Ignored]:
-    """Return what `check` ignores as the schemas do not have it, URNs of `schemas` included."""
+    """Yield the attributes and the URNs of `schemas` that `check` ignores as unknown."""
     known = {schema.id.lower() for schema in resource_type.schemas()}
     for key, value in entries(document, resource_type):
         target = resource_type.locate(key)
         if target is None:
             yield Ignored(key)
-        elif target.attribute is None and target.extension is not None:
-            yield from _ignored_in_extension(value, target.extension)
-        elif target.attribute is not None and target.attribute.name == "schemas":
+        elif target.attribute is None:
+            if target.extension is not None:
+                yield from _ignored_in_extension(value, target.extension)
+        elif target.attribute.name == "schemas":
             urns = value if isinstance(value, list) else ()
             unknown = (urn for urn in urns if str(urn).lower() not in known)
             yield from (Ignored(f"schemas: {urn}", "unknown_schema") for urn in unknown)
-        elif target.attribute is not None and target.sub_attribute is None:
+        elif target.sub_attribute is None:
             yield from ignored_in_value(value, target, key)
 
 
@@ -142,7 +143,7 @@ def _ignored_in_extension(value: Any, extension: Schema) -> Iterator[Ignored]:
 
 
 def ignored_in_value(value: Any, target: Target, where: str) -> Iterator[Ignored]:
-    """Return the sub-attributes of an attribute's value that the schema does not have.
+    """Yield the sub-attributes of an attribute's value that the schema does not have.
 
     Where it has none of them, the whole value is ignored; so is an empty value of an attribute
     that is always set.
@@ -155,10 +156,11 @@ def ignored_in_value(value: Any, target: Target, where: str) -> Iterator[Ignored
     understood = is_understood(value, attribute)
     reason: Reason = "unknown" if understood else "not_understood"
     value = unwrap(value, attribute)
-    for element in value if isinstance(value, list) else [value]:
-        for name in element if isinstance(element, Mapping) else ():
-            if attribute.sub(name) is None:
-                yield Ignored(f"{where}.{name}", reason, target=None if understood else target)
+    elements = value if isinstance(value, list) else [value]
+    names = (name for each in elements if isinstance(each, Mapping) for name in each)
+    for name in names:
+        if attribute.sub(name) is None:
+            yield Ignored(f"{where}.{name}", reason, target=None if understood else target)
 
 
 def is_always_set(target: Target) -> bool:

@@ -159,8 +159,9 @@ def _violations(response: Response) -> Iterator[str]:
     if not isinstance(document.get("status", ""), str):
         yield "status is not a string (RFC 7644 section 3.12)"
     for resource in document.get("Resources", [document] if "meta" in document else []):
-        if resource.get("meta", {}).get("resourceType") in {"User", "Group"}:
-            yield from [] if resource.get("id") else ["a resource without an id"]
+        is_resource = resource.get("meta", {}).get("resourceType") in {"User", "Group"}
+        if is_resource and not resource.get("id"):
+            yield "a resource without an id"
 
 
 def _nulls(value: Any, path: str) -> Iterator[str]:
