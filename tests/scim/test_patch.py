@@ -402,7 +402,7 @@ def test_operations_as_sent_have_a_limit_of_their_own():
 
 
 def test_as_many_operations_as_allowed_are_applied():
-    """A complex value is one operation, whatever it has; a member is none."""
+    """A complex value is one operation, however large; a member is not."""
     complex_value = {"givenName": "A", "familyName": "B"}
     operations = [*keyed("shoeSize{}", 4_998), {"op": "add", "value": {"name": complex_value}}]
     members = [{"op": "add", "path": "members", "value": [{"value": "x", "y": 1}] * 9_000}]
