@@ -61,3 +61,16 @@ def _frames(fault: BaseException) -> Iterator[str]:
     # Without the source lines: a literal there is ours, but a frame says enough.
     for frame in traceback.extract_tb(fault.__traceback__, limit=-30):
         yield f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}"
+
+
+def record_deadline(route: str, connection: str, request_id: str) -> None:
+    """Count a request that ended at its deadline, in a log line of its own.
+
+    The line says what the provisioning log may lack: the outage that ended the request may also
+    keep its entry from being written.
+    """
+    metrics = EphemeralMetrics()
+    metrics.add_metric(name="RequestsAtDeadline", unit=MetricUnit.Count, value=1)
+    for name, value in (("route", route), ("connection", connection), ("request_id", request_id)):
+        metrics.add_metadata(key=name, value=value)
+    metrics.flush_metrics()

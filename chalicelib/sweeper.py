@@ -39,6 +39,8 @@ from chalicelib.storage.retries import Deadline
 MAX_CHANGES = 1_000
 # How many one run reads: about 20 MB.
 MAX_READ = 100_000
+# How long a run lasts, in seconds: nobody waits for it, and it logs to no connection.
+SECONDS_PER_RUN = 23.0
 # How long a run tries to finish one pending change before it turns to the next, in seconds.
 SECONDS_PER_CHANGE = 10.0
 
@@ -72,7 +74,7 @@ def sweep_due(services: Services) -> int:
 
     One that cannot be finished stays for the next run and does not hold up the others.
     """
-    deadline = services.deadline()
+    deadline = Deadline.after(SECONDS_PER_RUN, services.table.clock)
     by_job = _due(services, deadline)
     for number, job in enumerate(by_job):
         # Each job has an equal share of what is left, so none waits for the others' outage.

@@ -63,6 +63,13 @@ class PendingCounters:
             counters, pending.counters = pending.counters, Counters()
             return counters
 
+    def give_back(self, connection: str, counters: Counters) -> None:
+        """Keep counters that could not be written for the next write; newer marks stay."""
+        with self._lock:
+            pending = self._pending.setdefault(connection, _Pending())
+            pending.counters.counts += counters.counts
+            pending.counters.marks = counters.marks | pending.counters.marks
+
     def of(self, connection: str) -> Counters:
         """Return a copy of what is pending for a connection, to be added to what is written."""
         with self._lock:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from chalicelib.api.pending_counters import PendingCounters
+from chalicelib.api.pending_log import PendingLog
 from chalicelib.api.rate_limit import Buckets
 from chalicelib.auth.secrets import Secrets
 from chalicelib.directory.extensions import UserTypes
@@ -13,8 +14,13 @@ from chalicelib.settings import Settings
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Table
 
-# Below API Gateway's 29 s and the timeout of the function, so that the response is ours.
-DEADLINE_SECONDS = 23.0
+# The longest that a call to DynamoDB takes until the client gives up, in seconds.
+LONGEST_CALL = 4.0
+# After it nothing of an operation is sent. A call that is running then and the one that logs the
+# request end before API Gateway's 29 s and the timeout of the function: the response is ours.
+DEADLINE_SECONDS = 19.0
+# When that log must be written; its call begins no later than LONGEST_CALL before.
+LOG_SECONDS = DEADLINE_SECONDS + 2 * LONGEST_CALL + 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,7 @@ class Services:
     settings: Settings
     buckets: Buckets = field(default_factory=lambda: Buckets(time.monotonic))
     pending_counters: PendingCounters = field(default_factory=PendingCounters)
+    pending_log: PendingLog = field(default_factory=PendingLog)
     user_types: UserTypes = field(default_factory=UserTypes)
 
     def deadline(self) -> Deadline:

@@ -2,7 +2,7 @@
 
 The changes of each connection, and the organisation's own, are partitions by day in the order of
 their ULIDs; merged they are one sequence. A ULID is made before its transaction is sent, and
-nothing is sent after the deadline of a request (23 s), so an item may still appear before one that
+nothing is sent after the deadline of a request (19 s), so an item may still appear before one that
 has been read. A pass is all pages up to the present. Its last page therefore returns a cursor that
 is a minute before the pass began: each change is seen at least once, those of the last minute
 again.

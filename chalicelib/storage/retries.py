@@ -42,6 +42,11 @@ def error_code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
+def was_rejected(error: ClientError) -> bool:
+    """Return whether a failed call has certainly had no effect: throttled, or not valid."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) < SERVER_ERROR
+
+
 def is_transient(error: Exception) -> bool:
     """Return whether a failed call may succeed when it is repeated unchanged."""
     if isinstance(error, ClientError):

@@ -29,7 +29,7 @@ from chalicelib.storage.expressions import (
 )
 from chalicelib.storage.grants import Grant, Verb
 from chalicelib.storage.keys import Key, Range, class_of
-from chalicelib.storage.retries import Deadline
+from chalicelib.storage.retries import Deadline, was_rejected
 from chalicelib.storage.transactions import TransactionCanceled, transact
 
 if TYPE_CHECKING:
@@ -175,8 +175,8 @@ class Namespace:
             self._guard(VERBS[type(action)], action.key)
         transact(self.table.client, self.table.name, actions, self.deadline)
 
-    def try_once(self, action: Put | Update, left: float = 0.0) -> bool:
-        """Write one item, best effort: one call, and whether it succeeded.
+    def try_once(self, action: Put | Update, left: float = 0.0) -> bool | None:
+        """Write one item, best effort: one call, and whether it succeeded; None: nobody knows.
 
         Outside of a transaction, so 1 WCU a started KB. Never repeated: what an Update adds
         would be added twice. Not even begun where fewer than `left` seconds are left.
@@ -188,8 +188,10 @@ class Namespace:
         client: Any = self.table.client
         try:
             (client.put_item if word == "Put" else client.update_item)(**request)
-        except (ClientError, HTTPClientError, ConnectionError):
-            return False
+        except ClientError as error:
+            return False if was_rejected(error) else None
+        except (HTTPClientError, ConnectionError):
+            return None
         return True
 
     def batch_delete(self, keys: Iterable[Key]) -> None:

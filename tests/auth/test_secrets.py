@@ -108,7 +108,7 @@ STANDING = {
 
 @pytest.mark.parametrize("error", STANDING.values(), ids=STANDING.keys())
 def test_a_standing_fault_is_said_at_once(secrets, between, deadline, error):
-    """Nobody is made to wait 23 s for what will not change."""
+    """Nobody is made to wait 19 s for what will not change."""
     between.faults["get_secret_value"] = [fail(error)]
 
     with pytest.raises(Unavailable):

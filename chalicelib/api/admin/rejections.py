@@ -7,8 +7,8 @@ requests, and an organisation that does not exist costs none.
 from __future__ import annotations
 
 from chalicelib.api.edge import Request
-from chalicelib.api.scim.recorder import LONGEST_CALL, clean_user_agent
-from chalicelib.api.services import Services
+from chalicelib.api.scim.recorder import clean_user_agent
+from chalicelib.api.services import LONGEST_CALL, Services
 from chalicelib.errors import ApiError, Busy, Forbidden, Unauthorized
 from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp

@@ -14,7 +14,7 @@ from chalicelib.api.scim.scim_request import Methods, ScimRequest
 from chalicelib.api.services import Services
 from chalicelib.auth.authenticate import ConnectionPrincipal, authenticate_connection
 from chalicelib.directory.context import ConnectionContext
-from chalicelib.errors import Forbidden, TooManyRequests, Unauthorized, WrongUrl
+from chalicelib.errors import Busy, Forbidden, TooManyRequests, Unauthorized, WrongUrl
 from chalicelib.storage import grants
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.retries import Deadline
@@ -39,6 +39,9 @@ def respond(
         principal = _authenticate(services, items, keys, request)
     except (Unauthorized, Forbidden, TooManyRequests) as rejection:
         recorder.count_rejected(rejection)
+        raise
+    except Busy:
+        recorder.record_deadline()
         raise
     context = _context(services, items, principal, request)
     try:
@@ -94,6 +97,9 @@ def reject_url(services: Services, request: Request, connection_id: str, detail:
         _authenticate(services, items, keys, request)
     except (Unauthorized, Forbidden, TooManyRequests) as rejection:
         recorder.count_rejected(rejection)
+        raise
+    except Busy:
+        recorder.record_deadline()
         raise
     wrong = WrongUrl(detail, reason="url")
     recorder.count_rejected(wrong)

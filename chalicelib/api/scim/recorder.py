@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from chalicelib.api.edge import Request, Response
 from chalicelib.api.query import readable
 from chalicelib.api.scim.scim_request import ROOT
-from chalicelib.api.services import Services
+from chalicelib.api.services import LOG_SECONDS, LONGEST_CALL, Services
 from chalicelib.auth.authenticate import ConnectionPrincipal
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import (
     ApiError,
+    Busy,
     Forbidden,
     InternalError,
     NotFound,
@@ -26,7 +27,7 @@ from chalicelib.errors import (
     Unauthorized,
     WrongUrl,
 )
-from chalicelib.observability import log_fault
+from chalicelib.observability import log_fault, record_deadline
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.masking import ADDRESS, Known, masked_detail, masked_query
 from chalicelib.scim.sent_names import HIDDEN, logged_names
@@ -36,11 +37,8 @@ from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import ConnectionKeys, is_id, ulid
 from chalicelib.storage.log_entries import LogEntry
 from chalicelib.storage.records import to_item
+from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Namespace
-
-# The longest that a call to DynamoDB takes until the client gives up, in seconds. A call that
-# begins later could delay the response until API Gateway no longer waits for it.
-LONGEST_CALL = 4.0
 
 MAX_PATH = 1_000
 MAX_DETAIL = 500
@@ -71,7 +69,9 @@ class Recorder:
     ) -> Recorder:
         """Start with a request that is not authenticated yet."""
         clock = services.table.clock
-        return cls(services, items, keys, request, clock.now(), clock.monotonic())
+        started = clock.monotonic()
+        late = items.with_deadline(Deadline(clock, started + LOG_SECONDS))
+        return cls(services, late, keys, request, clock.now(), started)
 
     def count_rejected(self, rejection: Rejection) -> None:
         """Count a request that was not authenticated; without a reason there is no connection."""
@@ -93,12 +93,14 @@ class Recorder:
         """
         if principal.run:
             return
+        if isinstance(result, Busy):
+            self.record_deadline()
         try:
             entry = self._entry(context, principal, result)
             kept = timedelta(days=principal.plan.log_days)
             entropy = context.clock.random.getrandbits(80)
             key = self.keys.log_entry(ulid(self.at, entropy), self.at)
-            self.items.try_once(Put(key, to_item(entry, self.at + kept)), LONGEST_CALL)
+            self._write(Put(key, to_item(entry, self.at + kept)))
             self._count(
                 entry.outcome,
                 lambda counters: counters.count_accepted(
@@ -107,6 +109,26 @@ class Recorder:
             )
         except Exception as error:  # noqa: BLE001 - it never becomes a fault of the request
             log_fault("request not logged", error, request_id=self.request.request_id)
+
+    def record_deadline(self) -> None:
+        """Write the metric of a request that ended at its deadline."""
+        record_deadline(
+            self.request.route, self.keys.connection, request_id=self.request.request_id
+        )
+
+    def _write(self, entry: Put) -> None:
+        """Write an entry and, if that succeeds, some that could not be written before.
+
+        One that was written and of which nobody knows is written again, as the same item.
+        """
+        pending, connection = self.services.pending_log, self.keys.connection
+        if not self.items.try_once(entry, LONGEST_CALL):
+            pending.keep(connection, [entry])
+            return
+        waiting = pending.take(connection)
+        while waiting and self.items.try_once(waiting[0], LONGEST_CALL):
+            del waiting[0]
+        pending.keep(connection, waiting)
 
     def _entry(
         self,
@@ -161,9 +183,9 @@ class Recorder:
         pending = self.services.pending_counters
         counters = pending.count(self.keys.connection, key, self.at, count)
         if counters is not None:
-            self.items.try_once(
-                counters.update(self.keys.health(hour(self.at)), self.at), LONGEST_CALL
-            )
+            update = counters.update(self.keys.health(hour(self.at)), self.at)
+            if self.items.try_once(update, LONGEST_CALL) is False:
+                pending.give_back(self.keys.connection, counters)
 
 
 def _status(result: Response | Exception) -> int:

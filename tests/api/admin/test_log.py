@@ -12,7 +12,7 @@ import pytest
 
 from app import build
 from chalicelib.settings import Plan
-from tests.support.builders import a_customer, a_second_apart, a_session, api_client
+from tests.support.builders import a_customer, a_second_apart, a_session, api_client, scim_client
 from tests.support.environment import OPERATOR_KEY
 from tests.support.faults import FaultyClient, client_error, fail, first
 from tests.support.invariants import read_all
@@ -339,7 +339,7 @@ def test_at_its_deadline_a_request_is_responded_to_rather_than_logged(
     services, context, log, manual_clock
 ):
     """API Gateway waits 29 s: a write that hangs would cost the response, too."""
-    late = first(lambda: manual_clock.advance(seconds=21))
+    late = first(lambda: manual_clock.advance(seconds=24))
     between = FaultyClient(services.table.client, faults={"transact_write_items": [late]})
     slow = replace(services, table=replace(services.table, client=between))
     api_client(build(slow), context.token)(
@@ -374,6 +374,60 @@ def test_an_admin_reads_the_log_of_their_own_connections_only(services, context)
         return client("GET", path).status
 
     assert (status(context), status(other)) == (200, 404)
+
+
+# --- what an outage keeps from the log ----------------------------------------------------------
+
+THROTTLED = fail(client_error("ProvisionedThroughputExceededException"))
+
+
+def process_with(services, context, client):
+    """Send the connection's requests to a process that reaches the table by this client."""
+    process = replace(services, table=replace(services.table, client=client))
+    return scim_client(build(process), context.connection, context.token)
+
+
+def test_what_an_outage_kept_from_the_log_is_written_after_it(services, context, log, operator):
+    """The table throttles for longer than a request lasts; the process lives on."""
+    between = FaultyClient(services.table.client)
+    scim = process_with(services, context, between)
+    writes = ("transact_write_items", "put_item", "update_item")
+    between.faults = {each: [THROTTLED] * 1_000 for each in writes}
+    statuses = [scim("POST", "/Users", {"userName": f"u{number}"}).status for number in range(2)]
+    assert (statuses, items(log)) == ([503, 503], [])
+
+    between.faults = {}
+    scim("POST", "/Users", {"userName": "ann"})
+
+    assert sorted(each["status"] for each in items(log)) == [201, 503, 503]
+    root = f"/admin/organisations/{context.organisation}/connections/{context.connection}"
+    assert operator("GET", root).body["health"]["errors_24h"] == 2
+
+
+@pytest.mark.parametrize("call", ["transact_write_items", "batch_get_item"])
+def test_a_request_that_ends_at_its_deadline_leaves_a_metric(services, context, capsys, call):
+    """Before it is authenticated, too: an alarm sees it though nothing could be written."""
+    between = FaultyClient(services.table.client, faults={call: [THROTTLED] * 1_000})
+
+    response = process_with(services, context, between)("POST", "/Users", {"userName": "ann"})
+
+    lines = [json.loads(each) for each in capsys.readouterr().out.splitlines() if "{" in each]
+    (metric,) = [each for each in lines if "RequestsAtDeadline" in each]
+    assert response.status == 503
+    assert (metric["RequestsAtDeadline"], metric["connection"]) == ([1.0], context.connection)
+    assert metric["request_id"]
+
+
+def test_time_is_kept_for_the_log_of_a_request_that_used_all_of_its_own(
+    services, context, log, manual_clock
+):
+    """The operation has 19 s, a call that is running then 4 s more, and the log its one call."""
+    late = first(lambda: manual_clock.advance(seconds=22.9))
+    between = FaultyClient(services.table.client, faults={"transact_write_items": [late]})
+
+    process_with(services, context, between)("POST", "/Users", {"userName": "ann"})
+
+    assert [each["status"] for each in items(log)] == [201]
 
 
 # --- what changed, not who was asked for --------------------------------------------------------
