@@ -41,4 +41,4 @@ def is_public_suffix(domain: str) -> bool:
 @cache
 def _read(path: Path) -> frozenset[str]:
     lines = path.read_text(encoding="ascii").splitlines()
-    return frozenset(line for line in lines if not line.startswith("#"))
+    return frozenset(line for line in lines if line[:1] != "#")

@@ -256,6 +256,6 @@ def _errors(route: Route, takes: Takes) -> set[int]:
         (route.changes_settings and route.access is not Access.ANYONE, (409,)),
         (any(each.name == "If-Match" for each in takes.parameters), (412,)),
         (takes.body is not None, (413, 415)),
-        (route.access is Access.OWN_ADMIN and route.changes_settings, (429,)),
+        (route.access in {Access.OWN_ADMIN, Access.SETUP} and route.changes_settings, (429,)),
     )
     return {status for holds, found in rules if holds for status in found} | {*takes.errors}
