@@ -49,7 +49,7 @@ class PendingCounters:
     ) -> Counters | None:
         """Count a request by `count`; return what is to be written now, None while it may wait.
 
-        `key` is its outcome, or the reason of its rejection.
+        `key` is its outcome with what is advised of it, or the reason of its rejection.
         """
         with self._lock:
             pending = self._pending.pop(connection, None) or _Pending()
@@ -60,7 +60,7 @@ class PendingCounters:
                 self._pending.popitem(last=False)
             if not write_now:
                 return None
-            counters, pending.counters = pending.counters, Counters()
+            counters, pending.counters = pending.counters, pending.counters.successor()
             return counters
 
     def give_back(self, connection: str, counters: Counters) -> None:

@@ -243,11 +243,16 @@ def find_small(context: ConnectionContext, gid: str, max_members: int) -> Resour
 
 @dataclass(frozen=True, slots=True)
 class GroupChange:
-    """What a request changes: the document (`edit` is None if it does not) and the members."""
+    """What a request changes: the document (`edit` is None if it does not) and the members.
+
+    `members_sent` is False for a PUT without `members`, of which the connection's setting says
+    whether it keeps or clears them.
+    """
 
     edit: Edit | None
     members: MemberChange
     precondition: Precondition | None = None
+    members_sent: bool = True
 
     @property
     def needs_read(self) -> bool:
@@ -330,7 +335,7 @@ def _plan(
     Raises:
         NotFound, PreconditionFailed: as `change`.
     """
-    before = _get_for_change(context, gid, wanted.precondition) if wanted.needs_read else None
+    before = _get_for_change(context, gid, wanted) if wanted.needs_read else None
     after = _edited(before, wanted.edit) if before and wanted.edit else None
     whole = _member_delta(context, before, wanted.members)
     delta = whole.without(settled)
@@ -352,17 +357,25 @@ def _condition(before: Group | None, wanted: GroupChange, *, edited: bool) -> Co
     return condition
 
 
-def _get_for_change(
-    context: ConnectionContext, gid: str, precondition: Precondition | None
-) -> Group:
+def _get_for_change(context: ConnectionContext, gid: str, wanted: GroupChange) -> Group:
     """Read a group after any pending change of it is finished."""
     group = _get_group(context, gid)
     if group.lease is not None:
         pending_changes.wait_for(context, gid, group.lease.change_id)
         group = _get_group(context, gid)
-    if precondition:
-        precondition.require(group_version(group))
+    if wanted.precondition:
+        wanted.precondition.require(group_version(group))
+    if not wanted.members_sent:
+        _advise(context, group, wanted.members)
     return group
+
+
+def _advise(context: ConnectionContext, group: Group, members: MemberChange) -> None:
+    """Record what becomes of the members whom a PUT does not name, if the client may be wrong."""
+    if members.replace is None and group.size:
+        context.trace.add_advice("members_kept")
+    if members.replace is not None and group.size > 1:
+        context.trace.add_advice("members_cleared")
 
 
 def _edited(before: Group, edit: Edit) -> Group | None:

@@ -14,7 +14,7 @@ from chalicelib.scim.ignored import Ignored
 from chalicelib.scim.masking import masked
 from chalicelib.storage.directory_items import Change, Document
 from chalicelib.storage.keys import Key
-from chalicelib.storage.log_entries import LoggedOperation
+from chalicelib.storage.log_entries import REFUSED_FROM, Advice, LoggedOperation
 
 # A log entry with the ids of 10,000 members would be a large item.
 MAX_IDS = 100
@@ -40,6 +40,7 @@ class Trace:
     removed: set[str] = field(default_factory=set)
     ignored: dict[Ignored, None] = field(default_factory=dict)
     planned: dict[Key, Planned] = field(default_factory=dict)
+    advice: dict[Advice, None] = field(default_factory=dict)
     operations: list[LoggedOperation] = field(default_factory=list)
     max_ids: int = MAX_IDS
 
@@ -59,6 +60,12 @@ class Trace:
         for each in ignored:
             if each.reason != "unknown_schema":
                 self.ignored[Ignored(each.name, each.reason)] = None
+            if each.reason == "always_set":
+                self.add_advice("active_kept")
+
+    def add_advice(self, advice: Advice) -> None:
+        """Record that the identity provider may have meant something else than what was done."""
+        self.advice[advice] = None
 
     def plan_change(
         self, key: Key, change: Change, before: Document | None, after: Document | None
@@ -75,8 +82,10 @@ class Trace:
     def fail(self) -> None:
         """Record what the failed request would have changed, if it has changed nothing.
 
-        Without the ids of its members: one that is no user's may be any text.
+        Without the ids of its members: one that is no user's may be any text. There is nothing to
+        advise of.
         """
+        self.advice.clear()
         if self.planned and not self.after:
             before = dict(self.ids)
             self._add_change(*list(self.planned.values())[-1])
@@ -100,6 +109,8 @@ class Trace:
         self.added |= trace.added
         self.removed |= trace.removed
         self.ignored |= trace.ignored
+        if operation.status < REFUSED_FROM:
+            self.advice |= trace.advice
 
     @property
     def target(self) -> str | None:

@@ -7,8 +7,8 @@ schemas have, or has the form of an attribute's name (RFC 7643 section 2.1).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from chalicelib.scim.schema import ResourceType
 
@@ -41,23 +41,36 @@ def _is_registered(urn: str, resource_type: ResourceType) -> bool:
     return urn.lower() in {schema.id.lower() for schema in resource_type.schemas()}
 
 
+class LoggedNames(NamedTuple):
+    """Names that a log may have, and how many others there are."""
+
+    names: tuple[str, ...]
+    unnamed: int
+
+
 def logged_names(
     names: Iterable[str], most: int, resource_types: Sequence[ResourceType]
-) -> Iterator[str]:
-    """Yield the names that a log may have, at most `most`, then `unnamed` if there are others.
+) -> LoggedNames:
+    """Choose the names that a log may have, at most `most`, and count the others.
 
     A part that no schema has must have the form of a name, and stand behind one that a schema has:
-    `emails.address` shows a wrong mapping, `ada.lovelace` may be a person.
+    `emails.address` shows a wrong mapping, `ada.lovelace` may be a person. A URN is spelled as the
+    schema has it.
     """
-    chosen = dict.fromkeys(names)
-    shown = [each for each in chosen if _is_logged(each, resource_types)][:most]
-    yield from shown
-    if len(shown) < len(chosen):
-        yield "unnamed"
+    urns = {schema.id.lower(): schema.id for each in resource_types for schema in each.schemas()}
+    chosen = {name: _logged(name, urns, resource_types) for name in names}
+    shown = tuple(dict.fromkeys(each for each in chosen.values() if each is not None))[:most]
+    return LoggedNames(shown, sum(each not in shown for each in chosen.values()))
 
 
-def _is_logged(name: str, resource_types: Sequence[ResourceType]) -> bool:
-    return len(name) <= MAX_CHARACTERS and (
-        NAME.fullmatch(name) is not None
-        or any(_is_registered(name, each) or _is_name(name, each) for each in resource_types)
-    )
+def _logged(
+    name: str, urns: Mapping[str, str], resource_types: Sequence[ResourceType]
+) -> str | None:
+    if len(name) > MAX_CHARACTERS:
+        return None
+    if name.lower() in urns:
+        return urns[name.lower()]
+    if not (NAME.fullmatch(name) or any(_is_name(name, each) for each in resource_types)):
+        return None
+    urn, _, path = name.rpartition(":")
+    return f"{urns[urn.lower()]}:{path}" if urn.lower() in urns else name

@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 REFUSED_FROM = 400
 FAILED_FROM = 500
 OUTCOMES = ("success", "refused", "failed")
+
+
+# What a request was done in one way of two, where the identity provider may have meant the other.
+Advice = Literal["members_kept", "members_cleared", "active_kept"]
 
 
 def outcome_of(status: int) -> str:
@@ -35,7 +39,8 @@ class LoggedOperation:
 class LogEntry:
     """One request; `token` is the name of the token, `ids` are the users and groups it touched.
 
-    `ignored` names attributes that were ignored, `operations` are those of a Bulk request.
+    `ignored` are names of attributes that had no effect, `unnamed` is the number of others whose
+    names may hold data, `operations` are those of a Bulk request.
     """
 
     at: str
@@ -53,6 +58,8 @@ class LogEntry:
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
     ignored: Sequence[str] = ()
+    unnamed: int = 0
+    advice: Sequence[Advice] = ()
     operations: Sequence[LoggedOperation] = ()
 
     @property

@@ -155,6 +155,8 @@ RECORDS: Mapping[type, Record] = {
             "after": ("after", JSON),
             "ignored": ("ignored", LIST),
             "operations": ("operations", OPERATIONS),
+            "unnamed": ("unnamed", NOT_ZERO),
+            "advice": ("advice", LIST),
             **_same_name("at", "method", "path", "status", "scim_type", "detail"),
             **_same_name("token", "token_id", "request_id", "target"),
         }

@@ -164,4 +164,16 @@ def _health(request: AdminRequest, admin: AdminContext) -> ConnectionHealth:
             }
             for each in found.refusals
         ],
+        "ignored": [{"name": name, "count": count} for name, count in found.ignored.items()],
+        "unnamed": found.unnamed,
+        "advice": [
+            {
+                "reason": each.advice,
+                "count": each.count,
+                "last_at": each.last_at,
+                "text": health.ADVICE[each.advice],
+            }
+            for each in found.advice
+            if each.advice in health.ADVICE
+        ],
     }

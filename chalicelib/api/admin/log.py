@@ -12,6 +12,7 @@ from chalicelib.api.admin.responses import File, Ok, page
 from chalicelib.errors import BadRequest
 from chalicelib.organisations import audit, log
 from chalicelib.organisations.audit import Edit
+from chalicelib.organisations.health import ADVICE
 from chalicelib.organisations.log import LogQuery
 from chalicelib.storage import log_entries
 from chalicelib.storage.keys import is_id
@@ -57,6 +58,8 @@ def _document(entry: LogEntry) -> Entry:
         "before": entry.before,
         "after": entry.after,
         "ignored": list(entry.ignored),
+        "unnamed": entry.unnamed,
+        "advice": [ADVICE[each] for each in entry.advice if each in ADVICE],
         "operations": [_operation(each) for each in entry.operations],
     }
 

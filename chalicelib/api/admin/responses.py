@@ -267,8 +267,28 @@ class Rejection(TypedDict):
     fix: str
 
 
+class IgnoredAttribute(TypedDict):
+    """An attribute that the identity provider sends and no schema has, with requests in 7 days."""
+
+    name: str
+    count: int
+
+
+class HealthAdvice(TypedDict):
+    """Requests of seven days that the identity provider may have meant otherwise."""
+
+    reason: str
+    count: int
+    last_at: Moment
+    text: str
+
+
 class ConnectionHealth(TypedDict):
-    """The health of a connection: its last accepted request, and how many there were."""
+    """The health of a connection: its last accepted request, and how many there were.
+
+    `ignored` are the attributes that had no effect, `unnamed` is how often others had none whose
+    names may hold data.
+    """
 
     last_call: Moment | None
     calls_24h: int
@@ -276,6 +296,9 @@ class ConnectionHealth(TypedDict):
     users: int
     teams: int
     refusals: list[Rejection]
+    ignored: list[IgnoredAttribute]
+    unnamed: int
+    advice: list[HealthAdvice]
 
 
 class Connection(TypedDict):
@@ -313,7 +336,9 @@ class LoggedOperation(TypedDict):
 class LogEntry(TypedDict):
     """A request of the identity provider; values are masked, `ids` are its users and teams.
 
-    `ignored` names attributes that were ignored, `operations` are those of a Bulk request.
+    `ignored` are names of attributes that had no effect, `unnamed` is the number of others whose
+    names may hold data; `advice` says what the identity provider may have meant, `operations` are
+    those of a Bulk request.
     """
 
     at: Moment
@@ -332,6 +357,8 @@ class LogEntry(TypedDict):
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
     ignored: list[str]
+    unnamed: int
+    advice: list[str]
     operations: list[LoggedOperation]
 
 

@@ -54,14 +54,15 @@ def get_group(request: ScimRequest) -> Response:
 def replace_group(request: ScimRequest) -> Response:
     """PUT /Groups/{id} (section 3.5.1).
 
-    A body without `members` keeps them, unless the connection's setting says to clear them: the
-    users of other servers complain of groups that are emptied unasked.
+    A body without `members` keeps or clears them as the connection's setting says: some clients
+    leave out what they do not change, others what is empty.
     """
     projection = request.projection(GROUP)
     document, members = _read_group(request)
-    if members is None and request.principal.settings.put_without_members == "clear":
+    sent = members is not None
+    if not sent and request.principal.settings.put_without_members == "clear":
         members = frozenset()
-    change = GroupChange(lambda _: document, MemberChange(members), request.precondition)
+    change = GroupChange(lambda _: document, MemberChange(members), request.precondition, sent)
     groups.change(request.context, request.id, change)
     return _changed_group(request, projection)
 

@@ -101,11 +101,10 @@ class Recorder:
             entropy = context.clock.random.getrandbits(80)
             key = self.keys.log_entry(ulid(self.at, entropy), self.at)
             self._write(Put(key, to_item(entry, self.at + kept)))
+            # An advice is written as soon as an error is: it may be about lost access.
+            counted = " ".join([entry.outcome, *entry.advice])
             self._count(
-                entry.outcome,
-                lambda counters: counters.count_accepted(
-                    entry.outcomes, principal.token_id, entry.at
-                ),
+                counted, lambda counters: counters.count_accepted(entry, principal.token_id)
             )
         except Exception as error:  # noqa: BLE001 - it never becomes a fault of the request
             log_fault("request not logged", error, request_id=self.request.request_id)
@@ -144,6 +143,7 @@ class Recorder:
         target = self._target(context, error)
         known = Known(resource_types, {*context.trace.ids, target or ""})
         names = (each.name for each in context.trace.ignored)
+        ignored = logged_names(names, MAX_IGNORED, resource_types)
         return LogEntry(
             at=timestamp(self.at),
             method=self.request.method,
@@ -159,7 +159,9 @@ class Recorder:
             duration_ms=int((context.clock.monotonic() - self.started) * 1000),
             before=before,
             after=after,
-            ignored=list(logged_names(names, MAX_IGNORED, resource_types)),
+            ignored=ignored.names,
+            unnamed=ignored.unnamed,
+            advice=tuple(context.trace.advice),
             operations=tuple(context.trace.operations),
         )
 

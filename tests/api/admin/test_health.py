@@ -211,6 +211,9 @@ def test_a_connection_without_requests_is_healthy(operator, root):
         "users": 0,
         "teams": 0,
         "refusals": [],
+        "ignored": [],
+        "unnamed": 0,
+        "advice": [],
     }
 
 

@@ -86,6 +86,8 @@ def test_a_log_entry_has_token_target_and_outcome(scim, log):
         "after": {"active": True, "userName": "a… (up to 16)"},
         "ignored": [],
         "operations": [],
+        "unnamed": 0,
+        "advice": [],
     }
 
 
