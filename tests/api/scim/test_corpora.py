@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from app import build
-from chalicelib.api.admin.dialogue_player import Request, Response, Send
+from chalicelib.api.admin.dialogue_player import Request, Response
 from chalicelib.api.services import Services
 from dev.play.corpus import CORPUS, PLAYED, Client
 from dev.play.corpus_files import load, play
-from dev.run.gateway import Gateway, HttpRequest
-from tests.support.builders import a_customer
+from dev.play.providers import Trial, advised, on_any_preset
+from dev.run.gateway import HttpRequest
+from tests.support.builders import ApiClient, a_customer
 
 DIALOGUES = {
     f"{folder}/{name}": (client, dialogue)
@@ -138,15 +138,27 @@ ROWS = [
 ]
 
 
-@pytest.fixture
-def calling(services: Services) -> Callable[[Client], Send]:
-    """Return what sends requests to an empty connection that suits a client."""
+# Dialogues that depend on the preset, each with one that does not suit the client.
+MISPLACED = {
+    "keycloak/05-last-member-leaves": "okta",
+    "authentik/06-last-member-leaves-by-PUT": "midpoint",
+    "wso2/05-last-member-leaves": "entra",
+    "pocket-id/01-odd-requests": "jumpcloud",
+    "midpoint/03-rename": "keycloak",
+    "nextcloud/02-second-sync": "other",
+}
 
-    def calling(client: Client) -> Send:
+
+@pytest.fixture
+def connect(services: Services, operator: ApiClient) -> Callable[[Client], Trial]:
+    """Return what makes an empty connection that suits a client."""
+    gateway = operator.gateway
+
+    def connect(client: Client) -> Trial:
         context = a_customer(
             services, identity_provider=client.identity_provider, settings=client.settings
         )
-        gateway = Gateway(build(services), "test", "id.example.com")
+        root = f"/admin/organisations/{context.organisation}/connections/{context.connection}"
 
         def send(request: Request) -> Response:
             path, _, query = request.target.partition("?")
@@ -158,28 +170,42 @@ def calling(services: Services) -> Callable[[Client], Send]:
             document = json.loads(responded.body) if responded.body else None
             return Response(responded.status, media_type, document)
 
-        return send
+        return Trial(send, lambda: operator("GET", root).body["health"])
 
-    return calling
+    return connect
 
 
 @pytest.mark.parametrize("name", DIALOGUES)
-def test_a_client_gets_the_responses_that_it_needs(calling: Callable[[Client], Send], name: str):
+def test_a_client_gets_the_responses_that_it_needs(connect: Callable[[Client], Trial], name: str):
     """One response that Entra does not understand puts a customer's job into quarantine."""
     client, dialogue = DIALOGUES[name]
+    trial = connect(client)
 
-    assert play(dialogue, calling(client)) == []
+    assert play(dialogue, trial.send) == []
+    assert advised(trial.health()) == frozenset()
+
+
+@pytest.mark.parametrize(("name", "preset"), MISPLACED.items())
+def test_on_a_preset_that_does_not_suit_the_health_names_the_setting(
+    connect: Callable[[Client], Trial], name: str, preset: str
+):
+    """Otherwise somebody keeps access, or a group is emptied, and nobody learns of it."""
+    client, dialogue = DIALOGUES[name]
+    trial = connect(Client(client.title, preset))
+
+    assert play(on_any_preset(dialogue), trial.send) != []
+    assert advised(trial.health()) == {"put_without_members"}
 
 
 @pytest.mark.parametrize("folder", sorted(PLAYED.keys() - {"entra"}))
 def test_the_dialogues_of_a_folder_do_not_disturb_each_other(
-    calling: Callable[[Client], Send], folder: str
+    connect: Callable[[Client], Trial], folder: str
 ):
     """`make corpus` plays them one after another on one connection.
 
     Entra ID's are left to it: their thousands of items take moto minutes.
     """
-    send = calling(PLAYED[folder])
+    send = connect(PLAYED[folder]).send
     dialogues = load(CORPUS / folder)
 
     assert {name: faults for name in dialogues if (faults := play(dialogues[name], send))} == {}
