@@ -58,10 +58,9 @@ class Line:
 
 def outcome(dialogue: Dialogue, trial: Trial) -> str:
     """Play a dialogue: did every response suit the client, and if not, does the health say why?"""
-    faults = play(dialogue, trial.send)
-    if advised(trial.health()):
-        return ADVICE
-    return FAILS if faults else WORKS
+    if not play(dialogue, trial.send):
+        return WORKS
+    return ADVICE if advised(trial.health()) else FAILS
 
 
 def advised(health: Mapping[str, Any]) -> frozenset[str]:

@@ -36,14 +36,14 @@ def trial(status: int, health: Mapping[str, Any]) -> Trial:
         (200, {}, WORKS),
         (200, {"advice": []}, WORKS),
         (200, {"advice": [{"text": "Nothing that a setting changes."}]}, WORKS),
-        (200, NAMED, ADVICE),
+        (200, NAMED, WORKS),
         (500, NAMED, ADVICE),
         (500, {}, FAILS),
         (500, {"advice": [{"text": "Nothing that a setting changes."}]}, FAILS),
     ],
 )
 def test_an_outcome_depends_on_the_responses_and_the_advice(status, health, expected):
-    """An advice helps only if it names the setting to change."""
+    """An advice helps only if it names the setting to change; a client that works needs none."""
     assert providers.outcome(dialogue(), trial(status, health)) == expected
 
 
@@ -102,3 +102,15 @@ def test_the_table_has_a_column_for_each_preset():
 
     assert head.endswith(f"{' | '.join(f'`{name}`' for name in PRESETS)} |")
     assert row.startswith("| Nextcloud | `other`, `put_without_members`: `keep` | works | advice |")
+
+
+def test_the_page_shows_every_client_and_none_that_fails():
+    """`make providers ARGS=--write` writes it; a new client or preset is missing there."""
+    page = providers.SECTION.page.read_text(encoding="utf-8")
+    printed = page.partition(providers.SECTION.begin)[2].partition(providers.SECTION.end)[0]
+    lines = [line.strip("| ").split(" | ") for line in printed.splitlines()]
+
+    assert [name.strip("`") for name in lines[0][3:]] == [*PRESETS]
+    assert [cells[0] for cells in lines[2:]] == [client.title for client in CLIENTS.values()]
+    assert {cells[2] for cells in lines[2:]} == {WORKS}
+    assert {cell for cells in lines[2:] for cell in cells[3:]} == {WORKS, ADVICE}
