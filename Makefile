@@ -4,7 +4,7 @@
 # later ones find them and need no network. dev/__main__.py starts each verb and ends it.
 
 STAGE ?= dev
-export PORT LOCAL_DIR FRESH PUBLIC_URL ENGINE CONFIRM DATA FROM
+export PORT LOCAL_DIR FRESH PUBLIC_URL ENGINE CONFIRM DATA FROM NAME SCOPES ID
 
 # The first interpreter that is new enough; PYTHON=... chooses another. It makes an environment
 # that is missing and never replaces one that works.
@@ -17,7 +17,7 @@ VERB := exec $(VENV) -m dev
 
 .DEFAULT_GOAL := help
 .PHONY: help run idp corpus providers suites crowd test quick local-test deploy-test planted check format openapi \
-	package deploy access destroy storm kills scale oracle domains budget bench costs performance \
+	package deploy access operator-key operator-keys revoke-operator-key destroy storm kills scale oracle domains budget bench costs performance \
 	clean environment engine emulator python
 
 help: ## list the verbs
@@ -107,6 +107,15 @@ deploy: environment ## create or update a stage in an AWS account (STAGE=dev)
 
 access: environment ## print URL and operator key of a deployed stage, for a shell (STAGE=dev)
 	@$(VERB) access $(STAGE)
+
+operator-key: environment ## make an operator key (STAGE=dev NAME=billing SCOPES=sign-in,changes; STAGE=local for make run)
+	@$(VERB) operator-key create $(STAGE)
+
+operator-keys: environment ## list the operator keys (STAGE=dev)
+	@$(VERB) operator-key list $(STAGE)
+
+revoke-operator-key: environment ## reject an operator key from now on (STAGE=dev ID=...)
+	@$(VERB) operator-key revoke $(STAGE)
 
 destroy: environment ## remove a stage from it; with DATA=delete its data too (STAGE=dev)
 	@$(VERB) destroy $(STAGE)

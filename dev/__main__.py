@@ -39,6 +39,7 @@ MODULES: Mapping[str, str] = {
     "domains": "dev.release.domains",
     "package": "dev.release.package",
     "deploy": "dev.release.deploy",
+    "operator-key": "dev.release.operator_key",
     "access": "dev.release.access",
     "destroy": "dev.release.destroy",
 }

@@ -51,6 +51,7 @@ TWINS = {
     "sign_in": "decided by organisations, served by api/admin",
     "tokens": "made by auth, managed by organisations, served by api/admin",
     "users": "kept by directory, listed by organisations, served by api/scim and api/admin",
+    "operator_keys": "stored by storage, made and revoked by dev/run",
     "test_faults": "faults of AWS met by the directory, and by one unit",
     "test_musts": "what the RFCs demand, and the page that lists it",
     "clock": "the service's in storage, the one that tests set in tests/support",

@@ -17,10 +17,18 @@ from chalicelib.auth.slips import slip_of
 from chalicelib.auth.tokens import Credential
 from chalicelib.errors import Forbidden, Unauthorized, Unavailable
 from chalicelib.settings import Plan
+from chalicelib.storage import grants
 from chalicelib.storage.audit_entries import Actor
 from chalicelib.storage.connection_settings import ConnectionSettings
 from chalicelib.storage.console_items import ConsoleSession
-from chalicelib.storage.keys import ConnectionKeys, Key, OrganisationKeys, organisation_of
+from chalicelib.storage.keys import (
+    ConnectionKeys,
+    Key,
+    OrganisationKeys,
+    operator_key,
+    organisation_of,
+)
+from chalicelib.storage.operator_keys import OperatorKey
 from chalicelib.storage.records import from_item
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import (
@@ -83,8 +91,9 @@ class ConnectionPrincipal:
 class OperatorPrincipal:
     """The operator of this deployment, by one of their keys."""
 
-    id: str = "operator"
-    name: str = "operator"
+    id: str
+    name: str
+    scopes: frozenset[str]
 
     @property
     def actor(self) -> Actor:
@@ -303,19 +312,18 @@ def has_scim(plans: Mapping[str, Plan], plan: str) -> bool:
 def authenticate_admin(
     table: Table, secrets: Secrets, credential: str, deadline: Deadline
 ) -> OperatorPrincipal | AdminPrincipal:
-    """Authenticate the operator by their key, or an organisation's admin by a session.
+    """Authenticate the operator by one of their keys, or an organisation's admin by a session.
 
     `credential` is a bearer token or the session cookie's value; "" if there is neither.
 
     Raises:
         Unauthorized: the credential is not accepted.
-        Unavailable: the operator key cannot be read, or does not exist.
-        Busy: the session cannot be read before the deadline.
+        Unavailable: the operator key's secret cannot be read.
+        Busy: the key's item or the session cannot be read before the deadline.
     """
     parsed = tokens.parse(credential)
     if parsed is not None and parsed.token_type == tokens.OPERATOR:
-        _check_operator_key(secrets, parsed, deadline)
-        return OperatorPrincipal()
+        return _authenticate_operator(table, secrets, parsed, deadline)
     session = sessions.find(table, credential, deadline)
     if session is None:
         raise Unauthorized(INVALID_ADMIN_CREDENTIAL, reason="credential")
@@ -325,9 +333,24 @@ def authenticate_admin(
     )
 
 
-def _check_operator_key(secrets: Secrets, credential: Credential, deadline: Deadline) -> None:
-    for key in secrets.operator_keys(deadline):
-        same_secret = tokens.matches(credential.secret, tokens.digest(key.secret))
-        if credential.id == key.id and same_secret:
-            return
-    raise Unauthorized(INVALID_ADMIN_CREDENTIAL, reason="credential")
+def _authenticate_operator(
+    table: Table, secrets: Secrets, credential: Credential, deadline: Deadline
+) -> OperatorPrincipal:
+    """Check the key's item first, so that an unknown id costs no call to Secrets Manager.
+
+    Raises:
+        Unauthorized: there is no such key, it was revoked, or its secret part is wrong.
+        Unavailable: its secret cannot be read.
+    """
+    item = table.namespace(grants.operator_key(), deadline).get(operator_key(credential.id))
+    key = from_item(OperatorKey, item) if item else None
+    if key is None or not key.is_live:
+        raise Unauthorized(INVALID_ADMIN_CREDENTIAL, reason="credential")
+    try:
+        stored = secrets.operator_digest(key.id, deadline)
+    except Gone:
+        # Lost: the item says that it is valid.
+        raise Unavailable from None
+    if not tokens.matches(credential.secret, stored):
+        raise Unauthorized(INVALID_ADMIN_CREDENTIAL, reason="credential")
+    return OperatorPrincipal(key.id, key.name, frozenset(key.scopes))

@@ -1,23 +1,20 @@
-"""Secrets Manager: the digest of each token's secret, and the operator key.
+"""Secrets Manager: the digest of each token's secret, and the operator keys.
 
-One immutable secret for each token, `<prefix>/<connection>/<token id>`; so a cached digest is
-never stale, and whether the token is valid is decided by its item. The operator key is replaced
-in place and therefore read again each minute. Every fault of the service becomes one of two
-errors: the secret is gone, or it cannot be read.
+One immutable secret for each token, `<prefix>/<connection>/<token id>`, and for each operator key;
+so a cached digest is never stale, and whether a credential is valid is decided by its item. Every
+fault of the service becomes one of two errors: the secret is gone, or it cannot be read.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.auth.tokens import OPERATOR, Credential, is_digest, parse
+from chalicelib.auth.tokens import OPERATOR, digest, is_digest, parse
 from chalicelib.errors import Busy, Unavailable
 from chalicelib.storage.retries import Deadline, error_code
 
@@ -27,8 +24,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_DIGESTS = 1000
-OPERATOR_KEY_SECONDS = 60
-STAGES = ("AWSCURRENT", "AWSPREVIOUS")
 
 NOT_FOUND = "ResourceNotFoundException"
 EXISTS = "ResourceExistsException"
@@ -48,19 +43,12 @@ class Secrets:
         self,
         client: SecretsManagerClient,
         prefix: str,
-        *,
-        operator_key_seconds: int = OPERATOR_KEY_SECONDS,
     ) -> None:
         """Start with an empty cache."""
         self._client = client
         self._prefix = prefix
         self._digests: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._lock = Lock()
-        self._operator_key_seconds = operator_key_seconds
-        # The id of an operator key without a previous one, once that is known.
-        self._first_operator_key = ""
-        # A provider's cache tells secrets apart by name only: one for each stage.
-        self._providers = {stage: SecretsProvider(boto3_client=client) for stage in STAGES}
 
     def digest_of(self, connection: str, token_id: str, deadline: Deadline) -> str:
         """Return the digest of a token's secret: one call at first, then none.
@@ -73,9 +61,7 @@ class Secrets:
         if known is not None:
             return known
         name = self._name(connection, token_id)
-        stored = _call(
-            lambda: self._client.get_secret_value(SecretId=name).get("SecretString", ""), deadline
-        )
+        stored = self._read(name, deadline)
         if not is_digest(stored):
             raise Unavailable
         self._remember(connection, token_id, stored)
@@ -119,43 +105,27 @@ class Secrets:
         except Gone:
             return
 
-    def operator_keys(self, deadline: Deadline) -> Iterator[Credential]:
-        """Yield the valid operator keys: the current one, then the previous one.
-
-        The previous one is read only if the current one does not match, and once if there is
-        none, so that wrong keys cause no calls. A replaced key is noticed within a minute; the
-        previous one stays valid meanwhile.
+    def operator_digest(self, key_id: str, deadline: Deadline) -> str:
+        """Return the digest of an operator key's secret: one call at first, then none.
 
         Raises:
-            Unavailable: a key cannot be read, or the current one is not an operator key.
+            Gone: there is no such secret.
+            Unavailable: it cannot be read before the deadline, or is not this key.
         """
-        current = self._operator_key("AWSCURRENT", deadline)
-        if current is None:
+        known = self._recall(OPERATOR, key_id)
+        if known is not None:
+            return known
+        key = parse(self._read(operator_key_name(self._prefix, key_id), deadline).strip())
+        if key is None or (key.token_type, key.id) != (OPERATOR, key_id):
             raise Unavailable
-        yield current
-        if current.id == self._first_operator_key:
-            return
-        previous = self._operator_key("AWSPREVIOUS", deadline)
-        if previous is None:
-            self._first_operator_key = current.id
-        else:
-            yield previous
+        stored = digest(key.secret)
+        self._remember(OPERATOR, key_id, stored)
+        return stored
 
-    def _operator_key(self, stage: str, deadline: Deadline) -> Credential | None:
-        def read() -> str:
-            text = self._providers[stage].get(
-                f"{self._prefix}/operator-key",
-                max_age=self._operator_key_seconds,
-                VersionStage=stage,
-            )
-            return str(text)
-
-        try:
-            text = _call(lambda: _unwrapped(read), deadline)
-        except Gone:
-            return None
-        key = parse(text.strip())
-        return key if key is not None and key.token_type == OPERATOR else None
+    def _read(self, name: str, deadline: Deadline) -> str:
+        return _call(
+            lambda: self._client.get_secret_value(SecretId=name).get("SecretString", ""), deadline
+        )
 
     def _name(self, connection: str, token_id: str) -> str:
         return f"{self._prefix}/{connection}/{token_id}"
@@ -173,12 +143,13 @@ class Secrets:
                 self._digests.popitem(last=False)
 
 
-def _unwrapped(read: Callable[[], T]) -> T:
-    """Call Powertools, and raise the error that it wraps instead of its own."""
-    try:
-        return read()
-    except GetParameterError as error:
-        raise (error.__context__ or error) from None
+def operator_key_name(prefix: str, key_id: str) -> str:
+    """Return the name of an operator key's secret, which holds its text.
+
+    No part between slashes is a connection's: a function that may create and delete the secrets of
+    tokens, `<prefix>/*/*`, cannot touch one of these.
+    """
+    return f"{prefix}/operator-key-{key_id}"
 
 
 def _call(call: Callable[[], T], deadline: Deadline) -> T:
@@ -197,5 +168,5 @@ def _call(call: Callable[[], T], deadline: Deadline) -> T:
         if error_code(error) == NOT_FOUND:
             raise Gone from error
         raise Unavailable from error
-    except (BotoCoreError, GetParameterError, Busy) as error:
+    except (BotoCoreError, Busy) as error:
         raise Unavailable from error

@@ -13,6 +13,7 @@ from typing import Literal
 from chalicelib.storage.keys import (
     DEPLOYMENT_AUDIT,
     DEPLOYMENT_HEALTH,
+    OPERATOR_KEYS,
     ORGANISATION_LIST,
     PENDING_CHANGES,
     ConnectionKeys,
@@ -100,6 +101,16 @@ def operator(keys: OrganisationKeys) -> tuple[Grant, ...]:
 def organisation_list() -> tuple[Grant, ...]:
     """Return the grants of the operator who lists organisations or looks one up."""
     return (Grant(ORGANISATION_LIST, READ), Grant("X#ref", READ))
+
+
+def operator_key() -> tuple[Grant, ...]:
+    """Return the grants for authenticating the operator by a key."""
+    return (Grant(OPERATOR_KEYS, READ),)
+
+
+def operator_key_management() -> tuple[Grant, ...]:
+    """Return the grants of who makes and revokes operator keys: no route does."""
+    return (Grant(OPERATOR_KEYS, ALL_VERBS), Grant(DEPLOYMENT_AUDIT, PUT))
 
 
 def deployment_audit() -> tuple[Grant, ...]:

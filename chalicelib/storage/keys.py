@@ -48,6 +48,7 @@ RUN = "!"
 ORGANISATION_LIST = "A#ORG"
 DEPLOYMENT_AUDIT = "A#AUDIT"
 DEPLOYMENT_HEALTH = "A#H"
+OPERATOR_KEYS = "A#KEY"
 PENDING_CHANGES = "O#"
 ORGANISATION_ID_LENGTH = 10
 ID_LENGTH = 32
@@ -552,6 +553,16 @@ def verified_domain(domain: str) -> Key:
 def organisations(after: str = "") -> Range:
     """Range of the list of organisations, those after the id `after`."""
     return Range(ORGANISATION_LIST, after + FIRST)
+
+
+def operator_key(key_id: str) -> Key:
+    """Key of an operator key's metadata, by its id."""
+    return Key(OPERATOR_KEYS, key_id)
+
+
+def operator_keys() -> Range:
+    """Range of all operator keys."""
+    return Range(OPERATOR_KEYS)
 
 
 def deployment_audit_entry(entry_ulid: str) -> Key:

@@ -34,6 +34,7 @@ from chalicelib.storage.expressions import NEW, Condition, Item, Put, Update, eq
 from chalicelib.storage.keys import Key, console_id, setting_of, ulid, user_and_group
 from chalicelib.storage.local_users import Assignment, LocalUser
 from chalicelib.storage.log_entries import LogEntry, LoggedOperation
+from chalicelib.storage.operator_keys import OperatorKey
 from chalicelib.storage.settings_items import (
     Connection,
     ConnectionToken,
@@ -209,6 +210,13 @@ RECORDS: Mapping[type, Record] = {
             **_same_name("name", "hint", "state", "created", "expires"),
         },
         {"id": _setting_id},
+    ),
+    OperatorKey: Record(
+        {
+            "scopes": ("scopes", Format(list, tuple)),
+            **_same_name("name", "state", "hint", "created"),
+        },
+        {"id": _sort_key},
     ),
     ConsoleReference: Record({"organisation": ("org", PLAIN), **_same_name("id")}),
     ConsoleLink: Record(

@@ -50,7 +50,7 @@ def client(url: str, *, connections: int = 10) -> DynamoDBClient:
 def table(client: DynamoDBClient, clock: Clock | None = None) -> Iterator[Table]:
     """Provide a new table, as `.chalice/resources.json` defines it, while the block runs."""
     name = f"passerelle-{SystemRandom().getrandbits(64):016x}"
-    defined = resources.define({"Stage": "reference", "OperatorKey": ""})["Table"]
+    defined = resources.define({"Stage": "reference"})["Table"]
     keys = {key: defined[key] for key in ("BillingMode", "AttributeDefinitions", "KeySchema")}
     client.create_table(TableName=name, **keys)
     yield Table(client, name, clock or Clock())

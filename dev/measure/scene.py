@@ -41,7 +41,7 @@ def clock() -> Clock:
 @contextmanager
 def memory() -> Iterator[Table]:
     """Provide an empty table, as `.chalice/resources.json` defines it, while the block runs."""
-    defined = resources.define({"Stage": "memory", "OperatorKey": ""})["Table"]
+    defined = resources.define({"Stage": "memory"})["Table"]
     with mock_aws():
         client = NOBODY.client("dynamodb")
         resources.make_table(client, defined)

@@ -11,9 +11,12 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.storage.operator_keys import SCOPES
+from chalicelib.storage.table import Table
 from dev.errors import VerbError
 from dev.release.stages import Stage
 from dev.run import resources
+from dev.run.operator_keys import OperatorKeys
 
 
 class NoAccess(VerbError):
@@ -110,12 +113,24 @@ def url_of(stage: Stage, account: Account) -> str:
     return f"https://{api}.execute-api.{account.region}.{suffix}/{stage.api_stage}"
 
 
+def operator_keys(stage: Stage, account: Account) -> OperatorKeys:
+    """Reach the operator keys of a stage."""
+    name = resources.define({"Stage": stage.name})["Table"]["TableName"]
+    table = Table(account.client("dynamodb"), name)
+    return OperatorKeys(table, account.client("secretsmanager"), f"passerelle/{stage.name}")
+
+
 def operator_key(stage: Stage, account: Account) -> str:
-    """Return the operator key.
+    """Read the text of an operator key that may do everything.
 
     Raises:
-        ClientError: there is no key, or the permission to read it is missing.
+        NoAccess: there is no such key.
+        ClientError: it may not be read.
     """
-    name = resources.define({"Stage": stage.name, "OperatorKey": ""})["OperatorKeySecret"]["Name"]
-    secrets = account.client("secretsmanager")
-    return str(secrets.get_secret_value(SecretId=name)["SecretString"])
+    text = next(operator_keys(stage, account).with_all_scopes(), None)
+    if text is None:
+        raise NoAccess(
+            f"Stage {stage.name} has no operator key with all scopes: "
+            f"make operator-key STAGE={stage.name} NAME=first SCOPES={','.join(SCOPES)}"
+        )
+    return text

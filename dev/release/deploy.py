@@ -138,7 +138,7 @@ def _make_resources(stage: Stage, account: Account) -> dict[str, resources.Prope
         account.client("secretsmanager"),
         lambda: mint("op", SystemRandom()).text,
     )
-    defined = resources.define({"Stage": stage.name, "OperatorKey": ""})
+    defined = resources.define({"Stage": stage.name})
     resources.make_queue(account.client("sqs"), defined["DeadLetters"])
     for each in ("ApiLog", "SweepLog", "AccessLog"):
         resources.make_log_group(account.client("logs"), defined[each])

@@ -63,7 +63,7 @@ def destroy(stage: Stage, account: Account, *, with_data: bool) -> None:
     require_own(record, account)
     require_gone(record, stage, account)
     run_chalice("delete", "--stage", stage.name)
-    defined = resources.define({"Stage": stage.name, "OperatorKey": ""})
+    defined = resources.define({"Stage": stage.name})
     _delete_queue(account.client("sqs"), defined["DeadLetters"]["QueueName"])
     if not with_data:
         print(f"Gone. Kept: {', '.join(_kept(defined))}; `make deploy` uses them again.")
@@ -97,7 +97,8 @@ def require_gone(record: Record, stage: Stage, account: Account) -> None:
 
 def _kept(defined: Mapping[str, resources.Properties]) -> Iterator[str]:
     yield defined["Table"]["TableName"]
-    yield f"{defined['OperatorKeySecret']['Name'].rpartition('/')[0]}/*"
+    table = defined["Table"]["TableName"]
+    yield f"passerelle/{table.removeprefix('passerelle-')}/*"
     yield from _log_groups(defined)
 
 

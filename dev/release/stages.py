@@ -94,7 +94,7 @@ def _environment(config: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[s
 def _wrong_names(name: str, environment: Mapping[str, str]) -> Iterator[str]:
     wanted = {
         "STAGE": name,
-        "TABLE_NAME": resources.define({"Stage": name, "OperatorKey": ""})["Table"]["TableName"],
+        "TABLE_NAME": resources.define({"Stage": name})["Table"]["TableName"],
     }
     for variable, value in wanted.items():
         if environment.get(variable) != value:

@@ -3,7 +3,8 @@
 Reads the CloudFormation form and calls the boto3 clients that it gets, which may reach moto, an
 emulator or AWS. Repeating it changes nothing and never replaces data.
 
-The table and the key are created everywhere; the queue and the log groups where functions run.
+The table and an operator key are created everywhere; the queue and the log groups where functions
+run.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.storage.table import Table
 from dev.errors import VerbError
+from dev.run.operator_keys import OperatorKeys
 
 CHALICE = Path(__file__).parents[2] / ".chalice"
 DEFINITIONS = "resources.json"
@@ -38,18 +41,19 @@ class CannotBeMade(VerbError):
     """What exists contradicts the definition; the text says what, and what to do."""
 
 
-def make(stage: str, dynamodb: Any, secretsmanager: Any, mint: Callable[[], str]) -> None:
-    """Create the stage's table and operator key where they are missing.
+def make(stage: str, dynamodb: Any, secretsmanager: Any, mint: Callable[[], str]) -> str:
+    """Create the stage's table and first operator key where they are missing; return the key.
 
-    `mint` returns the text of a new operator key; an existing key is kept.
+    `mint` returns the text of a new operator key; an existing one that may do everything is kept.
 
     Raises:
         CannotBeMade: a table of that name has other keys.
         ClientError: AWS rejects a call, most often because a permission is missing.
     """
-    defined = define({"Stage": stage, "OperatorKey": mint()})
-    make_table(dynamodb, defined["Table"])
-    make_secret(secretsmanager, defined["OperatorKeySecret"])
+    defined = define({"Stage": stage})["Table"]
+    make_table(dynamodb, defined)
+    table = Table(dynamodb, defined["TableName"])
+    return OperatorKeys(table, secretsmanager, f"passerelle/{stage}").provide(mint)
 
 
 def define(parameters: Mapping[str, str]) -> dict[str, Properties]:
@@ -129,14 +133,6 @@ def _make_recovery(dynamodb: Any, table: str, defined: Properties) -> None:
         # Amazon DynamoDB Local has no backups and returns this code; AWS never does.
         if error.response["Error"]["Code"] != "UnknownOperationException":
             raise
-
-
-def make_secret(secretsmanager: Any, defined: Properties) -> None:
-    """Create the secret; an existing one keeps its value, or its users would be locked out."""
-    try:
-        secretsmanager.create_secret(**defined)
-    except secretsmanager.exceptions.ResourceExistsException:
-        return
 
 
 def make_queue(sqs: Any, defined: Properties) -> None:

@@ -42,6 +42,8 @@ from dev.run.gateway import Gateway
 from dev.run.listener import HOST, listening
 
 STAGE = "local"
+# Where the engines are, for `make operator-key STAGE=local`; there while the server runs.
+ENGINE_FILE = "engine.json"
 MINISTACK, DYNAMODB_LOCAL = "ministack", "dynamodb-local"
 SWEEP_SECONDS = 60.0
 WATCH_SECONDS = 0.5
@@ -144,7 +146,7 @@ def _run(options: Options, started: float) -> None:
         log = stack.enter_context((options.directory / "server.log").open("a", buffering=1))
         engine = stack.enter_context(engines.running(options.directory / "engine"))
         table_engine = stack.enter_context(_table_engine(options, engine))
-        key = _provide_account(engine.url, table_engine.url, options)
+        key = stack.enter_context(_account(engine.url, table_engine.url, options))
         stack.enter_context(redirect_stdout(log))
         stack.enter_context(redirect_stderr(log))
         gateway = Gateway(_app(), STAGE, HOST, _reporter(terminal, log))
@@ -230,21 +232,25 @@ def _empty(directory: Path, file: demo.DemoFile) -> None:
     (directory / "server.log").unlink(missing_ok=True)
 
 
-def _provide_account(engine_url: str, table_url: str, options: Options) -> str:
+@contextmanager
+def _account(engine_url: str, table_url: str, options: Options) -> Iterator[str]:
+    """Set the environment, make what is missing, and say where the engines are; gives the key."""
     for name in [*FORGOTTEN, *(n for n in os.environ if n.startswith("AWS_ENDPOINT_URL"))]:
         os.environ.pop(name, None)
     config = resources.read_json("config.json")["environment_variables"]
-    urls = {"AWS_ENDPOINT_URL": engine_url, "AWS_ENDPOINT_URL_DYNAMODB": table_url}
-    os.environ.update({**config, **ACCOUNT, **urls})
+    endpoints = {"AWS_ENDPOINT_URL": engine_url, "AWS_ENDPOINT_URL_DYNAMODB": table_url}
+    os.environ.update({**config, **ACCOUNT, **endpoints})
     os.environ.update({"STAGE": STAGE, "PUBLIC_URL": options.public_url, "PLANS": UNLIMITED})
-    made = resources.define({"Stage": STAGE, "OperatorKey": ""})
-    os.environ["TABLE_NAME"] = made["Table"]["TableName"]
-    secrets = boto3.client("secretsmanager")
-    resources.make(
-        STAGE, boto3.client("dynamodb"), secrets, lambda: mint("op", SystemRandom()).text
-    )
-    secret = secrets.get_secret_value(SecretId=made["OperatorKeySecret"]["Name"])
-    return str(secret["SecretString"])
+    os.environ["TABLE_NAME"] = resources.define({"Stage": STAGE})["Table"]["TableName"]
+    clients = boto3.client("dynamodb"), boto3.client("secretsmanager")
+    key = resources.make(STAGE, *clients, lambda: mint("op", SystemRandom()).text)
+    file = options.directory / ENGINE_FILE
+    urls = {"secretsmanager": engine_url, "dynamodb": table_url, "region": engines.REGION}
+    file.write_text(json.dumps(urls), encoding="utf-8")
+    try:
+        yield key
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def _app() -> Any:

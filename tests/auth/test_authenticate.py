@@ -15,13 +15,15 @@ from chalicelib.auth.authenticate import (
     authenticate_connection,
     bearer,
 )
-from chalicelib.auth.secrets import Secrets
+from chalicelib.auth.secrets import Secrets, operator_key_name
 from chalicelib.auth.tokens import checksum, mint
 from chalicelib.errors import Busy, Forbidden, Unauthorized, Unavailable
 from chalicelib.organisations import connections, organisations, tokens
 from chalicelib.organisations.inputs import ConnectionChanges, OrganisationChanges
 from chalicelib.settings import Plan
+from chalicelib.storage.audit_entries import Actor
 from chalicelib.storage.expressions import Delete, Update
+from dev.run.operator_keys import OperatorKeys
 from tests.support.builders import a_customer, a_link, a_session, scim_namespace
 from tests.support.environment import OPERATOR_KEY
 from tests.support.faults import FaultyClient, client_error, fail, first
@@ -359,19 +361,69 @@ def test_a_scim_token_is_rejected_by_the_admin_api(services, context):
         authenticate_for_admin_api(services, context.token)
 
 
-def test_a_replaced_operator_key_is_valid_until_the_next_replacement(services, secretsmanager):
-    """The current key and the one before it are valid, no older one."""
-    services = replace(
-        services, secrets=Secrets(secretsmanager, "passerelle/test", operator_key_seconds=0)
-    )
-    for seed in (21, 22):
-        text = mint("op", Random(seed)).text  # noqa: S311 - nobody's key
-        authenticate_for_admin_api(services, OPERATOR_KEY)
-        secretsmanager.put_secret_value(SecretId="passerelle/test/operator-key", SecretString=text)
-        authenticate_for_admin_api(services, text)
+@pytest.fixture
+def operator_keys(services, secretsmanager):
+    """Make and revoke operator keys as an engineer does."""
+    return OperatorKeys(services.table, secretsmanager, "passerelle/test")
+
+
+def another_key(seed):
+    """Make the text of an operator key."""
+    return mint("op", Random(seed)).text  # noqa: S311 - nobody's key
+
+
+def test_each_operator_key_has_a_name_and_scopes(services, operator_keys):
+    """The audit shows the one, routes ask for the other."""
+    text = another_key(21)
+    key = operator_keys.create(text, "sign-in page", ["sign-in"])
+
+    principal = authenticate_for_admin_api(services, text)
+
+    assert (principal.id, principal.name) == (key.id, "sign-in page")
+    assert principal.scopes == {"sign-in"}
+    assert principal.actor == Actor("operator", key.id, "sign-in page")
+
+
+def test_a_revoked_operator_key_is_rejected_at_the_next_request(services, operator_keys):
+    """Although this process has read its secret; the others go on."""
+    text = another_key(22)
+    key = operator_keys.create(text, "billing", ["changes"])
+    authenticate_for_admin_api(services, text)
+
+    operator_keys.revoke(key.id)
 
     with pytest.raises(Unauthorized):
-        authenticate_for_admin_api(services, OPERATOR_KEY)
+        authenticate_for_admin_api(services, text)
+    assert authenticate_for_admin_api(services, OPERATOR_KEY)
+
+
+def through(services, between):
+    """Start a process that has read nothing, with a client of Secrets Manager."""
+    return replace(services, secrets=Secrets(between, "passerelle/test"))
+
+
+def test_an_unknown_operator_key_costs_no_secret(services, secretsmanager, operator_keys):
+    """Anyone can write one of the right form; a revoked one ends at its item too."""
+    revoked = another_key(23)
+    operator_keys.revoke(operator_keys.create(revoked, "old", ["admin"]).id)
+    between = FaultyClient(secretsmanager)
+
+    for text in (another_key(24), revoked):
+        with pytest.raises(Unauthorized):
+            authenticate_for_admin_api(through(services, between), text)
+
+    assert between.calls == []
+
+
+def test_an_operator_key_whose_secret_was_lost_is_503(services, secretsmanager, operator_keys):
+    """Its item says that it is valid."""
+    text = another_key(25)
+    key = operator_keys.create(text, "billing", ["changes"])
+    name = operator_key_name("passerelle/test", key.id)
+    secretsmanager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+    with pytest.raises(Unavailable):
+        authenticate_for_admin_api(through(services, secretsmanager), text)
 
 
 def test_a_session_is_valid_for_its_own_organisation_only(services, context):

@@ -7,15 +7,16 @@ from random import Random
 import pytest
 from botocore.exceptions import ConnectTimeoutError, NoCredentialsError
 
-from chalicelib.auth.secrets import MAX_DIGESTS, Gone, Secrets
+from chalicelib.auth.secrets import MAX_DIGESTS, Gone, Secrets, operator_key_name
 from chalicelib.auth.tokens import digest, mint
 from chalicelib.errors import Unavailable
 from chalicelib.storage.retries import Deadline
 from tests.support.faults import FaultyClient, client_error, fail, lose
 
 DIGEST = digest("a secret")
-KEY, NEXT_KEY = (mint("op", Random(seed)).text for seed in (11, 12))  # noqa: S311 - nobody's keys
-OPERATOR_KEY = "passerelle/test/operator-key"
+KEY, OTHER_KEY = (mint("op", Random(seed)).text for seed in (11, 12))  # noqa: S311 - nobody's keys
+ID = KEY.split("_")[2]
+NAME = operator_key_name("passerelle/test", ID)
 
 
 @pytest.fixture
@@ -26,8 +27,8 @@ def between(secretsmanager):
 
 @pytest.fixture
 def secrets(between):
-    """Read secrets through what stands before the client; the operator key never from memory."""
-    return Secrets(between, "passerelle/test", operator_key_seconds=0)
+    """Read secrets through what stands before the client."""
+    return Secrets(between, "passerelle/test")
 
 
 @pytest.fixture
@@ -164,81 +165,44 @@ def test_a_deleted_secret_is_gone_and_may_be_deleted_again(secrets, deadline):
         secrets.digest_of("conn", "token", deadline)
 
 
-def keys(secrets, deadline):
-    """Read the operator keys in force, by their ids."""
-    return [key.id for key in secrets.operator_keys(deadline)]
+# --- operator keys ----------------------------------------------------------------------------
 
 
-def test_an_operator_key_and_the_one_before_are_in_force(secrets, secretsmanager, deadline):
-    """It rotates without an outage: the back end changes over when it likes."""
-    secretsmanager.create_secret(Name=OPERATOR_KEY, SecretString=KEY)
-    before = keys(secrets, deadline)
+def test_an_operator_key_is_read_once(secrets, between, secretsmanager, deadline):
+    """It never changes: whether it is valid is decided by its item."""
+    secretsmanager.create_secret(Name=NAME, SecretString=KEY)
 
-    secretsmanager.put_secret_value(SecretId=OPERATOR_KEY, SecretString=NEXT_KEY)
+    read = {secrets.operator_digest(ID, deadline) for _ in range(3)}
 
-    assert before == [KEY.split("_")[2]]
-    assert keys(secrets, deadline) == [NEXT_KEY.split("_")[2], KEY.split("_")[2]]
-
-
-def test_an_operator_key_is_read_once_a_minute(between, secretsmanager, deadline):
-    """The present and the former are remembered apart, and each is read when it is asked for."""
-    secretsmanager.create_secret(Name=OPERATOR_KEY, SecretString=KEY)
-    secretsmanager.put_secret_value(SecretId=OPERATOR_KEY, SecretString=NEXT_KEY)
-    secrets = Secrets(between, "passerelle/test")
-
-    first = [keys(secrets, deadline) for _ in range(3)]
-
-    assert first[0] == first[2] == [NEXT_KEY.split("_")[2], KEY.split("_")[2]]
-    assert between.calls.count("get_secret_value") == 2
-
-
-def test_the_former_operator_key_is_not_read_before_it_is_needed(
-    secrets, between, secretsmanager, deadline
-):
-    """Most deployments have none, and asking for it would cost a call a request."""
-    secretsmanager.create_secret(Name=OPERATOR_KEY, SecretString=KEY)
-
-    next(secrets.operator_keys(deadline))
-
+    assert read == {digest(KEY.split("_")[3])}
     assert between.calls.count("get_secret_value") == 1
 
 
-def test_a_missing_former_operator_key_is_looked_up_once(between, secretsmanager, deadline):
-    """Anyone can write a wrong key of the right form; it must not cost a call each time."""
-    secretsmanager.create_secret(Name=OPERATOR_KEY, SecretString=KEY)
-    secrets = Secrets(between, "passerelle/test")
-
-    assert [keys(secrets, deadline) for _ in range(3)] == [[KEY.split("_")[2]]] * 3
-    assert between.calls.count("get_secret_value") == 2
-
-
-def test_a_line_break_behind_the_operator_key_is_forgiven(secrets, secretsmanager, deadline):
+def test_a_line_break_behind_an_operator_key_is_forgiven(secrets, secretsmanager, deadline):
     """A secret that is written from a file has one."""
-    secretsmanager.create_secret(Name=OPERATOR_KEY, SecretString=f"{KEY}\n")
+    secretsmanager.create_secret(Name=NAME, SecretString=f"{KEY}\n")
 
-    assert keys(secrets, deadline) == [KEY.split("_")[2]]
+    assert secrets.operator_digest(ID, deadline)
 
 
 SCIM_TOKEN = mint("scim", Random(13)).text  # noqa: S311 - nobody's token
 
 
-@pytest.mark.parametrize("kept", [None, " ", "secret", KEY[:-1], SCIM_TOKEN])
-def test_no_operator_key_is_503(secrets, secretsmanager, deadline, kept):
-    """A deployment that lacks its key is closed, not open and not "wrong key"."""
-    if kept is not None:
-        secretsmanager.create_secret(Name=OPERATOR_KEY, SecretString=kept)
+@pytest.mark.parametrize("kept", [" ", "secret", KEY[:-1], SCIM_TOKEN, OTHER_KEY])
+def test_a_secret_that_is_not_this_key_is_unreadable(secrets, secretsmanager, deadline, kept):
+    """A damaged secret, or another key's, must neither match nor look like a wrong key."""
+    secretsmanager.create_secret(Name=NAME, SecretString=kept)
 
     with pytest.raises(Unavailable):
-        keys(secrets, deadline)
+        secrets.operator_digest(ID, deadline)
 
 
-def test_an_operator_key_that_cannot_be_read_is_503(secrets, between, deadline):
-    """The error that powertools wraps decides: throttling is transient, a denial is not."""
-    between.faults["get_secret_value"] = [
-        fail(client_error("ThrottlingException")),
-        fail(client_error("AccessDeniedException")),
-    ]
+def test_an_operator_key_without_a_secret_is_gone(secrets, deadline):
+    """Its item decides what that means."""
+    with pytest.raises(Gone):
+        secrets.operator_digest(ID, deadline)
 
-    with pytest.raises(Unavailable):
-        keys(secrets, deadline)
-    assert between.calls.count("get_secret_value") == 2
+
+def test_an_operator_key_is_no_secret_of_a_connection():
+    """What may delete `<prefix>/*/*`, the secrets of tokens, cannot delete it."""
+    assert NAME.removeprefix("passerelle/test/").count("/") == 0

@@ -24,6 +24,8 @@ from urllib.parse import urlsplit
 
 import boto3
 
+from chalicelib.storage.table import Table
+from dev.run.operator_keys import OperatorKeys
 from tests.support.builders import Response
 
 ROOT = Path(__file__).parents[2]
@@ -234,9 +236,13 @@ class Connected:
 
 def operator(cloud: Cloud, url: str) -> AdminPrincipal:
     """Call a live service with the operator key that deployment made."""
-    secrets = cloud.client("secretsmanager")
-    key = secrets.get_secret_value(SecretId="passerelle/dev/operator-key")["SecretString"]
-    return AdminPrincipal(url, key)
+    return AdminPrincipal(url, next(operator_keys(cloud).with_all_scopes()))
+
+
+def operator_keys(cloud: Cloud) -> OperatorKeys:
+    """Reach the operator keys of the stage."""
+    table = Table(cloud.client("dynamodb"), "passerelle-dev")
+    return OperatorKeys(table, cloud.client("secretsmanager"), "passerelle/dev")
 
 
 def connect(admin: AdminPrincipal) -> Connected:

@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from chalicelib.auth.tokens import mint
+from chalicelib.storage.operator_keys import SCOPES
 from dev.play.corpus import ENTRA, wire
 from dev.play.corpus_files import load, play
 from tests.deploy.cloud import (
@@ -22,6 +23,7 @@ from tests.deploy.cloud import (
     Connected,
     Project,
     connect,
+    operator_keys,
 )
 
 pytestmark = pytest.mark.deploy
@@ -274,11 +276,11 @@ def stack(cloud: Cloud, packaged: Path, erased: str) -> dict[str, str]:
         StackName="passerelle-dev",
         TemplateURL=f"{cloud.url}/artefacts/template",
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-        Parameters=[{"ParameterKey": "OperatorKey", "ParameterValue": OPERATOR_KEY}],
     )
     clouds.get_waiter("stack_create_complete").wait(
         StackName="passerelle-dev", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
     )
+    operator_keys(cloud).create(OPERATOR_KEY, "first", list(SCOPES))
     made = clouds.describe_stacks(StackName="passerelle-dev")["Stacks"][0]
     return {each["OutputKey"]: each["OutputValue"] for each in made["Outputs"]}
 

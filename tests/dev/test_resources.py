@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from random import SystemRandom
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.auth.tokens import mint
 from dev.run import resources
 
-KEY = "psl_op_" + "a" * 12 + "_" + "b" * 43 + "_" + "c" * 6
+KEY, ANOTHER_KEY = (mint("op", SystemRandom()).text for _ in range(2))
 
 
 @pytest.fixture
@@ -63,11 +65,11 @@ def test_making_again_keeps_items_and_the_key(dynamodb, secrets):
     resources.make("test", dynamodb, secrets, lambda: KEY)
     dynamodb.put_item(TableName="passerelle-test", Item=item)
 
-    resources.make("test", dynamodb, secrets, lambda: "another key")
+    again = resources.make("test", dynamodb, secrets, lambda: ANOTHER_KEY)
 
     assert dynamodb.get_item(TableName="passerelle-test", Key=item)["Item"] == item
-    response = secrets.get_secret_value(SecretId="passerelle/test/operator-key")
-    assert response["SecretString"] == KEY
+    assert again == KEY
+    assert len(secrets.list_secrets()["SecretList"]) == 1
 
 
 def test_making_again_protects_a_table_that_lost_its_protection(dynamodb, secrets):
@@ -99,10 +101,9 @@ def test_stages_use_the_names_that_are_made(stage):
     """The function reads TABLE_NAME and STAGE from config.json, the rest is made here."""
     config = resources.read_json("config.json")["stages"][stage]["environment_variables"]
 
-    made = resources.define({"Stage": stage, "OperatorKey": KEY})
+    made = resources.define({"Stage": stage})
 
     assert made["Table"]["TableName"] == config["TABLE_NAME"]
-    assert made["OperatorKeySecret"]["Name"] == f"passerelle/{config['STAGE']}/operator-key"
 
 
 POLICIES = [f"policy-{name}-{stage}.json" for name in ("api", "sweep") for stage in ("dev", "prod")]
@@ -163,7 +164,7 @@ def sqs(dynamodb):
 
 def test_the_queue_is_made_as_it_is_defined_and_made_once(sqs):
     """What failed waits for two weeks; deploying again does not empty it."""
-    defined = resources.define({"Stage": "test", "OperatorKey": KEY})["DeadLetters"]
+    defined = resources.define({"Stage": "test"})["DeadLetters"]
     resources.make_queue(sqs, defined)
 
     resources.make_queue(sqs, defined)
@@ -177,7 +178,7 @@ def test_the_queue_is_made_as_it_is_defined_and_made_once(sqs):
 def test_a_log_group_that_a_function_made_gets_its_end(dynamodb):
     """Lambda makes one that keeps everything for ever where it finds none."""
     logs = boto3.Session().client("logs", region_name="eu-west-1")
-    defined = resources.define({"Stage": "test", "OperatorKey": KEY})["ApiLog"]
+    defined = resources.define({"Stage": "test"})["ApiLog"]
     logs.create_log_group(logGroupName=defined["LogGroupName"])
 
     resources.make_log_group(logs, defined)

@@ -69,7 +69,8 @@ def declared(context):
 def kept(secretsmanager):
     """List the token secrets there are, by token id."""
     found = secretsmanager.list_secrets()["SecretList"]
-    return {each["Name"].rpartition("/")[2] for each in found} - {"operator-key"}
+    names = {each["Name"].rpartition("/")[2] for each in found}
+    return {name for name in names if not name.startswith("operator-key-")}
 
 
 def opens(services, context, text):

@@ -14,9 +14,10 @@ from chalicelib.storage.audit_entries import AuditEntry
 from chalicelib.storage.console_items import ConsoleLink, ConsoleReference, ConsoleSession
 from chalicelib.storage.directory_items import Change, Group, Lease, PendingChange, User
 from chalicelib.storage.expressions import NEW, Item, Put, Update, equals, from_wire, to_wire
-from chalicelib.storage.keys import ConnectionKeys, Key, OrganisationKeys, console
+from chalicelib.storage.keys import ConnectionKeys, Key, OrganisationKeys, console, operator_key
 from chalicelib.storage.local_users import Assignment, LocalUser
 from chalicelib.storage.log_entries import LogEntry
+from chalicelib.storage.operator_keys import OperatorKey
 from chalicelib.storage.records import (
     RECORDS,
     from_item,
@@ -54,6 +55,7 @@ TOKEN = ConnectionToken("T" * 12, "first", "psl_scim_...abcd", "live", NOW, "ope
 LINK = ConsoleLink(id="L" * 12, name="Ada", created=NOW, expires=NOW)
 SETUP_LINK = replace(LINK, purpose="setup", connection=KEYS.connection, contact="it", generation=2)
 SESSION = ConsoleSession(id="S" * 12, name="Ada", created=NOW, expires=NOW, last_used=NOW)
+OPERATOR_KEY = OperatorKey("K" * 12, "billing", ("changes",), "live", "psl_op_...abcd", NOW)
 AUDIT_ENTRY = AuditEntry(
     at=NOW, actor=SESSION.actor, action="role.created", target="r", after={"n": 1}, ulid="01X"
 )
@@ -133,6 +135,7 @@ VALUES: dict[str, tuple[Any, Key]] = {
     "a setup link": (SETUP_LINK, ORGANISATION.console_link(LINK.id)),
     "a console session": (SESSION, ORGANISATION.console_session(SESSION.id)),
     "what a digest leads to": (ConsoleReference("abcdefghij", LINK.id), console("d")),
+    "an operator key": (OPERATOR_KEY, operator_key(OPERATOR_KEY.id)),
     "an audit entry": (AUDIT_ENTRY, ORGANISATION.audit_entry("01X")),
 }
 

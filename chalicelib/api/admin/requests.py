@@ -32,6 +32,7 @@ from chalicelib.organisations.inputs import Body
 from chalicelib.scim.preconditions import Precondition, entity_tags
 from chalicelib.storage import grants
 from chalicelib.storage.keys import OrganisationKeys
+from chalicelib.storage.operator_keys import Scope
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import ORGANISATION_ID
 
@@ -42,6 +43,10 @@ PAGE_SIZE = re.compile(r"[0-9]{1,3}")
 Document = dict[str, Any]
 
 SETUP_ONLY = "This session is for setting up one connection: it may configure and test that one."
+WITHOUT_SCOPE = (
+    "This operator key lacks the scope `{scope}`, which the request needs. Use a key that has it; "
+    "`make operator-key` makes one."
+)
 OPERATOR_ONLY = "Only the operator of this deployment may do this."
 SUSPENDED = (
     "The organisation is suspended: its settings can be read, but not changed. Ask the SaaS's "
@@ -133,7 +138,7 @@ Handler = Callable[[AdminRequest], Response]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method of a path, who may use it, and its handler.
+    """A method of a path, who may use it, and its handler; an operator key needs the `scope`.
 
     `allowed_while_suspended` marks one that is not a GET and yet changes no setting: the admin of
     a suspended organisation may use it. A setup session may use one that `creates_connection` once.
@@ -143,6 +148,7 @@ class Route:
     path: str
     access: Access
     handler: Handler
+    scope: Scope = "admin"
     allowed_while_suspended: bool = False
     creates_connection: bool = False
 
@@ -207,14 +213,16 @@ def authorize(principal: Principal, route: Route, request: Request) -> None:
     Raises:
         NotFound: the path names an organisation that is not this admin's own; checked first, so
             that another organisation does not exist for them on any route.
-        Forbidden: only the operator may use it, the session is for setting up a connection, or the
-            admin's organisation is suspended.
+        Forbidden: only the operator may use it, or their key lacks the scope; the session is for
+            setting up a connection; or the admin's organisation is suspended.
     """
     organisation = request.path.get("organisation")
     if organisation is not None and not principal.sees(organisation):
         raise NotFound
     if isinstance(principal, AdminPrincipal):
         _authorize_setup(principal, route, request)
+    if isinstance(principal, OperatorPrincipal) and route.scope not in principal.scopes:
+        raise Forbidden(WITHOUT_SCOPE.format(scope=route.scope), reason="scope")
     if route.access is Access.OPERATOR and not isinstance(principal, OperatorPrincipal):
         raise Forbidden(OPERATOR_ONLY, reason="operator only")
     is_suspended = isinstance(principal, AdminPrincipal) and principal.is_suspended

@@ -27,8 +27,13 @@ from chalicelib.api.admin.problems import problem
 from chalicelib.api.admin.requests import Access, Route, respond
 from chalicelib.api.router import Endpoint
 from chalicelib.api.services import Services
+from chalicelib.storage.operator_keys import Scope
 
 ANYONE, OPERATOR, OWN_ADMIN, SETUP = Access
+# The scopes of operator keys that routes need; all others need `admin`.
+SIGN_IN: Scope = "sign-in"
+READ: Scope = "directory:read"
+CHANGES: Scope = "changes"
 
 ORGANISATIONS = "/admin/organisations"
 ORGANISATION = f"{ORGANISATIONS}/{{organisation}}"
@@ -37,12 +42,13 @@ WORKSPACE = f"{ORGANISATION}/workspaces/{{workspace}}"
 TOKEN = f"{CONNECTION}/tokens/{{token}}"
 CONSOLE_LINK = f"{ORGANISATION}/console-links/{{link}}"
 SESSION = f"{ORGANISATION}/sessions/{{session}}"
+TEAM = f"{ORGANISATION}/teams/{{team}}"
 USER = f"{ORGANISATION}/users/{{user}}"
 
 ROUTES = (
     Route("GET", "/health", ANYONE, health.get_health),
     Route("GET", "/openapi.json", ANYONE, published.get_openapi),
-    Route("POST", "/sign-in", OPERATOR, sign_in.find_sign_in_method),
+    Route("POST", "/sign-in", OPERATOR, sign_in.find_sign_in_method, scope=SIGN_IN),
     Route("POST", "/admin/sessions", ANYONE, sessions.create_session),
     Route(
         "DELETE",
@@ -53,8 +59,8 @@ ROUTES = (
     ),
     # An organisation
     Route("POST", ORGANISATIONS, OPERATOR, organisations.create_organisation),
-    Route("GET", ORGANISATIONS, OPERATOR, organisations.list_organisations),
-    Route("GET", ORGANISATION, OWN_ADMIN, organisations.get_organisation),
+    Route("GET", ORGANISATIONS, OPERATOR, organisations.list_organisations, scope=READ),
+    Route("GET", ORGANISATION, OWN_ADMIN, organisations.get_organisation, scope=READ),
     Route("PATCH", ORGANISATION, OPERATOR, organisations.change_organisation),
     Route("DELETE", ORGANISATION, OPERATOR, organisations.delete_organisation),
     Route("PUT", WORKSPACE, OPERATOR, settings.put_workspace),
@@ -83,8 +89,8 @@ ROUTES = (
     ),
     Route("GET", f"{ORGANISATION}/audit", OWN_ADMIN, audit.list_audit),
     Route("GET", "/admin/audit", OPERATOR, audit.list_deployment_audit),
-    Route("GET", f"{ORGANISATION}/changes", OPERATOR, feed.list_changes),
-    Route("POST", f"{ORGANISATION}/resolve", OPERATOR, users.resolve),
+    Route("GET", f"{ORGANISATION}/changes", OPERATOR, feed.list_changes, scope=CHANGES),
+    Route("POST", f"{ORGANISATION}/resolve", OPERATOR, users.resolve, scope=READ),
     # Its connections
     Route(
         "POST",
@@ -114,17 +120,23 @@ ROUTES = (
     Route("PUT", f"{CONNECTION}/schemas/{{urn}}", OWN_ADMIN, extensions.put_schema),
     Route("DELETE", f"{CONNECTION}/schemas/{{urn}}", OWN_ADMIN, extensions.delete_schema),
     # Its users and groups
-    Route("GET", f"{ORGANISATION}/users", OWN_ADMIN, users.list_users),
-    Route("GET", USER, OWN_ADMIN, users.get_user),
+    Route("GET", f"{ORGANISATION}/users", OWN_ADMIN, users.list_users, scope=READ),
+    Route("GET", USER, OWN_ADMIN, users.get_user, scope=READ),
     Route("PUT", f"{USER}/roles", OWN_ADMIN, users.replace_roles),
     Route("PUT", f"{USER}/roles/{{role}}", OWN_ADMIN, users.assign_role),
     Route("DELETE", f"{USER}/roles/{{role}}", OWN_ADMIN, users.withdraw_role),
-    Route("PUT", f"{USER}/account", OPERATOR, users.link_account),
-    Route("DELETE", f"{USER}/account", OPERATOR, users.unlink_account),
-    Route("POST", f"{USER}/password-set", OPERATOR, users.report_password_set),
-    Route("GET", f"{ORGANISATION}/teams", OWN_ADMIN, groups.list_teams),
-    Route("GET", f"{ORGANISATION}/teams/{{team}}", OWN_ADMIN, groups.get_team),
-    Route("GET", f"{ORGANISATION}/teams/{{team}}/members", OWN_ADMIN, groups.list_members),
+    Route("PUT", f"{USER}/account", OPERATOR, users.link_account, scope=CHANGES),
+    Route("DELETE", f"{USER}/account", OPERATOR, users.unlink_account, scope=CHANGES),
+    Route("POST", f"{USER}/password-set", OPERATOR, users.report_password_set, scope=SIGN_IN),
+    Route("GET", f"{ORGANISATION}/teams", OWN_ADMIN, groups.list_teams, scope=READ),
+    Route("GET", TEAM, OWN_ADMIN, groups.get_team, scope=READ),
+    Route(
+        "GET",
+        f"{TEAM}/members",
+        OWN_ADMIN,
+        groups.list_members,
+        scope=READ,
+    ),
 )
 
 
