@@ -38,6 +38,7 @@ from chalicelib.storage.expressions import (
     Update,
     absent,
     equals,
+    equals_or_absent,
 )
 from chalicelib.storage.lookups import (
     UserWithGroups,
@@ -111,7 +112,7 @@ def _group_delete_actions(
     pending = to_item(PendingChange("group delete", group.id))
     actions: list[Action] = [
         Delete(keys.group(group.id), condition),
-        Delete(keys.group_name(group.document["displayName"]), equals("gid", group.id)),
+        Delete(keys.group_name(group.document["displayName"]), equals_or_absent("gid", group.id)),
         *(Delete(key) for key in group_index_keys(keys, group.id, group.document)),
         Update(keys.counter("G", group.id), add={"n": -1}),
         context.change_item(Change("team", group.id), before=group.document),
@@ -233,7 +234,7 @@ def _user_delete_actions(
     as_read = equals("v", user.version) & equals("g", user.joins) & leased_for(user.lease)
     actions: list[Action] = [
         Delete(keys.user(user.id), as_read),
-        Delete(keys.user_name(user.document["userName"]), equals("uid", user.id)),
+        Delete(keys.user_name(user.document["userName"]), equals_or_absent("uid", user.id)),
         *(Delete(key) for key in sorted(index_keys(keys, user.id, user.document))),
         Update(keys.counter("U", user.id), add={"n": -1}),
         context.change_item(Change("user", user.id), before=user.document),

@@ -20,6 +20,7 @@ from chalicelib.directory.resources import (
     member,
     require_returnable,
 )
+from chalicelib.directory.stale_names import freed
 from chalicelib.directory.users import (
     Edit,
     changed_attributes,
@@ -110,6 +111,8 @@ def create(context: ConnectionContext, document: Document, uids: frozenset[str])
         )
     if canceled is not None:
         memberships.reject_unknown_users(context, delta, canceled)
+        if freed(context, context.keys.group_name(document["displayName"]), canceled):
+            return create(context, document, uids)
         raise Uniqueness(NAME_IN_USE) from canceled
     return group_resource(context, group, sorted(uids)) if fits else get(context, group.id)
 
@@ -493,8 +496,9 @@ def _check_failed(
     if key in canceled.unjudged:  # the group may be gone, and its member items still there
         return frozenset()
     if plan.after is not None:
-        name_item = canceled.items.get(context.keys.group_name(plan.after.document["displayName"]))
-        if name_item and name_item["gid"] != plan.gid:
+        name = context.keys.group_name(plan.after.document["displayName"])
+        name_item = canceled.items.get(name)
+        if name_item and name_item["gid"] != plan.gid and not freed(context, name, canceled):
             raise Uniqueness(NAME_IN_USE) from canceled
     memberships.reject_unknown_users(context, plan.delta, canceled)
     checked = {each.key for each in memberships.checks(context, plan.gid, plan.settled)}

@@ -133,7 +133,7 @@ def apply(context: ConnectionContext, gid: str, lease: Lease) -> bool:
         Busy: not finished at the deadline; the lease is released.
     """
     try:
-        for step in _steps(context, gid, lease.change_id):
+        for step in _steps(context, gid, lease):
             lease = _apply_step(context, gid, lease, step)
         _finish(context, gid, lease)
     except _LeaseLost:
@@ -147,9 +147,9 @@ def apply(context: ConnectionContext, gid: str, lease: Lease) -> bool:
     return True
 
 
-def _steps(context: ConnectionContext, gid: str, change_id: str) -> Iterator[Delta]:
+def _steps(context: ConnectionContext, gid: str, lease: Lease) -> Iterator[Delta]:
     """Yield what is left of a change, in parts of one transaction."""
-    delta = _declared(context, change_id)
+    delta = _declared(context, gid, lease)
     for uids in chunks(sorted(delta.add), MAX_GETS):
         present = _members_among(context, gid, uids)
         for part in chunks([uid for uid in uids if uid not in present], ADDS_PER_STEP):
@@ -159,22 +159,29 @@ def _steps(context: ConnectionContext, gid: str, change_id: str) -> Iterator[Del
             yield Delta(remove=frozenset(part))
 
 
-def _declared(context: ConnectionContext, change_id: str) -> Delta:
+def _declared(context: ConnectionContext, gid: str, lease: Lease) -> Delta:
     """Return whom a change adds and removes; nobody if some of the ids are missing.
 
     Raises:
-        _LeaseLost: the change is finished.
+        _LeaseLost: the change is finished, or its item is missing and it is abandoned.
     """
-    pending = context.items.get(context.keys.pending_change(change_id))
+    pending = context.items.get(context.keys.pending_change(lease.change_id))
     if pending is None:
+        _finish(context, gid, lease)  # not the lease of a change that is finished
+        _report_missing(lease)
         raise _LeaseLost
-    delta = read_ids(context, change_id)
+    delta = read_ids(context, lease.change_id)
     if (len(delta.add), len(delta.remove)) == (pending["adds"], pending["removals"]):
         return delta
-    logger.error(
-        "user ids of a pending change are missing; it is abandoned", extra={"change_id": change_id}
-    )
+    _report_missing(lease)
     return Delta()
+
+
+def _report_missing(lease: Lease) -> None:
+    logger.error(
+        "items of a pending change are missing; it is abandoned",
+        extra={"change_id": lease.change_id},
+    )
 
 
 def _members_among(context: ConnectionContext, gid: str, uids: Sequence[str]) -> frozenset[str]:

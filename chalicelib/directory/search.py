@@ -17,6 +17,7 @@ from typing import TypeVar
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.resources import group_resource, require_returnable, user_resource
 from chalicelib.directory.search_plan import UNKNOWN, equalities, terms_of
+from chalicelib.directory.stale_names import lookup
 from chalicelib.directory.whole_groups import read_whole
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import InvalidFilter, TooMany
@@ -201,7 +202,7 @@ def _user_by_id(context: ConnectionContext, uid: str) -> Iterable[UserWithGroups
 
 
 def _user_by_name(context: ConnectionContext, name: str) -> Iterable[UserWithGroups]:
-    found = user_by_name(context, name)
+    found = lookup(lambda: user_by_name(context, name), context)
     return [found] if found else []
 
 
@@ -383,7 +384,7 @@ def _group_by_id(
 
 
 def _group_by_name(context: ConnectionContext, name: str) -> Iterable[_Candidate]:
-    group = group_by_name(context, name)
+    group = lookup(lambda: group_by_name(context, name), context)
     return [_Candidate(group)] if group else []
 
 

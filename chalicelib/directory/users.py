@@ -12,12 +12,22 @@ from dataclasses import replace
 from chalicelib.directory import deletes
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.resources import user_resource, user_version
+from chalicelib.directory.stale_names import freed
 from chalicelib.errors import NotFound
 from chalicelib.scim.errors import Uniqueness
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.scim.schema import Resource
 from chalicelib.storage.directory_items import Change, Document, User, canonical, index_keys
-from chalicelib.storage.expressions import NEW, Action, Delete, Put, Update, absent, equals
+from chalicelib.storage.expressions import (
+    NEW,
+    Action,
+    Delete,
+    Put,
+    Update,
+    absent,
+    equals,
+    equals_or_absent,
+)
 from chalicelib.storage.keys import Key
 from chalicelib.storage.lookups import UserWithGroups, groups_by_id, read_user
 from chalicelib.storage.records import to_item, update
@@ -62,9 +72,11 @@ def create(context: ConnectionContext, document: Document) -> Resource:
             context.change_item(change, after=user.document),
         ]
     )
-    if canceled is not None:
-        raise Uniqueness(NAME_IN_USE) from canceled
-    return user_resource(context, user, ())
+    if canceled is None:
+        return user_resource(context, user, ())
+    if freed(context, keys.user_name(user.document["userName"]), canceled):
+        return create(context, document)
+    raise Uniqueness(NAME_IN_USE) from canceled
 
 
 def get(context: ConnectionContext, uid: str, *, with_groups: bool = True) -> Resource:
@@ -156,8 +168,9 @@ def _require_free_name(
 
     This user has it already if another request made the same change.
     """
-    owner = canceled.items.get(context.keys.user_name(user.document["userName"])) or {}
-    if owner.get("uid", user.id) != user.id:
+    name = context.keys.user_name(user.document["userName"])
+    owner = canceled.items.get(name) or {}
+    if owner.get("uid", user.id) != user.id and not freed(context, name, canceled):
         raise Uniqueness(NAME_IN_USE) from canceled
 
 
@@ -172,7 +185,8 @@ def move_uniqueness_item(before: Key, after: Key, owner: dict[str, str]) -> list
     if before == after:
         return []
     ((attribute, resource_id),) = owner.items()
-    return [Delete(before, equals(attribute, resource_id)), Put(after, owner, NEW)]
+    # Of a damaged table the old name may have no item; there is nothing to free then.
+    return [Delete(before, equals_or_absent(attribute, resource_id)), Put(after, owner, NEW)]
 
 
 def move_index_items(before: frozenset[Key], after: frozenset[Key]) -> list[Action]:

@@ -85,6 +85,9 @@ class Placeholders:
 Term = tuple[str, str, Any]
 TERMS: Mapping[str, Callable[[Placeholders, str, Any], str]] = {
     "equals": lambda use, name, value: f"{use.name(name)} = {use.value(value)}",
+    "equals_or_absent": lambda use, name, value: (
+        f"(attribute_not_exists({use.name('PK')}) OR {use.name(name)} = {use.value(value)})"
+    ),
     "present": lambda use, name, _: f"attribute_exists({use.name(name)})",
     "absent": lambda use, name, _: f"attribute_not_exists({use.name(name)})",
 }
@@ -108,6 +111,11 @@ class Condition:
 def equals(name: str, value: Any) -> Condition:
     """The attribute has this value."""
     return Condition((("equals", name, value),))
+
+
+def equals_or_absent(name: str, value: Any) -> Condition:
+    """The attribute has this value, or there is no such item."""
+    return Condition((("equals_or_absent", name, value),))
 
 
 def present(name: str) -> Condition:

@@ -27,6 +27,15 @@ from chalicelib.storage.table import MAX_GETS, Namespace, chunks
 OWNER_READS = 3
 
 
+class StaleName(Busy):
+    """A name had an owner without it at every read: other requests change it, or it is damaged."""
+
+    def __init__(self, name: Key, item: Item | None) -> None:
+        """Take the uniqueness item that was read last."""
+        self.name, self.item = name, item
+        super().__init__()
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionScope:
     """A connection's part of the table: what may be touched of it, and its keys."""
@@ -165,9 +174,10 @@ def count_members(scope: ConnectionScope) -> int:
 
 def _owners(scope: ConnectionScope, name: Key, attribute: str) -> Iterator[str]:
     """Yield the owner of a name; again if the owner turns out to have another name by now."""
+    item: Item | None = None
     for _ in range(OWNER_READS):
         item = scope.items.get(name)
         if item is None:
             return
         yield item[attribute]
-    raise Busy
+    raise StaleName(name, item)
