@@ -3,7 +3,8 @@
     python examples/consumer.py accounts.db report     print what would be linked; change nothing
     python examples/consumer.py accounts.db run        link, then follow the feed until Ctrl-C
 
-The environment has ADMIN_URL, OPERATOR_KEY and ORGANISATION. The rule: a user's address counts only
+The environment has ADMIN_URL, OPERATOR_KEY (a key with the scopes `directory:read` and `changes`)
+and ORGANISATION. The rule: a user's address counts only
 in a verified domain of the organisation, because any customer's identity provider may send any
 address. There, an existing account is linked if no other account has the address, it is of no
 other organisation, and its role is not protected; without an account one is created. A user whom

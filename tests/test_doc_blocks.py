@@ -44,6 +44,7 @@ NOT_RUN = [
     ("connect-entra.md", "a tunnel from the internet"),
     ("costs.md", f"{OWN_TESTS}: dev/test_costs.py"),
     ("deploy.md", ACCOUNT),
+    ("deploy.md", ACCOUNT),
     ("deploy.md", f"{ACCOUNT} (sets URL, KEY)"),
     ("deploy.md", ACCOUNT),
     ("deploy.md", ACCOUNT),

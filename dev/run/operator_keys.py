@@ -112,7 +112,7 @@ class OperatorKeys:
                     continue
 
     def provide(self, mint: Callable[[], str]) -> str:
-        """Return the text of a key that may do everything; make one where there is none."""
+        """Return the text of a key that may do everything; otherwise make one."""
         text = next(self.with_all_scopes(), None)
         if text is None:
             text = mint()

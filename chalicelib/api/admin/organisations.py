@@ -106,10 +106,10 @@ def delete_organisation(request: AdminRequest) -> Accepted[Organisation]:
 
 
 def _is_confirmed(header: str | None, name: str) -> bool:
-    """Tell whether a header is a name; what is not ASCII may be percent-encoded (RFC 3986)."""
-    if header is None:
-        return False
-    return exact(name) in {exact(header.strip()), exact(unquote(header.strip()))}
+    """Tell whether a header is a name: percent-encoded, in UTF-8, or in UTF-8 read as Latin-1."""
+    sent = (header or "").strip()
+    read_anew = sent.encode("latin-1", "replace").decode("utf-8", "replace")
+    return exact(name) in {exact(each) for each in (sent, unquote(sent), read_anew)}
 
 
 def _headers(details: OrganisationDetails, more: Headers = NO_HEADERS) -> Headers:

@@ -104,3 +104,29 @@ def test_a_malformed_page_parameter_is_rejected(operator, query):
 def test_unknown_parameters_are_ignored(operator):
     """As everywhere in the product."""
     assert operator("GET", f"{ORGANISATIONS}?colour=blue&").status == 200
+
+
+CONFIRMED = [
+    "Soci\u00e9t\u00e9",
+    "Socie\u0301te\u0301",
+    "Soci%C3%A9t%C3%A9",
+    "Soci\u00c3\u00a9t\u00c3\u00a9",
+    " Soci\u00e9t\u00e9 ",
+]
+UNCONFIRMED = ["", "soci\u00e9t\u00e9", "Societe", "Soci", "*", "true"]
+
+
+@pytest.mark.parametrize("name", [*CONFIRMED, *UNCONFIRMED, None])
+def test_an_organisation_is_deleted_by_its_name(operator, name):
+    """The name goes along, in any form that clients send it in; otherwise nothing is deleted."""
+    path = "/admin/organisations"
+    own = operator("POST", path, organisation_body(name="Soci\u00e9t\u00e9")).body["id"]
+    headers = {} if name is None else {"Passerelle-Confirm": name}
+
+    response = operator("DELETE", f"{path}/{own}", headers=headers)
+
+    assert response.status == (202 if name in CONFIRMED else 400)
+    state = operator("GET", f"{path}/{own}").body["state"]
+    assert state == ("deleting" if name in CONFIRMED else "active")
+    deletions = operator("GET", "/admin/audit?action=organisation.deleted").body["items"]
+    assert [each["target"] for each in deletions] == ([own] if name in CONFIRMED else [])
