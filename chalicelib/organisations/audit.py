@@ -24,7 +24,7 @@ from chalicelib.storage.table import Namespace
 
 KEPT = timedelta(days=400)
 CURSOR = re.compile(rf"[0-7][{CROCKFORD}]{{25}}")
-MOST_ITEMS = 2_000
+MAX_ITEMS = 2_000
 MAX_USER_AGENT = 256
 
 # The text of one of our credentials, or its secret part alone.
@@ -134,7 +134,7 @@ def list_entries(
     found: list[AuditEntry] = []
     last_read: str | None = None
     for count, entry in enumerate(_newest_first(items, entries, query, size)):
-        if count == MOST_ITEMS:
+        if count == MAX_ITEMS:
             return Page(found, last_read)
         if query.matches(entry):
             if len(found) == size:

@@ -44,7 +44,7 @@ LOCAL_ID_FORM = r"^[A-Za-z0-9._-]{1,64}$"
 UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})
 # The beginning of one of our credentials, however it is spelled.
 SECRET = re.compile(r"(?<![A-Za-z0-9])psl_", re.IGNORECASE)
-MOST_SETUP_DAYS = 30
+MAX_SETUP_DAYS = 30
 # RFC 3986 without user and fragment: a browser is redirected there, and must not end elsewhere.
 HTTPS_FORM = (
     r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
@@ -269,7 +269,7 @@ class NewConsoleLink(Body):
     purpose: Literal["admin", "setup"] = "admin"
     connection: str | None = None
     contact: Annotated[CredentialName | None, Field(max_length=320)] = None
-    expires_in_days: Annotated[int, Field(strict=True, ge=1, le=MOST_SETUP_DAYS)] | None = None
+    expires_in_days: Annotated[int, Field(strict=True, ge=1, le=MAX_SETUP_DAYS)] | None = None
     embedded: Annotated[bool, Field(strict=True)] = False
     return_url: Annotated[str, StringConstraints(pattern=HTTPS_FORM, max_length=2000)] | None = None
 

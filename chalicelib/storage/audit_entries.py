@@ -61,7 +61,9 @@ class AuditEntry:
 def network_of(address: str) -> str:
     """Cut an address to its network: /24 for IPv4, /48 for IPv6; "" if it is not an address."""
     try:
-        prefix = PREFIXES[ipaddress.ip_address(address).version]
-        return str(ipaddress.ip_network(f"{address}/{prefix}", strict=False))
+        found = ipaddress.ip_address(address)
+        # `::ffff:192.0.2.7` is an IPv4 address in another form.
+        whole = getattr(found, "ipv4_mapped", None) or found
+        return str(ipaddress.ip_network(f"{whole}/{PREFIXES[whole.version]}", strict=False))
     except ValueError:
         return ""

@@ -13,6 +13,7 @@ from chalicelib.auth.tokens import mint
 from chalicelib.storage.operator_keys import SCOPES
 from dev.run.operator_keys import OperatorKeys
 from tests.support.builders import a_customer, api_client
+from tests.support.directory import a_user, connection_context
 from tests.support.routes import all_routes
 
 NEEDS = {(route.method, route.path): route.scope for route in ROUTES}
@@ -20,12 +21,12 @@ NEEDS = {(route.method, route.path): route.scope for route in ROUTES}
 
 @pytest.fixture
 def keyed(services, secretsmanager):
-    """Give a client with a key of one scope."""
+    """Give a client with a key of some scopes."""
     keys = OperatorKeys(services.table, secretsmanager, "passerelle/test")
 
-    def client(scope):
+    def client(*scopes: str):
         text = mint("op", Random(31)).text  # noqa: S311 - nobody's key
-        keys.create(text, "a key", [scope])
+        keys.create(text, "a key", scopes)
         return api_client(build(services), text)
 
     return client
@@ -72,6 +73,25 @@ def test_the_sign_in_page_gets_along_with_one_scope(services, keyed):
 
     assert found.body == {"method": "password", "reset_required": True}
     assert (rejected.status, "`directory:read`" in rejected.body["detail"]) == (403, True)
+
+
+def test_the_sample_consumer_gets_along_with_two_scopes(services, keyed):
+    """What it asks for, as examples/consumer.py does; it creates and reads nothing else."""
+    customer = a_customer(services)
+    scim = connection_context(services.table, customer.connection)
+    user = a_user(scim)
+    send, path = keyed("directory:read", "changes"), f"/admin/organisations/{customer.organisation}"
+
+    responses = [
+        send("GET", path),
+        send("GET", f"{path}/changes?after=now"),
+        send("GET", f"{path}/users?linked=false"),
+        send("GET", f"{path}/users/{user}"),
+        send("PUT", f"{path}/users/{user}/account", {"id": "acc_1"}),
+    ]
+
+    assert [each.status for each in responses] == [200] * 5
+    assert send("GET", f"{path}/audit").status == 403
 
 
 def test_the_audit_names_the_key(services, keyed, operator):

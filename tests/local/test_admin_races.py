@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from random import SystemRandom
 from time import monotonic
 from typing import Any
 
@@ -16,9 +17,11 @@ import pytest
 from app import build
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
+from chalicelib.auth.tokens import mint
 from chalicelib.settings import Settings
 from chalicelib.storage.clock import Clock
 from chalicelib.storage.table import Table
+from dev.run.operator_keys import OperatorKeys
 from tests.support.builders import (
     ApiClient,
     a_customer,
@@ -26,6 +29,7 @@ from tests.support.builders import (
     an_organisation,
     api_client,
     connection_body,
+    organisation_body,
 )
 
 RACES = int(os.environ.get("RACES") or "30")
@@ -116,3 +120,14 @@ def test_equal_posts_of_tokens_at_once_show_one_token_once(services):
         (shown.body["id"], shown.body["hint"])
     }
     assert len(admin("GET", target).body["items"]) == 2
+
+
+def test_equal_posts_of_organisations_at_once_get_one_organisation(services, secretsmanager):
+    """Also with a reference, which only one organisation may have."""
+    keys = OperatorKeys(services.table, secretsmanager, services.settings.secrets_prefix)
+    send = api_client(build(services), keys.provide(lambda: mint("op", SystemRandom()).text))
+
+    responses = alike(send, PATH, organisation_body(reference="acme"))
+
+    assert {each.status for each in responses} == {201}
+    assert len({each.body["id"] for each in responses}) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.errors import BadRequest
 from chalicelib.organisations import audit, connections, disconnect, organisations, tokens
-from chalicelib.organisations.audit import Edit
+from chalicelib.organisations.audit import AuditQuery, Edit
 from chalicelib.organisations.inputs import ConnectionChanges, OrganisationChanges, Rotation
 from chalicelib.storage.audit_entries import Actor
 from tests.support.builders import a_customer, an_admin_context, audit_entries
@@ -190,3 +190,85 @@ def test_an_entry_is_kept_for_400_days(services, context):
     put = audit.entry_item(admin, Edit("x", "1"))
 
     assert put.item["ttl"] - NOON.timestamp() == 400 * 24 * 3600 + 1
+
+
+# --- filters, and what an entry shows ----------------------------------------------------------
+
+FILTERS = [
+    ({"actor": "operator"}, 3),
+    ({"actor": "admin"}, 1),
+    ({"actor": "u-1"}, 1),
+    ({"actor": "Ada"}, 1),
+    ({"actor": "session00001"}, 1),
+    ({"actor": "Bob"}, 0),
+    ({"action": "role.created"}, 1),
+    ({"action": "role"}, 1),
+    ({"action": "rol"}, 0),
+    ({"actor": "Ada", "action": "token"}, 0),
+]
+
+
+def listed(admin, **filters):
+    """List the entries that these filters let through."""
+    query = AuditQuery(admin.now() - audit.KEPT, admin.now(), **filters)
+    return audit.list_entries(admin.items, admin.keys.audit, query, 100).items
+
+
+@pytest.mark.parametrize(("filters", "found"), FILTERS)
+def test_entries_are_found_by_actor_and_action(context, filters, found):
+    """The customer has an organisation, a connection and a token by the operator; a role by Ada."""
+    admin = replace(context.admin, actor=ADA)
+    admin.items.commit([audit.entry_item(admin, Edit("role", "r", after={"name": "R"}))])
+
+    assert len(listed(admin, **filters)) == found
+
+
+def test_a_page_of_a_filtered_list_may_be_empty_and_have_a_next_one(context, manual_clock):
+    """It reads a bounded number of entries."""
+    for _ in range(audit.MAX_ITEMS // 50):
+        items = [
+            audit.entry_item(context.admin, Edit("x", f"{number}", action="done"))
+            for number in range(50)
+        ]
+        context.admin.items.commit(items)
+
+    query = AuditQuery(
+        context.admin.now() - audit.KEPT, context.admin.now(), action="organisation.created"
+    )
+    page = audit.list_entries(context.admin.items, context.admin.keys.audit, query, 10)
+    rest = replace(query, cursor=page.next_cursor)
+    then = audit.list_entries(context.admin.items, context.admin.keys.audit, rest, 10)
+
+    assert (len(page.items), len(then.items), then.next_cursor) == (0, 1, None)
+
+
+ADDRESSES = [
+    ("192.0.2.77", "192.0.2.0/24"),
+    ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+    ("::ffff:192.0.2.77", "192.0.2.0/24"),
+    ("not an address", ""),
+    (None, None),
+]
+
+
+@pytest.mark.parametrize(("address", "cut"), ADDRESSES)
+@pytest.mark.parametrize("days", [29, 31])
+def test_an_address_is_whole_for_thirty_days(services, context, manual_clock, address, cut, days):
+    """Then it says from which network."""
+    admin = replace(context.admin, address=address)
+    admin.items.commit([audit.entry_item(admin, Edit("x", "1", after={"n": 1}))])
+    manual_clock.advance(days=days)
+
+    later = an_admin_context(services, context.organisation)
+    [entry] = listed(later, action="x")
+
+    assert entry.address == (address if days < 30 else cut)
+
+
+def test_a_user_agent_is_cut(context):
+    """A client may send kilobytes."""
+    admin = replace(context.admin, user_agent="x" * 42 + "/" + "y " * 400)
+
+    item = audit.entry_item(admin, Edit("x", "1")).item
+
+    assert len(item["agent"]) == audit.MAX_USER_AGENT
