@@ -56,6 +56,10 @@ class BadRequest(ApiError):
     default = "The request is not valid."
 
 
+# A body may have as many wrong fields as its bytes allow; a reader needs the first ones.
+MAX_FAULTS = 20
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """What is wrong with one field of a body; `field` is a path such as `workspaces[0].id`."""
@@ -67,10 +71,12 @@ class FieldError:
 class InvalidFields(BadRequest):
     """Fields of the body are missing, unknown or wrong."""
 
-    def __init__(self, *faults: FieldError) -> None:
-        """Take the faults in the order of the fields."""
-        self.faults = faults
-        super().__init__("; ".join(f"{fault.field}: {fault.message}" for fault in faults))
+    def __init__(self, *faults: FieldError, left_out: int = 0) -> None:
+        """Take the faults in the order of the fields; `left_out` is how many others there are."""
+        left_out += len(faults[MAX_FAULTS:])
+        self.faults = faults[:MAX_FAULTS]
+        texts = [f"{fault.field}: {fault.message}" for fault in self.faults]
+        super().__init__("; ".join([*texts, *([f"and {left_out:,} more"] if left_out else [])]))
 
     @property
     def members(self) -> Mapping[str, Any]:

@@ -126,7 +126,7 @@ TAKES: Mapping[Handler, Takes] = {
     sign_in.find_sign_in_method: Takes(sign_in.Visitor),
     # the console
     sessions.create_console_link: Takes(inputs.NewConsoleLink),
-    sessions.create_session: Takes(sessions.Exchange, errors=(401,)),
+    sessions.create_session: Takes(sessions.Exchange, errors=(401, 403)),
     sessions.end_own_session: Takes(errors=(404,)),
     sessions.end_sessions: Takes(parameters=(SESSIONS_OF,)),
 }

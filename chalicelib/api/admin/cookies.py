@@ -22,6 +22,13 @@ ATTRIBUTES = "Path=/; HttpOnly; Secure; SameSite=Strict"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 CONSOLE_HEADER = ("x-passerelle", "console")
 
+# A browser sends at least one of them with a POST, and no page can leave it out or change it.
+OF_BROWSERS = ("origin", "sec-fetch-site")
+
+OTHER_ORIGIN = (
+    "A page may exchange a console link only at its own address: expected `Origin` of this "
+    "deployment. Open the link itself, or send it from a script, without `Origin`."
+)
 OTHER_PAGE = (
     "A session cookie may change something only from the console's own page: expected `Origin` of "
     "this deployment and `X-Passerelle: console`. A script sends the session's token as "
@@ -58,10 +65,24 @@ def require_console_page(request: Request) -> None:
     """
     if request.method in SAFE_METHODS:
         return
-    url = urlsplit(request.base_url)
     header, value = CONSOLE_HEADER
-    if (
-        request.header("origin") != f"{url.scheme}://{url.netloc}"
-        or request.header(header) != value
-    ):
+    if not _has_own_origin(request) or request.header(header) != value:
         raise Forbidden(OTHER_PAGE, reason="other page")
+
+
+def is_browser(request: Request) -> bool:
+    """Return whether a browser sends a request to exchange a link; a script sends none of these.
+
+    Raises:
+        Forbidden: a browser, but the page is another site's, or a sandboxed one (`null`).
+    """
+    sent_by_browser = any(name in request.headers for name in OF_BROWSERS)
+    if sent_by_browser and not _has_own_origin(request):
+        raise Forbidden(OTHER_ORIGIN, reason="other page")
+    return sent_by_browser
+
+
+def _has_own_origin(request: Request) -> bool:
+    """Return whether `Origin` is that of PUBLIC_URL, or of the domain that was asked."""
+    url = urlsplit(request.base_url)
+    return request.header("origin") == f"{url.scheme}://{url.netloc}"

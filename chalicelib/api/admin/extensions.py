@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 from urllib.parse import unquote
 
-from chalicelib.api.admin.request_bodies import MAX_BYTES
+from chalicelib.api.admin.request_bodies import LARGE
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import ExtensionSchema, NoContent, Ok, Page, page
 from chalicelib.organisations import extensions
@@ -28,7 +28,7 @@ def get_schema(request: AdminRequest) -> Ok[ExtensionSchema]:
 def put_schema(request: AdminRequest) -> Ok[ExtensionSchema]:
     """PUT .../connections/{connection}/schemas/{urn}: in force at the next SCIM request."""
     admin = request.admin_context()
-    document = parse_json(request.http.body, MAX_BYTES)
+    document = parse_json(request.http.body, LARGE)
     return Ok(_document(extensions.put(admin, request.connection, _urn(request), document)))
 
 

@@ -13,13 +13,18 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from chalicelib.api.edge import Request
-from chalicelib.errors import FieldError, InvalidFields
+from chalicelib.errors import MAX_FAULTS, FieldError, InvalidFields
 from chalicelib.scim.errors import InvalidSyntax
 from chalicelib.scim.strict_json import parse_json, parse_value
 
 M = TypeVar("M", bound=BaseModel)
 
-MAX_BYTES = 1_000_000
+# A body that is read before its sender is known, or that has a few short fields at most.
+SMALL = 4_096
+# An organisation with all its settings, and the roles of a user.
+MAX_BYTES = 131_072
+# A list of schemas' attributes with their texts.
+LARGE = 1_000_000
 MAX_FIELD_CHARACTERS = 100
 
 NOT_A_LIST = "The body is not a JSON list."
@@ -27,15 +32,15 @@ NOT_A_LIST = "The body is not a JSON list."
 Location = tuple[int | str, ...]
 
 
-def read_body(model: type[M], request: Request) -> M:
+def read_body(model: type[M], request: Request, max_bytes: int = MAX_BYTES) -> M:
     """Read a request's body.
 
     Raises:
-        PayloadTooLarge: more than 1 MB.
+        PayloadTooLarge: more than `max_bytes`.
         InvalidSyntax: not a JSON object, or one that could be read in two ways.
         InvalidFields: names each field that is missing, unknown or wrong.
     """
-    return _read(model, parse_json(request.body, MAX_BYTES))
+    return _read(model, parse_json(request.body, max_bytes))
 
 
 def read_optional_body(model: type[M], request: Request) -> M:
@@ -44,7 +49,7 @@ def read_optional_body(model: type[M], request: Request) -> M:
     Raises:
         PayloadTooLarge, InvalidSyntax, InvalidFields: as `read_body`.
     """
-    return read_body(model, request) if request.body else _read(model, {})
+    return read_body(model, request, SMALL) if request.body else _read(model, {})
 
 
 def read_named(model: type[M], request: Request, field: str, value: str) -> M:
@@ -54,7 +59,7 @@ def read_named(model: type[M], request: Request, field: str, value: str) -> M:
         PayloadTooLarge, InvalidSyntax, InvalidFields: as `read_body`; or the field differs from
             the path.
     """
-    document = parse_json(request.body, MAX_BYTES) if request.body else {}
+    document = parse_json(request.body, SMALL) if request.body else {}
     if document.get(field, value) != value:
         raise InvalidFields(FieldError(field, "differs from the path"))
     return _read(model, document | {field: value})
@@ -77,7 +82,8 @@ def _read(model: type[M], document: Any) -> M:
         return model.model_validate(document)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        raise InvalidFields(*(_field_error(model, each) for each in details)) from None
+        faults = (_field_error(model, each) for each in details[:MAX_FAULTS])
+        raise InvalidFields(*faults, left_out=max(0, len(details) - MAX_FAULTS)) from None
 
 
 def _field_error(model: type[BaseModel], details: ErrorDetails) -> FieldError:

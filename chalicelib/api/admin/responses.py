@@ -562,8 +562,8 @@ class ConsoleSession(TypedDict):
 
 
 class Session(TypedDict):
-    """A session of an organisation's admin; the browser has it as a cookie too."""
+    """A session of an organisation's admin, as a cookie; for a script with its token too."""
 
-    token: str
+    token: NotRequired[str]
     expires_at: Moment
     organisation: str

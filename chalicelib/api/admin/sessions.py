@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+
 from chalicelib.api.admin import cookies
-from chalicelib.api.admin.request_bodies import read_body
+from chalicelib.api.admin.request_bodies import SMALL, read_body
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import (
     NO_STORE,
@@ -17,8 +20,8 @@ from chalicelib.api.admin.responses import (
     Session,
     page,
 )
-from chalicelib.auth.authenticate import AdminPrincipal
-from chalicelib.errors import BadRequest, NotFound
+from chalicelib.auth.authenticate import AdminPrincipal, authenticate_admin
+from chalicelib.errors import BadRequest, NotFound, Unauthorized
 from chalicelib.organisations import console
 from chalicelib.organisations.console import Sender
 from chalicelib.organisations.inputs import Body, NewConsoleLink
@@ -87,17 +90,34 @@ def _link(link: console_items.ConsoleLink) -> ConsoleLink:
 
 
 def create_session(request: AdminRequest) -> Created[Session]:
-    """POST /admin/sessions: a session for a link, as a cookie and as a token for scripts."""
-    body = read_body(Exchange, request.http)
+    """POST /admin/sessions: a session for a link, as a cookie, for a script as a token too.
+
+    A page gets no token that a script in it could read. A session that comes along ends: what was
+    opened with one link does not go on beside what is opened with the next.
+
+    Raises:
+        Forbidden: a browser sends it from another site's page.
+        Unauthorized: the link is used, expired, revoked or mistyped.
+    """
+    is_browser = cookies.is_browser(request.http)
+    body = read_body(Exchange, request.http, SMALL)
     http = request.http
     sender = Sender(http.request_id, http.address or None, http.header("user-agent"))
     new = console.exchange(request.services.table, body.link, sender, request.deadline)
-    document: Session = {
-        "token": new.text,
-        "expires_at": new.session.expires,
-        "organisation": new.organisation,
-    }
+    _end_earlier_session(request)
+    document: Session = {"expires_at": new.session.expires, "organisation": new.organisation}
+    if not is_browser:
+        document["token"] = new.text
     return Created(document, {"Set-Cookie": cookies.set_session(new.text), **NO_STORE})
+
+
+def _end_earlier_session(request: AdminRequest) -> None:
+    """End the session whose cookie came along; one that has ended already is left alone."""
+    services, text = request.services, cookies.read_session(request.http)
+    if text:
+        with suppress(Unauthorized, NotFound):
+            earlier = authenticate_admin(services.table, services.secrets, text, request.deadline)
+            end_own_session(replace(request, principal=earlier))
 
 
 def end_own_session(request: AdminRequest) -> NoContent:

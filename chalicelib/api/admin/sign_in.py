@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from chalicelib.api.admin.request_bodies import read_body
+from chalicelib.api.admin.request_bodies import SMALL, read_body
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import NO_STORE, NextStep, Ok
 from chalicelib.organisations import sign_in
@@ -26,7 +26,7 @@ class Visitor(Body):
 
 def find_sign_in_method(request: AdminRequest) -> Ok[NextStep]:
     """POST /sign-in."""
-    body = read_body(Visitor, request.http)
+    body = read_body(Visitor, request.http, SMALL)
     step = sign_in.next_step(request.services.table, body.email, request.deadline)
     document: NextStep = {"method": step.method}
     if step.redirect_url is not None:

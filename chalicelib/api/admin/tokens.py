@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.api.admin.request_bodies import read_body, read_optional_body
+from chalicelib.api.admin.request_bodies import SMALL, read_body, read_optional_body
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import (
     NO_STORE,
@@ -23,7 +23,7 @@ from chalicelib.storage.settings_items import ConnectionToken
 def create_token(request: AdminRequest) -> Created[NewTokenShown]:
     """POST .../connections/{connection}/tokens; only this response shows the token itself."""
     admin = request.admin_context()
-    body = read_body(NewToken, request.http)
+    body = read_body(NewToken, request.http, SMALL)
     key = request.idempotency_key(admin.keys.organisation, body)
     created = idempotency.create_once(
         admin.items,

@@ -154,11 +154,55 @@ def test_a_body_that_is_not_a_json_object_is_400(operator, body):
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_a_body_above_a_megabyte_is_413(operator):
-    """The error names the limit."""
-    response = operator("POST", ORGANISATIONS, {"name": "x" * 1_000_000})
+LIMITS = [
+    ("POST", ORGANISATIONS, "131,072"),
+    ("PATCH", f"{ORGANISATIONS}/{{organisation}}", "131,072"),
+    ("POST", "/admin/sessions", "4,096"),
+    ("POST", "/sign-in", "4,096"),
+    ("PUT", f"{ORGANISATIONS}/{{organisation}}/workspaces/w", "4,096"),
+    ("POST", "{connection}/tokens", "4,096"),
+    ("PUT", "{connection}/schemas/urn:example:a", "1,000,000"),
+]
 
-    assert (response.status, "1,000,000" in response.body["detail"]) == (413, True)
+
+@pytest.mark.parametrize(("method", "path", "limit"), LIMITS)
+def test_a_body_above_its_limit_is_413(operator, organisation, connection, method, path, limit):
+    """Names the limit, which is small where a small body is enough."""
+    path = path.format(organisation=organisation.rpartition("/")[2], connection=connection)
+    size = int(limit.replace(",", ""))
+
+    above = operator(method, path, b"{" + b" " * size)
+    at_limit = operator(method, path, b"{" + b" " * (size - 1))
+
+    assert (above.status, f"at most {limit} bytes" in above.body["detail"]) == (413, True)
+    assert at_limit.status == 400
+
+
+@pytest.mark.parametrize("count", [21, 100, 300])
+@pytest.mark.parametrize("path", ["/admin/sessions", "/sign-in", ORGANISATIONS])
+def test_of_many_faults_the_first_are_told(operator, path, count):
+    """A response is never much larger than its request."""
+    response = operator("POST", path, {f"f{number}": 1 for number in range(count)})
+
+    missing = {"/admin/sessions": 1, "/sign-in": 1, ORGANISATIONS: 2}[path]
+    assert response.status == 400
+    assert len(response.body["errors"]) == 20
+    assert response.body["detail"].endswith(f"; and {count + missing - 20} more")
+    assert len(str(response.body)) < 8_000
+
+
+def test_long_names_of_fields_are_cut(operator):
+    """They are the sender's."""
+    response = operator("POST", "/admin/sessions", {"x" * 3_900: 1})
+
+    assert len(str(response.body)) < 1_000
+
+
+def test_twenty_faults_are_told_whole(operator):
+    """Nothing is left out, and nothing says so."""
+    response = operator("POST", "/admin/sessions", {f"f{number}": 1 for number in range(19)})
+
+    assert (len(response.body["errors"]), "more" in response.body["detail"]) == (20, False)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from tests.support.builders import an_organisation, connection_body
+from app import build
+from tests.support.builders import an_organisation, api_client, connection_body
 from tests.support.environment import OPERATOR_KEY
 
 PATH = "/admin/organisations"
@@ -21,10 +23,20 @@ def organisation(services):
 
 
 @pytest.fixture
-def link(operator, organisation):
-    """Let the operator mint a link for its admin, and give the link."""
-    made = operator("POST", f"{PATH}/{organisation}/console-links", {"name": "Ada"})
-    return made.body["url"].partition("#")[2]
+def link_of(operator, organisation):
+    """Let the operator mint a link for an admin of a name, and give the link."""
+
+    def make(name):
+        made = operator("POST", f"{PATH}/{organisation}/console-links", {"name": name})
+        return made.body["url"].partition("#")[2]
+
+    return make
+
+
+@pytest.fixture
+def link(link_of):
+    """Make a link for an admin."""
+    return link_of("Ada")
 
 
 def a_session_of(operator, organisation, **body):
@@ -138,6 +150,73 @@ def test_no_other_page_changes_anything(browser, admin, organisation, headers):
     assert browser("POST", path, connection_body(), headers).status == 403
     assert browser("DELETE", "/admin/sessions/current", None, headers).status == 403
     assert admin("GET", path).body["items"] == []
+
+
+OWN_ORIGIN = {"Origin": "https://id.example.com"}
+OTHER_PAGES = {
+    "another site": {"Origin": "https://evil.example.com"},
+    "a site whose name begins with ours": {"Origin": "https://id.example.com.evil"},
+    "a site whose name ends with ours": {"Origin": "https://evil-id.example.com"},
+    "ours without encryption": {"Origin": "http://id.example.com"},
+    "ours on another port": {"Origin": "https://id.example.com:8443"},
+    "ours with a path": {"Origin": "https://id.example.com/"},
+    "in capitals": {"Origin": "HTTPS://ID.EXAMPLE.COM"},
+    "a sandboxed frame": {"Origin": "null"},
+    "a sandboxed frame of ours": {"Origin": "null", "Sec-Fetch-Site": "same-origin"},
+    "nothing in it": {"Origin": ""},
+    "a browser that hides it": {"Sec-Fetch-Site": "cross-site"},
+    "a link that was clicked": {"Sec-Fetch-Site": "none"},
+    "a sister of ours": {"Origin": "https://www.example.com", "Sec-Fetch-Site": "same-site"},
+}
+
+
+@pytest.mark.parametrize("headers", OTHER_PAGES.values(), ids=OTHER_PAGES)
+def test_no_other_page_exchanges_a_link(operator, link, headers):
+    """It would put its visitor into a session of its own choice; the link is not used up."""
+    nobody = operator.with_credential("")
+
+    rejected = nobody("POST", "/admin/sessions", {"link": link}, headers)
+
+    assert (rejected.status, "set-cookie" in rejected.headers) == (403, False)
+    assert "`Origin`" in rejected.body["detail"]
+    assert nobody("POST", "/admin/sessions", {"link": link}, OWN_ORIGIN).status == 201
+
+
+@pytest.mark.parametrize("more", [{}, {"Sec-Fetch-Site": "same-origin"}])
+def test_a_page_gets_its_session_as_a_cookie_only(operator, link, organisation, more):
+    """No script of a page can read it, its own neither."""
+    nobody = operator.with_credential("")
+
+    opened = nobody("POST", "/admin/sessions", {"link": link}, {**OWN_ORIGIN, **more})
+
+    assert (opened.status, opened.body["organisation"]) == (201, organisation)
+    assert "psl_" not in str(opened.body)
+    pair = opened.headers["set-cookie"].partition(";")[0]
+    assert nobody("GET", f"{PATH}/{organisation}", None, {"Cookie": pair}).status == 200
+
+
+def test_the_origin_is_that_of_the_public_url(services, link):
+    """Not that of API Gateway's own domain, which nobody opens."""
+    settings = services.settings.model_copy(update={"public_url": "https://scim.acme.example/x"})
+    client = api_client(build(replace(services, settings=settings)))
+
+    for origin, status in (("https://id.example.com", 403), ("https://scim.acme.example", 201)):
+        exchanged = client("POST", "/admin/sessions", {"link": link}, {"Origin": origin})
+        assert exchanged.status == status
+
+
+def test_the_session_before_ends_with_the_next(operator, organisation, opened, link_of):
+    """Two links, one browser: what was opened first is over, that of another browser is not."""
+    nobody, elsewhere = operator.with_credential(""), link_of("Bob")
+    bob = nobody("POST", "/admin/sessions", {"link": elsewhere}).body["token"]
+    cookie = {"Cookie": opened.headers["set-cookie"].partition(";")[0], **OWN_ORIGIN}
+
+    assert nobody("POST", "/admin/sessions", {"link": "psl_link_x"}, cookie).status == 401
+    assert nobody("GET", f"{PATH}/{organisation}", None, cookie).status == 200
+    assert nobody("POST", "/admin/sessions", {"link": link_of("Ada")}, cookie).status == 201
+
+    assert nobody("GET", f"{PATH}/{organisation}", None, cookie).status == 401
+    assert operator.with_credential(bob)("GET", f"{PATH}/{organisation}").status == 200
 
 
 def test_a_cookie_does_not_help_a_wrong_token(browser, organisation):
