@@ -22,6 +22,7 @@ EXPLANATIONS: Mapping[str, str] = {
     "setup": "A setup session outside of its own connection.",
     "suspended": "A change by an admin while the organisation is suspended.",
     "other page": "A session cookie with a request that does not come from the console's own page.",
+    "rate": "More changes by the organisation's admins than its rate allows.",
     "link": "A console link that is used, expired, revoked or mistyped.",
 }
 

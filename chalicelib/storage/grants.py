@@ -114,8 +114,8 @@ def operator_key_management() -> tuple[Grant, ...]:
 
 
 def deployment_audit() -> tuple[Grant, ...]:
-    """Return the grants of the operator who reads the audit of the deployment."""
-    return (Grant(DEPLOYMENT_AUDIT, READ), Grant(DEPLOYMENT_HEALTH, READ))
+    """Return the grants of the operator who reads the audit of the deployment, or exports it."""
+    return (Grant(DEPLOYMENT_AUDIT, READ | PUT), Grant(DEPLOYMENT_HEALTH, READ))
 
 
 def deployment_health() -> tuple[Grant, ...]:

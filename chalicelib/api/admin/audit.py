@@ -10,11 +10,12 @@ from chalicelib.api.admin.rejections import DEPLOYMENT
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import Audit, AuditEntry, File, Ok, RejectedRequests
 from chalicelib.organisations import audit, organisations, rejected_requests
+from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import AuditQuery, Edit
 from chalicelib.organisations.paging import Page
 from chalicelib.storage import audit_entries, grants
 from chalicelib.storage.counters import Rejections
-from chalicelib.storage.keys import deployment_audit, deployment_health_hours
+from chalicelib.storage.keys import OrganisationKeys, deployment_audit, deployment_health_hours
 
 
 def list_audit(request: AdminRequest) -> Ok[Audit] | File:
@@ -35,14 +36,30 @@ def list_audit(request: AdminRequest) -> Ok[Audit] | File:
 
 def list_deployment_audit(request: AdminRequest) -> Ok[Audit] | File:
     """GET /admin/audit: what concerns the deployment, or outlives an organisation."""
-    items = request.services.table.namespace(grants.deployment_audit(), request.deadline)
+    admin = _deployment(request)
+    items = admin.items
     found = audit.list_entries(items, deployment_audit, _query(request), request.page_size)
     entries = [_document(each) for each in found.items]
     if file := file_of(request, AuditEntry, entries, found.next_cursor):
+        edit = Edit("audit", DEPLOYMENT, after={"entries": len(entries)}, action="exported")
+        admin.items.commit([audit.deployment_entry_item(admin, edit)])
         return file
     pending = request.services.pending_counters.of(DEPLOYMENT)
     rejected = rejected_requests.read(items, deployment_health_hours(), pending)
     return _page(entries, found, rejected)
+
+
+def _deployment(request: AdminRequest) -> AdminContext:
+    """Return the context of a request that concerns no single organisation."""
+    http = request.http
+    return AdminContext(
+        request.services.table.namespace(grants.deployment_audit(), request.deadline),
+        OrganisationKeys(""),
+        request.principal.actor,
+        http.request_id,
+        http.address or None,
+        http.header("user-agent"),
+    )
 
 
 def _page(

@@ -9,7 +9,8 @@ from __future__ import annotations
 from chalicelib.api.edge import Request
 from chalicelib.api.scim.recorder import clean_user_agent
 from chalicelib.api.services import LONGEST_CALL, Services
-from chalicelib.errors import ApiError, Busy, Forbidden, Unauthorized
+from chalicelib.errors import ApiError, NotFound
+from chalicelib.observability import log_fault
 from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.counters import Counters, hour
@@ -23,9 +24,16 @@ DEPLOYMENT = "deployment"
 
 def count(services: Services, request: Request, error: ApiError, deadline: Deadline) -> None:
     """Count a request that was rejected before its handler."""
-    reason = error.reason if isinstance(error, Unauthorized | Forbidden) else "foreign"
-    if reason is None:
-        return
+    # An unknown organisation, or another connection: the session belongs elsewhere.
+    reason = "foreign" if isinstance(error, NotFound) else getattr(error, "reason", None)
+    if reason is not None:
+        try:
+            _count(services, request, reason, deadline)
+        except Exception as fault:  # noqa: BLE001 - it never becomes a fault of the request
+            log_fault("rejection not counted", fault, request_id=request.request_id)
+
+
+def _count(services: Services, request: Request, reason: str, deadline: Deadline) -> None:
     organisation = request.path.get("organisation", "")
     owner = organisation if ORGANISATION_ID.fullmatch(organisation) else DEPLOYMENT
     now = services.table.clock.now()
@@ -45,9 +53,5 @@ def _write(services: Services, owner: str, counters: Counters, deadline: Deadlin
         return
     keys = OrganisationKeys(owner)
     items = services.table.namespace(grants.organisation_health(keys), deadline)
-    try:
-        exists = items.get(keys.own_item) is not None
-    except Busy:
-        return
-    if exists:
+    if items.get(keys.own_item) is not None:
         items.try_once(counters.update(keys.health(hour(now)), now), LONGEST_CALL)

@@ -23,7 +23,7 @@ from chalicelib.auth.authenticate import (
     authenticate_admin,
     bearer,
 )
-from chalicelib.errors import BadRequest, Forbidden, NotFound, Unauthorized
+from chalicelib.errors import BadRequest, Forbidden, NotFound, TooManyRequests, Unauthorized
 from chalicelib.organisations import idempotency
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.connections import ALREADY_SET_UP
@@ -172,11 +172,15 @@ def respond(services: Services, methods: Mapping[str, Route], request: Request) 
         try:
             principal = authenticate(services, request, deadline)
             authorize(principal, route, request)
-        except (Unauthorized, Forbidden, NotFound) as error:
+            limit_changes(services, principal, route)
+        except (Unauthorized, Forbidden, NotFound, TooManyRequests) as error:
             rejections.count(services, request, error, deadline)
             raise
-        limit_changes(services, principal, route)
-    return route.handler(AdminRequest(services, request, principal, deadline))
+    try:
+        return route.handler(AdminRequest(services, request, principal, deadline))
+    except Unauthorized as error:  # a console link
+        rejections.count(services, request, error, deadline)
+        raise
 
 
 def limit_changes(services: Services, principal: Principal, route: Route) -> None:
