@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import ApiError, Busy
+from chalicelib.scim.errors import InvalidValue
 from chalicelib.storage.expressions import Item
 from chalicelib.storage.keys import Key
 from chalicelib.storage.table import Table
@@ -61,6 +62,8 @@ class Stage:
         ids = {name: each for each, name in self.names.items()}
         try:
             return act(self.context(client), ids)
+        except InvalidValue:  # whatever the value is
+            return InvalidValue.__name__
         except (ApiError, Crash) as refused:
             return type(refused).__name__
 

@@ -89,7 +89,8 @@ def put_group(context: ConnectionContext, gid: str, name: str, uids: list[str]) 
 
 
 def _put_user(context: ConnectionContext, uid: str) -> Any:
-    return users.change(context, uid, lambda _: a_document("grace", title="Admiral"))
+    document = a_document("grace", title="Admiral")
+    return users.change(context, uid, lambda now: {"active": now["active"]} | document)
 
 
 def _all(page: Any) -> list[Any]:
