@@ -16,6 +16,7 @@ from tests.deploy.page import PAGE, commands
 RUN_BY_TESTS = {
     "Deploy",
     "Connect a tenant",
+    "Operator keys",
     "Deploy again",
     "Chalice alone",
     "With a pipeline",

@@ -6,6 +6,7 @@ The commands are those of docs/deploy.md. Tests stand in the order of the steps.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from random import Random
 
@@ -109,6 +110,20 @@ def test_the_commands_that_connect_a_tenant_connect_one(
     assert f"Tenant URL    {PUBLIC_URL}/scim/v2/" in said
     assert "Secret token  psl_scim_" in said
     assert '"totalResults":0' in said
+
+
+def test_the_commands_for_operator_keys_make_and_list_one(
+    cloud: Cloud, project: Project, page: dict[str, str], first: str
+):
+    """The new key works at once, for what it was made for."""
+    said = project.run(page["Operator keys"])
+
+    key = re.search(r"psl_op_\w+", said)
+    assert key
+    assert re.search(r"live .* sign-in  sign-in-page", said)
+    send = AdminPrincipal(project.url(), key[0])
+    assert send("POST", "/sign-in", {"email": "ada@example.com"}).status == 200
+    assert send("GET", "/admin/organisations").status == 403
 
 
 def test_an_unknown_path_is_not_found_in_scims_form(admin: AdminPrincipal):
