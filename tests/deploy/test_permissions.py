@@ -88,6 +88,8 @@ def play(admin: AdminPrincipal, cloud: Cloud) -> None:
     change = {"Operations": [{"op": "replace", "path": "displayName", "value": "Renamed"}]}
     scim.need(204, "PATCH", f"/Groups/{groups[0]}", change)
     scim.need(204, "DELETE", f"/Groups/{_group(scim, 'Deleted', user)}")
+    organisation = made.path.partition("/connections")[0]
+    admin.need(200, "PUT", f"{organisation}/users/{user}/roles/reader")
     scim.need(204, "DELETE", f"/Users/{user}")
     admin.need(204, "DELETE", f"{made.path}/tokens/{made.token_id}")
     secrets = cloud.client("secretsmanager").list_secrets()["SecretList"]
