@@ -12,7 +12,7 @@ CHAPTERS = {f"V{number}" for number in range(1, 18)}
 
 
 def rows(text: str) -> list[list[str]]:
-    """Read the rows of the tables of a text, without their heads."""
+    """Read the lines of the tables of a text, without their heads."""
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[1:]]
 
