@@ -15,7 +15,6 @@ from tests.deploy.page import PAGE, commands
 
 RUN_BY_TESTS = {
     "Deploy",
-    "Operator keys",
     "Connect a tenant",
     "Operator keys",
     "Deploy again",

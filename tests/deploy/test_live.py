@@ -71,14 +71,6 @@ def test_an_identity_provider_works_with_it(connected: Connected):
     assert len(user["groups"]) == 1  # type: ignore[arg-type]  # a list of groups
 
 
-def test_a_key_of_its_own_for_each_back_end(project: Project, page: dict[str, str], first: str):
-    """Made and listed by the commands of the page, with no more scopes than it was given."""
-    said = project.run(page["Operator keys"])
-
-    assert "sign-in-page" in said
-    assert "first" in said
-
-
 def test_locations_are_below_the_public_url(connected: Connected):
     """Customers paste PUBLIC_URL and clients follow `location`: both must be the same for life."""
     connection = connected.principal.url.rpartition("/")[2]
