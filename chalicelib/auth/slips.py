@@ -25,7 +25,7 @@ QUOTE = re.compile("[\"'`\u00b4\u2018-\u201e\u00ab\u00bb<>{}\\[\\]()]")
 BLANK = re.compile(r"[\s\u00ad\u200b-\u200f\u2060\ufeff]")
 ID_ALONE = re.compile(r"(?:psl_)?(?:scim_)?[0-9A-Za-z]{12}_?")
 # The end of a token: its secret, or a part of it, and the checksum.
-END_OF_TOKEN = re.compile(r"(?:scim_)?[0-9A-Za-z]{1,43}(?:_[0-9A-Za-z]{43})?_[0-9A-Za-z]{6}")
+END_OF_TOKEN = re.compile(r"(?:scim_)?[0-9A-Za-z]{1,43}+(?:_[0-9A-Za-z]{43})?_[0-9A-Za-z]{6}")
 PLACEHOLDERS = frozenset(
     {"undefined", "null", "none", "nan", "true", "false", "token", "secret", "yourtoken", "xxx"}
 )

@@ -41,7 +41,9 @@ MAX_ELEMENTS: Final = 5
 # Numbers of a page; longer ones could be anything.
 NUMBER: Final = re.compile(r"[+-]?[0-9]{1,6}")
 MAX_NAMES: Final = 20
-ADDRESS: Final = re.compile(r"[^\s\"'<>]+@[^\s\"'<>]+")
+# From the beginning of a word, each character of which is looked at once: without that, a long word
+# without `@` would be read again from each of its characters.
+ADDRESS: Final = re.compile(r"(?<![^\s\"'<>])[^\s\"'<>@]*+@[^\s\"'<>]++")
 # From the first quotation mark to the last: the quoted text may contain some itself.
 QUOTED: Final = re.compile(r'"(.*)"', re.DOTALL)
 

@@ -46,6 +46,8 @@ MAX_IGNORED = 20
 
 # A user agent is cut to the names and versions of its products: no address, token or markup.
 MAX_USER_AGENT = 100
+# So much of it is read.
+MAX_READ = 1_000
 TOKEN = re.compile(r"psl_\w+")
 UNUSUAL = re.compile(r"[^A-Za-z0-9 ./;:()_+,-]")
 
@@ -195,5 +197,10 @@ def _status(result: Response | Exception) -> int:
 
 
 def clean_user_agent(text: str) -> str:
-    """Cut a user agent to what identifies the program."""
+    """Cut a user agent to what identifies the program; what it may hide is looked for after that.
+
+    A word that the first cut would divide is left out: it could be half of an address.
+    """
+    if len(text) > MAX_READ:
+        text = text[: MAX_READ + 1].rpartition(" ")[0]
     return UNUSUAL.sub("", TOKEN.sub("", ADDRESS.sub("", text)))[:MAX_USER_AGENT].strip()

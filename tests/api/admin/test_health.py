@@ -271,6 +271,10 @@ def test_requests_to_an_unknown_connection_write_nothing(services, context):
         ("Probe\x1b[31m <script>\"'\u202e", "Probe31m script"),
         ("Probe ann@example.com psl_scim_abc_def", "Probe"),
         ("x" * 500, "x" * 100),
+        ("Probe/1.0 " + "x" * 9_900, "Probe/1.0"),
+        ("x" * 995 + " ann@example.com", "x" * 100),
+        ("ann@example.com " * 62 + "Ada@example.org", ""),
+        ("a@b@c @d Probe", "Probe"),
         ("", ""),
     ],
 )
