@@ -8,7 +8,7 @@ Each line names a package or module and what it imports; every arrow leads down 
     organisations -> auth, scim, storage, settings, errors
     directory -> scim, storage, observability, errors
     auth -> storage, settings, errors
-    storage -> errors
+    storage -> scim, errors
     scim -> errors
     observability -> nothing
     settings -> nothing

@@ -64,7 +64,7 @@ MAX_MEMBERS_WITH_DISPLAY = 1_000
 
 NAME_IN_USE = (
     "displayName: another group of this connection has this value. It must be unique; letter "
-    "case is ignored."
+    "case, blanks at its ends and joiners are ignored."
 )
 
 

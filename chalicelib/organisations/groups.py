@@ -26,7 +26,7 @@ from chalicelib.organisations.users import (
     ConnectionUser,
     OrganisationUser,
 )
-from chalicelib.scim.comparison import fold
+from chalicelib.scim.comparison import fold_group_name
 from chalicelib.storage.directory_items import Group, User
 from chalicelib.storage.keys import is_id
 from chalicelib.storage.lookups import group_by_name, member_ids, read_group
@@ -49,7 +49,7 @@ class OrganisationGroup:
     @property
     def folded_name(self) -> str:
         """The name, for comparison without regard to letter case."""
-        return fold(self.group.document["displayName"])
+        return fold_group_name(self.group.document["displayName"])
 
 
 def list_groups(
@@ -65,7 +65,7 @@ def list_groups(
     if search is None:
         found = _all_groups(admin, snapshot, after, size + 1)
     elif users.count(admin, snapshot, "G") <= MAX_SEARCHED:
-        prefix, every = fold(search), _all_groups(admin, snapshot, after)
+        prefix, every = fold_group_name(search), _all_groups(admin, snapshot, after)
         found = (each for each in every if each.folded_name.startswith(prefix))
     else:
         found = _groups_named(admin, snapshot, search, after)
@@ -94,7 +94,7 @@ def _groups_named(
     """
     found = ((group_by_name(connection_scope(admin, c), name), c) for c in snapshot.connections)
     groups = [OrganisationGroup(group, connection) for group, connection in found if group]
-    matches = [each for each in groups if each.folded_name == fold(name)]
+    matches = [each for each in groups if each.folded_name == fold_group_name(name)]
     if not matches:
         raise BadRequest(TOO_MANY)
     return (each for each in matches if each.cursor > after)

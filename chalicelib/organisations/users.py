@@ -19,9 +19,9 @@ from chalicelib.organisations.snapshot import (
     connection_scope,
     read_snapshot,
 )
-from chalicelib.scim.comparison import fold
+from chalicelib.scim.comparison import compose, fold
 from chalicelib.storage.directory_items import Document, Group, User
-from chalicelib.storage.keys import ConnectionKeys, ResourceClass, exact, is_id
+from chalicelib.storage.keys import ConnectionKeys, ResourceClass, is_id
 from chalicelib.storage.local_users import LocalUser
 from chalicelib.storage.lookups import (
     ConnectionScope,
@@ -225,7 +225,7 @@ def look_up(
         yield from (found[uid] for uid in sorted(found))
 
 
-# Two values can have the same key in the table, so the values themselves are compared, too.
+# A value can change between the look-up by its key and the read of its user.
 def has_user_name(document: Document, name: str) -> bool:
     """Tell whether a user has this userName, without regard to letter case."""
     return fold(document["userName"]) == fold(name)
@@ -244,7 +244,9 @@ def _by_user_name(scope: ConnectionScope, name: str) -> list[UserWithGroups]:
 def _by_external_id(scope: ConnectionScope, value: str) -> list[UserWithGroups]:
     found = users_by_external_id(scope, value)
     return [
-        each for each in found if exact(each.user.document.get("externalId", "")) == exact(value)
+        each
+        for each in found
+        if compose(each.user.document.get("externalId", "")) == compose(value)
     ]
 
 

@@ -24,8 +24,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
@@ -194,8 +194,21 @@ def _definition(attribute: Attribute) -> dict[str, Any]:
     return definition
 
 
-def _read(name: str) -> Schema:
-    return load(json.loads((_DATA / name).read_text(encoding="utf-8")))
+def _read(name: str, group_name: str = "") -> Schema:
+    """Read a schema of the package; `group_name` is the path of what is the name of a group."""
+    schema = load(json.loads((_DATA / name).read_text(encoding="utf-8")))
+    return replace(schema, attributes=_marked(schema.attributes, group_name.split(".")))
+
+
+def _marked(attributes: tuple[Attribute, ...], path: Sequence[str]) -> tuple[Attribute, ...]:
+    def marked(attribute: Attribute) -> Attribute:
+        if attribute.name != path[0]:
+            return attribute
+        if len(path) == 1:
+            return replace(attribute, is_group_name=True)
+        return replace(attribute, sub_attributes=_marked(attribute.sub_attributes, path[1:]))
+
+    return tuple(map(marked, attributes))
 
 
 ENTERPRISE_USER = _read("enterprise_user.json")
@@ -204,7 +217,7 @@ USER = ResourceType(
     name="User",
     endpoint="/Users",
     description="User Account",
-    schema=_read("user.json"),
+    schema=_read("user.json", group_name="groups.display"),
     extensions=(ENTERPRISE_USER,),
 )
 
@@ -212,7 +225,7 @@ GROUP = ResourceType(
     name="Group",
     endpoint="/Groups",
     description="Group",
-    schema=_read("group.json"),
+    schema=_read("group.json", group_name="displayName"),
 )
 
 # By the name that stands in the URL; User first, since some clients read the first one only.

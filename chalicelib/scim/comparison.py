@@ -20,6 +20,13 @@ def comparable_form(attribute: Attribute) -> Callable[[Any], Any]:
     return _FORMS[attribute.type](attribute)
 
 
+def partial_form(attribute: Attribute) -> Callable[[Any], Any]:
+    """Return the form in which parts are compared: blanks at the ends of a group's name count."""
+    if attribute.is_group_name:
+        return lambda name: fold(without_joiners(name))
+    return comparable_form(attribute)
+
+
 # -- Text
 
 
@@ -48,6 +55,16 @@ def _fold_character(character: str) -> str:
         if len(folded) == 1:
             return folded
     return character
+
+
+def fold_group_name(name: str) -> str:
+    """Fold a group's name: blanks at its ends and joiners tell no two groups apart."""
+    return fold(without_joiners(name).strip())
+
+
+def without_joiners(text: str) -> str:
+    """Leave out U+200C and U+200D, which shape scripts and emoji and have no width."""
+    return text if text.isascii() else text.replace("\u200c", "").replace("\u200d", "")
 
 
 def compose(text: str) -> str:
@@ -120,6 +137,8 @@ def unchanged(value: Any) -> Any:
 
 
 def _text_form(attribute: Attribute) -> Callable[[Any], Any]:
+    if attribute.is_group_name:
+        return fold_group_name
     return compose if attribute.case_exact else fold
 
 

@@ -13,7 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from chalicelib.scim.comparison import Instant, comparable_form, fold, instant, unchanged
+from chalicelib.scim.comparison import (
+    Instant,
+    comparable_form,
+    fold,
+    instant,
+    partial_form,
+    unchanged,
+)
 from chalicelib.scim.errors import InvalidFilter
 from chalicelib.scim.filters import (
     COMPARISONS,
@@ -245,7 +252,8 @@ def _comparison(node: Comparison, scope: _Scope) -> Predicate:
         raise InvalidFilter(
             f"{_shown(node.path)}: expected {comparable.expected}, got {json_type(node.value)}."
         )
-    form = comparable_form(location.attribute)
+    form_of = comparable_form if node.op in _ORDER else partial_form
+    form = form_of(location.attribute)
     if isinstance(wanted, str):
         wanted = form(wanted)
     return _reach(location.steps, _Test(OPERATORS[node.op], form, wanted), absent=node.op == "ne")

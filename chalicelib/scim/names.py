@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from chalicelib.scim.comparison import without_joiners
 from chalicelib.scim.errors import InvalidValue
 from chalicelib.scim.schema import ResourceType
 
@@ -22,6 +23,8 @@ _IGNORABLE: Final = re.compile(
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+# They choose a form of the character before them, of an emoji most often.
+_VARIATION: Final = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 def check_new_names(
@@ -49,9 +52,29 @@ def check_visible(name: str, where: str) -> None:
     if name.isascii() and name.isprintable():
         return
     for character in name:
-        category = unicodedata.category(character)
-        if category in _INVISIBLE_CATEGORIES or _IGNORABLE.match(character):
-            raise InvalidValue(f"{where}: contains {_shown(character)}, an invisible character.")
+        if _is_invisible(character):
+            raise _invisible(character, where)
+
+
+def _check_group_name(name: str, where: str) -> None:
+    """Accept what names of groups have in directories: blanks at the ends, joiners, emoji.
+
+    Nobody signs in by it, and a group that is rejected never arrives.
+    """
+    if not _IGNORABLE.sub("", name).strip():
+        raise InvalidValue(f"{where}: expected a name, got only what cannot be seen.")
+    for character in _VARIATION.sub("", without_joiners(name)):
+        if _is_invisible(character):
+            raise _invisible(character, where)
+
+
+def _is_invisible(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category in _INVISIBLE_CATEGORIES or _IGNORABLE.match(character) is not None
+
+
+def _invisible(character: str, where: str) -> InvalidValue:
+    return InvalidValue(f"{where}: contains {_shown(character)}, an invisible character.")
 
 
 def _check_user_name(name: str, where: str) -> None:
@@ -79,6 +102,6 @@ def _shown(character: str) -> str:
 # The name that is unique, by resource type, and how it is checked.
 _CHECKS: Final[Mapping[str, tuple[str, Callable[[str, str], None]]]] = {
     "User": ("userName", _check_user_name),
-    "Group": ("displayName", check_visible),
+    "Group": ("displayName", _check_group_name),
 }
 CHECKED_WHEN_GIVEN: Final = frozenset(name for name, _ in _CHECKS.values())

@@ -37,6 +37,8 @@ class Attribute:
     uniqueness: UniquenessRule = "none"
     reference_types: tuple[str, ...] = ()
     sub_attributes: tuple[Attribute, ...] = ()
+    # No characteristic of the RFC: how the names of groups are compared is our own choice.
+    is_group_name: bool = field(default=False, compare=False)
     _by_name: Mapping[str, Attribute] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

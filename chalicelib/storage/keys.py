@@ -32,10 +32,11 @@ The first letter of a partition key is its class and the next part its owner, so
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal, NamedTuple
+
+from chalicelib.scim.comparison import compose, fold, fold_group_name
 
 # Sorts after every character that a sort key contains (digits, letters, '#'), so that
 # `prefix .. prefix + LAST` is "begins with".
@@ -82,16 +83,6 @@ class Range(NamedTuple):
     pk: str
     low: str = FIRST
     high: str = LAST
-
-
-def fold_name(text: str) -> str:
-    """Fold a name: of two names that fold to the same text only one can be in use."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-
-
-def exact(text: str) -> str:
-    """Normalise a case-exact value: the same characters in any composition are equal."""
-    return unicodedata.normalize("NFC", text)
 
 
 def digest(folded: str) -> str:
@@ -249,11 +240,11 @@ class ConnectionKeys:
 
     def user_name(self, name: str) -> Key:
         """Key of the uniqueness item of a userName."""
-        return Key(f"{self.lookups}#un#{digest(fold_name(name))}", ONLY)
+        return Key(f"{self.lookups}#un#{digest(fold(name))}", ONLY)
 
     def external_id(self, value: str, uid: str) -> Key:
         """Key of the index item of a user's externalId; not unique."""
-        return Key(f"{self.lookups}#ex#{digest(exact(value))}", uid)
+        return Key(f"{self.lookups}#ex#{digest(compose(value))}", uid)
 
     def external_ids(self, value: str) -> Range:
         """Range of the index items of an externalId; each sort key is a user's id."""
@@ -261,7 +252,7 @@ class ConnectionKeys:
 
     def email(self, value: str, uid: str) -> Key:
         """Key of the index item of one of a user's e-mail addresses; not unique."""
-        return Key(f"{self.lookups}#em#{digest(fold_name(value))}", uid)
+        return Key(f"{self.lookups}#em#{digest(fold(value))}", uid)
 
     def emails(self, value: str) -> Range:
         """Range of the index items of an e-mail address; each sort key is a user's id."""
@@ -277,11 +268,11 @@ class ConnectionKeys:
 
     def group_name(self, name: str) -> Key:
         """Key of the uniqueness item of a group's displayName."""
-        return Key(f"{self.lookups}#gn#{digest(fold_name(name))}", ONLY)
+        return Key(f"{self.lookups}#gn#{digest(fold_group_name(name))}", ONLY)
 
     def group_external_id(self, value: str, gid: str) -> Key:
         """Key of the index item of a group's externalId; not unique."""
-        return Key(f"{self.lookups}#gx#{digest(exact(value))}", gid)
+        return Key(f"{self.lookups}#gx#{digest(compose(value))}", gid)
 
     def group_external_ids(self, value: str) -> Range:
         """Range of the index items of a group's externalId; each sort key is a group's id."""
@@ -542,12 +533,12 @@ class OrganisationKeys:
 
 def reference(value: str) -> Key:
     """Key of the uniqueness item of the SaaS's own id of an organisation."""
-    return Key(f"X#ref#{digest(exact(value))}", ONLY)
+    return Key(f"X#ref#{digest(compose(value))}", ONLY)
 
 
 def verified_domain(domain: str) -> Key:
     """Key of the uniqueness item of a verified domain: which organisation it belongs to."""
-    return Key(f"X#dom#{digest(fold_name(domain))}", ONLY)
+    return Key(f"X#dom#{digest(fold(domain))}", ONLY)
 
 
 def organisations(after: str = "") -> Range:
@@ -597,4 +588,4 @@ def console(credential: str) -> Key:
 
 def idempotency(owner: str, principal: str, key: str) -> Key:
     """Key of an Idempotency-Key of a principal, for `owner`: an organisation, or `operator`."""
-    return Key(f"I#{owner}", digest(f"{principal}\n{exact(key)}"))
+    return Key(f"I#{owner}", digest(f"{principal}\n{compose(key)}"))

@@ -46,7 +46,9 @@ from chalicelib.storage.settings_items import (
 
 T = TypeVar("T")
 
-SCHEMA = 1
+# What items of another number say is read by another release only. 2: names are folded character
+# by character in keys.
+SCHEMA = 2
 SCHEMA_ATTRIBUTE = "sv"
 
 
@@ -262,6 +264,11 @@ def with_schema(attributes: Item, expires: datetime | None = None) -> Item:
     """Add the schema number and, where it expires, the attribute that DynamoDB deletes it by."""
     ends = {} if expires is None else {"ttl": SECONDS.write(expires)}
     return {**attributes, **ends, SCHEMA_ATTRIBUTE: SCHEMA}
+
+
+def schema_of(item: Item) -> int:
+    """Return the number of the schema that an item was written by; the first release wrote none."""
+    return int(item.get(SCHEMA_ATTRIBUTE, 1))
 
 
 def from_item(of: type[T], item: Item) -> T:

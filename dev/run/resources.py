@@ -18,6 +18,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.storage import grants
+from chalicelib.storage.keys import organisations
+from chalicelib.storage.records import SCHEMA, schema_of
+from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Table
 from dev.errors import VerbError
 from dev.run.operator_keys import OperatorKeys
@@ -34,6 +38,9 @@ CREATE_TABLE = (
     "DeletionProtectionEnabled",
 )
 
+# How long the table may take to say what is in it, in seconds.
+PATIENCE = 20.0
+
 Properties = Mapping[str, Any]
 
 
@@ -47,13 +54,33 @@ def make(stage: str, dynamodb: Any, secretsmanager: Any, mint: Callable[[], str]
     `mint` returns the text of a new operator key; an existing one that may do everything is kept.
 
     Raises:
-        CannotBeMade: a table of that name has other keys.
+        CannotBeMade: a table of that name has other keys, or items of another release.
         ClientError: AWS rejects a call, most often because a permission is missing.
     """
     defined = define({"Stage": stage})["Table"]
     make_table(dynamodb, defined)
     table = Table(dynamodb, defined["TableName"])
+    require_schema(table)
     return OperatorKeys(table, secretsmanager, f"passerelle/{stage}").provide(mint)
+
+
+def require_schema(table: Table) -> None:
+    """Check that this release can read a table, by its first organisation: 1 RCU.
+
+    Here and not in the service, which would read it at every cold start.
+
+    Raises:
+        CannotBeMade: another release wrote it.
+    """
+    items = table.namespace(grants.organisation_list(), Deadline.after(PATIENCE, table.clock))
+    first = next(iter(items.query(organisations(), page=1)), None)
+    if first is not None and schema_of(first) != SCHEMA:
+        message = (
+            f"The table {table.name} was written by another release (schema {schema_of(first)}; "
+            f"this one reads {SCHEMA}), so this one cannot serve it: start make run with FRESH=1, "
+            "which deletes what is in LOCAL_DIR, or deploy another stage."
+        )
+        raise CannotBeMade(message)
 
 
 def define(parameters: Mapping[str, str]) -> dict[str, Properties]:

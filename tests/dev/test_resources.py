@@ -10,6 +10,7 @@ import pytest
 from moto import mock_aws
 
 from chalicelib.auth.tokens import mint
+from chalicelib.storage.records import SCHEMA
 from dev.run import resources
 
 KEY, ANOTHER_KEY = (mint("op", SystemRandom()).text for _ in range(2))
@@ -61,15 +62,34 @@ def test_the_table_can_be_restored_to_a_point_in_time(dynamodb, secrets):
 
 def test_making_again_keeps_items_and_the_key(dynamodb, secrets):
     """Each `make run` and each deployment repeats it over live data."""
-    item = {"PK": {"S": "A#ORG"}, "SK": {"S": "acme"}}
+    key = {"PK": {"S": "A#ORG"}, "SK": {"S": "acme"}}
+    item = {**key, "sv": {"N": f"{SCHEMA}"}}
     resources.make("test", dynamodb, secrets, lambda: KEY)
     dynamodb.put_item(TableName="passerelle-test", Item=item)
 
     again = resources.make("test", dynamodb, secrets, lambda: ANOTHER_KEY)
 
-    assert dynamodb.get_item(TableName="passerelle-test", Key=item)["Item"] == item
+    assert dynamodb.get_item(TableName="passerelle-test", Key=key)["Item"] == item
     assert again == KEY
     assert len(secrets.list_secrets()["SecretList"]) == 1
+
+
+ANOTHER_RELEASE = {
+    "the first, under its name of then": ({"schema": {"N": "1"}}, "schema 1"),
+    "an earlier one": ({"sv": {"N": "1"}}, "schema 1"),
+    "a later one": ({"sv": {"N": f"{SCHEMA + 1}"}}, f"schema {SCHEMA + 1}"),
+}
+
+
+@pytest.mark.parametrize(("written", "named"), ANOTHER_RELEASE.values(), ids=ANOTHER_RELEASE)
+def test_a_table_of_another_release_is_rejected(dynamodb, secrets, written, named):
+    """Its names have other keys: nobody would be found, and everybody could come twice."""
+    resources.make("test", dynamodb, secrets, lambda: KEY)
+    item = {"PK": {"S": "A#ORG"}, "SK": {"S": "acme"}, **written}
+    dynamodb.put_item(TableName="passerelle-test", Item=item)
+
+    with pytest.raises(resources.CannotBeMade, match=f"{named}.*FRESH=1"):
+        resources.make("test", dynamodb, secrets, lambda: KEY)
 
 
 def test_making_again_protects_a_table_that_lost_its_protection(dynamodb, secrets):

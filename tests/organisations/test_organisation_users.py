@@ -349,10 +349,12 @@ def test_several_matches_are_all_returned(admin, scim, other):
 
 @pytest.mark.parametrize("key", ["user_name", "email"])
 def test_a_look_alike_is_not_resolved(admin, scim, key):
-    """Keys bring together what only looks alike; the value itself decides."""
-    a_user(scim, "strasse")
+    """`straße` and `strasse` are two users, each resolved to the one."""
+    found = {name: a_user(scim, name) for name in ("strasse", "straße")}
 
-    assert users.resolve(admin, key, "straße@example.com") == ()
+    for name, uid in found.items():
+        (resolved,) = users.resolve(admin, key, f"{name.capitalize()}@example.com")
+        assert resolved.user.id == uid
 
 
 # --- groups -----------------------------------------------------------------------------------

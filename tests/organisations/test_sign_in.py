@@ -137,7 +137,7 @@ def test_userName_and_every_address_of_a_user_lead_to_him(services, context, sci
 
 
 def test_a_look_alike_leads_to_nobody(services, context, scim):
-    """Its key is the same, but it is another address (`ß` is not `ss`)."""
+    """It is another address: `ß` is not `ss`."""
     local_users.password_was_set(context.admin, a_user(scim, "strasse"))
 
     assert ask(services, "straße@example.com") == FIRST_PASSWORD

@@ -70,6 +70,37 @@ def test_a_name_that_a_user_has_is_not_checked_again(name):
         check_new_names({"userName": name}, {"userName": f"{name}2"}, USER)
 
 
+GROUP_NAMES = [
+    *("Sales ", " Sales", "\u3000Sales\u00a0", "Fam\u200dily", "\u200cSales\u200d"),
+    *("👨\u200d👩\u200d👧 Family", "❤\ufe0f Care", "می\u200cخواهم", "हिन्दी", "क्\u200dष"),
+]
+
+
+@pytest.mark.parametrize("name", GROUP_NAMES, ids=ascii)
+def test_the_name_of_a_group_may_have_blanks_at_its_ends_joiners_and_emoji(name):
+    """Directories have such groups, and one that is rejected never arrives."""
+    check_new_names({"displayName": name}, {}, GROUP)
+
+
+NO_NAMES = [" ", "\u00a0\u3000", "\u200d", "\u200c \u200d", "\ufe0f", "\u3164", "\u115f\u034f"]
+CONTROLS = [
+    "Sales\n",
+    "\tSales",
+    "Sa\0les",
+    "Sales\u202e",
+    "Sa\u2028les",
+    "\ufeffSales",
+    "a\u200bb",
+]
+
+
+@pytest.mark.parametrize("name", [*NO_NAMES, *CONTROLS], ids=ascii)
+def test_a_group_has_a_name_that_is_seen_and_controls_nothing(name):
+    """A joiner or a blank alone is no name."""
+    with pytest.raises(InvalidValue, match="displayName: "):
+        check_new_names({"displayName": name}, {}, GROUP)
+
+
 def test_the_name_of_a_group_may_have_compatibility_forms():
     """Nobody signs in by it."""
     check_new_names({"displayName": "Team ① ﬁ"}, {}, GROUP)

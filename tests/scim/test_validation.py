@@ -176,6 +176,15 @@ HIDDEN = [
 def test_a_name_that_looks_like_another_is_rejected(name):
     """Two users that an administrator cannot tell apart are a way in."""
     assert error_of({"userName": name}).startswith("userName: ")
+
+
+# Blanks at the ends and joiners are in the names of groups that directories have.
+OF_GROUPS = [" ana", "ana ", "\u00a0ana", "ana\u3000", "a\u200db"]
+
+
+@pytest.mark.parametrize("name", [each for each in HIDDEN if each not in OF_GROUPS], ids=ascii)
+def test_a_group_name_with_a_character_that_is_not_seen_is_rejected(name):
+    """Groups are told apart by it, too."""
     assert error_of({"displayName": name}, GROUP).startswith("displayName: ")
 
 

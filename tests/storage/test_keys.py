@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.scim.comparison import fold
 from chalicelib.storage import keys as k
 from chalicelib.storage.keys import ConnectionKeys, Key, OrganisationKeys
 
@@ -67,17 +68,50 @@ def test_each_unique_attribute_has_keys_of_its_own():
 
 SAME_NAME = {
     "letter case": ("Ada", "aDA"),
-    "sharp s": ("straße", "STRASSE"),
+    "sharp s": ("straße", "STRAẞE"),
     "composition": ("Jos\u00e9", "Jose\u0301"),
     "kelvin sign": ("\u212a", "k"),
     "final sigma": ("ΟΔΟΣ", "οδος"),
+}
+OTHER_NAME = {
+    "sharp s and ss": ("straße", "strasse"),
+    "ligature": ("ﬁona", "fiona"),
+    "dotted I": ("İlker", "ilker"),
+    "a blank behind it": ("ada", "ada "),
+    "a joiner": ("ada", "a\u200dda"),
+    "an accent": ("josé", "jose"),
 }
 
 
 @pytest.mark.parametrize(("one", "other"), SAME_NAME.values(), ids=SAME_NAME)
 def test_names_that_fold_equal_share_a_uniqueness_item(one, other):
-    """Names that look alike cannot both be in use."""
+    """Two that a filter finds equal cannot both be in use."""
     assert CONNECTION.user_name(one) == CONNECTION.user_name(other)
+    assert CONNECTION.email(one, UID) == CONNECTION.email(other, UID)
+    assert CONNECTION.group_name(one) == CONNECTION.group_name(other)
+
+
+@pytest.mark.parametrize(("one", "other"), OTHER_NAME.values(), ids=OTHER_NAME)
+def test_other_names_have_uniqueness_items_of_their_own(one, other):
+    """What a filter tells apart can both be in use, or a POST is 409 and the look-up finds none."""
+    assert CONNECTION.user_name(one) != CONNECTION.user_name(other)
+    assert CONNECTION.email(one, UID) != CONNECTION.email(other, UID)
+
+
+SAME_GROUP = {
+    "a blank behind it": ("Sales", "Sales "),
+    "blanks before and behind": ("Sales", "  sales\u00a0\u3000"),
+    "a joiner": ("Sales", "Sa\u200dles"),
+    "joiners and blanks": ("Sales", "\u200dSALES \u200c "),
+    "an accent behind a joiner": ("Jos\u00e9", "Jose\u200d\u0301"),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), SAME_GROUP.values(), ids=SAME_GROUP)
+def test_groups_are_told_apart_by_what_is_seen(one, other):
+    """Blanks within a name count."""
+    assert CONNECTION.group_name(one) == CONNECTION.group_name(other)
+    assert CONNECTION.group_name(one) != CONNECTION.group_name("Sal es")
 
 
 def test_an_external_id_is_case_exact():
@@ -89,9 +123,9 @@ def test_an_external_id_is_case_exact():
 @given(st.text(), st.text())
 def test_a_name_has_one_uniqueness_item_in_every_letter_case(name, other):
     """Folding is idempotent, so a stored name finds the uniqueness item written for it."""
-    assert CONNECTION.user_name(k.fold_name(name)) == CONNECTION.user_name(name)
+    assert CONNECTION.user_name(fold(name)) == CONNECTION.user_name(name)
     assert (CONNECTION.user_name(name) == CONNECTION.user_name(other)) == (
-        k.fold_name(name) == k.fold_name(other)
+        fold(name) == fold(other)
     )
 
 

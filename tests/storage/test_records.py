@@ -159,7 +159,7 @@ def test_every_stored_type_is_tried():
 @pytest.mark.parametrize(("value", "key"), VALUES.values(), ids=VALUES)
 def test_an_item_has_the_number_of_its_schema(value, key):
     """The next release reads the items of this one and recognises them by it."""
-    assert stored(value, key)["sv"] == 1
+    assert stored(value, key)["sv"] == 2
 
 
 DOCUMENTS = st.dictionaries(

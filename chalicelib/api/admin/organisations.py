@@ -22,8 +22,8 @@ from chalicelib.errors import BadRequest, Conflict, NotFound
 from chalicelib.organisations import idempotency, organisations, purge
 from chalicelib.organisations.inputs import NewOrganisation, OrganisationChanges
 from chalicelib.organisations.organisations import OrganisationDetails
+from chalicelib.scim.comparison import compose
 from chalicelib.storage import grants
-from chalicelib.storage.keys import exact
 from chalicelib.storage.settings_items import DELETING, OrganisationSummary, new_organisation_id
 
 OPERATOR = "operator"
@@ -109,7 +109,7 @@ def _is_confirmed(header: str | None, name: str) -> bool:
     """Tell whether a header is a name: percent-encoded, in UTF-8, or in UTF-8 read as Latin-1."""
     sent = (header or "").strip()
     read_anew = sent.encode("latin-1", "replace").decode("utf-8", "replace")
-    return exact(name) in {exact(each) for each in (sent, unquote(sent), read_anew)}
+    return compose(name) in {compose(each) for each in (sent, unquote(sent), read_anew)}
 
 
 def _headers(details: OrganisationDetails, more: Headers = NO_HEADERS) -> Headers:
