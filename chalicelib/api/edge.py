@@ -53,8 +53,7 @@ class Request:
     `headers` holds every value of a repeated header, by lower-case name; `query` the first
     value of each parameter; `base_url` is the public URL in front of `/scim` and `/admin`,
     without a trailing slash; `segments` is the path below it in canonical form, and `route` the
-    path of its endpoint, `/admin/{organisation}`.
-        address=context.get("identity", {}).get("sourceIp") or "",
+    path of its endpoint, `/admin/{organisation}`. `is_folder`: the path ends in a slash.
     """
 
     method: str
@@ -67,6 +66,7 @@ class Request:
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     body: bytes = b""
     address: str = ""
+    is_folder: bool = False
 
     def header(self, name: str) -> str | None:
         """Return the one value of a header; None where it is absent or repeated."""
@@ -123,6 +123,7 @@ def read(request: ChaliceRequest, public_url: str) -> Request:
         headers={name.lower(): tuple(values) for name, values in headers.items()},
         body=b"" if request.method in WITHOUT_BODY else _body(event),
         address=context.get("identity", {}).get("sourceIp") or "",
+        is_folder=str(event.get("path", "")).endswith("/"),
     )
 
 

@@ -22,6 +22,7 @@ from chalicelib.api.admin import (
     sessions,
     settings,
     sign_in,
+    summary,
     tokens,
     users,
 )
@@ -128,5 +129,6 @@ TAKES: Mapping[Handler, Takes] = {
     sessions.create_console_link: Takes(inputs.NewConsoleLink),
     sessions.create_session: Takes(sessions.Exchange, errors=(401, 403)),
     sessions.end_own_session: Takes(errors=(404,)),
+    summary.get_summary: Takes(errors=(404,)),
     sessions.end_sessions: Takes(parameters=(SESSIONS_OF,)),
 }

@@ -84,7 +84,7 @@ def _bytes(body: Any) -> bytes:
 
 
 def _read(body: bytes, headers: Mapping[str, str]) -> Any:
-    if headers.get("content-type", "").startswith(("text/csv", "application/x-ndjson")):
+    if headers.get("content-type", "").startswith(("text/", "application/x-ndjson")):
         return body.decode()
     return json.loads(body) if body else None
 

@@ -71,6 +71,7 @@ def _console(send: Recorded, own: str) -> None:
     send("DELETE", f"{links}/{send('POST', links, {'name': 'Ada'}).body['id']}")
     send("GET", links)
     by_session = [_session(send, links) for _ in range(2)]
+    by_session[0]("GET", "/admin/summary")
     by_session[0]("DELETE", "/admin/sessions/current")
     [listed] = send("GET", f"{own}/sessions").body["items"]
     send("DELETE", f"{own}/sessions/{listed['id']}")

@@ -48,7 +48,7 @@ def create_connection(request: AdminRequest) -> Created[Connection]:
     )
     path = f"/admin/organisations/{admin.keys.organisation}/connections/{connection.id}"
     headers = _headers(connection, {"Location": f"{request.http.base_url}{path}"})
-    return Created(_document(request, connection), headers)
+    return Created(connection_document(request, connection), headers)
 
 
 def _created_before(admin: AdminContext, connection_id: str) -> settings_items.Connection:
@@ -63,14 +63,14 @@ def list_connections(request: AdminRequest) -> Ok[Page[Connection]]:
     admin = request.admin_context()
     organisations.get(admin)
     found = connections.list_page(admin, request.http.query.get("cursor"), request.page_size)
-    return page([_document(request, each) for each in found.items], found.next_cursor)
+    return page([connection_document(request, each) for each in found.items], found.next_cursor)
 
 
 def get_connection(request: AdminRequest) -> Ok[Connection]:
     """GET /admin/organisations/{org}/connections/{connection}, with its health."""
     admin = request.admin_context()
     connection = connections.get(admin, request.connection)
-    document = _document(request, connection)
+    document = connection_document(request, connection)
     document["health"] = _health(request, admin)
     return Ok(document, _headers(connection))
 
@@ -83,7 +83,7 @@ def change_connection(request: AdminRequest) -> Ok[Connection]:
     admin = request.admin_context()
     body = read_body(ConnectionChanges, request.http)
     changed = connections.change(admin, request.connection, body, request.precondition())
-    document = _document(request, changed.after)
+    document = connection_document(request, changed.after)
     if "identity_provider" in body.model_fields_set:
         document["previous_settings"] = asdict(changed.before.effective_settings)
     return Ok(document, _headers(changed.after))
@@ -107,7 +107,7 @@ def delete_connection(request: AdminRequest) -> Ok[Preview] | Accepted[Connectio
     secrets = request.services.secrets
     ended = disconnect.end(admin, secrets, request.connection, users, request.precondition())
     if ended.state == DELETING:
-        return Accepted(_document(request, ended), _headers(ended))
+        return Accepted(connection_document(request, ended), _headers(ended))
     return NoContent()
 
 
@@ -115,7 +115,8 @@ def _headers(connection: settings_items.Connection, more: Headers = NO_HEADERS) 
     return {"ETag": connections.version(connection), **more}
 
 
-def _document(request: AdminRequest, connection: settings_items.Connection) -> Connection:
+def connection_document(request: AdminRequest, connection: settings_items.Connection) -> Connection:
+    """Return the document of a connection, without its health."""
     return {
         "id": connection.id,
         "organisation": connection.organisation,

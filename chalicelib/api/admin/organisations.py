@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import unquote
 
 from chalicelib.api.admin.request_bodies import read_body
@@ -15,6 +17,7 @@ from chalicelib.api.admin.responses import (
     Ok,
     Organisation,
     Page,
+    SignOn,
     page,
 )
 from chalicelib.api.admin.settings import role_document, workspace_document
@@ -118,25 +121,29 @@ def _headers(details: OrganisationDetails, more: Headers = NO_HEADERS) -> Header
 
 def _document(details: OrganisationDetails) -> Organisation:
     organisation = details.organisation
-    sso = organisation.sso
     return {
         "id": organisation.id,
         "name": organisation.name,
         "reference": organisation.reference,
         "plan": organisation.plan,
         "state": organisation.state,
-        "sso": None
-        if sso is None
-        else {
-            "provider": sso["provider"],
-            "redirect_url": sso["redirect_url"],
-            "forced": sso["forced"],
-        },
+        "sso": sign_on_document(organisation.sso),
         "workspaces": [workspace_document(each) for each in details.workspaces],
         "roles": [role_document(each) for each in details.roles],
         "domains": list(details.domains),
         "created": organisation.created,
         "last_modified": organisation.modified,
+    }
+
+
+def sign_on_document(sso: Mapping[str, Any] | None) -> SignOn | None:
+    """Return the document of how an organisation's users sign in."""
+    if sso is None:
+        return None
+    return {
+        "provider": sso["provider"],
+        "redirect_url": sso["redirect_url"],
+        "forced": sso["forced"],
     }
 
 

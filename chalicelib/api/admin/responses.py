@@ -561,6 +561,40 @@ class ConsoleSession(TypedDict):
     expires_at: Moment
 
 
+class OwnSession(TypedDict):
+    """The session of the request; `connection` is the one that a setup session is for."""
+
+    id: str
+    name: str
+    purpose: Annotated[str, _one_of("admin", "setup")]
+    connection: str | None
+    expires_at: Moment
+
+
+class OwnOrganisation(TypedDict):
+    """The organisation of a session; `scim` says whether its plan includes SCIM."""
+
+    id: str
+    name: str
+    state: Annotated[str, _one_of("active", "suspended", "deleting")]
+    plan: str
+    scim: bool
+    sso: SignOn | None
+    workspaces: list[Workspace]
+    roles: list[Role]
+
+
+class Summary(TypedDict):
+    """What a page needs before it can show anything: whose session it is, and what they manage.
+
+    `connections` has those that have not ended; for a setup session its own only.
+    """
+
+    session: OwnSession
+    organisation: OwnOrganisation
+    connections: list[Connection]
+
+
 class Session(TypedDict):
     """A session of an organisation's admin, as a cookie; for a script with its token too."""
 

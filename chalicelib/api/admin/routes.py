@@ -20,6 +20,7 @@ from chalicelib.api.admin import (
     sessions,
     settings,
     sign_in,
+    summary,
     tokens,
     users,
 )
@@ -57,6 +58,7 @@ ROUTES = (
         sessions.end_own_session,
         allowed_while_suspended=True,
     ),
+    Route("GET", "/admin/summary", SETUP, summary.get_summary),
     # An organisation
     Route("POST", ORGANISATIONS, OPERATOR, organisations.create_organisation),
     Route("GET", ORGANISATIONS, OPERATOR, organisations.list_organisations, scope=READ),

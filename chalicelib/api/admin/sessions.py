@@ -51,7 +51,7 @@ def create_console_link(request: AdminRequest) -> Created[NewConsoleLinkShown]:
     body = read_body(NewConsoleLink, request.http)
     origins = request.services.settings.return_origins
     new = console.create_link(request.services.table, admin, body, origins)
-    url = f"{request.http.base_url}/console#{new.text}"
+    url = f"{request.http.base_url}/console/#{new.text}"
     document: NewConsoleLinkShown = {
         "id": new.link.id,
         "url": url,

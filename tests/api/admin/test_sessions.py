@@ -77,7 +77,7 @@ def test_a_link_opens_the_console_and_says_until_when(operator, organisation):
     made = operator("POST", f"{PATH}/{organisation}/console-links", {"name": "Ada"})
 
     assert made.status == 201
-    assert re.fullmatch(r"https://id\.example\.com/console#psl_link_\w{63}", made.body["url"])
+    assert re.fullmatch(r"https://id\.example\.com/console/#psl_link_\w{63}", made.body["url"])
     assert made.body["expires_at"] == "2027-01-31T12:10:00.000Z"
     assert made.headers["cache-control"] == "no-store"
 

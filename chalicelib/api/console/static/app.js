@@ -1,0 +1,288 @@
+// The page: a link is exchanged for a session, then the screens are shown, each loaded when opened.
+import { html, render, useEffect, useRef, useState } from "./preact.js";
+import { ApiError, keepToken, onState, send, useAction } from "./api.js";
+import * as kit from "./kit.js";
+
+const { Console, t } = kit;
+const LINK = /^#(psl_link_\w+)$/;
+
+const brand = {
+  name: document.body.dataset.brand,
+  logo: document.body.dataset.logo,
+  parents: document.body.dataset.parents.split(" ").filter(Boolean),
+};
+
+// What a screen of the menu is: who sees it, and the module that has it. The first is the start.
+const SCREENS = {
+  overview: { module: "overview", forSetup: true, needs: "connection" },
+  setup: { module: "setup", forSetup: true },
+  users: { module: "people" },
+  teams: { module: "people" },
+  log: { module: "log", forSetup: true, needs: "connection" },
+  test: { module: "self_test", forSetup: true, needs: "connection" },
+  tokens: { module: "tokens", forSetup: true, needs: "connection" },
+  settings: { module: "settings", needs: "connection" },
+  activity: { module: "activity" },
+};
+
+/** The language, the session and what it may see; decides what the page is showing. */
+function App() {
+  const [link, setLink] = useState(() => location.hash.match(LINK)?.[1] ?? null);
+  const [summary, setSummary] = useState(null);
+  const [ended, setEnded] = useState(false);
+  const [, setLanguage] = useState(kit.currentLanguage());
+
+  const load = async () => {
+    try {
+      setSummary(await send("GET", "summary"));
+      setEnded(false);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      setEnded(error.status === 401);
+    }
+  };
+  const open = (next = null) => {
+    setLink(next);
+    if (next === null) {
+      // Back must not lead to the link again.
+      history.replaceState(null, "", "#/");
+      return load();
+    }
+    return undefined;
+  };
+  const speak = async (chosen) => {
+    await kit.chooseLanguage(chosen);
+    kit.keepLanguage(chosen);
+    setLanguage(chosen);
+  };
+
+  useEffect(() => {
+    if (!link) load();
+    askParent(open);
+    const follow = () => LINK.test(location.hash) && setLink(location.hash.match(LINK)[1]);
+    addEventListener("hashchange", follow);
+    const stop = onState((state) => state === "ended" && setEnded(true));
+    return () => [stop(), removeEventListener("hashchange", follow)];
+  }, []);
+
+  if (link) return html`<${Greeting} key=${link} link=${link} open=${open} speak=${speak} />`;
+  if (ended && !summary) return html`<${Ended} speak=${speak} />`;
+  return html`<${Shell} summary=${summary} ended=${ended} refresh=${load} speak=${speak} />`;
+}
+
+/** An embedded page that was loaded again has no session: its parent may send a new link. */
+function askParent(open) {
+  if (window.parent === window) return;
+  addEventListener("message", (event) => {
+    const link = event.data?.passerelle_link;
+    if (brand.parents.includes(event.origin) && LINK.test(`#${link}`)) open(link);
+  });
+  if (!LINK.test(location.hash)) {
+    brand.parents.forEach((origin) => parent.postMessage({ passerelle: "link" }, origin));
+  }
+}
+
+// --- before there is a session ---------------------------------------------------------------
+
+const Brand = () =>
+  html`<p class="brand">${brand.logo && html`<img src=${brand.logo} alt="" />`}<span>${brand.name}</span></p>`;
+
+const Language = ({ speak }) =>
+  html`<div class="language" role="group" aria-label=${t("language")}>
+    ${Object.entries(kit.LANGUAGES).map(
+      ([id, name]) =>
+        html`<button
+          type="button"
+          key=${id}
+          lang=${id}
+          aria-pressed=${id === kit.currentLanguage()}
+          onClick=${() => speak(id)}
+        >
+          ${name}
+        </button>`,
+    )}
+  </div>`;
+
+/** What a link opens. Only a click exchanges it: what merely fetches addresses uses none up. */
+function Greeting({ link, open, speak }) {
+  const [code, setCode] = useState("");
+  const [nonce] = useState(() => crypto.randomUUID());
+  const { busy, error, run } = useAction(async () => {
+    const session = await exchange({ link, ...(code && { nonce, code }) });
+    keepToken(session.token ?? null);
+    await open();
+  });
+  const needsCode = Boolean(error?.problem.code_required);
+  const isUsed = error?.status === 401 && !needsCode;
+  return html`<main class="greeting">
+    <${Brand} />
+    <h1>${t(isUsed ? "greeting.used" : "greeting.title", { brand: brand.name })}</h1>
+    <p>${t(isUsed ? "greeting.used.text" : "greeting.text", { brand: brand.name })}</p>
+    <form onSubmit=${(event) => [event.preventDefault(), run()]}>
+      ${needsCode && html`<${Code} code=${code} setCode=${setCode} />`}
+      ${!isUsed && html`<button class="primary" aria-disabled=${busy}>${t(busy ? "busy" : "greeting.open")}</button>`}
+    </form>
+    <${kit.Problem} error=${error} />
+    <${Language} speak=${speak} />
+  </main>`;
+}
+
+const Code = ({ code, setCode }) =>
+  html`<${kit.Field}
+    name="code"
+    label=${t("greeting.code")}
+    hint=${t("greeting.code.hint")}
+    control=${(given) =>
+      html`<input
+        ...${given}
+        class="code"
+        inputmode="numeric"
+        autocomplete="one-time-code"
+        maxlength="6"
+        value=${code}
+        onInput=${(event) => setCode(event.target.value.trim())}
+      />`}
+  />`;
+
+/** Exchange a link. Where it was used in this browser already, its session goes on. */
+async function exchange(body) {
+  try {
+    return await send("POST", "sessions", body);
+  } catch (error) {
+    if (error.status !== 401 || error.problem.code_required) throw error;
+    await send("GET", "summary").catch(() => {
+      throw error;
+    });
+    return {};
+  }
+}
+
+const Ended = ({ speak }) =>
+  html`<main class="greeting">
+    <${Brand} />
+    <h1>${t("ended.title")}</h1>
+    <p>${t("ended.text", { brand: brand.name })}</p>
+    <${Language} speak=${speak} />
+  </main>`;
+
+// --- the screens -----------------------------------------------------------------------------
+
+/** The part of the address that says which screen is open: `#/users/abc` is ["users", "abc"]. */
+const routeOf = () => location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+
+function useRoute(guard) {
+  const [route, setRoute] = useState(routeOf);
+  const shown = useRef(location.hash);
+  useEffect(() => {
+    const follow = () => {
+      if (location.hash === shown.current) return;
+      if (guard.current && !confirm(t("unsaved"))) {
+        history.pushState(null, "", shown.current || "#/");
+        return;
+      }
+      guard.current = false;
+      shown.current = location.hash;
+      setRoute(routeOf());
+    };
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  return route;
+}
+
+function Shell({ summary, ended, refresh, speak }) {
+  const guard = useRef(false);
+  const [chosen, choose] = useState(null);
+  const route = useRoute(guard);
+  const connections = summary?.connections.filter((each) => each.state !== "ended") ?? [];
+  const connection = connections.find((each) => each.id === chosen) ?? connections[0] ?? null;
+  const visible = Object.keys(SCREENS).filter((name) => isVisible(SCREENS[name], summary, connection));
+  const name = visible.includes(route[0]) ? route[0] : connection?.setting_up ? "setup" : visible[0];
+  const shared = { summary, connection, brand, guard, refresh, choose, connections, place: route.slice(1) };
+  return html`<${Console.Provider} value=${shared}>
+    <a class="skip" href="#screen" onClick=${skip}>${t("skip")}</a>
+    <header>
+      <${Brand} />
+      <${Menu} visible=${visible} current=${name} />
+      <${Foot} summary=${summary} speak=${speak} />
+    </header>
+    <main id="screen" tabindex="-1">
+      <${Banners} ended=${ended} />
+      ${summary ? html`<${Loader} key=${`${name} ${route.slice(1)} ${connection?.id}`} name=${name} />` : html`<${kit.Skeleton} lines=${6} />`}
+    </main>
+    <p id="announcements" class="hidden" role="status"></p>
+  </${Console.Provider}>`;
+}
+
+function isVisible(screen, summary, connection) {
+  const isSetup = summary?.session?.purpose === "setup";
+  return (!isSetup || screen.forSetup) && (!summary || !screen.needs || connection !== null);
+}
+
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("screen").focus();
+}
+
+const Menu = ({ visible, current }) =>
+  html`<nav aria-label=${t("menu")}>
+    <ul>
+      ${visible.map(
+        (name) =>
+          html`<li key=${name}>
+            <a href=${`#/${name}`} aria-current=${name === current ? "page" : undefined}>${t(`screen.${name}`)}</a>
+          </li>`,
+      )}
+    </ul>
+  </nav>`;
+
+function Foot({ summary, speak }) {
+  const leave = async () => {
+    await send("DELETE", "sessions/current");
+    location.reload();
+  };
+  return html`<div class="foot">
+    <${Language} speak=${speak} />
+    ${summary && html`<p class="note">${summary.session?.name}<br />${summary.organisation.name}</p>`}
+    ${summary && html`<${kit.Button} class="quiet" act=${leave}>${t("leave")}</${kit.Button}>`}
+  </div>`;
+}
+
+/** What holds on every screen: one sentence that says what to do. */
+function Banners({ ended }) {
+  const { summary, connection } = kit.useConsole();
+  const [isOffline, setOffline] = useState(false);
+  useEffect(() => onState((state) => state !== "ended" && setOffline(state === "offline")), []);
+  const organisation = summary?.organisation;
+  const shown = [
+    isOffline && "offline",
+    ended && "ended",
+    organisation?.state === "suspended" && "suspended",
+    organisation && !organisation.scim && "plan",
+    connection?.state === "paused" && "paused",
+  ].filter(Boolean);
+  return shown.map(
+    (each) => html`<${kit.Notice} key=${each} tone=${each === "ended" ? "bad" : "warn"} role="alert">
+      <p>${t(`banner.${each}`, { brand: brand.name, plan: organisation?.plan })}</p>
+    </${kit.Notice}>`,
+  );
+}
+
+/** Loads the module of a screen when it is opened. */
+function Loader({ name }) {
+  const [loaded, setLoaded] = useState({});
+  const { module } = SCREENS[name];
+  useEffect(() => {
+    import(`./screens/${module}.js`).then(
+      (screens) => setLoaded({ screen: screens[name] }),
+      () => setLoaded({ failed: true }),
+    );
+  }, [name]);
+  if (loaded.failed) return html`<${kit.Notice} role="alert"><p>${t("problem.module")}</p></${kit.Notice}>`;
+  return loaded.screen ? html`<${loaded.screen} />` : html`<${kit.Skeleton} lines=${6} />`;
+}
+
+await kit.chooseLanguage();
+const root = document.getElementById("console");
+root.replaceChildren();
+render(html`<${App} />`, root);

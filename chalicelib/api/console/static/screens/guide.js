@@ -1,0 +1,50 @@
+// The steps in the portal of the chosen identity provider, with its own words.
+import { html } from "../preact.js";
+import { useLoaded } from "../api.js";
+import * as kit from "../kit.js";
+
+const { t } = kit;
+
+/** The guide of a provider; that of any other where the provider has none. */
+const fetchGuide = (provider) =>
+  kit.fetchTexts(`guides/${provider}`).catch(() => kit.fetchTexts("guides/other"));
+
+export function Guide({ provider }) {
+  const guide = useLoaded(() => fetchGuide(provider), [provider, kit.currentLanguage()]);
+  return html`<${kit.Section} title=${t("guide.title", { provider: t(`provider.${provider}`) })}>
+    <${kit.Loaded} ...${guide} lines=${8}>
+      ${(found) => html`
+        <ol class="guide">${found.steps.map((each) => html`<${Step} key=${each.title} step=${each} />`)}</ol>
+        ${found.errors?.length > 0 && html`<${Errors} errors=${found.errors} />`}
+      `}
+    </${kit.Loaded}>
+  </${kit.Section}>`;
+}
+
+const Step = ({ step }) =>
+  html`<li>
+    <b>${step.title}</b>
+    <p>${kit.withNames(step.text)}</p>
+    ${step.fields?.length > 0 &&
+    html`<dl>
+      ${step.fields.map(
+        (each) => html`<div key=${each.label}>
+          <dt>${each.label}</dt>
+          <dd>${t(`guide.${each.value}`) === `guide.${each.value}` ? each.value : t(`guide.${each.value}`)}</dd>
+        </div>`,
+      )}
+    </dl>`}
+  </li>`;
+
+const Errors = ({ errors }) =>
+  html`<details>
+    <summary>${t("guide.errors")}</summary>
+    <dl>
+      ${errors.map(
+        (each) => html`<div key=${each.seen}>
+          <dt>${each.seen}</dt>
+          <dd>${each.means} ${each.fix}</dd>
+        </div>`,
+      )}
+    </dl>
+  </details>`;

@@ -1,0 +1,182 @@
+// Set up: choose, copy and connect, test. Every step can be left and found again.
+import { html, useEffect, useState } from "../preact.js";
+import { send, useAction, useLoaded } from "../api.js";
+import * as kit from "../kit.js";
+import { Live } from "./live.js";
+import { Guide } from "./guide.js";
+
+const { t, useConsole } = kit;
+const STEPS = ["choose", "connect", "test"];
+const PROVIDERS = ["entra", "okta", "google", "onelogin", "jumpcloud", "ping", "keycloak", "authentik", "midpoint", "other"];
+
+export const setup = () => {
+  const { connection, place } = useConsole();
+  const step = STEPS.includes(place[0]) && connection ? place[0] : connection ? "connect" : "choose";
+  const screens = { choose: Choose, connect: Connect, test: Test };
+  return html`<${kit.Screen} title=${t("setup.title")} lead=${t("setup.lead")}>
+    <${Recommendation} />
+    <${Steps} current=${step} />
+    <${screens[step]} />
+  </${kit.Screen}>`;
+};
+
+/** Where single sign-on is not forced, it should come first: SCIM alone leaves passwords. */
+function Recommendation() {
+  const { summary, brand } = useConsole();
+  if (summary.organisation.sso?.forced) return null;
+  return html`<${kit.Notice} tone="off" title=${t("setup.sso.title")}>
+    <p>${t("setup.sso.text", { brand: brand.name })}</p>
+  </${kit.Notice}>`;
+}
+
+function Steps({ current }) {
+  const { connection } = useConsole();
+  return html`<ol class="steps">
+    ${STEPS.map((name) => {
+      const words = html`<b>${t(`setup.${name}.title`)}</b>`;
+      const isOpen = connection || name === "choose";
+      return html`<li key=${name} aria-current=${name === current ? "step" : undefined}>
+        ${isOpen ? html`<a href=${`#/setup/${name}`}>${words}</a>` : html`<span>${words}</span>`}
+      </li>`;
+    })}
+  </ol>`;
+}
+
+// --- choose ----------------------------------------------------------------------------------
+
+function Choose() {
+  const { summary, connection, refresh } = useConsole();
+  const { organisation } = summary;
+  const roles = organisation.roles.filter((each) => each.may_be_default);
+  const [form, setForm] = useState({
+    identity_provider: connection?.identity_provider ?? "entra",
+    workspace: connection?.workspace ?? organisation.workspaces[0]?.id,
+    default_role: connection?.default_role ?? roles[0]?.id,
+  });
+  const set = (name) => (value) => setForm({ ...form, [name]: value });
+  const isChanged = connection !== null && Object.keys(form).some((name) => form[name] !== connection[name]);
+  kit.useUnsaved(isChanged);
+  const saving = useAction(async () => {
+    await saveChoice(organisation.id, connection, form);
+    await refresh();
+    location.hash = "#/setup/connect";
+  });
+  if (!roles.length || !organisation.workspaces.length) return html`<${NothingToChoose} />`;
+  return html`<form onSubmit=${(event) => [event.preventDefault(), saving.run()]}>
+    <${kit.Section} title=${t("setup.provider")}>
+      <${kit.Choices}
+        legend=${t("setup.provider.legend")}
+        name="provider"
+        value=${form.identity_provider}
+        options=${PROVIDERS.map((id) => ({ id, title: t(`provider.${id}`), mark: t(`provider.${id}`)[0] }))}
+        choose=${set("identity_provider")}
+      />
+    </${kit.Section}>
+    <${kit.Section} title=${t("setup.place")}>
+      <${kit.Field}
+        name="workspace"
+        label=${t("workspace")}
+        hint=${t("setup.workspace.hint")}
+        error=${saving.error?.status && saving.error.of("workspace")}
+        control=${(given) =>
+          html`<${kit.Select} ...${given} options=${named(organisation.workspaces)} value=${form.workspace} choose=${set("workspace")} />`}
+      />
+      <${kit.Choices}
+        legend=${t("setup.role")}
+        name="role"
+        value=${form.default_role}
+        options=${roles.map((each) => ({ id: each.id, title: each.name }))}
+        choose=${set("default_role")}
+      />
+      <p class="note">${t("setup.role.hint")}</p>
+    </${kit.Section}>
+    <${kit.Problem} error=${saving.error} />
+    <p class="next">
+      <button class="primary" aria-disabled=${saving.busy}>${t(saving.busy ? "busy" : "setup.save")}</button>
+    </p>
+  </form>`;
+}
+
+const named = (items) => items.map(({ id, name }) => ({ id, title: name }));
+
+const NothingToChoose = () => {
+  const { brand } = useConsole();
+  return html`<${kit.Notice} role="alert"><p>${t("setup.nothing", { brand: brand.name })}</p></${kit.Notice}>`;
+};
+
+/** Create the connection, or change the one that is there. */
+function saveChoice(organisation, connection, form) {
+  const path = `organisations/${organisation}/connections`;
+  if (connection) return send("PATCH", `${path}/${connection.id}`, form);
+  const name = t(`provider.${form.identity_provider}`);
+  return send("POST", path, { name, ...form });
+}
+
+// --- copy and connect ------------------------------------------------------------------------
+
+// The text of a token is shown once. It stays here until the page is closed, never stored.
+let shownToken = null;
+
+function Connect() {
+  const { connection } = useConsole();
+  const tokens = useLoaded(() => send("GET", pathOf(connection, "tokens")), [connection.id]);
+  const [token, setToken] = useState(shownToken?.connection === connection.id ? shownToken : null);
+  const create = async () => {
+    const made = await send("POST", pathOf(connection, "tokens"), { name: t(`provider.${connection.identity_provider}`) });
+    shownToken = { connection: connection.id, text: made.token };
+    setToken(shownToken);
+    tokens.reload();
+  };
+  return html`<div class="columns">
+    <div class="stack">
+      <${kit.Section} title=${t("setup.values")} note=${t("setup.values.note")}>
+        <${kit.Copyable} label=${t("setup.url")} text=${connection.scim_url} />
+        ${token
+          ? html`<${NewToken} text=${token.text} />`
+          : html`<${kit.Loaded} ...${tokens} lines=${1}>${(page) => html`<${NoToken} live=${live(page)} create=${create} />`}</${kit.Loaded}>`}
+      </${kit.Section}>
+      <${Live} quiet />
+      <p class="next"><a class="button primary" href="#/setup/test">${t("setup.entered")}</a></p>
+    </div>
+    <${Guide} provider=${connection.identity_provider} />
+  </div>`;
+}
+
+export const pathOf = (connection, below = "") =>
+  `organisations/${connection.organisation}/connections/${connection.id}${below && `/${below}`}`;
+
+const live = (page) => page.items.filter((each) => each.state === "live");
+
+export const NewToken = ({ text }) =>
+  html`<${kit.Copyable} label=${t("setup.token")} text=${text} />
+    <${kit.Notice}><p>${t("setup.token.once")}</p></${kit.Notice}>`;
+
+function NoToken({ live: [known, ...others], create }) {
+  return html`${known
+      ? html`<p>${t("setup.token.known", { hint: known.hint, n: others.length + 1 })}</p>`
+      : html`<p>${t("setup.token.none")}</p>`}
+    <${kit.Button} class=${known ? "" : "primary"} act=${create}>${t(known ? "setup.token.another" : "setup.token.create")}</${kit.Button}>`;
+}
+
+// --- test ------------------------------------------------------------------------------------
+
+function Test() {
+  const { connection, summary } = useConsole();
+  const [isGood, setGood] = useState(false);
+  const provider = t(`provider.${connection.identity_provider}`);
+  useEffect(() => isGood && kit.announce(t("setup.good.title")), [isGood]);
+  const finish = async () => {
+    await send("POST", "sessions/current/finish");
+    location.reload();
+  };
+  return html`<div class="stack">
+    ${isGood
+      ? html`<${kit.Notice} tone="good" title=${t("setup.good.title")}><p>${t("setup.good.text", { provider })}</p></${kit.Notice}>`
+      : html`<p>${kit.withNames(t("setup.test.text", { provider }))}</p>`}
+    <${Live} onGood=${() => setGood(true)} />
+    <p class="next actions">
+      <a class="button ${isGood ? "primary" : ""}" href="#/overview">${t("setup.to.overview")}</a>
+      ${isGood && summary.session?.purpose === "setup" && html`<${kit.Button} act=${finish}>${t("setup.finish")}</${kit.Button}>`}
+    </p>
+  </div>`;
+}
