@@ -4,6 +4,7 @@ import { useCallback, useEffect, useRef, useState } from "./preact.js";
 const ROOT = new URL("../../admin/", import.meta.url);
 const TIMEOUT_MS = 35_000;
 const JSON_TYPE = "application/json";
+const MAX_FILE_PAGES = 50;
 
 // The session of an embedded page, which gets no cookie. It is kept here only: a reload forgets it.
 let sessionToken = null;
@@ -45,11 +46,19 @@ export async function send(method, path, body, headers = {}) {
   throw new ApiError(response.status, document ?? {});
 }
 
-/** Fetch a page of a list as the file that `mediaType` names; returns its text. */
-export async function download(path, mediaType) {
-  const response = await request("GET", path, undefined, { Accept: mediaType });
-  if (response.ok) return response.text();
-  throw new ApiError(response.status, (await read(response)) ?? {});
+/** Fetch a list as a CSV file, page after page; the first line of each names the columns. */
+export async function fetchCsv(path) {
+  const parts = [];
+  let target = path;
+  while (target && parts.length < MAX_FILE_PAGES) {
+    const response = await request("GET", target, undefined, { Accept: "text/csv" });
+    if (!response.ok) throw new ApiError(response.status, (await read(response)) ?? {});
+    const text = await response.text();
+    parts.push(parts.length ? text.slice(text.indexOf("\n") + 1) : text);
+    const next = response.headers.get("Link")?.match(/^<(.*)>/)?.[1];
+    target = next && path.split("?")[0] + next;
+  }
+  return parts.join("");
 }
 
 async function request(method, path, body, headers) {
@@ -77,6 +86,10 @@ async function read(response) {
   const isJson = response.headers.get("Content-Type")?.includes("json");
   return isJson ? response.json() : null;
 }
+
+/** The path of a connection, or of what is below it. */
+export const connectionPath = (connection, below = "") =>
+  `organisations/${connection.organisation}/connections/${connection.id}${below && `/${below}`}`;
 
 /** Write a query; what has no value is left out. */
 export const query = (parameters) => {

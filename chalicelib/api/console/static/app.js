@@ -95,10 +95,12 @@ const Language = ({ speak }) =>
           type="button"
           key=${id}
           lang=${id}
+          title=${name}
+          aria-label=${name}
           aria-pressed=${id === kit.currentLanguage()}
           onClick=${() => speak(id)}
         >
-          ${name}
+          ${id.toUpperCase()}
         </button>`,
     )}
   </div>`;
@@ -224,8 +226,13 @@ function skip(event) {
   document.getElementById("screen").focus();
 }
 
-const Menu = ({ visible, current }) =>
-  html`<nav aria-label=${t("menu")}>
+function Menu({ visible, current }) {
+  const list = useRef(null);
+  // On a phone the menu is one line that scrolls.
+  useEffect(() => {
+    list.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [current]);
+  return html`<nav aria-label=${t("menu")} ref=${list}>
     <ul>
       ${visible.map(
         (name) =>
@@ -235,6 +242,7 @@ const Menu = ({ visible, current }) =>
       )}
     </ul>
   </nav>`;
+}
 
 function Foot({ summary, speak }) {
   const leave = async () => {

@@ -1,6 +1,6 @@
 // A request of the identity provider in one sentence, as the log and the live list show it.
 import { html, useState } from "./preact.js";
-import { Moment, Pill, announce, hasText, t } from "./kit.js";
+import { Moment, Pill, announce, hasText, short, t, useConsole } from "./kit.js";
 
 const TONES = { success: "good", refused: "bad", failed: "warn" };
 
@@ -75,19 +75,27 @@ const Values = ({ title, values }) =>
   </div>`;
 
 /** A request of the log: one line that unfolds to what was sent and what it means. */
-export function Entry({ entry, connection, actions }) {
+export function Entry({ entry, connection }) {
   const [open, setOpen] = useState(false);
   return html`<li class="entry ${entry.outcome}">
     <button type="button" class="line" aria-expanded=${open} onClick=${() => setOpen(!open)}>
-      <${Moment} at=${entry.at} exact />
+      <${Moment} at=${entry.at} write=${short} />
       <${Outcome} entry=${entry} />
       <span class="what">${describe(entry)}</span>
     </button>
-    ${open && html`<${Unfolded} entry=${entry} connection=${connection} actions=${actions} />`}
+    ${open && html`<${Unfolded} entry=${entry} connection=${connection} />`}
   </li>`;
 }
 
-function Unfolded({ entry, connection, actions }) {
+/** The address of the user or team that a request was about, unless it is deleted. */
+function pageOf({ method, path, target }) {
+  const page = { Users: "users", Groups: "teams" }[path.split(/[/?]/)[1]];
+  return page && target && method !== "DELETE" ? `#/${page}/${target}` : null;
+}
+
+function Unfolded({ entry, connection }) {
+  const { summary } = useConsole();
+  const page = summary.session.purpose === "admin" && pageOf(entry);
   const copy = async () => {
     await navigator.clipboard.writeText(forSupport(entry, connection));
     announce(t("copied", { what: t("entry.support") }));
@@ -103,7 +111,7 @@ function Unfolded({ entry, connection, actions }) {
     ${entry.operations.length > 0 && html`<${Values} title=${t("entry.operations")} values=${entry.operations} />`}
     <p class="note">${t("entry.token", { token: entry.token })} · ${t("entry.id", { id: entry.request_id })}</p>
     <div class="actions">
-      ${actions}
+      ${page && html`<a class="button quiet" href=${page}>${t("entry.open")}</a>`}
       <button type="button" class="quiet" onClick=${copy}>${t("entry.support")}</button>
     </div>
   </div>`;

@@ -63,13 +63,22 @@ export const withNames = (text) =>
 
 // --- formats ---------------------------------------------------------------------------------
 
-export const number = (value) => new Intl.NumberFormat(language).format(value);
+/** The browser's own form of the language, so that a British reader gets British dates. */
+const locale = () => navigator.languages.find((each) => each.startsWith(language)) ?? language;
 
-const dateFormat = (value, options) => new Intl.DateTimeFormat(language, options).format(new Date(value));
+export const number = (value) => new Intl.NumberFormat(locale()).format(value);
+
+const dateFormat = (value, options) => new Intl.DateTimeFormat(locale(), options).format(new Date(value));
 
 export const day = (value) => dateFormat(value, { dateStyle: "medium" });
 export const clock = (value) => dateFormat(value, { timeStyle: "medium" });
 export const moment = (value) => dateFormat(value, { dateStyle: "medium", timeStyle: "medium" });
+
+/** The time of today, else the day with the time: short enough for a list. */
+export const short = (value) =>
+  new Date(value).toDateString() === new Date().toDateString()
+    ? clock(value)
+    : dateFormat(value, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
 const UNITS = [
   ["day", 86_400],
@@ -82,15 +91,18 @@ const UNITS = [
 export function relative(value, now = Date.now()) {
   const seconds = (new Date(value) - now) / 1000;
   const [unit, size] = UNITS.find((each) => Math.abs(seconds) >= each[1]) ?? UNITS.at(-1);
-  const format = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  const format = new Intl.RelativeTimeFormat(locale(), { numeric: "auto" });
   return format.format(Math.trunc(seconds / size), unit);
 }
 
 export const daysUntil = (value) => Math.ceil((new Date(value) - Date.now()) / 86_400_000);
 
-/** A moment as a person reads it, with the exact one for those who point at it. */
-export const Moment = ({ at, exact }) =>
-  html`<time datetime=${at} title=${moment(at)}>${exact ? moment(at) : relative(at)}</time>`;
+/** A moment as a person reads it, `write` says how; the whole of it for those who point at it. */
+export const Moment = ({ at, write = relative }) =>
+  html`<time datetime=${at} title=${moment(at)}>${write(at)}</time>`;
+
+/** The name of a provider within a sentence. */
+export const providerName = (id) => t(id === "other" ? "provider.yours" : `provider.${id}`);
 
 // --- what the whole page shares --------------------------------------------------------------
 
@@ -205,7 +217,7 @@ export const Table = ({ label, columns, rows }) =>
         (row) => html`<tr key=${row.id} role="row">
           ${columns.map(
             (each, at) => html`<td key=${each.label} role=${at ? "cell" : "rowheader"} data-label=${each.label}>
-              ${each.cell(row)}
+              <div>${each.cell(row)}</div>
             </td>`,
           )}
         </tr>`,
@@ -240,6 +252,38 @@ export function Copyable({ text, label }) {
     <button type="button" onClick=${copy} aria-label=${t("copy.what", { what: label })}>
       ${copied ? t("copy.done") : t("copy")}
     </button>
+  </div>`;
+}
+
+/** The text of a new token, which no later response has. */
+export const NewToken = ({ text }) =>
+  html`<${Copyable} label=${t("token.text")} text=${text} />
+    <${Notice}><p>${t("token.once")}</p></${Notice}>`;
+
+/**
+ * A button whose action cannot be undone: a first click says what happens, a second one does it.
+ * Where `name` is given, it must be typed.
+ */
+export function Confirm({ label, text, name, act, ...rest }) {
+  const [open, setOpen] = useState(false);
+  const [typed, setTyped] = useState("");
+  const question = useRef(null);
+  useEffect(() => open && question.current.focus(), [open]);
+  if (!open) {
+    return html`<button type="button" ...${rest} onClick=${() => setOpen(true)}>${label}</button>`;
+  }
+  const isReady = !name || typed === name;
+  return html`<div class="confirm" role="group" tabindex="-1" aria-label=${label} ref=${question}>
+    <p>${text}</p>
+    ${name &&
+    html`<label>
+      <span>${t("confirm.type", { name })}</span>
+      <input value=${typed} autocomplete="off" onInput=${(event) => setTyped(event.target.value)} />
+    </label>`}
+    <div class="actions">
+      <${Button} class="danger" disabled=${!isReady} act=${act}>${label}</${Button}>
+      <button type="button" class="quiet" onClick=${() => setOpen(false)}>${t("cancel")}</button>
+    </div>
   </div>`;
 }
 

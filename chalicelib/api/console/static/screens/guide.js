@@ -11,7 +11,7 @@ const fetchGuide = (provider) =>
 
 export function Guide({ provider }) {
   const guide = useLoaded(() => fetchGuide(provider), [provider, kit.currentLanguage()]);
-  return html`<${kit.Section} title=${t("guide.title", { provider: t(`provider.${provider}`) })}>
+  return html`<${kit.Section} title=${t("guide.title", { provider: kit.providerName(provider) })}>
     <${kit.Loaded} ...${guide} lines=${8}>
       ${(found) => html`
         <ol class="guide">${found.steps.map((each) => html`<${Step} key=${each.title} step=${each} />`)}</ol>

@@ -1,6 +1,6 @@
 // The requests of the identity provider as they come, rejected ones with their mistake by name.
 import { html, useEffect, useRef } from "../preact.js";
-import { send, useLoaded } from "../api.js";
+import { connectionPath, send, useLoaded } from "../api.js";
 import * as kit from "../kit.js";
 import { describe, reasonText } from "../entries.js";
 
@@ -14,7 +14,7 @@ const SHOWN = 20;
 export function Live({ quiet, onGood }) {
   const { connection } = useConsole();
   const since = useRef(new Date(Date.now() - 60_000).toISOString());
-  const path = `organisations/${connection.organisation}/connections/${connection.id}`;
+  const path = connectionPath(connection);
   useLoaded(() => send("POST", `${path}/listen`), [path], LISTEN_SECONDS);
   const reasons = useLoaded(() => kit.fetchTexts("texts/reasons"), [kit.currentLanguage()]);
   const polled = useLoaded(() => readBoth(path, since.current), [path], POLL_SECONDS);

@@ -1,6 +1,6 @@
 // The overview: does it work, what needs attention, and what is new.
 import { html } from "../preact.js";
-import { send, useLoaded } from "../api.js";
+import { connectionPath, send, useLoaded } from "../api.js";
 import * as kit from "../kit.js";
 import { reasonText } from "../entries.js";
 
@@ -12,10 +12,10 @@ const ENDS_SOON = 30;
 
 export const overview = () => {
   const { connection } = useConsole();
-  const path = `organisations/${connection.organisation}/connections/${connection.id}`;
+  const path = connectionPath(connection);
   const loaded = useLoaded(() => readAll(path), [path], POLL_SECONDS);
   const reasons = useLoaded(() => kit.fetchTexts("texts/reasons"), [kit.currentLanguage()]);
-  return html`<${kit.Screen} title=${connection.name} lead=${t(`provider.${connection.identity_provider}`)}>
+  return html`<${kit.Screen} title=${connection.name} lead=${connection.identity_provider !== "other" && kit.providerName(connection.identity_provider)}>
     <${kit.Loaded} ...${loaded} lines=${8}>
       ${([current, tokens]) => html`
         <${State} connection=${current} />

@@ -1,21 +1,21 @@
 // Set up: choose, copy and connect, test. Every step can be left and found again.
 import { html, useEffect, useState } from "../preact.js";
-import { send, useAction, useLoaded } from "../api.js";
+import { connectionPath, send, useAction, useLoaded } from "../api.js";
 import * as kit from "../kit.js";
+import { PROVIDERS } from "../providers.js";
 import { Live } from "./live.js";
 import { Guide } from "./guide.js";
 
 const { t, useConsole } = kit;
 const STEPS = ["choose", "connect", "test"];
-const PROVIDERS = ["entra", "okta", "google", "onelogin", "jumpcloud", "ping", "keycloak", "authentik", "midpoint", "other"];
 
 export const setup = () => {
   const { connection, place } = useConsole();
   const step = STEPS.includes(place[0]) && connection ? place[0] : connection ? "connect" : "choose";
   const screens = { choose: Choose, connect: Connect, test: Test };
   return html`<${kit.Screen} title=${t("setup.title")} lead=${t("setup.lead")}>
-    <${Recommendation} />
     <${Steps} current=${step} />
+    ${step === "choose" && html`<${Recommendation} />`}
     <${screens[step]} />
   </${kit.Screen}>`;
 };
@@ -106,10 +106,9 @@ const NothingToChoose = () => {
 
 /** Create the connection, or change the one that is there. */
 function saveChoice(organisation, connection, form) {
-  const path = `organisations/${organisation}/connections`;
-  if (connection) return send("PATCH", `${path}/${connection.id}`, form);
+  if (connection) return send("PATCH", connectionPath(connection), form);
   const name = t(`provider.${form.identity_provider}`);
-  return send("POST", path, { name, ...form });
+  return send("POST", `organisations/${organisation}/connections`, { name, ...form });
 }
 
 // --- copy and connect ------------------------------------------------------------------------
@@ -119,10 +118,10 @@ let shownToken = null;
 
 function Connect() {
   const { connection } = useConsole();
-  const tokens = useLoaded(() => send("GET", pathOf(connection, "tokens")), [connection.id]);
+  const tokens = useLoaded(() => send("GET", connectionPath(connection, "tokens")), [connection.id]);
   const [token, setToken] = useState(shownToken?.connection === connection.id ? shownToken : null);
   const create = async () => {
-    const made = await send("POST", pathOf(connection, "tokens"), { name: t(`provider.${connection.identity_provider}`) });
+    const made = await send("POST", connectionPath(connection, "tokens"), { name: t(`provider.${connection.identity_provider}`) });
     shownToken = { connection: connection.id, text: made.token };
     setToken(shownToken);
     tokens.reload();
@@ -132,7 +131,7 @@ function Connect() {
       <${kit.Section} title=${t("setup.values")} note=${t("setup.values.note")}>
         <${kit.Copyable} label=${t("setup.url")} text=${connection.scim_url} />
         ${token
-          ? html`<${NewToken} text=${token.text} />`
+          ? html`<${kit.NewToken} text=${token.text} />`
           : html`<${kit.Loaded} ...${tokens} lines=${1}>${(page) => html`<${NoToken} live=${live(page)} create=${create} />`}</${kit.Loaded}>`}
       </${kit.Section}>
       <${Live} quiet />
@@ -142,14 +141,7 @@ function Connect() {
   </div>`;
 }
 
-export const pathOf = (connection, below = "") =>
-  `organisations/${connection.organisation}/connections/${connection.id}${below && `/${below}`}`;
-
 const live = (page) => page.items.filter((each) => each.state === "live");
-
-export const NewToken = ({ text }) =>
-  html`<${kit.Copyable} label=${t("setup.token")} text=${text} />
-    <${kit.Notice}><p>${t("setup.token.once")}</p></${kit.Notice}>`;
 
 function NoToken({ live: [known, ...others], create }) {
   return html`${known
@@ -163,7 +155,7 @@ function NoToken({ live: [known, ...others], create }) {
 function Test() {
   const { connection, summary } = useConsole();
   const [isGood, setGood] = useState(false);
-  const provider = t(`provider.${connection.identity_provider}`);
+  const provider = kit.providerName(connection.identity_provider);
   useEffect(() => isGood && kit.announce(t("setup.good.title")), [isGood]);
   const finish = async () => {
     await send("POST", "sessions/current/finish");
