@@ -10,7 +10,9 @@ from chalicelib import sweeper
 from chalicelib.api import router, routes
 from chalicelib.api.chalice_errors import rewrite_chalice_errors
 from chalicelib.api.services import Services
+from chalicelib.auth.issuers import Issuers
 from chalicelib.auth.secrets import Secrets
+from chalicelib.auth.signing_keys import KeyRing
 from chalicelib.observability import logger
 from chalicelib.settings import Settings
 from chalicelib.storage.table import Table
@@ -28,6 +30,7 @@ def services_of(settings: Settings) -> Services:
         table=Table(boto3.client("dynamodb", config=ONCE), settings.table_name),
         secrets=Secrets(boto3.client("secretsmanager", config=ONCE), settings.secrets_prefix),
         settings=settings,
+        key_ring=KeyRing(Issuers(settings.federated_issuers)),
     )
 
 

@@ -7,10 +7,11 @@ Each line names a package or module and what it imports; every arrow leads down 
     api -> organisations, directory, auth, scim, storage, observability, settings, errors
     organisations -> auth, scim, storage, settings, errors
     directory -> scim, storage, observability, errors
-    auth -> storage, settings, errors
-    storage -> scim, errors
+    auth -> storage, outbound, settings, errors
+    storage -> scim, settings, errors
     scim -> errors
     observability -> nothing
+    outbound -> nothing
     settings -> nothing
     errors -> nothing
 
@@ -18,7 +19,8 @@ Each line names a package or module and what it imports; every arrow leads down 
 schedule. `api` turns HTTP requests into calls of the packages below it, and results into
 responses. `organisations` holds what the SaaS and its admins manage, `directory` the users and
 groups that SCIM provisions, `auth` the credentials. `storage` is the only package that speaks to
-DynamoDB. `scim` is the protocol as pure functions.
+DynamoDB, `outbound` the only module that sends requests to hosts outside of AWS. `scim` is the
+protocol as pure functions.
 """
 
 VERSION = "0.1.0"

@@ -8,6 +8,8 @@ place in each API turns them into a body: a SCIM Error (RFC 7644 section 3.12) o
     +-- BadRequest              400
     |   +-- InvalidFields       400, names each field of an admin request's body
     +-- Unauthorized            401
+    +-- OAuthError              400, of the token endpoint
+    |   +-- InvalidClient       401
     +-- Forbidden               403
     +-- NotFound                404
     +-- WrongUrl                404, says what to correct in the SCIM URL
@@ -108,6 +110,36 @@ class Unauthorized(_Rejected):
         return {"WWW-Authenticate": 'Bearer realm="passerelle"'}
 
 
+class OAuthError(_Rejected):
+    """The token endpoint rejects a request (RFC 6749 section 5.2); `code` is its `error`."""
+
+    status = 400
+
+    def __init__(self, code: str, detail: str, *, reason: str | None = None) -> None:
+        """Take the code, the text for the client, and the reason as one word for the admin."""
+        self.code = code
+        super().__init__(detail, reason=reason)
+
+
+class InvalidClient(OAuthError):
+    """The client is not authenticated: one text, until it has shown that it is the right one."""
+
+    status = 401
+    default = (
+        "The client is not authenticated: its id, secret or assertion may be mistyped, expired, "
+        "revoked or of another connection. The connection's health in the console says which."
+    )
+
+    def __init__(self, detail: str | None = None, *, reason: str | None = None) -> None:
+        """Take another text only where the sender has proved who they are."""
+        super().__init__("invalid_client", detail or self.default, reason=reason)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """RFC 6749 section 5.2: a 401 names the scheme."""
+        return {"WWW-Authenticate": 'Basic realm="passerelle"'}
+
+
 class Forbidden(_Rejected):
     """The token is valid, but the connection cannot be used now; says why."""
 
@@ -188,10 +220,14 @@ class PayloadTooLarge(ApiError):
 
 
 class UnsupportedMediaType(ApiError):
-    """The body is neither application/scim+json nor application/json, or it is compressed."""
+    """The body is of another media type than the path accepts, or it is compressed."""
 
     status = 415
-    default = "Send the body as application/scim+json or application/json, uncompressed."
+
+    def __init__(self, *accepted: str) -> None:
+        """Take the media types that the path accepts; without them those of JSON."""
+        expected = " or ".join(accepted or ("application/scim+json", "application/json"))
+        super().__init__(f"Send the body as {expected}, uncompressed.")
 
 
 class TooManyRequests(_Rejected):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Json, StringConstraints
+
+CredentialType = Literal["token", "client_secret", "federated"]
+CREDENTIAL_TYPES: tuple[CredentialType, ...] = ("token", "client_secret", "federated")
 
 
 class Rate(BaseModel):
@@ -68,6 +71,18 @@ class Settings(BaseModel):
         ge=1,
         le=3650,
         description="no token may be valid for longer",
+    )
+    authentication_types: Json[list[CredentialType]] | Sequence[CredentialType] = Field(
+        default=CREDENTIAL_TYPES,
+        alias="AUTHENTICATION_TYPES",
+        min_length=1,
+        description="the types of credentials that connections may accept: a JSON list",
+    )
+    federated_issuers: Json[dict[str, Url]] | Mapping[str, Url] = Field(
+        default={},
+        alias="FEDERATED_ISSUERS",
+        description="issuers of assertions beside Microsoft Entra ID: a JSON object of each "
+        "issuer with the URL of its key set",
     )
     return_origins: Json[list[Origin]] | Sequence[Origin] = Field(
         default=(),

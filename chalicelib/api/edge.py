@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ SCIM = "application/scim+json"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
-ACCEPTED = frozenset({SCIM, JSON})
+ACCEPTED = (SCIM, JSON)
 
 # What these have as a body means nothing (RFC 9110 sections 9.3.1, 9.3.2 and 9.3.5). It is never
 # looked at: some clients send a Content-Type of their own with a DELETE.
@@ -91,13 +91,18 @@ Respond = Callable[[Request], Response]
 ErrorResponse = Callable[[ApiError, str], Response]
 
 
-def respond(handler: Respond, error_response: ErrorResponse, request: Request) -> Response:
+def respond(
+    handler: Respond,
+    error_response: ErrorResponse,
+    request: Request,
+    media_types: Sequence[str] = ACCEPTED,
+) -> Response:
     """Respond to a request; what the handler raises becomes an error response.
 
     After an internal error a client gets only the request id, by which it is found in the logs.
     """
     try:
-        require_json(request)
+        require_media_type(request, media_types)
         return handler(request)
     except ApiError as error:
         return error_response(error, request.request_id)
@@ -148,16 +153,16 @@ def _body(event: Mapping[str, Any]) -> bytes:
     return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
 
 
-def require_json(request: Request) -> None:
-    """Check the media type of a request's body, without case and parameters; none counts as JSON.
+def require_media_type(request: Request, accepted: Sequence[str]) -> None:
+    """Check the media type of a request's body, without case and parameters; none is accepted too.
 
     Raises:
         UnsupportedMediaType: it is another one.
     """
     sent = request.headers.get("content-type", ())
     media_types = {value.partition(";")[0].strip().lower() for value in sent}
-    if request.body and not media_types <= ACCEPTED:
-        raise UnsupportedMediaType
+    if request.body and not media_types <= {*accepted}:
+        raise UnsupportedMediaType(*accepted)
 
 
 def write(response: Response, request: Request) -> ChaliceResponse:

@@ -8,7 +8,7 @@ the router reads is the one that is authenticated and the one that is dispatched
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -37,13 +37,15 @@ def accept_all(_: Parameters) -> bool:
 class Endpoint:
     """A path, what responds to its requests, and how their errors are written.
 
-    A path whose parameters it does not accept is an unknown one.
+    A path whose parameters it does not accept is an unknown one. A body must be of one of the
+    `media_types`.
     """
 
     path: str
     respond: Respond
     error_response: ErrorResponse
     accepts: Callable[[Parameters], bool] = accept_all
+    media_types: Sequence[str] = edge.ACCEPTED
     segments: Segments = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,7 +85,9 @@ class Router:
         """Respond to a request by the endpoint of its path."""
         endpoint, parameters = self.find(request.segments)
         dispatched = replace(request, route=endpoint.path, path=parameters)
-        return endpoint, edge.respond(endpoint.respond, endpoint.error_response, dispatched)
+        return endpoint, edge.respond(
+            endpoint.respond, endpoint.error_response, dispatched, endpoint.media_types
+        )
 
 
 def blueprint(services: Services, router: Router) -> Blueprint:

@@ -1,10 +1,10 @@
-"""Every path that the service responds to: SCIM's, the admin API's, the console's, and others."""
+"""Every path that the service responds to: of SCIM, admin API, console, OAuth, and all others."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from chalicelib.api import unknown_paths
+from chalicelib.api import oauth, unknown_paths
 from chalicelib.api.admin import routes as admin_routes
 from chalicelib.api.console import console_page
 from chalicelib.api.router import Router
@@ -18,5 +18,6 @@ def all_paths(services: Services) -> Router:
         *scim_routes.endpoints(services),
         *admin_routes.endpoints(services),
         *console_page.endpoints(),
+        *oauth.endpoints(services),
     ]
     return Router(endpoints, partial(unknown_paths.endpoint, services))

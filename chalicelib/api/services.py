@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from chalicelib.api.pending_counters import PendingCounters
 from chalicelib.api.pending_log import PendingLog
 from chalicelib.api.rate_limit import Buckets
+from chalicelib.auth.clients import TokenEndpoint
 from chalicelib.auth.secrets import Secrets
+from chalicelib.auth.signing_keys import KeyRing
 from chalicelib.directory.extensions import UserTypes
 from chalicelib.settings import Settings
 from chalicelib.storage.retries import Deadline
@@ -34,6 +36,12 @@ class Services:
     pending_counters: PendingCounters = field(default_factory=PendingCounters)
     pending_log: PendingLog = field(default_factory=PendingLog)
     user_types: UserTypes = field(default_factory=UserTypes)
+    key_ring: KeyRing = field(default_factory=KeyRing)
+
+    @property
+    def token_endpoint(self) -> TokenEndpoint:
+        """What authenticates OAuth clients and issues access tokens."""
+        return TokenEndpoint(self.secrets, self.settings, self.key_ring)
 
     def deadline(self) -> Deadline:
         """Return the deadline of a request that has just come."""

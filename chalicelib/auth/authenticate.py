@@ -10,13 +10,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from chalicelib.auth import sessions, tokens
 from chalicelib.auth.secrets import Gone, Secrets
 from chalicelib.auth.slips import slip_of
 from chalicelib.auth.tokens import Credential
 from chalicelib.errors import Forbidden, Unauthorized, Unavailable
-from chalicelib.settings import Plan
+from chalicelib.settings import CredentialType, Plan, Settings
 from chalicelib.storage import grants
 from chalicelib.storage.audit_entries import Actor
 from chalicelib.storage.connection_settings import ConnectionSettings
@@ -35,15 +36,25 @@ from chalicelib.storage.settings_items import (
     CONNECTION_ID,
     DELETING,
     SERVED_STATES,
+    AccessToken,
     Connection,
     ConnectionToken,
     Organisation,
 )
 from chalicelib.storage.table import Namespace, Table
 
+T = TypeVar("T")
+
 # RFC 6750 section 2.1 with the scheme in any case (RFC 9110 section 11.1): one space, then
 # characters of `b64token`; so no comma list, no tab, no second value.
 BEARER = re.compile(r"(?i:bearer) (?P<token>[A-Za-z0-9._~+/-]+=*)")
+
+# The texts that a SCIM request may have, and for which types of credentials.
+STORED_TYPES: Mapping[str, frozenset[CredentialType]] = {
+    "scim": frozenset({"token"}),
+    "test": frozenset({"token"}),
+    "access": frozenset({"client_secret", "federated"}),
+}
 
 INVALID_ADMIN_CREDENTIAL = (
     "The credential is not accepted: it may be missing, mistyped, expired, revoked or of another "
@@ -176,15 +187,16 @@ def bearer(authorization: tuple[str, ...]) -> str | None:
 def authenticate_connection(
     items: Namespace,
     secrets: Secrets,
-    plans: Mapping[str, Plan],
+    settings: Settings,
     connection_id: str,
     authorization: tuple[str, ...],
     now: datetime,
 ) -> ConnectionPrincipal:
     """Authenticate a SCIM request: one BatchGetItem, of items that live.
 
-    The first use of a token in a process also reads its secret. A token or connection that is not
-    among those that live costs one GetItem more: it may have ended, which the health then says.
+    The first use of a static token in a process also reads its secret; the digest of an access
+    token is in its item. A token or connection that is not among those that live costs one GetItem
+    more: it may have ended, which the health then says.
 
     Raises:
         Unauthorized: the token is not accepted, always with the same text; with the actual
@@ -197,7 +209,7 @@ def authenticate_connection(
     if CONNECTION_ID.fullmatch(connection_id) is None:
         raise Unauthorized
     credential = _scim_credential(authorization)
-    organisation, connection, token = _read(items, connection_id, credential)
+    organisation, connection, token, access_token = _read(items, connection_id, credential)
     if organisation is None or organisation.state == DELETING:
         raise Unauthorized
     if connection is None or connection.state not in SERVED_STATES:
@@ -205,16 +217,22 @@ def authenticate_connection(
     if credential is None:
         raise Unauthorized(reason=slip_of(authorization))
     if token is None or not token.live(now):
-        raise Unauthorized(reason=_reason_for_token(items, connection_id, credential, token))
-    _check_secret(items, secrets, connection_id, credential, now)
-    _check_service(organisation, connection, plans)
+        raise Unauthorized(
+            reason=reason_for_end(items, connection_id, credential.issued_for, token)
+        )
+    _check_type(credential, token)
+    if credential.token_type == tokens.ACCESS:
+        _check_access_token(credential, access_token, now)
+    else:
+        check_secret(items, secrets, connection_id, credential, now)
+    check_service(organisation, connection, token, settings)
     return ConnectionPrincipal(
         id=connection.id,
         token_id=token.id,
         token_name=token.name,
         default_role=connection.default_role,
         settings=connection.effective_settings,
-        plan=plans[organisation.plan],
+        plan=settings.plans[organisation.plan],
         schemas_version=connection.schemas_version,
         run=token.id if credential.token_type == tokens.TEST else None,
     )
@@ -222,28 +240,38 @@ def authenticate_connection(
 
 def _scim_credential(authorization: tuple[str, ...]) -> Credential | None:
     credential = tokens.parse(bearer(authorization) or "")
-    return credential if credential and credential.token_type in {"scim", "test"} else None
+    return credential if credential and credential.token_type in STORED_TYPES else None
 
 
 def _token_key(connection_id: str, credential: Credential) -> Key:
     keys = OrganisationKeys(organisation_of(connection_id))
     key = keys.self_test_token if credential.token_type == tokens.TEST else keys.token
-    return key(connection_id, credential.id)
+    return key(connection_id, credential.issued_for)
 
 
 def _read(
     items: Namespace, connection_id: str, credential: Credential | None
-) -> tuple[Organisation | None, Connection | None, ConnectionToken | None]:
-    """Read organisation, connection and token with one BatchGetItem; None for what is missing."""
+) -> tuple[Organisation | None, Connection | None, ConnectionToken | None, AccessToken | None]:
+    """Read organisation, connection, credential and access token: one BatchGetItem.
+
+    None stands for what is missing.
+    """
     keys = OrganisationKeys(organisation_of(connection_id))
-    organisation, connection = keys.own_item, keys.connection(connection_id)
-    token = _token_key(connection_id, credential) if credential else None
-    found = items.batch_get([organisation, connection, *([token] if token else [])])
-    return (
-        from_item(Organisation, found[organisation]) if organisation in found else None,
-        from_item(Connection, found[connection]) if connection in found else None,
-        from_item(ConnectionToken, found[token]) if token and token in found else None,
-    )
+    wanted: dict[type, Key] = {
+        Organisation: keys.own_item,
+        Connection: keys.connection(connection_id),
+    }
+    if credential is not None:
+        wanted[ConnectionToken] = _token_key(connection_id, credential)
+        if credential.token_type == tokens.ACCESS:
+            wanted[AccessToken] = ConnectionKeys(connection_id).access_token(credential.id)
+    found = items.batch_get(wanted.values())
+
+    def read(of: type[T]) -> T | None:
+        key = wanted.get(of)
+        return from_item(of, found[key]) if key in found else None
+
+    return read(Organisation), read(Connection), read(ConnectionToken), read(AccessToken)
 
 
 def _reason_for_connection(
@@ -258,23 +286,40 @@ def _reason_for_connection(
     return None if connection is None or connection.state == DELETING else "ended"
 
 
-def _reason_for_token(
-    items: Namespace, connection_id: str, credential: Credential, token: ConnectionToken | None
+def reason_for_end(
+    items: Namespace, connection_id: str, token_id: str, token: ConnectionToken | None
 ) -> str:
-    """Return why a token is not accepted; only this looks among those that have ended."""
+    """Return why a credential is not accepted; only this looks among those that have ended."""
     if token is None:
         keys = OrganisationKeys(organisation_of(connection_id))
-        item = items.get(keys.past_token(connection_id, credential.id))
+        item = items.get(keys.past_token(connection_id, token_id))
         token = from_item(ConnectionToken, item) if item else None
     if token is None:
         return "foreign"
     return "revoked" if token.state == "revoked" else "expired"
 
 
-def _check_secret(
+def _check_type(credential: Credential, token: ConnectionToken) -> None:
+    """Check that a text is of the type of its credential: both may hold the same secret.
+
+    Raises:
+        Unauthorized: a client secret was written as a static token, or the other way round.
+    """
+    if token.credential_type not in STORED_TYPES[credential.token_type]:
+        raise Unauthorized(reason="wrong")
+
+
+def _check_access_token(credential: Credential, stored: AccessToken | None, now: datetime) -> None:
+    if stored is None or not stored.live(now):
+        raise Unauthorized(reason="access_expired")
+    if not tokens.matches(credential.secret, stored.digest):
+        raise Unauthorized(reason="wrong")
+
+
+def check_secret(
     items: Namespace, secrets: Secrets, connection_id: str, credential: Credential, now: datetime
 ) -> None:
-    """Compare the secret of the credential with the stored digest.
+    """Compare the secret of a static token or client secret with the stored digest.
 
     A secret that is gone though its token is live was lost. That is 503: after a 401 the identity
     provider would stop provisioning until somebody starts it again.
@@ -290,15 +335,34 @@ def _check_secret(
         raise Unauthorized(reason="wrong")
 
 
-def _check_service(
-    organisation: Organisation, connection: Connection, plans: Mapping[str, Plan]
+def check_service(
+    organisation: Organisation,
+    connection: Connection,
+    credential: ConnectionToken,
+    settings: Settings,
 ) -> None:
+    """Check that a connection is served now, with a credential of this type.
+
+    Raises:
+        Unauthorized: the connection, its organisation or the deployment does not accept the type.
+        Forbidden: organisation or connection are not active, or the plan does not include SCIM.
+    """
+    if credential.credential_type not in accepted_types(organisation, connection, settings):
+        raise Unauthorized(reason="type")
     if organisation.state != "active":
         raise Forbidden(SUSPENDED, reason="suspended")
-    if not has_scim(plans, organisation.plan):
+    if not has_scim(settings.plans, organisation.plan):
         raise Forbidden(WITHOUT_SCIM.format(plan=organisation.plan), reason="plan")
     if connection.state != "active":
         raise Forbidden(PAUSED, reason="paused")
+
+
+def accepted_types(
+    organisation: Organisation, connection: Connection, settings: Settings
+) -> frozenset[CredentialType]:
+    """Return the types of credentials that a connection accepts, of those that it may."""
+    allowed = organisation.allowed_types(settings.authentication_types)
+    return frozenset(connection.authentication) & allowed
 
 
 def has_scim(plans: Mapping[str, Plan], plan: str) -> bool:

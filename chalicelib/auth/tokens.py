@@ -5,6 +5,9 @@
     psl_op_<id: 12>_<secret: 43>_<checksum: 6>        the operator key
     psl_link_...                                      a link to the console, for one use
     psl_session_...                                   the session that a link is exchanged for
+    psl_secret_...                                    a client secret of a connection
+    psl_access_<id: 24>_<secret: 43>_<checksum: 6>    an access token; its id begins with that of
+                                                      the credential that it was issued for
 
 All in base 62. The fixed beginning lets secret scanners recognise one; the checksum (CRC-32 of
 all before it) tells a mistyped one from a wrong one before anything is read. Whether a credential
@@ -22,8 +25,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal, cast
 
-TokenType = Literal["scim", "test", "op", "link", "session"]
+TokenType = Literal["scim", "test", "op", "link", "session", "secret", "access"]
 TEST: TokenType = "test"
+ACCESS: TokenType = "access"
+CLIENT_SECRET: TokenType = "secret"  # noqa: S105 - the name of a type
 OPERATOR: TokenType = "op"
 SESSION: TokenType = "session"
 
@@ -37,7 +42,8 @@ HINT_LENGTH = 4
 LENGTH = len("psl_scim_") + ID_LENGTH + 1 + SECRET_LENGTH + 1 + CHECKSUM_LENGTH
 
 FORM = re.compile(
-    r"(?P<body>psl_(?P<token_type>scim|test|op|link|session)_(?P<id>[0-9A-Za-z]{12})"
+    r"(?P<body>psl_(?:(?P<token_type>scim|test|op|link|session|secret)_(?P<id>[0-9A-Za-z]{12})"
+    r"|access_(?P<access>[0-9A-Za-z]{24}))"
     r"_(?P<secret>[0-9A-Za-z]{43}))_(?P<checksum>[0-9A-Za-z]{6})"
 )
 TOKEN_ID = re.compile(r"[0-9A-Za-z]{12}")
@@ -51,6 +57,11 @@ class Credential:
     token_type: TokenType
     id: str
     secret: str = field(repr=False)
+
+    @property
+    def issued_for(self) -> str:
+        """The id of the credential that an access token was issued for; else its own."""
+        return self.id[:ID_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +79,14 @@ class NewCredential:
         return digest(self.secret)
 
 
-def mint(token_type: TokenType, random: Random) -> NewCredential:
-    """Make a credential of 256 random bits; `random` must be fit for secrets."""
-    token_id = base62(random.getrandbits(72), ID_LENGTH)
+def mint(token_type: TokenType, random: Random, issued_for: str = "") -> NewCredential:
+    """Make a credential of 256 random bits; `random` must be fit for secrets.
+
+    `issued_for` is the id of the credential that an access token is issued for.
+    """
+    length = 2 * ID_LENGTH if token_type == ACCESS else ID_LENGTH
+    chance = base62(random.getrandbits(6 * length), length)
+    token_id = issued_for + chance[len(issued_for) :]
     secret = base62(random.getrandbits(SECRET_BITS), SECRET_LENGTH)
     body = f"psl_{token_type}_{token_id}_{secret}"
     text = f"{body}_{checksum(body)}"
@@ -82,7 +98,8 @@ def parse(text: str) -> Credential | None:
     match = FORM.fullmatch(text)
     if match is None or checksum(match["body"]) != match["checksum"]:
         return None
-    return Credential(cast("TokenType", match["token_type"]), match["id"], match["secret"])
+    token_type = cast("TokenType", match["token_type"] or ACCESS)
+    return Credential(token_type, match["id"] or match["access"], match["secret"])
 
 
 def digest(secret: str) -> str:

@@ -5,10 +5,11 @@ Made once, after authentication. No function of this package takes an organisati
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.settings import LONGEST_CREDENTIAL
+from chalicelib.settings import CREDENTIAL_TYPES, LONGEST_CREDENTIAL, CredentialType
 from chalicelib.storage.audit_entries import Actor
 from chalicelib.storage.clock import Clock
 from chalicelib.storage.directory_items import Change
@@ -23,7 +24,8 @@ class AdminContext:
     """One organisation, for one request; `actor`, `address` and `user_agent` are for the audit.
 
     `unbound_session` is a setup session that has no connection yet: it gets the one it creates. No
-    credential is created that is valid for more than `longest_credential`.
+    credential is created that is valid for more than `longest_credential`, and no connection
+    accepts another type of credentials than `authentication_types`.
     """
 
     items: Namespace
@@ -34,6 +36,7 @@ class AdminContext:
     user_agent: str | None = None
     unbound_session: str | None = None
     longest_credential: timedelta = LONGEST_CREDENTIAL
+    authentication_types: Sequence[CredentialType] = CREDENTIAL_TYPES
 
     @property
     def by(self) -> str:

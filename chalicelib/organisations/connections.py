@@ -7,7 +7,7 @@ exists) also increments the organisation's version, so of two concurrent ones th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -28,7 +28,7 @@ from chalicelib.organisations.idempotency import IdempotencyKey
 from chalicelib.organisations.inputs import ConnectionChanges, NewConnection, present
 from chalicelib.organisations.paging import UNKNOWN_CURSOR, Page, take_page
 from chalicelib.scim.preconditions import Precondition
-from chalicelib.settings import Plan
+from chalicelib.settings import CREDENTIAL_TYPES, CredentialType, Plan
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.connection_settings import preset_settings
 from chalicelib.storage.directory_items import Change
@@ -54,7 +54,7 @@ CURSOR = re.compile(rf"(?P<past>past\.)?(?P<id>{CONNECTION_ID.pattern})")
 
 # Fields that name another item of the organisation, which cannot be deleted meanwhile.
 REFERENCES = frozenset({"workspace", "default_role"})
-DIRECT = frozenset(ConnectionChanges.model_fields) - {"settings"}
+DIRECT = frozenset(ConnectionChanges.model_fields) - {"settings", "authentication"}
 
 WITHOUT_SCIM = (
     "The organisation's plan `{plan}` does not include SCIM, so connections cannot be created. "
@@ -91,14 +91,15 @@ def create(
         NotFound: no such organisation.
         Forbidden: its plan does not include SCIM.
         Conflict: it has as many connections as its plan allows, or is being deleted.
-        InvalidFields: no such workspace or role, or the role may not be a default role.
+        InvalidFields: no such workspace or role, the role may not be a default role, or a type of
+            credentials is not allowed here.
         Busy: the same request is being processed at the moment.
     """
     for _ in admin.items.deadline.attempts():
         organisation = organisations.get_for_change(admin)
         _require_plan_allows_another(admin, organisation, plans)
         _require_workspace_and_role(admin, body.workspace, body.default_role)
-        connection = _new(admin, body)
+        connection = _new(admin, body, organisation)
         canceled = admin.items.try_commit(
             _creation(admin, organisation, connection, idempotency_key)
         )
@@ -113,8 +114,13 @@ def create(
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
 
-def _new(admin: AdminContext, body: NewConnection) -> Connection:
+def _new(admin: AdminContext, body: NewConnection, organisation: Organisation) -> Connection:
     now = timestamp(admin.now())
+    # The first that may be: what every identity provider knows comes first.
+    allowed = organisation.allowed_types(admin.authentication_types)
+    default = [each for each in CREDENTIAL_TYPES if each in allowed][:1]
+    types = body.authentication or default
+    _require_allowed(types, allowed)
     return Connection(
         id=new_connection_id(admin.keys.organisation, admin.clock.random),
         name=body.name,
@@ -126,7 +132,15 @@ def _new(admin: AdminContext, body: NewConnection) -> Connection:
         modified=now,
         settings=body.settings.model_dump(exclude_none=True),
         preset=preset_settings(body.identity_provider),
+        authentication=tuple(types),
     )
+
+
+def _require_allowed(types: Iterable[str], allowed: frozenset[CredentialType]) -> None:
+    if not {*types} <= allowed:
+        expected = " or ".join(sorted(allowed)) or "nothing"
+        message = f"the deployment allows this organisation {expected}"
+        raise InvalidFields(FieldError("authentication", message))
 
 
 def _creation(
@@ -163,7 +177,8 @@ def _binding(admin: AdminContext, session: str, connection: Connection) -> Updat
 def audited_values(connection: Connection) -> dict[str, Any]:
     """Return what an admin has set of a connection, for the audit and the feed."""
     names = ("name", "state", "workspace", "default_role", "identity_provider", "settings")
-    return {name: getattr(connection, name) for name in (*names, "after_end")}
+    values = {name: getattr(connection, name) for name in (*names, "after_end")}
+    return {**values, "authentication": list(connection.authentication)}
 
 
 def _require_plan_allows_another(
@@ -297,6 +312,9 @@ def change(
         after = replace(before, **_changes(before, body))
         if after == before:
             return ConnectionChange(before, before)
+        if "authentication" in body.model_fields_set:
+            allowed = organisation.allowed_types(admin.authentication_types)
+            _require_allowed(after.authentication, allowed)
         if body.model_fields_set & REFERENCES:
             _require_workspace_and_role(admin, after.workspace, after.default_role)
         after = replace(after, version=before.version + 1, modified=timestamp(admin.now()))
@@ -309,6 +327,8 @@ def _changes(before: Connection, body: ConnectionChanges) -> dict[str, Any]:
     changes = present(body, DIRECT)
     if changes.get("identity_provider", before.identity_provider) != before.identity_provider:
         changes["preset"] = preset_settings(body.identity_provider)
+    if "authentication" in body.model_fields_set:
+        changes["authentication"] = tuple(body.authentication)
     if "settings" in body.model_fields_set:
         merged = {**before.settings, **body.settings.model_dump(exclude_unset=True)}
         changes["settings"] = {name: v for name, v in merged.items() if v is not None}

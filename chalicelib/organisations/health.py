@@ -72,6 +72,38 @@ FIXES: Mapping[str, str] = {
     "identity provider.",
     "expired": "The token has expired. Create a new one in the console and paste it into your "
     "identity provider.",
+    "type": "The connection does not accept credentials of this type any more. Use one of the "
+    "types that its settings name, or let it accept this one too.",
+    "access_expired": "The access token has expired. The identity provider gets the next one by "
+    "itself; if this goes on, its clock may be wrong.",
+    "client_missing": "The request for an access token had no client secret and no assertion. "
+    "Enter client id and client secret in the identity provider.",
+    "client_twice": "The request for an access token had two credentials at once. Choose one way "
+    "of authentication in the identity provider.",
+    "client_scheme": "The request for an access token had an Authorization header that cannot be "
+    "read. Expected: Basic, with client id and client secret.",
+    "client_id": "The client id is not the one of this connection. Copy it again, and the token "
+    "URL too.",
+    "client_secret": "What was sent as the client secret is none, or a part of it is missing. Copy "
+    "the whole secret again, or create a new one.",
+    "scope": "Another scope than scim was asked for. Enter scim, or leave the field empty.",
+    "assertion_form": "The assertion cannot be read. Choose workload identity federation in the "
+    "identity provider, and check the token URL.",
+    "assertion_issuer": "The assertion comes from an issuer that no credential of this connection "
+    "trusts. Compare the tenant id in the identity provider with the one entered here.",
+    "assertion_key": "The assertion was signed with a key that its issuer does not publish. If the "
+    "tenant id is right, ask the SaaS's support.",
+    "assertion_algorithm": "The assertion was signed in a way that is not accepted. Expected: "
+    "RS256, PS256 or ES256, with a key of its issuer.",
+    "assertion_signature": "The signature of the assertion is wrong: it was changed on its way, or "
+    "somebody tried to forge one.",
+    "assertion_claims": "The assertion lacks a time, or has one that is no number.",
+    "assertion_expired": "The assertion has expired. Check the clock of the identity provider.",
+    "assertion_early": "The assertion is not valid yet. Check the clock of the identity provider.",
+    "assertion_subject": "The assertion has another subject. Copy the object id of the identity "
+    "provider's service principal again.",
+    "assertion_audience": "The assertion is for another audience. Copy the application id URI "
+    "again, with or without /.default.",
     "url": "The token is right, but the SCIM URL in the identity provider is not: a part of it is "
     "missing, added or in other letters. Copy the SCIM URL of this connection again, unchanged; it "
     "ends with the id of the connection.",

@@ -24,7 +24,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from chalicelib.auth.issuers import CLOUDS, TENANT
 from chalicelib.organisations.shared_domains import is_shared
+from chalicelib.settings import CredentialType
 from chalicelib.storage.connection_settings import PRESETS, SETTINGS, VALUES
 
 # An organisation is created with all its settings in one transaction of at most 100 items: its
@@ -59,14 +61,21 @@ RFC_3339 = re.compile(
 # `created_by` of what an admin of such a name creates would name another actor.
 RESERVED = frozenset({"operator", "sweeper"})
 
+# Of the subject or the audience of a federated credential.
+MAX_CLAIM = 300
+TRUST = ("tenant", "issuer", "subject", "audience")
+COMPLETE_TRUST = ({"tenant", "subject", "audience"}, {"issuer", "subject", "audience"})
+
 # In a PATCH: not sent, so not changed. Only fields that are in `model_fields_set` are read.
 ABSENT: Any = None
 
 # The type checker cannot read the table of presets; pydantic can.
 if TYPE_CHECKING:
     IdentityProvider = str
+    Cloud = str
 else:
     IdentityProvider = Literal[tuple(PRESETS)]
+    Cloud = Literal[tuple(CLOUDS)]
 
 
 def _domain(text: str) -> str:
@@ -138,6 +147,7 @@ Name = Annotated[
 # A name that people compare by eye: of a token, and of who gets a console link.
 CredentialName = Annotated[Name, AfterValidator(_visible)]
 Domain = Annotated[str, AfterValidator(_domain)]
+Authentication = Annotated[list[CredentialType], Field(min_length=1), _distinct(str)]
 Time = Annotated[AwareDatetime, BeforeValidator(_rfc_3339)]
 
 
@@ -198,13 +208,14 @@ class NewOrganisation(Body):
 
 
 class OrganisationChanges(Body):
-    """Changes of an organisation; null removes `reference` and `sso`."""
+    """Changes of an organisation; null removes `reference`, `sso` and `authentication`."""
 
     name: Name = ABSENT
     reference: Name | None = None
     plan: str = ABSENT
     state: Literal["active", "suspended"] = ABSENT
     sso: Sso | None = None
+    authentication: Authentication | None = None
 
 
 if TYPE_CHECKING:
@@ -222,13 +233,14 @@ else:
 
 
 class NewConnection(Body):
-    """A connection of an organisation."""
+    """A connection of an organisation; `authentication`: which types of credentials it accepts."""
 
     name: Name
     workspace: LocalId
     default_role: LocalId
     identity_provider: IdentityProvider
     settings: ChosenSettings = ChosenSettings()
+    authentication: Authentication | None = None
 
 
 class ConnectionChanges(Body):
@@ -240,6 +252,7 @@ class ConnectionChanges(Body):
     identity_provider: IdentityProvider = ABSENT
     state: Literal["active", "paused"] = ABSENT
     settings: ChosenSettings = ABSENT
+    authentication: Authentication = ABSENT
 
 
 class NewToken(Body):
@@ -247,6 +260,38 @@ class NewToken(Body):
 
     name: CredentialName
     expires_at: Time | None = None
+
+
+class NewConnectionCredential(NewToken):
+    """A credential of a connection.
+
+    `federated` needs the issuer of its assertions, by a tenant of Entra ID in one of Microsoft's
+    clouds or as the URL of an issuer that the operator has added; and the subject and the audience
+    that every assertion must have.
+    """
+
+    type: CredentialType
+    tenant: Annotated[str, StringConstraints(pattern=f"^{TENANT.pattern}$")] | None = None
+    cloud: Cloud = "global"
+    issuer: Annotated[str, Field(max_length=MAX_CLAIM)] | None = None
+    subject: Annotated[Name, Field(max_length=MAX_CLAIM)] | None = None
+    audience: Annotated[Name, Field(max_length=MAX_CLAIM)] | None = None
+
+    @model_validator(mode="after")
+    def _only_of_federated(self) -> Self:
+        given = {name for name in TRUST if getattr(self, name) is not None}
+        if self.type != "federated":
+            if given:
+                message = "{names}: allowed only with the type federated"
+                raise PydanticCustomError("of_federated", message, _names(given))
+        elif given not in COMPLETE_TRUST:
+            message = "expected tenant or issuer, subject and audience, got {names}"
+            raise PydanticCustomError("incomplete", message, _names(given))
+        return self
+
+
+def _names(given: Iterable[str]) -> dict[str, Any]:
+    return {"names": ", ".join(sorted(given)) or "none"}
 
 
 class Rotation(Body):

@@ -142,7 +142,7 @@ def _creation(
 
 
 def _audited_values(organisation: Organisation) -> dict[str, Any]:
-    names = ("name", "reference", "plan", "state", "sso")
+    names = ("name", "reference", "plan", "state", "sso", "authentication")
     return {name: getattr(organisation, name) for name in names}
 
 

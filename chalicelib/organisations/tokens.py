@@ -1,18 +1,20 @@
-"""Tokens of a connection: create, list, rotate, revoke.
+"""The credentials of a connection: create, list, rotate, revoke.
 
-A token is an item, which says whether it is valid, and a secret, which holds the digest. They are
-stored in two services, so a pending change is written before the secret is created and says when
-it must be deleted: whatever is interrupted, no secret outlives its token.
+A static token or a client secret is an item, which says whether it is valid, and a secret, which
+holds the digest. They are stored in two services, so a pending change is written before the secret
+is created and says when it must be deleted: whatever is interrupted, no secret outlives its token.
+A federated credential is an item alone; its pending change only moves it among those that have
+ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chalicelib.auth.secrets import Secrets
-from chalicelib.auth.tokens import TOKEN_ID, mint
+from chalicelib.auth.tokens import CLIENT_SECRET, TOKEN_ID, NewCredential, TokenType, mint
 from chalicelib.errors import (
     BadRequest,
     Busy,
@@ -26,19 +28,30 @@ from chalicelib.organisations import audit, connections, idempotency
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.idempotency import IdempotencyKey
-from chalicelib.organisations.inputs import NewToken, Rotation
+from chalicelib.organisations.inputs import NewConnectionCredential, NewToken, Rotation
 from chalicelib.organisations.paging import UNKNOWN_CURSOR, Page, take_page
+from chalicelib.settings import CredentialType
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import PendingChange
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Put, Update, equals
 from chalicelib.storage.keys import Key, OrganisationKeys, organisation_of
 from chalicelib.storage.records import from_item, from_items, to_item
 from chalicelib.storage.retries import Deadline
-from chalicelib.storage.settings_items import SERVED_STATES, Connection, ConnectionToken
+from chalicelib.storage.settings_items import (
+    SERVED_STATES,
+    Connection,
+    ConnectionToken,
+    Trust,
+)
 from chalicelib.storage.table import Namespace
 
 MAX_LIVE = 5
-LIFETIME = timedelta(days=365)
+# Without a wish, from now on; a federated one has no secret that could leak, and lives as long as
+# the deployment allows.
+LIFETIMES: Mapping[CredentialType, timedelta] = {
+    "token": timedelta(days=365),
+    "client_secret": timedelta(days=365),
+}
 # How long the item of a token is kept after its end, for the list: as long as the audit.
 KEPT = timedelta(days=400)
 # Longer than any request: a secret that was being created when its token was revoked exists by
@@ -55,15 +68,22 @@ REPLAYED = (
     "was lost, revoke the token and create another one with another Idempotency-Key."
 )
 NOT_LIVE = "The token was revoked or has expired and cannot be rotated: create a new one."
+NOTHING_TO_ROTATE = (
+    "A federated credential has no secret to rotate. To trust another tenant, subject or audience, "
+    "create another one and revoke this one."
+)
 REVOKED_MEANWHILE = "The token was revoked before it could be shown: create a new one."
 
 
 @dataclass(frozen=True, slots=True)
 class CreatedToken:
-    """A new token; `text` is returned in one response and stored nowhere."""
+    """A new credential; `text` is returned in one response and stored nowhere.
+
+    A federated one has no text.
+    """
 
     token: ConnectionToken
-    text: str = field(repr=False)
+    text: str | None = field(repr=False)
 
 
 def create(
@@ -72,8 +92,9 @@ def create(
     connection_id: str,
     body: NewToken,
     idempotency_key: IdempotencyKey | None,
+    trust: Trust | None = None,
 ) -> CreatedToken:
-    """Create a token: its item, then its secret; then the item is read again.
+    """Create a credential: its item, then its secret; then the item is read again.
 
     Raises:
         NotFound: the organisation has no such connection.
@@ -82,7 +103,8 @@ def create(
             could be shown.
         Unavailable: the secret could not be created; the token is revoked.
     """
-    return _create(admin, secrets, connection_id, body, _Limits(MAX_LIVE, idempotency_key))
+    made = _make(admin, body, trust)
+    return _create(admin, secrets, connection_id, made, _Limits(MAX_LIVE, idempotency_key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +115,41 @@ class _Limits:
     idempotency_key: IdempotencyKey | None
 
 
-def _create(
-    admin: AdminContext, secrets: Secrets, connection_id: str, body: NewToken, limits: _Limits
-) -> CreatedToken:
-    credential = mint("scim", admin.clock.random)
-    now = admin.now()
+# How the text of a credential begins; a federated one has an id only.
+TEXTS: Mapping[CredentialType, TokenType] = {"token": "scim", "client_secret": CLIENT_SECRET}
+
+Made = tuple[ConnectionToken, NewCredential]
+
+
+def _make(admin: AdminContext, body: NewToken, trust: Trust | None = None) -> Made:
+    """Make the item of a new credential, and its text; nothing is written.
+
+    Raises:
+        InvalidFields: it would expire in the past, or later than the deployment allows.
+    """
+    of_type = body.type if isinstance(body, NewConnectionCredential) else "token"
+    credential = mint(TEXTS.get(of_type, "scim"), admin.clock.random)
     token = ConnectionToken(
         id=credential.id,
         name=body.name,
-        hint=credential.hint,
+        hint=credential.hint if of_type in TEXTS else "",
         state="live",
-        created=timestamp(now),
+        created=timestamp(admin.now()),
         created_by=admin.by,
-        expires=timestamp(_expiry(admin, body.expires_at)),
+        expires=timestamp(_expiry(admin, body.expires_at, LIFETIMES.get(of_type))),
+        credential_type=of_type,
+        trust=trust,
     )
+    return token, credential
+
+
+def _create(
+    admin: AdminContext, secrets: Secrets, connection_id: str, made: Made, limits: _Limits
+) -> CreatedToken:
+    token, credential = made
     _write_item(admin, connection_id, token, limits)
+    if token.credential_type not in TEXTS:
+        return CreatedToken(token, None)
     deadline = admin.items.deadline
     try:
         earlier = replace(deadline, at=deadline.at - REVOKE_SECONDS)
@@ -119,10 +161,10 @@ def _create(
     return CreatedToken(token, credential.text)
 
 
-def _expiry(admin: AdminContext, chosen: datetime | None) -> datetime:
+def _expiry(admin: AdminContext, chosen: datetime | None, lifetime: timedelta | None) -> datetime:
     now, longest = admin.now(), admin.longest_credential
     if chosen is None:
-        return now + min(LIFETIME, longest)
+        return now + min(lifetime or longest, longest)
     if not now < chosen <= now + longest:
         message = f"expected a time in the future, at most {longest.days} days from now"
         raise InvalidFields(FieldError("expires_at", message))
@@ -155,9 +197,11 @@ def _creation(
     count = connection.tokens_version
     audited = {
         "connection": connection.id,
+        "type": token.credential_type,
         "name": token.name,
         "hint": token.hint,
         "expires_at": token.expires,
+        **(asdict(token.trust) if token.trust else {}),
     }
     actions: list[Action] = [
         Put(admin.keys.token(connection.id, token.id), to_item(token), NEW),
@@ -389,14 +433,18 @@ def rotate(
 
     Raises:
         NotFound: the organisation has no such connection, or the connection no such token.
-        Conflict: the token was revoked or has expired, or another rotation is not finished.
+        Conflict: the token was revoked or has expired, it is a federated one, or another rotation
+            is not finished.
         Unavailable: the secret could not be created; the new token is revoked.
     """
     _, old = _get(admin, connection_id, token_id)
     if not old.live(admin.now()):
         raise Conflict(NOT_LIVE)
+    if old.credential_type not in TEXTS:
+        raise Conflict(NOTHING_TO_ROTATE)
+    made = _make(admin, NewConnectionCredential(name=old.name, type=old.credential_type))
     limits = _Limits(MAX_LIVE + 1, idempotency_key)
-    created = _create(admin, secrets, connection_id, NewToken(name=old.name), limits)
+    created = _create(admin, secrets, connection_id, made, limits)
     if body.overlap_hours:
         _expire_at(admin, connection_id, old, admin.now() + timedelta(hours=body.overlap_hours))
     else:

@@ -22,6 +22,7 @@ from chalicelib.storage.keys import (
     console,
     organisation_of,
 )
+from chalicelib.storage.keys import signing_keys as keys_of_issuer
 
 Verb = Literal["read", "put", "update", "delete"]
 
@@ -162,6 +163,11 @@ def console_session(keys: OrganisationKeys) -> tuple[Grant, ...]:
         Grant(keys.partition, READ),
         Grant(keys.console, UPDATE),
     )
+
+
+def signing_keys(issuer: str) -> tuple[Grant, ...]:
+    """Return the grants for the public keys of an issuer of assertions."""
+    return (Grant(keys_of_issuer(issuer).pk, READ | UPDATE),)
 
 
 def pending_changes() -> tuple[Grant, ...]:

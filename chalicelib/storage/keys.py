@@ -19,6 +19,8 @@ What each access needs (consistent reads throughout, no index, no Scan):
     exact totals, and where a page starts Query  ...#CNT      U#.. or G#..
     a page of users or groups             Query  ...#U or ...#G, from the first two digits on
     authentication of a SCIM request      BatchGet C#<org>: #, N#<conn>; C#<org>#T: N#..#T#<token>
+      with an access token                BatchGet the same, and S#<conn>#AT: <access token>
+    the keys of an issuer of assertions   Get    J#<hash>
     authentication of an admin            Get    V#<digest>, then
                                           BatchGet C#<org>: #, C#<org>#V: S#<session>
     authentication of the operator        Get    A#KEY        <key>
@@ -319,6 +321,14 @@ class ConnectionKeys:
         """Range of a day's log entries from one ULID to another, both included."""
         return Range(self.log_entry("", day).pk, first, last)
 
+    def access_token(self, token_id: str) -> Key:
+        """Key of an access token, by its id; those of one credential follow each other."""
+        return Key(f"{self.prefix}#AT", token_id)
+
+    def access_tokens(self) -> Range:
+        """Range of all access tokens."""
+        return Range(f"{self.prefix}#AT")
+
     def health(self, hour: str) -> Key:
         """Key of the counters of an hour's requests: `2027-01-31T12`."""
         return Key(f"{self.prefix}#H", hour)
@@ -584,6 +594,11 @@ def pending_changes_due(at: str) -> Range:
 def console(credential: str) -> Key:
     """Key of what finds a console link or a console session, by the digest of its text."""
     return Key(f"V#{credential}", ONLY)
+
+
+def signing_keys(issuer: str) -> Key:
+    """Key of the public keys of an issuer of assertions."""
+    return Key(f"J#{digest(issuer)}", ONLY)
 
 
 def idempotency(owner: str, principal: str, key: str) -> Key:

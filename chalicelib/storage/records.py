@@ -31,16 +31,19 @@ from chalicelib.storage.directory_items import (
     unpacked,
 )
 from chalicelib.storage.expressions import NEW, Condition, Item, Put, Update, equals, key_of
+from chalicelib.storage.issuer_keys import SigningKeys
 from chalicelib.storage.keys import Key, console_id, setting_of, ulid, user_and_group
 from chalicelib.storage.local_users import Assignment, LocalUser
 from chalicelib.storage.log_entries import LogEntry, LoggedOperation
 from chalicelib.storage.operator_keys import OperatorKey
 from chalicelib.storage.settings_items import (
+    AccessToken,
     Connection,
     ConnectionToken,
     Organisation,
     OrganisationSummary,
     Role,
+    Trust,
     Workspace,
 )
 
@@ -65,11 +68,13 @@ JSON = Format(canonical, json.loads)
 # A user whose document has no `active` reads as inactive: the first release could store that.
 USER_DOCUMENT = Format(canonical, lambda text: {"active": False, **json.loads(text)})
 LIST = Format(lambda values: list(values) or None)
+TYPES = Format(list, tuple)
 # 16 bytes for each id.
 IDS = Format(lambda ids: packed(ids) or None, unpacked)
 # DynamoDB deletes an item some time after this moment.
 SECONDS = Format(lambda at: int(at.timestamp()))
 NOT_ZERO = Format(lambda number: number or None)
+TRUST = Format(asdict, lambda attribute: Trust(**attribute))
 ACTOR = Format(asdict, lambda attribute: Actor(**attribute))
 LEASE = Format(Lease.attribute, lambda attribute: Lease(**attribute))
 # Compressed: an id is repeated in its path, and most of the rest is the same for all.
@@ -183,6 +188,7 @@ RECORDS: Mapping[type, Record] = {
     Organisation: Record(
         {
             "console_generation": ("console_generation", NOT_ZERO),
+            "authentication": ("authentication", LIST),
             **_same_name("name", "plan", "state", "reference", "sso", "version"),
             **_same_name("created", "modified"),
         },
@@ -200,6 +206,7 @@ RECORDS: Mapping[type, Record] = {
             "settings": ("settings", Format(dict)),
             "preset": ("preset", Format(dict)),
             "schemas_version": ("schemas_version", NOT_ZERO),
+            "authentication": ("authentication", TYPES),
             **_same_name("name", "state", "workspace", "default_role", "after_end", "version"),
             **_same_name("tokens_version", "created", "modified"),
         },
@@ -209,13 +216,17 @@ RECORDS: Mapping[type, Record] = {
     ConnectionToken: Record(
         {
             "created_by": ("by", PLAIN),
+            "credential_type": ("type", PLAIN),
             **_same_name("name", "hint", "state", "created", "expires"),
+            "trust": ("trust", TRUST),
         },
         {"id": _setting_id},
     ),
+    AccessToken: Record(_same_name("digest", "expires"), {"id": _sort_key}),
+    SigningKeys: Record({"keys": ("keys", JSON), **_same_name("issuer", "fetched", "next_fetch")}),
     OperatorKey: Record(
         {
-            "scopes": ("scopes", Format(list, tuple)),
+            "scopes": ("scopes", TYPES),
             **_same_name("name", "state", "hint", "created"),
         },
         {"id": _sort_key},

@@ -7,12 +7,13 @@ request and administration writes it. A secret or its digest never stands here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+from chalicelib.settings import CredentialType
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.connection_settings import (
     STORED_BEFORE,
@@ -70,6 +71,7 @@ class Organisation:
     `version` counts its changes, and every change elsewhere that depends on what else there is
     in it, so that two of those never pass each other unseen. `console_generation` counts how often
     all console links and sessions were ended: those of an earlier generation are not valid.
+    `authentication` limits the types of credentials of its connections; None: no limit.
     """
 
     id: str
@@ -82,6 +84,12 @@ class Organisation:
     sso: Mapping[str, Any] | None = None
     version: int = 1
     console_generation: int = 0
+    authentication: Sequence[CredentialType] | None = None
+
+    def allowed_types(self, deployment: Iterable[CredentialType]) -> frozenset[CredentialType]:
+        """Return the types of credentials that its connections may accept, of the deployment's."""
+        allowed = frozenset(deployment)
+        return allowed if self.authentication is None else allowed & {*self.authentication}
 
     @property
     def summary(self) -> OrganisationSummary:
@@ -115,6 +123,7 @@ class Connection:
     was chosen; `version` counts changes of it, `tokens_version`
     what depends on how many tokens there are. `after_end` says of an ended connection how its
     users are read from then on: as they are (`keep`), or all as inactive (`deactivate`).
+    `authentication` holds the types of credentials that it accepts.
     """
 
     id: str
@@ -131,6 +140,7 @@ class Connection:
     tokens_version: int = 0
     schemas_version: int = 0
     after_end: str | None = None
+    authentication: tuple[CredentialType, ...] = ("token",)
 
     @property
     def users_are_inactive(self) -> bool:
@@ -149,8 +159,21 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom a federated credential trusts: what the claims of an assertion must say."""
+
+    issuer: str
+    subject: str
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionToken:
-    """A token's metadata: enough to tell whether it lives, nothing to make it from."""
+    """A credential's metadata: enough to tell whether it lives, nothing to make it from.
+
+    One of type `federated` has no secret: the identity provider is who sends an assertion that
+    `trust` describes.
+    """
 
     id: str
     name: str
@@ -159,6 +182,8 @@ class ConnectionToken:
     created: str
     created_by: str
     expires: str
+    credential_type: CredentialType = "token"
+    trust: Trust | None = None
 
     def live(self, now: datetime) -> bool:
         """Return whether it may be used: neither revoked nor expired."""
@@ -168,6 +193,23 @@ class ConnectionToken:
     def secret_ends(self) -> str:
         """When its secret is deleted, unless the token is revoked before."""
         return timestamp(datetime.fromisoformat(self.expires) + SECRET_OUTLIVES)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """An access token; its id begins with that of the credential that it was issued for.
+
+    It ends with that credential, and after an hour. So its digest stands here: a secret of its own
+    in Secrets Manager would cost more than what it protects.
+    """
+
+    id: str
+    digest: str
+    expires: str
+
+    def live(self, now: datetime) -> bool:
+        """Return whether it has not expired."""
+        return timestamp(now) < self.expires
 
 
 def of_type(setting_type: SettingType, items: Iterable[Item]) -> Iterator[Item]:

@@ -27,7 +27,7 @@ from chalicelib.directory.trace import Trace
 from chalicelib.scim.errors import Uniqueness
 from chalicelib.scim.filters import parse_filter
 from chalicelib.scim.member_changes import MemberChange
-from chalicelib.settings import PLANS, Settings
+from chalicelib.settings import Settings
 from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import Delta, Document, Group, User, checksum_of
@@ -218,7 +218,8 @@ def _authenticator(scene: Scene) -> Callable[[Namespace], ConnectionPrincipal]:
         [Put(key, item) for key, item in _configuration(keys, credential.id, credential.hint)]
     )
     values = (f"Bearer {credential.text}",)
-    return lambda items: authenticate_connection(items, secrets, PLANS, CONNECTION, values, NOON)
+    settings = Settings(TABLE_NAME="memory", STAGE="memory")
+    return lambda items: authenticate_connection(items, secrets, settings, CONNECTION, values, NOON)
 
 
 def _configuration(keys: OrganisationKeys, token: str, hint: str) -> Iterator[tuple[Key, Item]]:

@@ -54,7 +54,7 @@ def authenticate(services, connection, token, plans=None):
     return authenticate_connection(
         scim_namespace(services, connection),
         services.secrets,
-        plans or services.settings.plans,
+        services.settings.model_copy(update={"plans": plans} if plans else {}),
         connection,
         (f"Bearer {token}",),
         services.table.clock.now(),

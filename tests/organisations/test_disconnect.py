@@ -107,7 +107,7 @@ def test_the_next_request_of_the_identity_provider_is_rejected(services, settled
         authenticate_connection(
             scim_namespace(services, settled.connection),
             secrets,
-            services.settings.plans,
+            services.settings,
             settled.connection,
             (f"Bearer {settled.token}",),
             services.table.clock.now(),
@@ -128,7 +128,7 @@ def test_an_ended_connection_makes_room_for_another_one(services, context, secre
     end(context, secrets)
 
     asked = NewConnection.model_validate(connection_body())
-    connections.create(context.admin, asked, services.settings.plans, None)
+    connections.create(context.admin, asked, services.settings, None)
 
 
 ATTEMPTS = [

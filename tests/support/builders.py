@@ -214,7 +214,7 @@ def a_customer(services: Services, **changes: Any) -> Customer:
     asked = NewConnection.model_validate(connection_body(**changes))
     connection = connections.create(admin, asked, services.settings.plans, None).id
     made = tokens.create(admin, services.secrets, connection, NewToken(name="first"), None)
-    return Customer(admin, connection, made.text, made.token.id)
+    return Customer(admin, connection, made.text or "", made.token.id)
 
 
 def a_session(services: Services, organisation: str, name: str = "Ada") -> str:

@@ -22,7 +22,7 @@ from chalicelib.storage.keys import ONLY, ConnectionKeys, Key, ResourceClass, or
 from chalicelib.storage.records import from_item
 from chalicelib.storage.table import Table
 
-CLASSES = frozenset("SOCAXVIL")
+CLASSES = frozenset("SOCAXVILJ")
 
 Items = Mapping[Key, Item]
 

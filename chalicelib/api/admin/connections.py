@@ -127,6 +127,8 @@ def connection_document(request: AdminRequest, connection: settings_items.Connec
         "default_role": connection.default_role,
         "identity_provider": connection.identity_provider,
         "settings": asdict(connection.effective_settings),
+        "authentication": [*connection.authentication],
+        "token_url": f"{request.http.base_url}/oauth2/{connection.id}/token",
         "created": connection.created,
         "last_modified": connection.modified,
     }

@@ -128,6 +128,9 @@ def _document(details: OrganisationDetails) -> Organisation:
         "plan": organisation.plan,
         "state": organisation.state,
         "sso": sign_on_document(organisation.sso),
+        "authentication": (
+            None if organisation.authentication is None else [*organisation.authentication]
+        ),
         "workspaces": [workspace_document(each) for each in details.workspaces],
         "roles": [role_document(each) for each in details.roles],
         "domains": list(details.domains),

@@ -99,6 +99,7 @@ class AdminRequest:
             self.http.header("user-agent"),
             self.principal.unbound_session,
             self.services.settings.longest_credential,
+            self.services.settings.authentication_types,
         )
 
     def precondition(self) -> Precondition | None:

@@ -194,6 +194,7 @@ class Organisation(TypedDict):
     plan: str
     state: Annotated[str, _one_of("active", "suspended", "deleting")]
     sso: SignOn | None
+    authentication: list[Annotated[str, _one_of("token", "client_secret", "federated")]] | None
     workspaces: list[Workspace]
     roles: list[Role]
     domains: list[str]
@@ -304,6 +305,9 @@ class ConnectionHealth(TypedDict):
 class Connection(TypedDict):
     """A connection; `scim_url` is what is pasted into the identity provider.
 
+    `authentication` holds the types of credentials that it accepts; at `token_url` the identity
+    provider gets access tokens for a client secret or an assertion.
+
     `health` is there only where one connection is read, `previous_settings` only where a PATCH
     names an identity provider: what was in force before it.
     """
@@ -317,6 +321,8 @@ class Connection(TypedDict):
     default_role: str
     identity_provider: IdentityProvider
     settings: Settings
+    authentication: list[Annotated[str, _one_of("token", "client_secret", "federated")]]
+    token_url: Address
     previous_settings: NotRequired[Settings]
     created: Moment
     last_modified: Moment
@@ -435,6 +441,29 @@ class NewTokenShown(Token):
     """A new token with its text, which no other response ever has."""
 
     token: str
+
+
+class ConnectionCredential(Token):
+    """A credential without its secret.
+
+    A static token has no `client_id`; `issuer`, `subject` and `audience` are of a federated one.
+    """
+
+    type: Annotated[str, _one_of("token", "client_secret", "federated")]
+    client_id: str | None
+    issuer: str | None
+    subject: str | None
+    audience: str | None
+
+
+class NewCredentialShown(ConnectionCredential):
+    """A new credential with its secret, which no other response ever has.
+
+    `token` is that of a static token, `client_secret` that of a client secret; else null.
+    """
+
+    token: str | None
+    client_secret: str | None
 
 
 class TestStep(TypedDict):

@@ -41,6 +41,7 @@ ORGANISATION = f"{ORGANISATIONS}/{{organisation}}"
 CONNECTION = f"{ORGANISATION}/connections/{{connection}}"
 WORKSPACE = f"{ORGANISATION}/workspaces/{{workspace}}"
 TOKEN = f"{CONNECTION}/tokens/{{token}}"
+CREDENTIAL = f"{CONNECTION}/credentials/{{token}}"
 CONSOLE_LINK = f"{ORGANISATION}/console-links/{{link}}"
 SESSION = f"{ORGANISATION}/sessions/{{session}}"
 TEAM = f"{ORGANISATION}/teams/{{team}}"
@@ -109,6 +110,10 @@ ROUTES = (
     Route("GET", f"{CONNECTION}/tokens", SETUP, tokens.list_tokens),
     Route("DELETE", TOKEN, SETUP, tokens.revoke_token),
     Route("POST", f"{TOKEN}/rotate", SETUP, tokens.rotate_token),
+    Route("POST", f"{CONNECTION}/credentials", SETUP, tokens.create_credential),
+    Route("GET", f"{CONNECTION}/credentials", SETUP, tokens.list_credentials),
+    Route("DELETE", CREDENTIAL, SETUP, tokens.revoke_token),
+    Route("POST", f"{CREDENTIAL}/rotate", SETUP, tokens.rotate_credential),
     Route(
         "POST",
         f"{CONNECTION}/test",

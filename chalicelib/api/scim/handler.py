@@ -63,7 +63,7 @@ def _authenticate(
     principal = authenticate_connection(
         items,
         services.secrets,
-        services.settings.plans,
+        services.settings,
         keys.connection,
         request.headers.get("authorization", ()),
         services.table.clock.now(),

@@ -23,6 +23,7 @@ from chalicelib.errors import (
     Forbidden,
     InternalError,
     NotFound,
+    OAuthError,
     TooManyRequests,
     Unauthorized,
     WrongUrl,
@@ -51,7 +52,7 @@ MAX_READ = 1_000
 TOKEN = re.compile(r"psl_\w+")
 UNUSUAL = re.compile(r"[^A-Za-z0-9 ./;:()_+,-]")
 
-Rejection = Unauthorized | Forbidden | TooManyRequests | WrongUrl
+Rejection = Unauthorized | Forbidden | OAuthError | TooManyRequests | WrongUrl
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,208 @@
+"""The token endpoint of each connection, and its metadata: OAuth 2.0 client credentials.
+
+RFC 6749 sections 4.4 and 5.2, RFC 7523 section 2.2, RFC 8414. The client is the identity provider
+of the connection; its id is the connection's.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl, unquote_plus
+
+from chalicelib.api.edge import JSON, Request, Response
+from chalicelib.api.router import Endpoint, find_handler
+from chalicelib.api.scim.recorder import Recorder
+from chalicelib.api.services import Services
+from chalicelib.auth.clients import SentAssertion, SentSecret
+from chalicelib.errors import (
+    ApiError,
+    InvalidClient,
+    NotFound,
+    OAuthError,
+    PayloadTooLarge,
+    TooManyRequests,
+)
+from chalicelib.settings import Rate
+from chalicelib.storage import grants
+from chalicelib.storage.keys import ConnectionKeys
+from chalicelib.storage.settings_items import CONNECTION_ID
+
+ISSUER = "/oauth2/{connection}"
+WELL_KNOWN = "/.well-known/oauth-authorization-server"
+FORM = "application/x-www-form-urlencoded"
+
+MAX_BYTES = 16_384
+MAX_PARAMETERS = 20
+GRANT_TYPE = "client_credentials"
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+SCOPE = "scim"
+# A provider needs one access token an hour.
+RATE = Rate(per_second=2, burst=20)
+
+# OAuth 2.0 has a code for each of these; any other error of ours keeps its status.
+CODES: Mapping[int, str] = {400: "invalid_request", 413: "invalid_request", 415: "invalid_request"}
+
+Form = Mapping[str, str]
+
+
+def endpoints(services: Services) -> Iterator[Endpoint]:
+    """Yield the token endpoint, and the two places of its metadata.
+
+    RFC 8414 section 3.1 puts the metadata before the issuer's path. Without a domain of its own
+    API Gateway reads that as a stage, so it is also below the issuer.
+    """
+    token = partial(issue_token, services)
+    yield Endpoint(f"{ISSUER}/token", token, oauth_error, media_types=(FORM,))
+    for path in (f"{WELL_KNOWN}{ISSUER}", f"{ISSUER}{WELL_KNOWN}"):
+        yield Endpoint(path, get_metadata, oauth_error)
+
+
+def get_metadata(request: Request) -> Response:
+    """GET the metadata of a connection's token endpoint; whether the connection exists is not said.
+
+    Raises:
+        NotFound: it has not the form of a connection's id.
+        MethodNotAllowed: another method than GET.
+    """
+    find_handler({"GET": get_metadata}, request.method)
+    connection = request.path["connection"]
+    if CONNECTION_ID.fullmatch(connection) is None:
+        raise NotFound
+    issuer = f"{request.base_url}{ISSUER.format(connection=connection)}"
+    document = {
+        "issuer": issuer,
+        "token_endpoint": f"{issuer}/token",
+        "grant_types_supported": [GRANT_TYPE],
+        "scopes_supported": [SCOPE],
+        "response_types_supported": [],
+        "token_endpoint_auth_methods_supported": [
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+        ],
+        "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256"],
+    }
+    return Response(200, document, media_type=JSON)
+
+
+def issue_token(services: Services, request: Request) -> Response:
+    """POST a request for an access token.
+
+    Raises:
+        OAuthError: the request is rejected; where the connection exists, its health has the reason.
+        TooManyRequests: the connection has asked for too many.
+        Unavailable, Busy: the same request may succeed later.
+    """
+    find_handler({"POST": issue_token}, request.method)
+    keys = ConnectionKeys(request.path["connection"])
+    items = services.table.namespace(grants.scim(keys), services.deadline())
+    recorder = Recorder.start(services, items, keys, request)
+    try:
+        sent = _client(_read_form(request), request.headers.get("authorization", ()))
+        services.buckets.take(f"{keys.connection} token", RATE)
+        issued = services.token_endpoint.issue(items, keys.connection, sent)
+    except (OAuthError, TooManyRequests) as rejection:
+        recorder.count_rejected(rejection)
+        raise
+    document = {
+        "access_token": issued.text,
+        "token_type": "Bearer",
+        "expires_in": int(issued.lifetime.total_seconds()),
+        "scope": SCOPE,
+    }
+    return Response(200, document, {"Pragma": "no-cache"}, JSON)
+
+
+def oauth_error(error: ApiError, request_id: str) -> Response:
+    """Return an error as RFC 6749 section 5.2 writes it, with the request id beside it."""
+    code = error.code if isinstance(error, OAuthError) else CODES.get(error.status)
+    document: dict[str, Any] = {
+        "error": code or ("server_error" if error.status >= 500 else "invalid_request"),  # noqa: PLR2004
+        "error_description": error.detail,
+        "request_id": request_id,
+    }
+    status = error.status if code is None or isinstance(error, OAuthError) else 400
+    return Response(status, document, error.headers, JSON)
+
+
+def _read_form(request: Request) -> Form:
+    """Read the parameters of a body; an empty one counts as absent (RFC 6749 section 3.2).
+
+    Raises:
+        OAuthError: it is no form, or a parameter is repeated.
+        PayloadTooLarge: it is longer than the longest assertion needs.
+    """
+    if len(request.body) > MAX_BYTES:
+        raise PayloadTooLarge(f"The body is too long: expected at most {MAX_BYTES:,} bytes.")
+    try:
+        pairs = parse_qsl(
+            request.body.decode("ascii"), errors="strict", max_num_fields=MAX_PARAMETERS
+        )
+    except ValueError:
+        text = "The body is no form: expected grant_type=client_credentials&..."
+        raise OAuthError("invalid_request", text) from None
+    form = dict(pairs)
+    if len(form) < len(pairs):
+        raise OAuthError("invalid_request", "A parameter is repeated: expected each one once.")
+    return form
+
+
+def _client(form: Form, authorization: Sequence[str]) -> SentSecret | SentAssertion:
+    """Read what the client sends to authenticate itself, in exactly one way.
+
+    Raises:
+        OAuthError: the grant type or the scope is another one, or the client sends two ways.
+        InvalidClient: it sends none.
+    """
+    _require_grant(form)
+    ways: list[SentSecret | SentAssertion] = []
+    if authorization:
+        ways.append(_basic(authorization))
+    if "client_secret" in form:
+        ways.append(SentSecret(form.get("client_id", ""), form["client_secret"]))
+    if "client_assertion" in form:
+        ways.append(_assertion(form))
+    if len(ways) > 1:
+        text = "The client authenticates itself in two ways: expected one (RFC 6749 section 2.3)."
+        raise OAuthError("invalid_request", text, reason="client_twice")
+    if not ways:
+        raise InvalidClient(reason="client_missing")
+    return ways[0]
+
+
+def _require_grant(form: Form) -> None:
+    grant_type = form.get("grant_type")
+    if grant_type is None:
+        raise OAuthError("invalid_request", f"grant_type: expected {GRANT_TYPE}, it is missing.")
+    if grant_type != GRANT_TYPE:
+        raise OAuthError("unsupported_grant_type", f"grant_type: expected {GRANT_TYPE}.")
+    if set(form.get("scope", SCOPE).split()) - {SCOPE}:
+        text = f"scope: expected {SCOPE}, or no scope."
+        raise OAuthError("invalid_scope", text, reason="scope")
+
+
+def _basic(authorization: Sequence[str]) -> SentSecret:
+    """Read client_secret_basic: both parts are form-encoded (RFC 6749 section 2.3.1).
+
+    Raises:
+        InvalidClient: there is another scheme, or it cannot be decoded.
+    """
+    scheme, _, encoded = authorization[0].partition(" ")
+    if len(authorization) > 1 or scheme.lower() != "basic" or len(encoded) > MAX_BYTES:
+        raise InvalidClient(reason="client_scheme")
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
+    except ValueError:
+        raise InvalidClient(reason="client_scheme") from None
+    client_id, _, secret = text.partition(":")
+    return SentSecret(unquote_plus(client_id), unquote_plus(secret))
+
+
+def _assertion(form: Form) -> SentAssertion:
+    if form.get("client_assertion_type") != ASSERTION_TYPE:
+        text = f"client_assertion_type: expected {ASSERTION_TYPE}."
+        raise OAuthError("invalid_request", text, reason="assertion_form")
+    return SentAssertion(form.get("client_id"), form["client_assertion"])
