@@ -131,7 +131,7 @@ def _host_and_port(url: SplitResult) -> tuple[str, int | None]:
     """Read host and port of a URL.
 
     Raises:
-        NotAllowed: there is no host, or what stands for a port is none.
+        NotAllowed: there is no host, or the port is no number.
     """
     try:
         host, port = url.hostname, url.port

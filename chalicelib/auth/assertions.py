@@ -93,7 +93,7 @@ def _object(part: str) -> dict[str, Any]:
     """Decode a part of a JWT that is the JSON of an object.
 
     Raises:
-        ValueError, TypeError: it is none, or names a member twice.
+        ValueError, TypeError: it is anything else, or names a member twice.
     """
     read = json.loads(_decoded(part), object_pairs_hook=_distinct)
     if not isinstance(read, dict):
@@ -129,14 +129,14 @@ def _verified(assertion: str, said: _Unverified, key: Jwk) -> Mapping[str, Any]:
     """
     # Loaded here: it takes as long to load as all the rest of the app.
     import jwt  # noqa: PLC0415
-    from jwt.algorithms import RSAAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415
 
     allowed = ALGORITHMS.get(key["kty"], frozenset())
     if said.algorithm not in allowed or key.get("alg", said.algorithm) != said.algorithm:
         raise InvalidClient(reason="assertion_algorithm")
     try:
         public = jwt.PyJWK(dict(key), said.algorithm)
-        if isinstance(public.Algorithm, RSAAlgorithm) and public.key.key_size < MIN_RSA_BITS:
+        if isinstance(public.key, RSAPublicKey) and public.key.key_size < MIN_RSA_BITS:
             raise InvalidClient(reason="assertion_algorithm")
         signed = jwt.PyJWS().decode(assertion, public.key, algorithms=[said.algorithm])
     except jwt.PyJWTError as error:

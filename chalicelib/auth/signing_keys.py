@@ -139,9 +139,9 @@ def _read(items: Namespace, issuer: str) -> SigningKeys:
 
 
 def parse_key_set(body: bytes) -> dict[str, Jwk] | None:
-    """Read a JWK Set (RFC 7517 section 5): the keys for signatures by id; None if it is none.
+    """Read a JWK Set (RFC 7517 section 5): the keys for signatures by id.
 
-    A key that could be two, or whose use is another one, is left out.
+    A key without an id, or of another use, is left out. None stands for anything else than a set.
     """
     try:
         listed = json.loads(body)["keys"]

@@ -84,8 +84,8 @@ FIXES: Mapping[str, str] = {
     "read. Expected: Basic, with client id and client secret.",
     "client_id": "The client id is not the one of this connection. Copy it again, and the token "
     "URL too.",
-    "client_secret": "What was sent as the client secret is none, or a part of it is missing. Copy "
-    "the whole secret again, or create a new one.",
+    "client_secret": "What was sent as the client secret is something else, or a part of it is "
+    "missing. Copy the whole secret again, or create a new one.",
     "scope": "Another scope than scim was asked for. Enter scim, or leave the field empty.",
     "assertion_form": "The assertion cannot be read. Choose workload identity federation in the "
     "identity provider, and check the token URL.",

@@ -56,6 +56,8 @@ ANSWERS = {
 CREDENTIALS = {
     "POST /connections/<connection>/tokens",
     "POST /connections/<connection>/tokens/<token>/rotate",
+    "POST /connections/<connection>/credentials",
+    "POST /connections/<connection>/credentials/<token>/rotate",
     "POST /console-links",
 }
 

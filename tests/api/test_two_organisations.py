@@ -165,6 +165,7 @@ def test_two_organisations_may_use_the_same_name(world):
 ENDING = (
     "/connections/<connection>",
     "/tokens/<token>",
+    "/credentials/<token>",
     "/current",
     "/sessions",
     "/sessions/<session>",

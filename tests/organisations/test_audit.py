@@ -45,7 +45,8 @@ def test_a_creation_is_audited_with_its_values(context):
     assert {each.actor.name for each in found.values()} == {"operator"}
     assert found["organisation.created"].after["roles"] == ["admin", "auditor", "editor", "reader"]
     assert found["connection.created"].after["default_role"] == "reader"
-    assert set(found["token.created"].after) == {"connection", "name", "hint", "expires_at"}
+    created = found["token.created"].after
+    assert set(created) == {"connection", "type", "name", "hint", "expires_at"}
 
 
 def test_a_change_is_audited_with_the_changed_fields(services, context, manual_clock):

@@ -128,7 +128,7 @@ def test_an_ended_connection_makes_room_for_another_one(services, context, secre
     end(context, secrets)
 
     asked = NewConnection.model_validate(connection_body())
-    connections.create(context.admin, asked, services.settings, None)
+    connections.create(context.admin, asked, services.settings.plans, None)
 
 
 ATTEMPTS = [

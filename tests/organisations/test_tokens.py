@@ -79,7 +79,7 @@ def opens(services, context, text):
         authenticate_connection(
             scim_namespace(services, context.connection),
             services.secrets,
-            services.settings.plans,
+            services.settings,
             context.connection,
             (f"Bearer {text}",),
             services.table.clock.now(),

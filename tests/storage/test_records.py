@@ -14,7 +14,15 @@ from chalicelib.storage.audit_entries import AuditEntry
 from chalicelib.storage.console_items import ConsoleLink, ConsoleReference, ConsoleSession
 from chalicelib.storage.directory_items import Change, Group, Lease, PendingChange, User
 from chalicelib.storage.expressions import NEW, Item, Put, Update, equals, from_wire, to_wire
-from chalicelib.storage.keys import ConnectionKeys, Key, OrganisationKeys, console, operator_key
+from chalicelib.storage.issuer_keys import SigningKeys
+from chalicelib.storage.keys import (
+    ConnectionKeys,
+    Key,
+    OrganisationKeys,
+    console,
+    operator_key,
+    signing_keys,
+)
 from chalicelib.storage.local_users import Assignment, LocalUser
 from chalicelib.storage.log_entries import LogEntry
 from chalicelib.storage.operator_keys import OperatorKey
@@ -28,11 +36,13 @@ from chalicelib.storage.records import (
     update,
 )
 from chalicelib.storage.settings_items import (
+    AccessToken,
     Connection,
     ConnectionToken,
     Organisation,
     OrganisationSummary,
     Role,
+    Trust,
     Workspace,
 )
 
@@ -107,7 +117,13 @@ VALUES: dict[str, tuple[Any, Key]] = {
     ),
     "an organisation": (ACME, ORGANISATION.own_item),
     "an organisation with a reference": (
-        replace(ACME, reference="42", sso={"provider": "entra", "forced": True}, version=3),
+        replace(
+            ACME,
+            reference="42",
+            sso={"provider": "entra", "forced": True},
+            version=3,
+            authentication=["federated"],
+        ),
         ORGANISATION.own_item,
     ),
     "an organisation of the list": (ACME.summary, ORGANISATION.list_item()),
@@ -126,10 +142,21 @@ VALUES: dict[str, tuple[Any, Key]] = {
             schemas_version=1,
             preset={"put_without_members": "clear", "creates_missing_values": False},
             after_end="keep",
+            authentication=("client_secret", "federated"),
         ),
         ORGANISATION.connection(KEYS.connection),
     ),
     "a token": (TOKEN, ORGANISATION.token(KEYS.connection, TOKEN.id)),
+    "a federated credential": (
+        replace(TOKEN, credential_type="federated", trust=Trust("https://i", "sub", "api://a")),
+        ORGANISATION.token(KEYS.connection, TOKEN.id),
+    ),
+    "an access token": (AccessToken("a" * 24, "d" * 64, NOW), KEYS.access_token("a" * 24)),
+    "keys of an issuer": (
+        SigningKeys("https://i", {"k": {"kty": "RSA", "n": "x"}}, NOW, NOW),
+        signing_keys("https://i"),
+    ),
+    "an issuer that was never asked": (SigningKeys("https://i"), signing_keys("https://i")),
     "a self-test's token": (TOKEN, ORGANISATION.self_test_token(KEYS.connection, TOKEN.id)),
     "a console link": (LINK, ORGANISATION.console_link(LINK.id)),
     "a setup link": (SETUP_LINK, ORGANISATION.console_link(LINK.id)),

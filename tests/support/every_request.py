@@ -152,6 +152,8 @@ BODIES: Mapping[str, list[Any]] = {
         {"name": "<fresh>", "workspace": "<workspace>", "default_role": "<role>"}
     ],
     "POST /connections/<connection>/tokens": [{"name": "<fresh>"}],
+    "POST /connections/<connection>/credentials": [{"name": "<fresh>", "type": "client_secret"}],
+    "POST /connections/<connection>/credentials/<token>/rotate": [{"overlap_hours": 24}],
     "POST /connections/<connection>/tokens/<token>/rotate": [{"overlap_hours": 24}],
     "PUT /connections/<connection>/schemas/<urn>": [
         {"id": "<urn>", "name": "Own", "attributes": [{"name": "size", "type": "integer"}]}

@@ -95,6 +95,10 @@ def _connection(send: Recorded, path: str) -> str:
     rotated = send("POST", f"{path}/tokens/{token['id']}/rotate", {"overlap_hours": 1}).body
     send("GET", f"{path}/tokens")
     send("DELETE", f"{path}/tokens/{token['id']}")
+    secret = send("POST", f"{path}/credentials", {"name": "s", "type": "client_secret"}).body["id"]
+    send("POST", f"{path}/credentials/{secret}/rotate", {"overlap_hours": 1})
+    send("GET", f"{path}/credentials")
+    send("DELETE", f"{path}/credentials/{secret}")
     text: str = rotated["token"]
     return text
 

@@ -112,7 +112,7 @@ ROUTES = (
     Route("POST", f"{TOKEN}/rotate", SETUP, tokens.rotate_token),
     Route("POST", f"{CONNECTION}/credentials", SETUP, tokens.create_credential),
     Route("GET", f"{CONNECTION}/credentials", SETUP, tokens.list_credentials),
-    Route("DELETE", CREDENTIAL, SETUP, tokens.revoke_token),
+    Route("DELETE", CREDENTIAL, SETUP, tokens.revoke_credential),
     Route("POST", f"{CREDENTIAL}/rotate", SETUP, tokens.rotate_credential),
     Route(
         "POST",

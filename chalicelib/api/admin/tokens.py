@@ -98,13 +98,15 @@ def _list(request: AdminRequest) -> tuple[paging.Page[ConnectionToken], Mapping[
 
 
 def revoke_token(request: AdminRequest) -> NoContent:
-    """DELETE .../tokens/{token} or .../credentials/{token}; the next request with it is rejected.
-
-    So is the next one with an access token that was issued for it.
-    """
+    """DELETE .../tokens/{token}; the next request with it is rejected."""
     token = request.http.path["token"]
     tokens.revoke(request.admin_context(), request.services.secrets, request.connection, token)
     return NoContent()
+
+
+def revoke_credential(request: AdminRequest) -> NoContent:
+    """DELETE .../credentials/{token}; it ends now, with the access tokens issued for it."""
+    return revoke_token(request)
 
 
 def rotate_token(request: AdminRequest) -> Created[NewTokenShown]:

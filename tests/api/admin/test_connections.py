@@ -30,6 +30,8 @@ def test_a_connection_is_created_with_its_url(operator, organisation):
             "put_without_members": "keep",
             "creates_missing_values": True,
         },
+        "authentication": ["token"],
+        "token_url": f"https://id.example.com/oauth2/{body['id']}/token",
         "created": body["created"],
         "last_modified": body["created"],
     }

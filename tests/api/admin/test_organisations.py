@@ -32,6 +32,7 @@ def test_an_organisation_is_created_whole(operator):
         "plan": "enterprise",
         "state": "active",
         "sso": SSO,
+        "authentication": None,
         "workspaces": [{"id": "main", "name": "Main"}, {"id": "lab", "name": "Lab"}][::-1],
         "roles": [
             {"id": "admin", "name": "Admin", "may_be_default": False, "protected": True},
