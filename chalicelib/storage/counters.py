@@ -15,9 +15,10 @@ An item holds an hour. A write adds to its attributes without reading them first
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from chalicelib.storage.expressions import Item, Update
 from chalicelib.storage.keys import Key
@@ -105,6 +106,19 @@ class AdviceCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Hour:
+    """An hour in which there were requests, as `2027-01-31T12`: how many, and how many failed.
+
+    `rejected` are those that were rejected before they were authenticated; `calls` has none.
+    """
+
+    hour: str
+    calls: int
+    errors: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """The health of a connection, read from its items."""
 
@@ -116,6 +130,7 @@ class Health:
     unnamed: int
     advice: Sequence[AdviceCount]
     last_uses: Mapping[str, str]
+    hours: Sequence[Hour]
 
 
 def health_of(items: Iterable[Item], calls_since: str, refusals_since: str) -> Health:
@@ -137,7 +152,20 @@ def health_of(items: Iterable[Item], calls_since: str, refusals_since: str) -> H
         unnamed=sum(item.get(UNNAMED, 0) for item in recent),
         advice=_advice(_counted(ADVICE, recent), marks),
         last_uses={n.removeprefix(USED): at for n, at in marks.items() if n.startswith(USED)},
+        hours=[each for each in _hours(recent) if each.calls or each.rejected],
     )
+
+
+def _hours(ordered: Iterable[Item]) -> Iterator[Hour]:
+    """Add up each hour: what is written of it, and what waits in this process."""
+    for sort_key, items in groupby(ordered, lambda item: str(item["SK"])):
+        counts = _counted(COUNT, items)
+        yield Hour(
+            sort_key,
+            calls=sum(counts[outcome] for outcome in OUTCOMES),
+            errors=sum(counts[outcome] for outcome in ERRORS),
+            rejected=sum(number for key, number in counts.items() if key not in OUTCOMES),
+        )
 
 
 def _counted(prefix: str, items: Iterable[Item]) -> Counter[str]:

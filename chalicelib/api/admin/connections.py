@@ -15,6 +15,7 @@ from chalicelib.api.admin.responses import (
     ConnectionHealth,
     Created,
     Headers,
+    HealthHour,
     NoContent,
     Ok,
     Page,
@@ -25,13 +26,15 @@ from chalicelib.errors import BadRequest, Conflict, NotFound
 from chalicelib.organisations import connections, disconnect, health, idempotency, organisations
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.inputs import ConnectionChanges, NewConnection
-from chalicelib.storage import settings_items
+from chalicelib.storage import counters, settings_items
 from chalicelib.storage.settings_items import DELETING
 
 PREVIEW: Mapping[str, bool] = MappingProxyType({"true": True, "false": False})
 # A mistyped parameter would end for good what was only to be previewed.
 DELETE_PARAMETERS = frozenset({"users", "preview"})
 UNKNOWN_PARAMETER = "A query may have `users` and `preview` only; nothing was ended."
+
+SHOWN_HOURS = 48
 
 
 def create_connection(request: AdminRequest) -> Created[Connection]:
@@ -179,4 +182,14 @@ def _health(request: AdminRequest, admin: AdminContext) -> ConnectionHealth:
             for each in found.advice
             if each.advice in health.ADVICE
         ],
+        "hours": [_hour(each) for each in found.hours[-SHOWN_HOURS:]],
+    }
+
+
+def _hour(hour: counters.Hour) -> HealthHour:
+    return {
+        "hour": hour.hour,
+        "calls": hour.calls,
+        "errors": hour.errors,
+        "rejected": hour.rejected,
     }

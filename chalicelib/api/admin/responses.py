@@ -284,11 +284,23 @@ class HealthAdvice(TypedDict):
     text: str
 
 
+class HealthHour(TypedDict):
+    """An hour in which there were requests, in UTC, and how they ended.
+
+    `errors` are among the `calls`; `rejected` are requests that were not authenticated.
+    """
+
+    hour: Annotated[str, Field(json_schema_extra={"pattern": "^[0-9-]{10}T[0-9]{2}$"})]
+    calls: int
+    errors: int
+    rejected: int
+
+
 class ConnectionHealth(TypedDict):
     """The health of a connection: its last accepted request, and how many there were.
 
-    `ignored` are the attributes that had no effect, `unnamed` is how often others had none whose
-    names may hold data.
+    `hours` are the last 48 with requests, the newest at the end. `ignored` are the attributes that
+    had no effect, `unnamed` is how often others had none whose names may hold data.
     """
 
     last_call: Moment | None
@@ -300,6 +312,7 @@ class ConnectionHealth(TypedDict):
     ignored: list[IgnoredAttribute]
     unnamed: int
     advice: list[HealthAdvice]
+    hours: list[HealthHour]
 
 
 class Connection(TypedDict):

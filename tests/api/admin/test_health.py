@@ -214,7 +214,23 @@ def test_a_connection_without_requests_is_healthy(operator, root):
         "ignored": [],
         "unnamed": 0,
         "advice": [],
+        "hours": [],
     }
+
+
+def test_hours_show_when_requests_came_and_when_some_failed(
+    operator, root, call, context, manual_clock
+):
+    """An admin sees at a glance when it began to fail."""
+    call(context.token)
+    manual_clock.advance(hours=2)
+    call(context.token)
+    call("letmein")
+
+    assert health(operator, root)["hours"] == [
+        {"hour": "2027-01-31T12", "calls": 1, "errors": 0, "rejected": 0},
+        {"hour": "2027-01-31T14", "calls": 1, "errors": 0, "rejected": 1},
+    ]
 
 
 def test_a_token_shows_its_last_use(operator, root, call, context, manual_clock):

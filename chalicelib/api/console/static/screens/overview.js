@@ -105,7 +105,6 @@ function ignored({ ignored: names, unnamed }) {
 
 /** Two days, an hour in each square: grey without requests, green, or red where one failed. */
 function Hours({ health }) {
-  if (!health.hours) return null;
   const known = new Map(health.hours.map((each) => [each.hour, each]));
   const hours = Array.from({ length: HOURS }, (_, at) => hourBefore(HOURS - 1 - at));
   return html`<${kit.Section} title=${t("hours.title")}>
@@ -119,7 +118,8 @@ function Hours({ health }) {
 const hourBefore = (hours) => new Date(Date.now() - hours * 3_600_000).toISOString().slice(0, 13);
 
 function Hour({ hour, counted }) {
-  const { calls = 0, errors = 0 } = counted ?? {};
-  const text = t("hours.one", { at: kit.moment(`${hour}:00:00Z`), calls, errors });
-  return html`<li class=${errors ? "bad" : calls ? "good" : ""} title=${text}><span class="hidden">${text}</span></li>`;
+  const { calls = 0, errors = 0, rejected = 0 } = counted ?? {};
+  const failed = errors + rejected;
+  const text = t("hours.one", { at: kit.short(`${hour}:00:00Z`), calls: calls + rejected, errors: failed });
+  return html`<li class=${failed ? "bad" : calls ? "good" : ""} title=${text}><span class="hidden">${text}</span></li>`;
 }
