@@ -7,6 +7,7 @@ request is its request id, its route, its connection and its status.
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -20,16 +21,12 @@ logger = Logger()
 
 
 def record(method: str, route: str, status: int, milliseconds: int, **ids: str) -> None:
-    """Log one request and its response, and count it by the class of its status.
-
-    `EphemeralMetrics` because `Metrics` keeps one set of values for all threads of a process,
-    and outside Lambda one process responds to many requests at once.
-    """
+    """Log one request and its response, and count it by the class of its status."""
     logger.info(
         "request",
         extra={"method": method, "route": route, "status": status, "ms": milliseconds, **ids},
     )
-    metrics = EphemeralMetrics()
+    metrics = _metrics()
     metrics.add_metric(name=f"Responses{status // 100}xx", unit=MetricUnit.Count, value=1)
     metrics.add_metric(name="Duration", unit=MetricUnit.Milliseconds, value=milliseconds)
     metrics.flush_metrics()
@@ -69,8 +66,19 @@ def record_deadline(route: str, connection: str, request_id: str) -> None:
     The line says what the provisioning log may lack: the outage that ended the request may also
     keep its entry from being written.
     """
-    metrics = EphemeralMetrics()
+    metrics = _metrics()
     metrics.add_metric(name="RequestsAtDeadline", unit=MetricUnit.Count, value=1)
     for name, value in (("route", route), ("connection", connection), ("request_id", request_id)):
         metrics.add_metadata(key=name, value=value)
     metrics.flush_metrics()
+
+
+def _metrics() -> EphemeralMetrics:
+    """Return an empty set of metrics, with the stage: stages of one account share the namespace.
+
+    `EphemeralMetrics` because `Metrics` keeps one set of values for all threads of a process,
+    and outside Lambda one process responds to many requests at once.
+    """
+    metrics = EphemeralMetrics()
+    metrics.add_dimension(name="stage", value=os.environ["STAGE"])
+    return metrics

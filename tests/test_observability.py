@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
 from chalicelib.api import edge
 from chalicelib.api.admin.problems import problem
 from chalicelib.api.edge import Request
-from chalicelib.observability import log_fault
+from chalicelib.observability import log_fault, record, record_deadline
 
 ADA = "ada@example.com"
 
@@ -71,3 +72,15 @@ def test_a_chain_that_leads_back_ends(caplog):
     log_fault("round", one)
 
     assert caplog.records[-1].exception == ["ValueError", "KeyError"]
+
+
+def test_a_metric_says_which_stage_it_is_of(capsys):
+    """Stages of one account share the namespace: an alarm of prod would ring for dev."""
+    record("GET", "/health", 200, 5, request_id="r-1")
+    record_deadline("/health", "abcdefghij", "r-1")
+
+    written = [json.loads(each) for each in capsys.readouterr().out.splitlines() if "_aws" in each]
+
+    assert [each["stage"] for each in written] == [os.environ["STAGE"]] * 2
+    directives = [each["_aws"]["CloudWatchMetrics"][0] for each in written]
+    assert all(["stage", "service"] in each["Dimensions"] for each in directives)

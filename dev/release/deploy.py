@@ -17,14 +17,13 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
 
 from chalicelib.auth.tokens import mint
 from dev.errors import VerbError
+from dev.patience import Patience
 from dev.release import bytecode, front, smoke, stages
 from dev.release.account import (
     Account,
@@ -42,7 +41,13 @@ ROOT = Path(__file__).parents[2]
 LOGS_ROLE = "passerelle-api-gateway-logs"
 LOGS_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 EXECUTE_API = re.compile(r"execute-api:[^:]+:\d+:(\w+)/")
-ROLE_SECONDS = 30.0  # other services see a new role after some seconds
+# API Gateway sees a new role after some seconds, and can be told of one every 20 s.
+NEW_ROLE = Patience(
+    90, "API Gateway to see its new role", {"BadRequestException", "TooManyRequestsException"}
+)
+# From this many on nothing is said: AWS's usual quota is 1,000, that of a new account is 10.
+ENOUGH_CONCURRENCY = 100
+CONCURRENCY_QUOTA = "L-B99A9384"  # "Concurrent executions" in Service Quotas
 
 
 class CannotDeploy(VerbError):
@@ -82,6 +87,7 @@ def deploy(stage: Stage, account: Account) -> None:
     if wrong:
         raise CannotDeploy("\n  ".join(["It is deployed, but the smoke test fails:", *wrong]))
     print(_next(stage, url))
+    _warn_of_quota(account)
 
 
 def run_chalice(*arguments: str) -> None:
@@ -190,26 +196,27 @@ def _allow_access_log(account: Account) -> None:
     except iam.exceptions.EntityAlreadyExistsException:
         role = iam.get_role(RoleName=LOGS_ROLE)
     iam.attach_role_policy(RoleName=LOGS_ROLE, PolicyArn=LOGS_POLICY)
-    _set_logs_role(gateway, role["Role"]["Arn"])
+    change = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": role["Role"]["Arn"]}]
+    NEW_ROLE.repeat(lambda: gateway.update_account(patchOperations=change))
     print(f"  API Gateway in {account.region} now writes its logs as {LOGS_ROLE}.")
-
-
-def _set_logs_role(gateway: Any, arn: str) -> None:
-    change = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}]
-    end = time.monotonic() + ROLE_SECONDS
-    while True:
-        try:
-            gateway.update_account(patchOperations=change)
-        except gateway.exceptions.BadRequestException:
-            if time.monotonic() > end:
-                raise
-            time.sleep(3)
-        else:
-            return
 
 
 def _next(stage: Stage, url: str) -> str:
     return "\n".join(_lines(stage, url))
+
+
+def _warn_of_quota(account: Account) -> None:
+    """Say what a new account's quota means, before a customer meets it."""
+    limits = account.client("lambda").get_account_settings()["AccountLimit"]
+    concurrency = limits["ConcurrentExecutions"]
+    if concurrency < ENOUGH_CONCURRENCY:
+        print(
+            f"\nThis account runs at most {concurrency} functions at once, as new accounts do: "
+            f"{concurrency} requests of all customers together; each more gets 503. Before the "
+            "first customer connects, ask for 1,000:\n\n"
+            "  aws service-quotas request-service-quota-increase --service-code lambda \\\n"
+            f"    --quota-code {CONCURRENCY_QUOTA} --desired-value 1000 --region {account.region}"
+        )
 
 
 def _lines(stage: Stage, url: str) -> Iterator[str]:

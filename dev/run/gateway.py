@@ -23,7 +23,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from chalice.app import Chalice
 
-from chalicelib.errors import ApiError, Busy, InternalError, NotFound, PayloadTooLarge, Unavailable
+from chalicelib.errors import ApiError, Busy, NotFound, PayloadTooLarge, Unavailable
 from chalicelib.scim.messages import error_body
 
 MAX_BODY = 10 * 1024 * 1024
@@ -39,7 +39,8 @@ GATEWAY_ERRORS: Mapping[str, ApiError] = {
     "THROTTLED": Busy("This deployment gets too many requests. Send the request again later."),
     "INTEGRATION_TIMEOUT": Unavailable("The service responded too late. Send the request again."),
     "INTEGRATION_FAILURE": Unavailable("The service does not respond. Send the request again."),
-    "DEFAULT_5XX": InternalError(),
+    # A function that is throttled, or that ends without a response.
+    "DEFAULT_5XX": Unavailable("The service does not respond. Send the request again."),
 }
 
 Headers = tuple[tuple[str, str], ...]
@@ -312,8 +313,8 @@ def _response(returned: Mapping[str, Any], request_id: str) -> HttpResponse:
 def _gateway_error(response_type: str, request_id: str) -> HttpResponse:
     error = GATEWAY_ERRORS[response_type]
     body = json.dumps(error_body(error)).encode()
-    headers = [("Content-Type", "application/scim+json")]
-    return _http_response(error.status, headers, body, request_id)
+    headers = {"Content-Type": "application/scim+json", **error.headers}
+    return _http_response(error.status, [*headers.items()], body, request_id)
 
 
 def _http_response(

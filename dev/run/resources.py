@@ -24,6 +24,7 @@ from chalicelib.storage.records import SCHEMA, schema_of
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Table
 from dev.errors import VerbError
+from dev.patience import Patience
 from dev.run.operator_keys import OperatorKeys
 
 CHALICE = Path(__file__).parents[2] / ".chalice"
@@ -41,6 +42,18 @@ CREATE_TABLE = (
 # How long the table may take to say what is in it, in seconds.
 PATIENCE = 20.0
 
+# Each a minute on AWS, and some more.
+NEW_BACKUPS = Patience(
+    90, "the backups of the new table", {"ContinuousBackupsUnavailableException"}
+)
+FREE_QUEUE_NAME = Patience(
+    90,
+    "the name of the queue: AWS keeps that of a deleted queue for a minute",
+    {"AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently"},
+)
+# What is asked of a table every so often while it comes or goes.
+WAITING = {"Delay": 1, "MaxAttempts": 120}
+
 Properties = Mapping[str, Any]
 
 
@@ -48,17 +61,29 @@ class CannotBeMade(VerbError):
     """What exists contradicts the definition; the text says what, and what to do."""
 
 
-def make(stage: str, dynamodb: Any, secretsmanager: Any, mint: Callable[[], str]) -> str:
+def make(
+    stage: str,
+    dynamodb: Any,
+    secretsmanager: Any,
+    mint: Callable[[], str],
+    table_name: str | None = None,
+) -> str:
     """Create the stage's table and first operator key where they are missing; return the key.
 
     `mint` returns the text of a new operator key; an existing one that may do everything is kept.
+    `table_name` is that of a table that was restored from a backup.
 
     Raises:
-        CannotBeMade: a table of that name has other keys, or items of another release.
+        CannotBeMade: a table of that name has other keys, items of another release, or cannot be
+            restored; or the restored one does not exist.
         ClientError: AWS rejects a call, most often because a permission is missing.
     """
     defined = define({"Stage": stage})["Table"]
-    make_table(dynamodb, defined)
+    if table_name in {None, defined["TableName"]}:
+        make_table(dynamodb, defined)
+    else:
+        defined = {**defined, "TableName": table_name}
+        keep_table(dynamodb, defined)
     table = Table(dynamodb, defined["TableName"])
     require_schema(table)
     return OperatorKeys(table, secretsmanager, f"passerelle/{stage}").provide(mint)
@@ -120,20 +145,40 @@ def make_table(dynamodb: Any, defined: Properties) -> None:
         CannotBeMade: the existing table has other keys; it is left as it is.
     """
     name = defined["TableName"]
+    wanted = {key: defined[key] for key in CREATE_TABLE}
     try:
-        dynamodb.create_table(**{key: defined[key] for key in CREATE_TABLE})
+        dynamodb.create_table(**wanted)
     except dynamodb.exceptions.ResourceInUseException:
-        _keep_table(dynamodb, defined)
-    dynamodb.get_waiter("table_exists").wait(
-        TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
+        if dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] != "DELETING":
+            keep_table(dynamodb, defined)
+            return
+        print(f"  Waiting for the deleted table {name} to be gone ...", flush=True)
+        dynamodb.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig=WAITING)
+        dynamodb.create_table(**wanted)
+    _make_settings(dynamodb, defined)
+
+
+def _make_settings(dynamodb: Any, defined: Properties) -> None:
+    name = defined["TableName"]
+    dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig=WAITING)
     _make_time_to_live(dynamodb, name, defined["TimeToLiveSpecification"])
     _make_recovery(dynamodb, name, defined["PointInTimeRecoverySpecification"])
 
 
-def _keep_table(dynamodb: Any, defined: Properties) -> None:
+def keep_table(dynamodb: Any, defined: Properties) -> None:
+    """Bring the settings of an existing table to the definition: a restored one has none of them.
+
+    Raises:
+        CannotBeMade: it does not exist, or has other keys; it is left as it is.
+    """
     name = defined["TableName"]
-    present = dynamodb.describe_table(TableName=name)["Table"]
+    try:
+        present = dynamodb.describe_table(TableName=name)["Table"]
+    except dynamodb.exceptions.ResourceNotFoundException:
+        raise CannotBeMade(
+            f"There is no table {name}, which TABLE_NAME of .chalice/config.json names. A table "
+            "that does not exist yet has the name of its stage; any other must have been restored."
+        ) from None
     if present["KeySchema"] != defined["KeySchema"]:
         raise CannotBeMade(
             f"A table {name} exists with other keys than {DEFINITIONS} defines. It is left "
@@ -142,6 +187,7 @@ def _keep_table(dynamodb: Any, defined: Properties) -> None:
     protected = defined["DeletionProtectionEnabled"]
     if present.get("DeletionProtectionEnabled", False) != protected:
         dynamodb.update_table(TableName=name, DeletionProtectionEnabled=protected)
+    _make_settings(dynamodb, defined)
 
 
 def _make_time_to_live(dynamodb: Any, table: str, defined: Properties) -> None:
@@ -152,19 +198,33 @@ def _make_time_to_live(dynamodb: Any, table: str, defined: Properties) -> None:
 
 
 def _make_recovery(dynamodb: Any, table: str, defined: Properties) -> None:
-    try:
+    """Switch on the restoring to a point in time, and read that it is on."""
+
+    def enable() -> None:
         dynamodb.update_continuous_backups(
             TableName=table, PointInTimeRecoverySpecification=defined
         )
+
+    try:
+        NEW_BACKUPS.repeat(enable)
     except ClientError as error:
         # Amazon DynamoDB Local has no backups and returns this code; AWS never does.
-        if error.response["Error"]["Code"] != "UnknownOperationException":
-            raise
+        if error.response["Error"]["Code"] == "UnknownOperationException":
+            return
+        raise
+    found = dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    status = found["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+    if status != "ENABLED":
+        raise CannotBeMade(
+            f"Point-in-time recovery of the table {table} is {status} after it was switched on, "
+            "so the table could not be restored. Deploy again; if it stays so, ask AWS."
+        )
 
 
 def make_queue(sqs: Any, defined: Properties) -> None:
     """Create the queue, or bring the settings of the existing one to the definition."""
-    url = sqs.create_queue(QueueName=defined["QueueName"])["QueueUrl"]
+    name = defined["QueueName"]
+    url = FREE_QUEUE_NAME.repeat(lambda: sqs.create_queue(QueueName=name))["QueueUrl"]
     settings = {name: value for name, value in defined.items() if name != "QueueName"}
     sqs.set_queue_attributes(
         QueueUrl=url, Attributes={name: json.dumps(value) for name, value in settings.items()}

@@ -1,6 +1,7 @@
 """An account of AWS in an emulator, and a working folder that is deployed into it.
 
-The account enforces IAM: what a role does not allow is denied, in functions too.
+The account enforces IAM: what a role does not allow is denied, in functions too. It says what AWS
+says (as_aws.py), on a clock of its own.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ ACCOUNT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 DOMAIN = "scim.example.com"
 PUBLIC_URL = f"https://{DOMAIN}"
+# How long a second of AWS lasts here: what takes it a minute takes 1.2 s.
+AWS_SECOND = 0.02
+IAM_TAKES = 11 * AWS_SECOND
 COPIED = ("app.py", "chalicelib", "dev", ".chalice", "Makefile")
 PINS = ("requirements.txt", "requirements-dev.txt")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
@@ -60,6 +64,13 @@ class Cloud:
             aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
             aws_session_token=None,
         )
+
+    def grant(self, **quotas: int) -> dict[str, list[str]]:
+        """Change the account's quotas; gives the actions that each access key has been allowed."""
+        body = json.dumps(quotas).encode()
+        with urllib.request.urlopen(f"{self.url}/_as_aws", body, timeout=5) as response:
+            found: dict[str, list[str]] = json.load(response)
+        return found
 
     def environment(self) -> dict[str, str]:
         """Say how a program reaches it and nothing else."""
@@ -87,6 +98,7 @@ def running(directory: Path) -> Iterator[Cloud]:
         "MINISTACK_HOST": HOST,
         "MINISTACK_REGION": REGION,
         "AUTH": "true",
+        "AWS_SECOND": str(AWS_SECOND),
         "TMPDIR": str(directory),
         "LOG_LEVEL": "WARNING",
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1",

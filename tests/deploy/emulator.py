@@ -3,7 +3,8 @@
 Executed by the interpreter of .venv-emulator, with the emulator's settings in the environment.
 It ends with the process that started it. Its API Gateway imports an OpenAPI document for
 CloudFormation only; Chalice uses the calls for it, so they are routed to the same functions. Two
-settings of an API and those of a domain, which Chalice changes, it cannot change.
+settings of an API and those of a domain, which Chalice changes, it cannot change. What AWS says
+and the emulator does not is in as_aws.py.
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from ministack.app import main
 from ministack.services import apigateway_v1 as gateway
+
+sys.path.append(str(Path(__file__).parent))  # an isolated interpreter does not look there
+
+import as_aws  # type: ignore[import-not-found]
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -46,10 +53,10 @@ def import_rest_api(document: Any) -> Answer:
 
 
 def put_rest_api(api: str, document: Any) -> Answer:
-    """Replace an API's routes; like AWS in mode `overwrite`, forget its gateway responses."""
+    """Replace an API's routes and, like AWS in mode `overwrite`, its gateway responses."""
     root = next(each for each in gateway._resources[api].values() if each["path"] == "/")
     gateway._resources[api] = {root["id"]: {**root, "resourceMethods": {}}}
-    gateway._gateway_responses[api] = {}
+    as_aws.set_gateway_responses(api, document)
     for path, item in document.get("paths", {}).items():
         gateway._import_path_item(api, path, item)
     keep_settings(api, document)
@@ -92,5 +99,6 @@ def end_with_parent() -> None:
 
 if __name__ == "__main__":
     gateway.handle_request = handle_request
+    as_aws.install()
     threading.Thread(target=end_with_parent, daemon=True).start()
     main()

@@ -52,6 +52,7 @@ def test_a_busy_response_says_when_to_retry():
         "THROTTLED",
         "INTEGRATION_TIMEOUT",
         "INTEGRATION_FAILURE",
+        "DEFAULT_5XX",
     }
     assert all("gatewayresponse.header.Retry-After" in e["ResponseParameters"] for e in later)
 

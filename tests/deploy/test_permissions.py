@@ -8,6 +8,7 @@ enforce stands in `NOT_ENFORCED`, with the call that needs it on AWS.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ from chalicelib.storage.keys import FIRST, Range
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import new_connection_id
 from chalicelib.storage.table import Table
-from tests.deploy.cloud import AdminPrincipal, Cloud, connect
+from tests.deploy.cloud import IAM_TAKES, AdminPrincipal, Cloud, connect
 from tests.deploy.page import PAGE
 from tests.support import directory
 from tests.support.faults import Crash, FaultyClient, Request, Send
@@ -64,11 +65,14 @@ def without(action: str, cloud: Cloud, role: str) -> Iterator[None]:
         each["Action"] = [one for one in each["Action"] if one != action]
     less["Statement"] = [each for each in less["Statement"] if each["Action"]]
     assert less != whole
-    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(less))
+    put = {"RoleName": role, "PolicyName": name}
+    iam.put_role_policy(**put, PolicyDocument=json.dumps(less))
+    time.sleep(IAM_TAKES)
     try:
         yield
     finally:
-        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(whole))
+        iam.put_role_policy(**put, PolicyDocument=json.dumps(whole))
+        time.sleep(IAM_TAKES)
 
 
 # --- the function behind the API ----------------------------------------------------------------

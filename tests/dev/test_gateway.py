@@ -218,12 +218,12 @@ def test_bytes_that_are_not_utf_8_are_replaced(gateway):
     assert (event["body"], event["isBase64Encoded"]) == ('"\ufffd"', False)
 
 
-def test_a_fault_outside_the_views_is_a_500_without_internals(gateway, capsys):
-    """A response that cannot be written fails the function; the gateway says so and goes on."""
+def test_a_fault_outside_the_views_is_a_503_without_internals(gateway, capsys):
+    """A response that cannot be written fails the function; as on AWS, it may be sent again."""
     responded = gateway.respond(HttpRequest("GET", "/unwritable"))
 
-    assert responded.status == 500
-    assert json.loads(responded.body)["status"] == "500"
+    assert (responded.status, dict(responded.headers)["Retry-After"]) == (503, "5")
+    assert json.loads(responded.body)["status"] == "503"
     assert b"object" not in responded.body
     assert "TypeError" in capsys.readouterr().err
 

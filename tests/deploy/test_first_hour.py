@@ -1,0 +1,177 @@
+"""The first hour of an account: what AWS says there, and what `make deploy` makes of it.
+
+First that the emulator says it, then what comes of it. The account is that of all tests here.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.deploy.cloud import AdminPrincipal, Cloud, Connected
+
+pytestmark = pytest.mark.deploy
+
+
+def code_of(call: Callable[[], Any]) -> str:
+    """Return the code of the rejection that a call meets."""
+    with pytest.raises(ClientError) as caught:
+        call()
+    return str(caught.value.response["Error"]["Code"])
+
+
+# --- the emulator says what AWS says --------------------------------------------------------------
+
+
+def test_a_new_table_has_no_backups_yet_and_a_deleted_one_is_still_there(cloud: Cloud):
+    """D1, D10: AWS takes 20 s for each."""
+    dynamodb = cloud.client("dynamodb")
+    key = {"AttributeName": "PK", "KeyType": "HASH"}
+    table: dict[str, Any] = {
+        "TableName": "young",
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [key],
+        "AttributeDefinitions": [{"AttributeName": "PK", "AttributeType": "S"}],
+    }
+    on = {"PointInTimeRecoveryEnabled": True}
+    dynamodb.create_table(**table)
+
+    early = code_of(
+        lambda: dynamodb.update_continuous_backups(
+            TableName="young", PointInTimeRecoverySpecification=on
+        )
+    )
+    dynamodb.delete_table(TableName="young")
+
+    assert early == "ContinuousBackupsUnavailableException"
+    assert dynamodb.describe_table(TableName="young")["Table"]["TableStatus"] == "DELETING"
+    assert code_of(lambda: dynamodb.create_table(**table)) == "ResourceInUseException"
+
+
+def test_a_name_is_not_free_at_once(cloud: Cloud):
+    """D10: a queue's for a minute, a secret's for some seconds."""
+    sqs, secrets = cloud.client("sqs"), cloud.client("secretsmanager")
+    sqs.delete_queue(QueueUrl=sqs.create_queue(QueueName="young")["QueueUrl"])
+    secrets.create_secret(Name="young", SecretString="0")
+    secrets.delete_secret(SecretId="young", ForceDeleteWithoutRecovery=True)
+
+    queue = code_of(lambda: sqs.create_queue(QueueName="young"))
+    secret = code_of(lambda: secrets.create_secret(Name="young", SecretString="0"))
+
+    assert queue == "AWS.SimpleQueueService.QueueDeletedRecently"
+    assert secret == "InvalidRequestException"
+
+
+def test_a_new_role_is_not_seen_at_once(cloud: Cloud):
+    """D5: neither by API Gateway, which can be told once in 20 s, nor by Lambda."""
+    iam, gateway = cloud.client("iam"), cloud.client("apigateway")
+    role = iam.create_role(RoleName="young", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    change = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}]
+    call = {"FunctionName": "young", "Role": role, "Code": {"ZipFile": b""}, "Handler": "a.b"}
+
+    codes = [
+        code_of(lambda: cloud.client("lambda").create_function(**call, Runtime="python3.13")),
+        code_of(lambda: gateway.update_account(patchOperations=change)),
+    ]
+
+    assert codes == ["InvalidParameterValueException", "BadRequestException"]
+
+
+@pytest.fixture
+def bare_api(cloud: Cloud) -> Iterator[str]:
+    """Make an API that has no route for any path but one; gives its URL."""
+    gateway = cloud.client("apigateway")
+    api = gateway.create_rest_api(name="bare")["id"]
+    gateway.create_deployment(restApiId=api, stageName="dev")
+    yield f"{cloud.url}/_aws/execute-api/{api}/dev"
+    gateway.delete_rest_api(restApiId=api)
+
+
+def test_a_gateway_speaks_of_signatures_to_a_bearer(bare_api: str):
+    """D7: what a wrong tenant URL gives where an app has no route for every path."""
+    with_token = AdminPrincipal(bare_api, "a token")("GET", "/Users")
+    without = AdminPrincipal(bare_api)("GET", "/Users")
+
+    assert (with_token.status, without.status) == (403, 403)
+    assert with_token.body["message"].startswith("Invalid key=value pair (missing equal-sign)")
+    assert without.body["message"] == "Missing Authentication Token"
+
+
+# --- what comes of it -----------------------------------------------------------------------------
+
+
+def test_deploy_waits_and_says_for_what(first: str):
+    """D1, D5: it took the engineer's first try before."""
+    assert "Waiting for the backups of the new table ..." in first
+    assert "Waiting for API Gateway to see its new role ..." in first
+
+
+def test_deploy_says_what_a_new_accounts_quota_means(first: str, again: str):
+    """D13: ten requests of all customers together."""
+    for said in (first, again):
+        assert "runs at most 10 functions at once" in said
+        assert "--quota-code L-B99A9384" in said
+
+
+def send(principal: AdminPrincipal, method: str, target: str, body: bytes) -> tuple[int, Any]:
+    """Send bytes as they are."""
+    parts = urlsplit(principal.url)
+    headers = {"Authorization": f"Bearer {principal.credential}"}
+    headers["Content-Type"] = "application/scim+json"
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=60)) as connection:
+        connection.request(method, parts.path + target, body, headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+
+
+NOT_UTF_8 = [b'{"userName": "J\xf6rg"}', b'{"userName": "\xed\xa0\x80"}', b'{"userName": "a"}\xff']
+
+
+@pytest.mark.parametrize("body", NOT_UTF_8)
+def test_a_body_that_is_not_utf_8_is_rejected(connected: Connected, body: bytes):
+    """D11: it arrives with U+FFFD in it, and would be stored so."""
+    status, error = send(connected.principal, "POST", "/Users", body)
+
+    assert (status, error["scimType"]) == (400, "invalidSyntax")
+    assert "not UTF-8" in error["detail"]
+
+
+def test_an_admins_body_that_is_not_utf_8_is_rejected(admin: AdminPrincipal, first: str):
+    """D11: the same on the admin routes."""
+    status, problem = send(admin, "POST", "/admin/organisations", b'{"name": "J\xf6rg"}')
+
+    assert (status, "UTF-8" in problem["detail"]) == (400, True)
+
+
+def test_braces_arrive_where_they_are_encoded(connected: Connected):
+    """API Gateway drops them where they are not."""
+    connected.principal.need(201, "POST", "/Users", {"userName": "{braces}"})
+
+    encoded = connected.principal.need(
+        200, "GET", "/Users?filter=userName%20eq%20%22%7Bbraces%7D%22"
+    )
+    bare = connected.principal.need(200, "GET", "/Users?filter=userName%20eq%20%22{braces}%22")
+
+    assert (encoded["totalResults"], bare["totalResults"]) == (1, 0)
+
+
+def test_a_throttled_function_is_to_be_tried_again(cloud: Cloud, connected: Connected):
+    """D12: API Gateway says 500 without Retry-After, and a provider counts it as an error."""
+    functions = cloud.client("lambda")
+    functions.put_function_concurrency(
+        FunctionName="passerelle-dev", ReservedConcurrentExecutions=0
+    )
+    try:
+        response = connected.principal("GET", "/Users?count=0")
+    finally:
+        functions.delete_function_concurrency(FunctionName="passerelle-dev")
+
+    assert (response.status, response.headers["retry-after"]) == (503, "5")
+    assert response.body["status"] == "503"
