@@ -7,7 +7,7 @@ take effect at the next request; a request that was authenticated before may fin
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -35,6 +35,7 @@ from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import (
     CONNECTION_ID,
     DELETING,
+    INTEROP,
     SERVED_STATES,
     AccessToken,
     Connection,
@@ -79,7 +80,9 @@ PAUSED = (
 class ConnectionPrincipal:
     """The identity provider of a connection, with the settings that its requests depend on.
 
-    `run` names the self-test's run that sends requests in its place.
+    `run` names the self-test's run that sends requests in its place. `authentication` holds the
+    types of credentials that the connection accepts, `is_interop` says that it follows the SCIM
+    interoperability profile.
     """
 
     id: str
@@ -90,6 +93,8 @@ class ConnectionPrincipal:
     plan: Plan
     schemas_version: int = 0
     run: str | None = None
+    authentication: Collection[CredentialType] = ("token",)
+    is_interop: bool = False
 
     @property
     def keys(self) -> ConnectionKeys:
@@ -235,6 +240,8 @@ def authenticate_connection(
         plan=settings.plans[organisation.plan],
         schemas_version=connection.schemas_version,
         run=token.id if credential.token_type == tokens.TEST else None,
+        authentication=accepted_types(organisation, connection, settings),
+        is_interop=connection.profile == INTEROP,
     )
 
 

@@ -133,6 +133,7 @@ def _new(admin: AdminContext, body: NewConnection, organisation: Organisation) -
         settings=body.settings.model_dump(exclude_none=True),
         preset=preset_settings(body.identity_provider),
         authentication=tuple(types),
+        profile=body.profile,
     )
 
 
@@ -177,7 +178,7 @@ def _binding(admin: AdminContext, session: str, connection: Connection) -> Updat
 def audited_values(connection: Connection) -> dict[str, Any]:
     """Return what an admin has set of a connection, for the audit and the feed."""
     names = ("name", "state", "workspace", "default_role", "identity_provider", "settings")
-    values = {name: getattr(connection, name) for name in (*names, "after_end")}
+    values = {name: getattr(connection, name) for name in (*names, "after_end", "profile")}
     return {**values, "authentication": list(connection.authentication)}
 
 

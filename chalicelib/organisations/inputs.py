@@ -28,6 +28,7 @@ from chalicelib.auth.issuers import CLOUDS, TENANT
 from chalicelib.organisations.shared_domains import is_shared
 from chalicelib.settings import CredentialType
 from chalicelib.storage.connection_settings import PRESETS, SETTINGS, VALUES
+from chalicelib.storage.settings_items import Profile
 
 # An organisation is created with all its settings in one transaction of at most 100 items: its
 # own, the list's, the reference's, the Idempotency-Key's, the audit's, and two per domain.
@@ -233,7 +234,11 @@ else:
 
 
 class NewConnection(Body):
-    """A connection of an organisation; `authentication`: which types of credentials it accepts."""
+    """A connection of an organisation.
+
+    `authentication` says which types of credentials it accepts, `profile` whether it rejects what
+    the SCIM interoperability profile does not allow.
+    """
 
     name: Name
     workspace: LocalId
@@ -241,6 +246,7 @@ class NewConnection(Body):
     identity_provider: IdentityProvider
     settings: ChosenSettings = ChosenSettings()
     authentication: Authentication | None = None
+    profile: Profile = "lenient"
 
 
 class ConnectionChanges(Body):
@@ -253,6 +259,7 @@ class ConnectionChanges(Body):
     state: Literal["active", "paused"] = ABSENT
     settings: ChosenSettings = ABSENT
     authentication: Authentication = ABSENT
+    profile: Profile = ABSENT
 
 
 class NewToken(Body):

@@ -25,9 +25,45 @@ STANDARD_TYPES = tuple(catalog.RESOURCE_TYPES.values())
 
 Document = dict[str, Any]
 
+# Each way of authentication, and the types of credentials that it is for.
+SCHEMES: tuple[tuple[Document, frozenset[str]], ...] = (
+    (
+        {
+            "type": "oauthbearertoken",
+            "name": "Bearer token",
+            "description": "The secret token of the connection, as a bearer token (RFC 6750).",
+            "specUri": "https://www.rfc-editor.org/info/rfc6750",
+        },
+        frozenset({"token"}),
+    ),
+    (
+        {
+            "type": "oauth2",
+            "name": "OAuth 2.0 client credentials",
+            "description": "An access token for a client secret or a signed assertion, from the "
+            "token URL of the connection (RFC 6749 section 4.4, RFC 7523).",
+            "specUri": "https://www.rfc-editor.org/info/rfc6749",
+        },
+        frozenset({"client_secret", "federated"}),
+    ),
+)
 
-def service_provider_config(base_url: str) -> Document:
-    """Return the ServiceProviderConfig: RFC 7643 section 5, `pagination` of RFC 9865 section 4."""
+
+def service_provider_config(
+    base_url: str,
+    authentication: Iterable[str] = ("token",),
+    documentation: str | None = None,
+    *,
+    interop: bool = False,
+) -> Document:
+    """Return the ServiceProviderConfig: RFC 7643 section 5, `pagination` of RFC 9865 section 4.
+
+    `authentication` are the types of credentials that the connection accepts, `documentation` is
+    the URL of the page that explains them. `interop` declares the SCIM interoperability profile.
+    """
+    types = {*authentication}
+    schemes = [each for each, served in SCHEMES if types & served]
+    documented = {"documentationUri": documentation} if documentation else {}
     return {
         "schemas": [PROVIDER_URN],
         "patch": {"supported": True},
@@ -48,14 +84,9 @@ def service_provider_config(base_url: str) -> Document:
             "maxPageSize": MAX_RESULTS,
         },
         "authenticationSchemes": [
-            {
-                "type": "oauthbearertoken",
-                "name": "Bearer token",
-                "description": "The secret token of the connection, as a bearer token (RFC 6750).",
-                "specUri": "https://www.rfc-editor.org/info/rfc6750",
-                "primary": True,
-            }
+            {**each, **documented, "primary": number == 0} for number, each in enumerate(schemes)
         ],
+        **({"interopProfileConformant": True} if interop else {}),
         "meta": _meta("ServiceProviderConfig", f"{base_url}/ServiceProviderConfig"),
     }
 

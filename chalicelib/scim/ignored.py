@@ -38,10 +38,14 @@ class Ignored:
     target: Target | None = field(default=None, compare=False)
 
 
-def reject_ignored(ignored: Iterable[Ignored], resource_type: ResourceType) -> None:
+def reject_ignored(
+    ignored: Iterable[Ignored], resource_type: ResourceType, *, interop: bool = False
+) -> None:
     """Reject a request on a strict connection, if anything in it is ignored.
 
-    An attribute that is always set may be ignored there, too: to clear it is no wrong mapping.
+    An attribute that is always set may be ignored there, too: to clear it is no wrong mapping. The
+    interoperability profile (`interop`) has one scimType for attributes that the schemas do not
+    have.
 
     Raises:
         InvalidSyntax, InvalidPath: an attribute that the schemas do not have, in a resource or in
@@ -53,11 +57,12 @@ def reject_ignored(ignored: Iterable[Ignored], resource_type: ResourceType) -> N
         return
     first = wrong[0]
     names = ", ".join(dict.fromkeys(_shown(each.name, resource_type) for each in wrong))
+    setting = "profile" if interop else "unknown_attributes"
     detail = (
         f"{names}: not in the schemas of {resource_type.name}, and this connection is strict. "
-        "Leave it out, or set the connection's `unknown_attributes` to `lenient`."
+        f"Leave it out, or set the connection's `{setting}` to `lenient`."
     )
-    unknown = InvalidSyntax if first.index is None else InvalidPath
+    unknown = InvalidSyntax if first.index is None or interop else InvalidPath
     error = InvalidValue if first.reason == "not_understood" else unknown
     if first.index is not None:
         raise in_operation(error(detail), first.index)

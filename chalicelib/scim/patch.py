@@ -31,18 +31,32 @@ from chalicelib.scim.sent_names import shown_name
 from chalicelib.scim.validation import CLEARED, LABELS, check_element, check_value
 
 
+@dataclass(frozen=True, slots=True)
+class PatchRules:
+    """What a `replace` does where clients expect different things.
+
+    Without `creates_missing` one whose value filter matches nothing is an error (RFC 7644 section
+    3.5.2.3); with it the value that the filter describes is created, as Entra ID expects. With
+    `replaces_whole` one of a complex attribute, such as `name`, clears what its value leaves out
+    (SCIM interoperability profile); without it that stays.
+    """
+
+    creates_missing: bool = True
+    replaces_whole: bool = False
+
+
+LENIENT: Final = PatchRules()
+
+
 def apply(
     operations: Sequence[Operation],
     resource: Resource,
     resource_type: ResourceType,
-    *,
-    creates_missing: bool = True,
+    rules: PatchRules = LENIENT,
 ) -> Resource:
     """Apply the operations in their order to a canonical document and return the new one.
 
-    All or nothing: `resource` itself is never changed. Without `creates_missing` a `replace` whose
-    value filter matches nothing is an error (RFC 7644 section 3.5.2.3); with it the value that the
-    filter describes is created, as Entra ID expects.
+    All or nothing: `resource` itself is never changed.
 
     Raises:
         InvalidValue: a value of another type than its attribute, or over a limit.
@@ -53,7 +67,7 @@ def apply(
     changed, name = resource, name_attribute(resource_type)
     for operation in operations:
         try:
-            changed = _apply(operation, changed, resource_type, creates_missing)
+            changed = _apply(operation, changed, resource_type, rules)
             if operation.path.attr.name == name:
                 check_new_names(changed, resource, resource_type)
         except BadRequest as error:
@@ -72,7 +86,7 @@ class _Change:
     """An operation with what the schema says of its attribute.
 
     `selects` is the value filter of its path, None where it has none; `creates` tells whether a
-    value is created where it selects none.
+    value is created where it selects none, `whole` whether a value takes the place of the old one.
     """
 
     operation: Operation
@@ -80,6 +94,7 @@ class _Change:
     sub: Attribute | None
     selects: Predicate | None
     creates: bool
+    whole: bool
 
     @property
     def removes(self) -> bool:
@@ -104,7 +119,7 @@ def _apply(
     operation: Operation,
     resource: Resource,
     resource_type: ResourceType,
-    creates_missing: bool,  # noqa: FBT001 - see `apply`
+    rules: PatchRules,
 ) -> Resource:
     path = operation.path
     target = resource_type.resolve(path.attr.urn, path.attr.name, path.sub)
@@ -116,8 +131,9 @@ def _apply(
     if attribute is None:
         return _put(resource, str(path.attr), CLEARED)
     selects = None if path.filter is None else compile_value_filter(path.filter, attribute)
-    creates = creates_missing or operation.op != "replace" or selects is None
-    change = _Change(operation, attribute, target.sub_attribute, selects, creates)
+    creates = rules.creates_missing or operation.op != "replace" or selects is None
+    whole = rules.replaces_whole and operation.op == "replace" and target.sub_attribute is None
+    change = _Change(operation, attribute, target.sub_attribute, selects, creates, whole)
     if extension is None:
         return _change_in(resource, change)
     return _put(resource, extension.id, _change_in(resource.get(extension.id, {}), change))
@@ -132,7 +148,7 @@ def _change_in(holder: Resource, change: _Change) -> Resource:
         if change.attribute.type == "complex" and new is not CLEARED:
             new = validation.unique_values(new, change.attribute)
     else:
-        new = _edit(old or {}, change)
+        new = _edit({} if change.whole else old or {}, change)
     if change.attribute.mutability == "immutable" and old is not None and new != old:
         raise validation.immutable_error(change.where)
     return _put(holder, name, new)

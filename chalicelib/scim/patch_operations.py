@@ -20,7 +20,14 @@ from typing import Any, Final, NamedTuple, cast
 from chalicelib.errors import BadRequest, PayloadTooLarge
 from chalicelib.scim import validation
 from chalicelib.scim.client_values import is_understood, unwrap
-from chalicelib.scim.errors import InvalidPath, InvalidValue, Mutability, NoTarget, in_operation
+from chalicelib.scim.errors import (
+    InvalidPath,
+    InvalidSyntax,
+    InvalidValue,
+    Mutability,
+    NoTarget,
+    in_operation,
+)
 from chalicelib.scim.filters import AttrPath, Path, parse_path
 from chalicelib.scim.ignored import Ignored
 from chalicelib.scim.messages import MAX_SPREAD_OPERATIONS, Op, RawOperation
@@ -77,6 +84,21 @@ def normalise(
         except BadRequest as error:
             raise in_operation(error, index) from None
     return Normalised(tuple(changes), tuple(ignored))
+
+
+def require_paths(operations: Sequence[RawOperation]) -> None:
+    """Reject operations without a path, as the SCIM interoperability profile demands.
+
+    Raises:
+        InvalidSyntax: says which one, and how it is to be written.
+    """
+    for index, raw in enumerate(operations):
+        if not (raw.path or "").strip():
+            detail = (
+                "path: missing; this connection follows the interoperability profile. Expected an "
+                'operation for each attribute: {"op": "replace", "path": "active", "value": false}.'
+            )
+            raise in_operation(InvalidSyntax(detail), index)
 
 
 def _check_spread(operations: Sequence[RawOperation], resource_type: ResourceType) -> None:

@@ -122,6 +122,11 @@ class ResourceType:
         """Return this resource type with further extensions."""
         return replace(self, extensions=(*self.extensions, *schemas))
 
+    def without(self, name: str) -> ResourceType:
+        """Return this resource type without one attribute of its core schema."""
+        kept = tuple(each for each in self.schema.attributes if each.name != name)
+        return replace(self, schema=replace(self.schema, attributes=kept))
+
     def schemas(self) -> Iterator[Schema]:
         """Yield the core schema, then the extensions."""
         yield self.schema

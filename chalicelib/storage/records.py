@@ -208,7 +208,7 @@ RECORDS: Mapping[type, Record] = {
             "schemas_version": ("schemas_version", NOT_ZERO),
             "authentication": ("authentication", TYPES),
             **_same_name("name", "state", "workspace", "default_role", "after_end", "version"),
-            **_same_name("tokens_version", "created", "modified"),
+            **_same_name("tokens_version", "created", "modified", "profile"),
         },
         {"id": _setting_id},
         separate=frozenset({"tokens_version", "schemas_version"}),

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from chalicelib.settings import CredentialType
 from chalicelib.storage.clock import timestamp
@@ -38,6 +38,9 @@ CONNECTION_ID = re.compile(rf"[a-z2-7]{{{ORGANISATION_ID_LENGTH + CONNECTION_SUF
 SERVED_STATES = frozenset({"active", "paused"})
 # The last state of an organisation or connection: its items are being deleted.
 DELETING = "deleting"
+
+Profile = Literal["lenient", "interop"]
+INTEROP: Profile = "interop"
 
 # The secret outlives its token by this, so that the last request with it can finish.
 SECRET_OUTLIVES = timedelta(seconds=60)
@@ -123,7 +126,9 @@ class Connection:
     was chosen; `version` counts changes of it, `tokens_version`
     what depends on how many tokens there are. `after_end` says of an ended connection how its
     users are read from then on: as they are (`keep`), or all as inactive (`deactivate`).
-    `authentication` holds the types of credentials that it accepts.
+    `authentication` holds the types of credentials that it accepts. `profile` is how it treats
+    what the SCIM interoperability profile does not allow: `lenient` accepts it, `interop` rejects
+    it.
     """
 
     id: str
@@ -141,6 +146,7 @@ class Connection:
     schemas_version: int = 0
     after_end: str | None = None
     authentication: tuple[CredentialType, ...] = ("token",)
+    profile: Profile = "lenient"
 
     @property
     def users_are_inactive(self) -> bool:
@@ -154,8 +160,14 @@ class Connection:
 
     @property
     def effective_settings(self) -> ConnectionSettings:
-        """The settings in force: as set, else as its identity provider's preset has them."""
-        return effective_settings(self.identity_provider, self.preset, self.settings)
+        """The settings in force: as set, else as its identity provider's preset has them.
+
+        The interoperability profile leaves no choice of how to treat what the schemas do not have.
+        """
+        chosen = effective_settings(self.identity_provider, self.preset, self.settings)
+        if self.profile != INTEROP:
+            return chosen
+        return replace(chosen, unknown_attributes="strict", creates_missing_values=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,9 +240,9 @@ def test_a_replace_that_selects_nothing_is_an_error_on_request(op, path, value, 
 
     if rejected:
         with pytest.raises(NoTarget, match="no value matches"):
-            patch.apply((operation,), a_user(), USER, creates_missing=False)
+            patch.apply((operation,), a_user(), USER, patch.PatchRules(creates_missing=False))
     else:
-        assert patch.apply((operation,), a_user(), USER, creates_missing=False)
+        assert patch.apply((operation,), a_user(), USER, patch.PatchRules(creates_missing=False))
     assert patch.apply((operation,), a_user(), USER)
 
 

@@ -131,6 +131,7 @@ def connection_document(request: AdminRequest, connection: settings_items.Connec
         "identity_provider": connection.identity_provider,
         "settings": asdict(connection.effective_settings),
         "authentication": [*connection.authentication],
+        "profile": connection.profile,
         "token_url": f"{request.http.base_url}/oauth2/{connection.id}/token",
         "created": connection.created,
         "last_modified": connection.modified,

@@ -335,6 +335,7 @@ class Connection(TypedDict):
     identity_provider: IdentityProvider
     settings: Settings
     authentication: list[Annotated[str, _one_of("token", "client_secret", "federated")]]
+    profile: Annotated[str, _one_of("lenient", "interop")]
     token_url: Address
     previous_settings: NotRequired[Settings]
     created: Moment

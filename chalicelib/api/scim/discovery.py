@@ -21,7 +21,14 @@ NO_ME = (
 def get_service_provider_config(request: ScimRequest) -> Response:
     """GET /ServiceProviderConfig (section 4)."""
     _reject_filter(request)
-    return Response(200, discovery.service_provider_config(request.context.base_url))
+    principal = request.principal
+    document = discovery.service_provider_config(
+        request.context.base_url,
+        principal.authentication,
+        f"{request.http.base_url}/console/",
+        interop=principal.is_interop,
+    )
+    return Response(200, document)
 
 
 def list_resource_types(request: ScimRequest) -> Response:

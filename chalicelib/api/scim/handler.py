@@ -110,6 +110,8 @@ def _context(
     services: Services, items: Namespace, principal: ConnectionPrincipal, request: Request
 ) -> ConnectionContext:
     user_type = services.user_types.of(items, principal.id, principal.schemas_version)
+    if principal.is_interop:
+        user_type = user_type.without("password")
     return ConnectionContext(
         items=services.table.namespace(grants.scim(principal.keys), items.deadline),
         keys=principal.keys,

@@ -114,9 +114,8 @@ class ScimRequest:
         """
         settings = self.principal.settings
         creates = settings.unknown_attributes != STRICT or settings.creates_missing_values
-        return lambda present: patch.apply(
-            operations, present, resource_type, creates_missing=creates
-        )
+        rules = patch.PatchRules(creates, replaces_whole=self.principal.is_interop)
+        return lambda present: patch.apply(operations, present, resource_type, rules)
 
     def operations(self, body: Document, resource_type: ResourceType) -> tuple[Operation, ...]:
         """Validate the operations of a PATCH against the schemas of its resource.
@@ -126,6 +125,8 @@ class ScimRequest:
                 what it would ignore.
         """
         raw = messages.parse_patch(body)
+        if self.principal.is_interop:
+            patch_operations.require_paths(raw)
         normalised = patch_operations.normalise(raw, resource_type, self.id)
         self._ignore(normalised.ignored, resource_type)
         return normalised.operations
@@ -137,7 +138,7 @@ class ScimRequest:
         found = tuple(ignored)
         self.context.trace.add_ignored(found)
         if self.principal.settings.unknown_attributes == STRICT:
-            reject_ignored(found, resource_type)
+            reject_ignored(found, resource_type, interop=self.principal.is_interop)
         return found
 
 

@@ -31,6 +31,7 @@ def test_a_connection_is_created_with_its_url(operator, organisation):
             "creates_missing_values": True,
         },
         "authentication": ["token"],
+        "profile": "lenient",
         "token_url": f"https://id.example.com/oauth2/{body['id']}/token",
         "created": body["created"],
         "last_modified": body["created"],
