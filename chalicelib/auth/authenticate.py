@@ -7,7 +7,7 @@ take effect at the next request; a request that was authenticated before may fin
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -93,7 +93,7 @@ class ConnectionPrincipal:
     plan: Plan
     schemas_version: int = 0
     run: str | None = None
-    authentication: Collection[CredentialType] = ("token",)
+    authentication: frozenset[CredentialType] = frozenset({"token"})
     is_interop: bool = False
 
     @property
