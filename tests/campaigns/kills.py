@@ -26,8 +26,9 @@ from chalicelib.storage.table import Table
 from dev.measure import reference
 from dev.measure.population import Population, populate
 from dev.progress import progress
+from dev.repair.invariants import Directory, directories, unsound
 from dev.run import dynamodb_local, engines
-from tests.support.invariants import Directory, directories, read_all, unsound
+from tests.support.invariants import read_all
 
 # Users, of whom the first half is in the group, and groups that one more user is in.
 CROWD = 160

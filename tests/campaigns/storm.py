@@ -32,6 +32,7 @@ from chalicelib.scim.preconditions import entity_tags
 from chalicelib.storage.table import Table
 from dev.measure import reference
 from dev.progress import progress
+from dev.repair.invariants import Directory, Items, directories, unsound
 from dev.run import dynamodb_local
 from tests.campaigns.conflicts import Conflicts
 from tests.campaigns.history import (
@@ -45,7 +46,7 @@ from tests.campaigns.history import (
     Whole,
     same_versions,
 )
-from tests.support.invariants import Directory, Items, directories, read_all, unsound
+from tests.support.invariants import read_all
 
 NAMES = [f"user{number:02}@example.com" for number in range(48)]
 NEW_NAMES = [f"alias{number:02}@example.com" for number in range(12)]

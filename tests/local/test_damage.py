@@ -12,6 +12,7 @@ from chalicelib.scim.errors import Uniqueness
 from chalicelib.storage.expressions import EXISTS, Delete, Update
 from chalicelib.storage.keys import Key
 from chalicelib.storage.table import Table
+from dev.repair.invariants import unsound
 from tests.support.clock import ManualClock
 from tests.support.directory import (
     a_group,
@@ -26,7 +27,7 @@ from tests.support.directory import (
     rename,
     some_users,
 )
-from tests.support.invariants import read_all, unsound
+from tests.support.invariants import read_all
 
 LONGEST = 5
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from chalicelib.storage.table import Table
+from dev.repair.invariants import unsound
 from tests.support.clock import ManualClock
 from tests.support.faults import CRASHES, PASSING, Crash, Fault, Request, Send
-from tests.support.invariants import unsound
 from tests.support.pictures import names_in, picture, said
 from tests.support.trial_runs import Stage, set_up
 from tests.support.trials import TRIALS, Trial

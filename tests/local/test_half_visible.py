@@ -15,6 +15,7 @@ from chalicelib.directory import deletes, groups, recovery
 from chalicelib.errors import Busy
 from chalicelib.storage.expressions import Delete
 from chalicelib.storage.table import Table
+from dev.repair.invariants import unsound
 from tests.support.clock import ManualClock
 from tests.support.directory import (
     a_group,
@@ -29,7 +30,7 @@ from tests.support.directory import (
     some_users,
 )
 from tests.support.faults import Fault, FaultyClient, first, hide
-from tests.support.invariants import read_all, unsound
+from tests.support.invariants import read_all
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import pytest
 
 from chalicelib.errors import ApiError, Busy
 from chalicelib.storage.table import Table
+from dev.repair.invariants import unsound
 from tests.support.clock import ManualClock
 from tests.support.faults import Request, Send
-from tests.support.invariants import unsound
 from tests.support.pictures import picture
 from tests.support.races import DONE, RACES, Race
 from tests.support.trial_runs import Stage, set_up

@@ -1,0 +1,1 @@
+"""Check a table by its invariants, and repair what a restore or an accident has damaged."""
