@@ -87,7 +87,12 @@ class InvalidFields(BadRequest):
 
 
 class _Rejected(ApiError):
-    """A rejected request; `reason` is for the connection's health, never in the response."""
+    """A rejected request; `reason` is for the connection's health, never in the response.
+
+    `is_listened_to` says that a page is waiting to see each rejected request of the connection.
+    """
+
+    is_listened_to = False
 
     def __init__(self, detail: str | None = None, *, reason: str | None = None) -> None:
         """Take the text for the client, and the reason as one word for the admin."""

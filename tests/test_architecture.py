@@ -38,6 +38,7 @@ TWINS = {
     "feed": "read by organisations, served by api/admin",
     "groups": "kept by directory, listed by organisations, served by api/scim and api/admin",
     "local_users": "stored by storage, managed by organisations",
+    "listening": "kept by organisations, served by api/admin",
     "log": "read by organisations, served by api/admin",
     "organisations": "kept by organisations, served by api/admin",
     "connections": "kept by organisations, served by api/admin",

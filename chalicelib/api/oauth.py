@@ -105,7 +105,7 @@ def issue_token(services: Services, request: Request) -> Response:
         services.buckets.take(f"{keys.connection} token", RATE)
         issued = services.token_endpoint.issue(items, keys.connection, sent)
     except (OAuthError, TooManyRequests) as rejection:
-        recorder.count_rejected(rejection)
+        recorder.reject(rejection)
         raise
     document = {
         "access_token": issued.text,

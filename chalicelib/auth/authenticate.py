@@ -20,17 +20,20 @@ from chalicelib.errors import Forbidden, Unauthorized, Unavailable
 from chalicelib.settings import CredentialType, Plan, Settings
 from chalicelib.storage import grants
 from chalicelib.storage.audit_entries import Actor
+from chalicelib.storage.clock import timestamp
 from chalicelib.storage.connection_settings import ConnectionSettings
 from chalicelib.storage.console_items import ConsoleSession
 from chalicelib.storage.keys import (
     ConnectionKeys,
     Key,
     OrganisationKeys,
+    listened_token,
     operator_key,
     organisation_of,
 )
 from chalicelib.storage.operator_keys import OperatorKey
 from chalicelib.storage.records import from_item
+from chalicelib.storage.rejected_items import ListenedToken
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import (
     CONNECTION_ID,
@@ -95,6 +98,7 @@ class ConnectionPrincipal:
     run: str | None = None
     authentication: frozenset[CredentialType] = frozenset({"token"})
     is_interop: bool = False
+    is_listened_to: bool = False
 
     @property
     def keys(self) -> ConnectionKeys:
@@ -219,18 +223,17 @@ def authenticate_connection(
         raise Unauthorized
     if connection is None or connection.state not in SERVED_STATES:
         raise Unauthorized(reason=_reason_for_connection(items, connection_id, connection))
-    if credential is None:
-        raise Unauthorized(reason=slip_of(authorization))
-    if token is None or not token.live(now):
-        raise Unauthorized(
-            reason=reason_for_end(items, connection_id, credential.issued_for, token)
-        )
-    _check_type(credential, token)
-    if credential.token_type == tokens.ACCESS:
-        _check_access_token(credential, access_token, now)
-    else:
-        check_secret(items, secrets, connection_id, credential, now)
-    check_service(organisation, connection, token, settings)
+    try:
+        credential = _require_credential(credential, authorization)
+        token = _check_token(items, connection_id, credential, token, now)
+        if credential.token_type == tokens.ACCESS:
+            _check_access_token(credential, access_token, now)
+        else:
+            check_secret(items, secrets, connection_id, credential, now)
+        check_service(organisation, connection, token, settings)
+    except (Unauthorized, Forbidden) as rejection:
+        rejection.is_listened_to = connection.is_listened_to(now)
+        raise
     return ConnectionPrincipal(
         id=connection.id,
         token_id=token.id,
@@ -242,12 +245,21 @@ def authenticate_connection(
         run=token.id if credential.token_type == tokens.TEST else None,
         authentication=accepted_types(organisation, connection, settings),
         is_interop=connection.profile == INTEROP,
+        is_listened_to=connection.is_listened_to(now),
     )
 
 
 def _scim_credential(authorization: tuple[str, ...]) -> Credential | None:
     credential = tokens.parse(bearer(authorization) or "")
     return credential if credential and credential.token_type in STORED_TYPES else None
+
+
+def _require_credential(
+    credential: Credential | None, authorization: tuple[str, ...]
+) -> Credential:
+    if credential is None:
+        raise Unauthorized(reason=slip_of(authorization))
+    return credential
 
 
 def _token_key(connection_id: str, credential: Credential) -> Key:
@@ -306,14 +318,54 @@ def reason_for_end(
     return "revoked" if token.state == "revoked" else "expired"
 
 
-def _check_type(credential: Credential, token: ConnectionToken) -> None:
-    """Check that a text is of the type of its credential: both may hold the same secret.
+def _check_token(
+    items: Namespace,
+    connection_id: str,
+    credential: Credential,
+    token: ConnectionToken | None,
+    now: datetime,
+) -> ConnectionToken:
+    """Return the stored credential if it lives and a text of this type is its own.
 
     Raises:
-        Unauthorized: a client secret was written as a static token, or the other way round.
+        Unauthorized: it has ended, or is of another connection; or a client secret was written as
+            a static token, or the other way round: both may hold the same secret.
     """
+    if token is None or not token.live(now):
+        reason = reason_for_end(items, connection_id, credential.issued_for, token)
+        raise Unauthorized(reason=reason)
     if token.credential_type not in STORED_TYPES[credential.token_type]:
         raise Unauthorized(reason="wrong")
+    return token
+
+
+def listening_connection(
+    table: Table, secrets: Secrets, authorization: tuple[str, ...], deadline: Deadline
+) -> str | None:
+    """Return the connection whose page listens, and whose token was sent to another URL.
+
+    Nothing is said of a token whose secret is wrong: it may be a guess. One GetItem where nobody
+    listens for the token.
+    """
+    credential = _scim_credential(authorization)
+    if credential is None or credential.token_type != tokens.SCIM:
+        return None
+    items = table.namespace(grants.listened_to(credential.id), deadline)
+    found = items.get(listened_token(credential.id))
+    listened = from_item(ListenedToken, found) if found else None
+    now = table.clock.now()
+    if listened is None or listened.until <= timestamp(now):
+        return None
+    keys = ConnectionKeys(listened.connection)
+    own = table.namespace(grants.listening(keys), deadline)
+    try:
+        item = own.get(_token_key(keys.connection, credential))
+        token = from_item(ConnectionToken, item) if item else None
+        _check_token(own, keys.connection, credential, token, now)
+        check_secret(own, secrets, keys.connection, credential, now)
+    except Unauthorized:
+        return None
+    return keys.connection
 
 
 def _check_access_token(credential: Credential, stored: AccessToken | None, now: datetime) -> None:

@@ -82,6 +82,21 @@ class TokenEndpoint:
         """
         now = items.table.clock.now()
         organisation, connection = _read(items, connection_id)
+        try:
+            credential = self._authenticate(items, organisation, connection, sent)
+        except OAuthError as rejection:
+            rejection.is_listened_to = connection.is_listened_to(now)
+            raise
+        return _issue(items, connection_id, credential, now)
+
+    def _authenticate(
+        self,
+        items: Namespace,
+        organisation: Organisation,
+        connection: Connection,
+        sent: SentSecret | SentAssertion,
+    ) -> ConnectionToken:
+        now, connection_id = items.table.clock.now(), connection.id
         if isinstance(sent, SentSecret):
             credential = self._of_secret(items, connection_id, sent, now)
         else:
@@ -93,7 +108,7 @@ class TokenEndpoint:
         except Forbidden as error:
             code = "unauthorized_client"
             raise OAuthError(code, error.detail, reason=error.reason) from None
-        return _issue(items, connection_id, credential, now)
+        return credential
 
     def _of_secret(
         self, items: Namespace, connection_id: str, sent: SentSecret, now: datetime

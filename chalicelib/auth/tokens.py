@@ -26,6 +26,7 @@ from random import Random
 from typing import Literal, cast
 
 TokenType = Literal["scim", "test", "op", "link", "session", "secret", "access"]
+SCIM: TokenType = "scim"
 TEST: TokenType = "test"
 ACCESS: TokenType = "access"
 CLIENT_SECRET: TokenType = "secret"  # noqa: S105 - the name of a type
@@ -90,7 +91,12 @@ def mint(token_type: TokenType, random: Random, issued_for: str = "") -> NewCred
     secret = base62(random.getrandbits(SECRET_BITS), SECRET_LENGTH)
     body = f"psl_{token_type}_{token_id}_{secret}"
     text = f"{body}_{checksum(body)}"
-    return NewCredential(token_id, secret, text, f"psl_{token_type}_...{text[-HINT_LENGTH:]}")
+    return NewCredential(token_id, secret, text, hint_of(token_type, text))
+
+
+def hint_of(token_type: TokenType, text: str) -> str:
+    """Return what may be shown of a credential for ever: how it begins and ends."""
+    return f"psl_{token_type}_...{text[-HINT_LENGTH:]}"
 
 
 def parse(text: str) -> Credential | None:

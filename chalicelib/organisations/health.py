@@ -68,6 +68,8 @@ FIXES: Mapping[str, str] = {
     "a new one.",
     "wrong": "The token's secret part is wrong. Copy the whole token again, or create a new one.",
     "foreign": "The token belongs to another connection. Create one here, or correct the SCIM URL.",
+    "other_url": "The token is right, but it was sent to the URL of another connection. Copy the "
+    "SCIM URL of this connection into the identity provider, unchanged.",
     "revoked": "The token was revoked. Create a new one in the console and paste it into your "
     "identity provider.",
     "expired": "The token has expired. Create a new one in the console and paste it into your "

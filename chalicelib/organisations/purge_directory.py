@@ -47,7 +47,8 @@ def clear(scope: ConnectionScope, since: datetime) -> None:
     for day in days(since, scope.items.table.clock.now()):
         for items in (keys.changes(day), keys.log_entries(day)):
             delete_all(scope, items)
-    for items in (keys.health_hours(), keys.counters("U"), keys.counters("G")):
+    counters = (keys.health_hours(), keys.counters("U"), keys.counters("G"))
+    for items in (*counters, keys.rejected_requests()):
         delete_all(scope, items)
 
 

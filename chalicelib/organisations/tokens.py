@@ -34,8 +34,9 @@ from chalicelib.settings import CredentialType
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import PendingChange
 from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Put, Update, equals
-from chalicelib.storage.keys import Key, OrganisationKeys, organisation_of
+from chalicelib.storage.keys import Key, OrganisationKeys, listened_token, organisation_of
 from chalicelib.storage.records import from_item, from_items, to_item
+from chalicelib.storage.rejected_items import ListenedToken
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import (
     SERVED_STATES,
@@ -215,7 +216,15 @@ def _creation(
     ]
     if idempotency_key:
         actions.append(idempotency_key.created_item(token.id, admin.now()))
+    if connection.listening_until and connection.is_listened_to(admin.now()):
+        actions.append(listened_item(connection.id, token.id, connection.listening_until))
     return actions
+
+
+def listened_item(connection_id: str, token_id: str, until: str) -> Put:
+    """Make the item by which a request with this token is found, whatever URL it is sent to."""
+    listened = ListenedToken(connection_id, until)
+    return Put(listened_token(token_id), to_item(listened, datetime.fromisoformat(until)))
 
 
 def _deletion_key(admin: AdminContext, connection_id: str, token: ConnectionToken, at: str) -> Key:

@@ -20,6 +20,7 @@ from chalicelib.storage.keys import (
     Key,
     OrganisationKeys,
     console,
+    listened_token,
     organisation_of,
 )
 from chalicelib.storage.keys import signing_keys as keys_of_issuer
@@ -162,6 +163,19 @@ def console_session(keys: OrganisationKeys) -> tuple[Grant, ...]:
     return (
         Grant(keys.partition, READ),
         Grant(keys.console, UPDATE),
+    )
+
+
+def listened_to(token_id: str) -> tuple[Grant, ...]:
+    """Return the grants for finding the connection that listens for a token."""
+    return (Grant(listened_token(token_id).pk, READ),)
+
+
+def listening(keys: ConnectionKeys) -> tuple[Grant, ...]:
+    """Return the grants for telling a page that listens of a request to another URL."""
+    return (
+        Grant(OrganisationKeys(organisation_of(keys.connection)).partition, READ),
+        Grant(keys.rejected_request("").pk, PUT),
     )
 
 

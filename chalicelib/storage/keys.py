@@ -25,6 +25,8 @@ What each access needs (consistent reads throughout, no index, no Scan):
                                           BatchGet C#<org>: #, C#<org>#V: S#<session>
     authentication of the operator        Get    A#KEY        <key>
     links and sessions of a console       Query  C#<org>#V    L#.. or S#..
+    rejected requests, while listening    Query  S#<conn>#RJ   <ulid> ..
+    who listens for a token               Get    X#listen#<token>
     the audit, of a deployment            Query  C#<org>#A or A#AUDIT   <ulid> .. <ulid>
 
 The first letter of a partition key is its class and the next part its owner, so that
@@ -337,6 +339,14 @@ class ConnectionKeys:
         """Range of the counters of requests, by hour."""
         return Range(f"{self.prefix}#H")
 
+    def rejected_request(self, request_ulid: str) -> Key:
+        """Key of a rejected request, written while a page listens."""
+        return Key(f"{self.prefix}#RJ", request_ulid)
+
+    def rejected_requests(self, first: str = FIRST) -> Range:
+        """Range of the rejected requests from one ULID on."""
+        return Range(self.rejected_request("").pk, first)
+
     def self_test(self, run: str) -> ConnectionKeys:
         """Keys of a run of the self-test: items of its own, apart from the connection's."""
         return ConnectionKeys(f"{self.connection}{RUN}{run}")
@@ -549,6 +559,11 @@ def reference(value: str) -> Key:
 def verified_domain(domain: str) -> Key:
     """Key of the uniqueness item of a verified domain: which organisation it belongs to."""
     return Key(f"X#dom#{digest(fold(domain))}", ONLY)
+
+
+def listened_token(token_id: str) -> Key:
+    """Key of what says which connection listens for a token, wherever it is sent."""
+    return Key(f"X#listen#{token_id}", ONLY)
 
 
 def organisations(after: str = "") -> Range:

@@ -36,6 +36,7 @@ from chalicelib.storage.keys import Key, console_id, setting_of, ulid, user_and_
 from chalicelib.storage.local_users import Assignment, LocalUser
 from chalicelib.storage.log_entries import LogEntry, LoggedOperation
 from chalicelib.storage.operator_keys import OperatorKey
+from chalicelib.storage.rejected_items import ListenedToken, RejectedRequest
 from chalicelib.storage.settings_items import (
     AccessToken,
     Connection,
@@ -208,10 +209,10 @@ RECORDS: Mapping[type, Record] = {
             "schemas_version": ("schemas_version", NOT_ZERO),
             "authentication": ("authentication", TYPES),
             **_same_name("name", "state", "workspace", "default_role", "after_end", "version"),
-            **_same_name("tokens_version", "created", "modified", "profile"),
+            **_same_name("tokens_version", "created", "modified", "profile", "listening_until"),
         },
         {"id": _setting_id},
-        separate=frozenset({"tokens_version", "schemas_version"}),
+        separate=frozenset({"tokens_version", "schemas_version", "listening_until"}),
     ),
     ConnectionToken: Record(
         {
@@ -223,6 +224,11 @@ RECORDS: Mapping[type, Record] = {
         {"id": _setting_id},
     ),
     AccessToken: Record(_same_name("digest", "expires"), {"id": _sort_key}),
+    RejectedRequest: Record(
+        _same_name("at", "reason", "method", "path", "status", "user_agent", "token_hint"),
+        {"id": _sort_key},
+    ),
+    ListenedToken: Record(_same_name("connection", "until")),
     SigningKeys: Record({"keys": ("keys", JSON), **_same_name("issuer", "fetched", "next_fetch")}),
     OperatorKey: Record(
         {

@@ -128,7 +128,7 @@ class Connection:
     users are read from then on: as they are (`keep`), or all as inactive (`deactivate`).
     `authentication` holds the types of credentials that it accepts. `profile` is how it treats
     what the SCIM interoperability profile does not allow: `lenient` accepts it, `interop` rejects
-    it.
+    it. Until `listening_until` a page waits to see each request that is rejected.
     """
 
     id: str
@@ -147,6 +147,11 @@ class Connection:
     after_end: str | None = None
     authentication: tuple[CredentialType, ...] = ("token",)
     profile: Profile = "lenient"
+    listening_until: str | None = None
+
+    def is_listened_to(self, now: datetime) -> bool:
+        """Tell whether a page waits to see each of its rejected requests."""
+        return self.listening_until is not None and timestamp(now) < self.listening_until
 
     @property
     def users_are_inactive(self) -> bool:

@@ -15,6 +15,7 @@ from chalicelib.api.admin import (
     extensions,
     feed,
     groups,
+    listening,
     log,
     organisations,
     responses,
@@ -90,6 +91,7 @@ TO = Parameter("to", TEXT, "Only requests at or before this RFC 3339 time.")
 OUTCOME = Parameter("outcome", {"enum": list(OUTCOMES)}, "Only requests with this outcome.")
 OF_USER = Parameter("user", TEXT, "Only requests that concern this user: an id.")
 OF_GROUP = Parameter("group", TEXT, "Only requests that concern this team: an id.")
+AFTER_TIME = Parameter("after", TEXT, "Only requests after this RFC 3339 time.")
 AFTER = Parameter("after", TEXT, "The `next` of the page before, unchanged, or `now`.")
 
 TAKES: Mapping[Handler, Takes] = {
@@ -116,6 +118,8 @@ TAKES: Mapping[Handler, Takes] = {
     tokens.rotate_credential: Takes(inputs.Rotation, optional=True, parameters=(IDEMPOTENCY_KEY,)),
     tokens.rotate_token: Takes(inputs.Rotation, optional=True, parameters=(IDEMPOTENCY_KEY,)),
     self_test.run_self_test: Takes(errors=(429,)),
+    listening.listen: Takes(errors=(409,)),
+    listening.list_rejected: Takes(parameters=(PAGING[0], AFTER_TIME)),
     log.list_log: Takes(parameters=(*PAGING, FROM, TO, OUTCOME, OF_USER, OF_GROUP)),
     extensions.put_schema: Takes(responses.ExtensionSchema),
     # users and groups

@@ -20,6 +20,7 @@ from chalicelib.storage.keys import (
     Key,
     OrganisationKeys,
     console,
+    listened_token,
     operator_key,
     signing_keys,
 )
@@ -35,6 +36,7 @@ from chalicelib.storage.records import (
     to_item,
     update,
 )
+from chalicelib.storage.rejected_items import ListenedToken, RejectedRequest
 from chalicelib.storage.settings_items import (
     AccessToken,
     Connection,
@@ -143,6 +145,7 @@ VALUES: dict[str, tuple[Any, Key]] = {
             preset={"put_without_members": "clear", "creates_missing_values": False},
             after_end="keep",
             authentication=("client_secret", "federated"),
+            listening_until=NOW,
         ),
         ORGANISATION.connection(KEYS.connection),
     ),
@@ -152,6 +155,16 @@ VALUES: dict[str, tuple[Any, Key]] = {
         ORGANISATION.token(KEYS.connection, TOKEN.id),
     ),
     "an access token": (AccessToken("a" * 24, "d" * 64, NOW), KEYS.access_token("a" * 24)),
+    "a rejected request": (
+        RejectedRequest(
+            at=NOW, reason="missing", method="GET", path="/Users", status=401, id="01X"
+        ),
+        KEYS.rejected_request("01X"),
+    ),
+    "a token that is listened for": (
+        ListenedToken(KEYS.connection, NOW),
+        listened_token("T" * 12),
+    ),
     "keys of an issuer": (
         SigningKeys("https://i", {"k": {"kty": "RSA", "n": "x"}}, NOW, NOW),
         signing_keys("https://i"),

@@ -47,6 +47,8 @@ def life(send: Recorded, scim: ApiClient) -> None:
     path = f"{own}/connections/{made['id']}"
     token = _connection(send, path)
     _people(send, own, scim.with_credential(token), f"/scim/v2/{made['id']}")
+    send("POST", f"{path}/listen")
+    send("GET", f"{path}/rejected")
     for target in (f"{path}/log", path, f"{own}/connections", f"{own}/audit", f"{own}/changes"):
         send("GET", target)
     send("POST", f"{path}/test")

@@ -268,6 +268,29 @@ class Rejection(TypedDict):
     fix: str
 
 
+class Listening(TypedDict):
+    """Until when the rejected requests of a connection are written one by one."""
+
+    listening_until: Moment
+
+
+class RejectedRequest(TypedDict):
+    """A request that was rejected while a page was listening, and what to do about it.
+
+    `token_hint` is how the token of this connection ended that was sent.
+    """
+
+    id: str
+    at: Moment
+    reason: str
+    fix: str
+    method: str
+    path: str
+    status: int
+    user_agent: str
+    token_hint: str | None
+
+
 class IgnoredAttribute(TypedDict):
     """An attribute that the identity provider sends and no schema has, with requests in 7 days."""
 

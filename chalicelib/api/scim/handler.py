@@ -38,7 +38,7 @@ def respond(
     try:
         principal = _authenticate(services, items, keys, request)
     except (Unauthorized, Forbidden, TooManyRequests) as rejection:
-        recorder.count_rejected(rejection)
+        recorder.reject(rejection)
         raise
     except Busy:
         recorder.record_deadline()
@@ -69,7 +69,11 @@ def _authenticate(
         services.table.clock.now(),
     )
     if principal.plan.rate is not None:
-        services.buckets.take(principal.keys.connection, principal.plan.rate)
+        try:
+            services.buckets.take(principal.keys.connection, principal.plan.rate)
+        except TooManyRequests as rejection:
+            rejection.is_listened_to = principal.is_listened_to
+            raise
     return principal
 
 
@@ -94,15 +98,16 @@ def reject_url(services: Services, request: Request, connection_id: str, detail:
     items = services.table.namespace(grants.scim(keys), services.deadline())
     recorder = Recorder.start(services, items, keys, request)
     try:
-        _authenticate(services, items, keys, request)
+        principal = _authenticate(services, items, keys, request)
     except (Unauthorized, Forbidden, TooManyRequests) as rejection:
-        recorder.count_rejected(rejection)
+        recorder.reject(rejection)
         raise
     except Busy:
         recorder.record_deadline()
         raise
     wrong = WrongUrl(detail, reason="url")
-    recorder.count_rejected(wrong)
+    wrong.is_listened_to = principal.is_listened_to
+    recorder.reject(wrong)
     raise wrong
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.api.edge import Request, Response
 from chalicelib.api.query import readable
 from chalicelib.api.scim.scim_request import ROOT
 from chalicelib.api.services import LOG_SECONDS, LONGEST_CALL, Services
-from chalicelib.auth.authenticate import ConnectionPrincipal
+from chalicelib.auth import tokens
+from chalicelib.auth.authenticate import ConnectionPrincipal, bearer, listening_connection
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import (
     ApiError,
@@ -26,18 +27,22 @@ from chalicelib.errors import (
     OAuthError,
     TooManyRequests,
     Unauthorized,
+    Unavailable,
     WrongUrl,
 )
 from chalicelib.observability import log_fault, record_deadline
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.masking import ADDRESS, Known, masked_detail, masked_query
 from chalicelib.scim.sent_names import HIDDEN, logged_names
+from chalicelib.settings import Rate
+from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.counters import Counters, hour
 from chalicelib.storage.expressions import Put
 from chalicelib.storage.keys import ConnectionKeys, is_id, ulid
 from chalicelib.storage.log_entries import LogEntry
 from chalicelib.storage.records import to_item
+from chalicelib.storage.rejected_items import KEPT, RejectedRequest
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Namespace
 
@@ -51,6 +56,13 @@ MAX_USER_AGENT = 100
 MAX_READ = 1_000
 TOKEN = re.compile(r"psl_\w+")
 UNUSUAL = re.compile(r"[^A-Za-z0-9 ./;:()_+,-]")
+
+# How many rejected requests of a connection are shown to a page, for each process.
+SHOWN = Rate(per_second=1, burst=60)
+# Where no connection, or another one, was asked: the token's own may be listening.
+SENT_ELSEWHERE = frozenset({None, "foreign", "ended"})
+# A part of a route that stands for what was sent.
+SENT = re.compile(r"{\w+}")
 
 Rejection = Unauthorized | Forbidden | OAuthError | TooManyRequests | WrongUrl
 
@@ -76,13 +88,64 @@ class Recorder:
         late = items.with_deadline(Deadline(clock, started + LOG_SECONDS))
         return cls(services, late, keys, request, clock.now(), started)
 
-    def count_rejected(self, rejection: Rejection) -> None:
-        """Count a request that was not authenticated; without a reason there is no connection."""
-        reason = rejection.reason
+    def reject(self, rejection: Rejection) -> None:
+        """Count a request that was not authenticated; without a reason there is no connection.
+
+        A page that listens sees it at once; also one of the connection whose token was sent to
+        this URL by mistake.
+        """
+        reason, agent = rejection.reason, self._user_agent
         if reason is not None:
-            user_agent = clean_user_agent(self.request.header("user-agent") or "")
             at = timestamp(self.at)
-            self._count(reason, lambda counters: counters.count_rejected(reason, user_agent, at))
+            self._count(reason, lambda counters: counters.count_rejected(reason, agent, at))
+            if rejection.is_listened_to:
+                self.show(reason, rejection.status)
+        if reason in SENT_ELSEWHERE:
+            self._show_elsewhere(rejection.status)
+
+    @property
+    def _user_agent(self) -> str:
+        return clean_user_agent(self.request.header("user-agent") or "")
+
+    def show(self, reason: str, status: int) -> None:
+        """Write a rejected request for a page that listens, unless it has seen many."""
+        try:
+            self.services.buckets.take(f"{self.keys.connection} rejected", SHOWN)
+        except TooManyRequests:
+            return
+        rejected = RejectedRequest(
+            at=timestamp(self.at),
+            reason=reason,
+            method=self.request.method,
+            path=SENT.sub(HIDDEN, self.request.route.removeprefix(ROOT)),
+            status=status,
+            user_agent=self._user_agent,
+            token_hint=None if reason == "foreign" else self._token_hint,
+        )
+        entropy = self.services.table.clock.random.getrandbits(80)
+        key = self.keys.rejected_request(ulid(self.at, entropy))
+        self.items.try_once(Put(key, to_item(rejected, self.at + KEPT)), LONGEST_CALL)
+
+    @property
+    def _token_hint(self) -> str | None:
+        """How the token ends that was sent; None where it is no token of ours."""
+        text = bearer(self.request.headers.get("authorization", ())) or ""
+        credential = tokens.parse(text)
+        return tokens.hint_of(credential.token_type, text) if credential else None
+
+    def _show_elsewhere(self, status: int) -> None:
+        services = self.services
+        authorization = self.request.headers.get("authorization", ())
+        try:
+            own = listening_connection(
+                services.table, services.secrets, authorization, self.items.deadline
+            )
+        except (Busy, Unavailable):
+            return
+        if own is not None:
+            keys = ConnectionKeys(own)
+            items = services.table.namespace(grants.listening(keys), self.items.deadline)
+            replace(self, items=items, keys=keys).show("other_url", status)
 
     def log(
         self,

@@ -13,6 +13,10 @@ ADDRESS = "127.0.0.1"
 NO_ENTRY = {
     ("POST", "/sign-in"): "changes nothing: a search, with the address in the body",
     ("POST", "/admin/organisations/{organisation}/resolve"): "changes nothing, as sign-in",
+    (
+        "POST",
+        "/admin/organisations/{organisation}/connections/{connection}/listen",
+    ): "changes no setting: a page is open, and says so every two minutes",
 }
 
 
