@@ -16,7 +16,7 @@ VENV := .venv/bin/python
 VERB := exec $(VENV) -m dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run idp corpus providers suites crowd test quick local-test deploy-test planted check format openapi \
+.PHONY: help run idp corpus providers suites crowd test quick local-test deploy-test planted check format guides openapi \
 	package deploy access operator-key operator-keys revoke-operator-key destroy storm kills scale oracle domains budget bench costs performance \
 	clean environment engine emulator python
 
@@ -72,6 +72,9 @@ kills: environment ## kill -9 during large changes on DynamoDB Local (ARGS='--co
 
 planted: environment engine ## plant twenty bugs, one at a time: the tests must find each (ARGS='--only NAME')
 	@$(VERB) planted $(ARGS)
+
+guides: environment ## write docs/guides/ from what the console shows, after a change of it
+	@$(VERB) guides
 
 openapi: environment ## write the OpenAPI document that the app serves (chalicelib/api/admin/openapi.json)
 	@$(VERB) openapi

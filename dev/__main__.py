@@ -35,6 +35,7 @@ MODULES: Mapping[str, str] = {
     "kills": "tests.campaigns.kills",
     "oracle": "tests.campaigns.oracle",
     "planted": "tests.campaigns.planted",
+    "guides": "dev.release.guides",
     "openapi": "dev.release.openapi",
     "domains": "dev.release.domains",
     "package": "dev.release.package",

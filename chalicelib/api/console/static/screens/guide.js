@@ -43,7 +43,7 @@ const Errors = ({ errors }) =>
       ${errors.map(
         (each) => html`<div key=${each.seen}>
           <dt>${each.seen}</dt>
-          <dd>${each.means} ${each.fix}</dd>
+          <dd>${kit.withNames(`${each.means} ${each.fix}`)}</dd>
         </div>`,
       )}
     </dl>
