@@ -4,7 +4,7 @@
 # later ones find them and need no network. dev/__main__.py starts each verb and ends it.
 
 STAGE ?= dev
-export PORT LOCAL_DIR FRESH PUBLIC_URL ENGINE CONFIRM DATA FROM NAME SCOPES ID
+export PORT LOCAL_DIR FRESH PUBLIC_URL ENGINE CONFIRM DATA FROM NAME SCOPES ID RUNTIME
 
 # The first interpreter that is new enough; PYTHON=... chooses another. It makes an environment
 # that is missing and never replaces one that works.
@@ -14,11 +14,13 @@ FOUND := $(shell for each in $(PYTHON) python3 python3.14 python3.13 python3.12 
 
 VENV := .venv/bin/python
 VERB := exec $(VENV) -m dev
+# On the Python that the functions run on: RUNTIME=3.12 chooses another one.
+RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help run idp corpus providers suites crowd test quick local-test deploy-test planted check format guides openapi \
 	package deploy access operator-key operator-keys revoke-operator-key destroy storm kills scale oracle domains budget bench costs performance \
-	clean environment engine emulator python
+	clean environment release engine emulator python
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^## / { printf "\n%s\n", substr($$0, 4) } \
@@ -101,12 +103,12 @@ costs: environment ## what a deployment costs a month (docs/costs.md)
 
 ## Deploy
 
-package: environment ## build archive and CloudFormation template into build/ and check them (STAGE=dev)
-	@$(VENV) -m dev package $(STAGE)
+package: environment release ## build archive and CloudFormation template into build/ and check them (STAGE=dev)
+	@$(RELEASE) -m dev package $(STAGE)
 	@$(VERB) lint-template
 
-deploy: environment ## create or update a stage in an AWS account (STAGE=dev)
-	@$(VERB) deploy $(STAGE)
+deploy: release ## create or update a stage in an AWS account (STAGE=dev)
+	@exec $(RELEASE) -m dev deploy $(STAGE)
 
 access: environment ## print URL and operator key of a deployed stage, for a shell (STAGE=dev)
 	@$(VERB) access $(STAGE)
@@ -129,10 +131,13 @@ deploy-test: environment emulator ## test deployment, permissions and the archiv
 ## Tidy up
 
 clean: ## remove the environments and everything that was built; keeps LOCAL_DIR
-	rm -rf .venv .venv-engine .venv-emulator .venv-lambda build .chalice/deployments .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-engine .venv-emulator .venv-lambda .venv-release build .chalice/deployments .mypy_cache .pytest_cache .ruff_cache
 
 environment: python
 	@$(FOUND) dev/run/environment.py app
+
+release: environment
+	@$(FOUND) dev/run/environment.py release
 
 engine: python
 	@$(FOUND) dev/run/environment.py engine

@@ -22,7 +22,7 @@ from zipfile import ZipFile
 
 from dev.measure.pages import Section
 from dev.progress import progress
-from dev.release import bytecode, package
+from dev.release import bytecode, package, source, stages
 from dev.run import resources
 
 ROOT = Path(__file__).parents[2]
@@ -63,12 +63,13 @@ def build(architecture: str) -> Path:
     Raises:
         VerbError: Chalice failed; its own output is above.
     """
-    package.copy_source()
-    file = package.SOURCE / ".chalice" / "config.json"
+    stage = stages.read("dev")
+    source.copy(stage)
+    file = source.SOURCE / ".chalice" / "config.json"
     config = json.loads(file.read_text(encoding="utf-8")) | {"lambda_architecture": architecture}
     file.write_text(json.dumps(config), encoding="utf-8")
-    package.build("dev")
-    return package.BUILD / "deployment.zip"
+    package.build(stage)
+    return package.ARCHIVE
 
 
 def sizes(archive: Path) -> tuple[int, int]:

@@ -115,8 +115,7 @@ def url_of(stage: Stage, account: Account) -> str:
 
 def operator_keys(stage: Stage, account: Account) -> OperatorKeys:
     """Reach the operator keys of a stage."""
-    name = resources.define({"Stage": stage.name})["Table"]["TableName"]
-    table = Table(account.client("dynamodb"), name)
+    table = Table(account.client("dynamodb"), stage.table)
     return OperatorKeys(table, account.client("secretsmanager"), f"passerelle/{stage.name}")
 
 

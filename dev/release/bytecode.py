@@ -1,5 +1,7 @@
 """Add byte code to an archive: otherwise Lambda compiles every module at each cold start.
 
+What it writes can be read by everybody, and depends on nothing but the files.
+
 The folder that Lambda unpacks the archive into is read-only, so compiled modules are not kept.
 """
 
@@ -7,16 +9,20 @@ from __future__ import annotations
 
 import compileall
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
 from py_compile import PycInvalidationMode
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from dev.errors import VerbError
 
 # Where Lambda unpacks it, for the paths in a traceback.
 TASK = "/var/task"
+# Libraries are programs too.
+MODE = stat.S_IFREG | 0o755
+READ_BY_ALL = 0o004
 
 
 class CannotCompile(VerbError):
@@ -40,8 +46,26 @@ def add(archive: Path) -> None:
         with ZipFile(new, "w", ZIP_DEFLATED) as file:
             for path in sorted(Path(folder).rglob("*")):
                 if path.is_file():
-                    file.write(path, path.relative_to(folder))
+                    _write(file, path.relative_to(folder).as_posix(), path.read_bytes())
         new.replace(archive)
+
+
+def _write(archive: ZipFile, name: str, content: bytes) -> None:
+    """Add a file that everybody may read, whatever the umask, with no date of its own.
+
+    Lambda runs functions as a user of its own; and two archives of equal files are equal.
+    """
+    entry = ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    entry.external_attr = MODE << 16
+    entry.compress_type = ZIP_DEFLATED
+    archive.writestr(entry, content)
+
+
+def unreadable(archive: Path) -> list[str]:
+    """List the files of an archive that Lambda's user could not read."""
+    with ZipFile(archive) as file:
+        entries = file.infolist()
+    return [each.filename for each in entries if not each.external_attr >> 16 & READ_BY_ALL]
 
 
 def _compile(folder: Path) -> None:

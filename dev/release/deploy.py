@@ -12,19 +12,15 @@ Afterwards a plain `chalice deploy` leaves a working service too.
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from random import SystemRandom
 
 from chalicelib.auth.tokens import mint
 from dev.errors import VerbError
 from dev.patience import Patience
-from dev.release import bytecode, front, smoke, stages
+from dev.release import bytecode, front, roles, smoke, source, stages
 from dev.release.account import (
     Account,
     api_of,
@@ -37,7 +33,6 @@ from dev.release.account import (
 from dev.release.stages import Stage
 from dev.run import resources
 
-ROOT = Path(__file__).parents[2]
 LOGS_ROLE = "passerelle-api-gateway-logs"
 LOGS_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 EXECUTE_API = re.compile(r"execute-api:[^:]+:\d+:(\w+)/")
@@ -73,14 +68,15 @@ def deploy(stage: Stage, account: Account) -> None:
     """Deploy a checked stage.
 
     Raises:
-        CannotDeploy: Chalice failed, or the smoke test did.
+        CannotDeploy: the smoke test failed.
+        CannotRun: Chalice failed.
         CannotBeMade: a table of that name has other keys.
         NoAccess: it was deployed from this folder to another account or region.
         ClientError: AWS rejects a call.
     """
     _require_record(stage, account)
     made = _make_resources(stage, account)
-    _deploy_functions(stage)
+    _deploy_functions(stage, account)
     _make_the_rest(stage, account, made)
     url = url_of(stage, account)
     wrong = smoke.faults(url, operator_key(stage, account))
@@ -88,22 +84,6 @@ def deploy(stage: Stage, account: Account) -> None:
         raise CannotDeploy("\n  ".join(["It is deployed, but the smoke test fails:", *wrong]))
     print(_next(stage, url))
     _warn_of_quota(account)
-
-
-def run_chalice(*arguments: str) -> None:
-    """Run Chalice on this project; its output goes to the terminal.
-
-    Raises:
-        CannotDeploy: it failed.
-    """
-    chalice = str(Path(sys.executable).with_name("chalice"))
-    done = subprocess.run(
-        [chalice, "--project-dir", str(ROOT), *arguments],
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        check=False,
-    )
-    if done.returncode:
-        raise CannotDeploy(f"chalice {arguments[0]} failed, see above.")
 
 
 # --- the steps --------------------------------------------------------------------------------
@@ -143,26 +123,25 @@ def _make_resources(stage: Stage, account: Account) -> dict[str, resources.Prope
         account.client("dynamodb"),
         account.client("secretsmanager"),
         lambda: mint("op", SystemRandom()).text,
+        stage.table,
     )
-    defined = resources.define({"Stage": stage.name})
+    defined = stage.define()
     resources.make_queue(account.client("sqs"), defined["DeadLetters"])
     for each in ("ApiLog", "SweepLog", "AccessLog"):
         resources.make_log_group(account.client("logs"), defined[each])
     return defined
 
 
-def _deploy_functions(stage: Stage) -> None:
+def _deploy_functions(stage: Stage, account: Account) -> None:
     # Chalice keeps built archives and uses them again while nothing has changed: so the byte code
-    # that is added after the first run is deployed by the second. Byte code that Python left in
-    # chalicelib would make it another archive.
-    for cache in (ROOT / "chalicelib").rglob("__pycache__"):
-        shutil.rmtree(cache)
-    run_chalice("package", "--stage", stage.name, str(ROOT / "build" / "archive"))
+    # that is added after the first run is deployed by the second.
+    source.copy(stage, roles.make(stage, account))
+    source.run_chalice("package", "--stage", stage.name, str(source.BUILD / "archive"))
     runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for archive in (resources.CHALICE / "deployments").glob(f"*-{runtime}*.zip"):
-        if bytecode.missing(archive):
+    for archive in (source.SOURCE / ".chalice" / "deployments").glob(f"*-{runtime}*.zip"):
+        if bytecode.missing(archive) or bytecode.unreadable(archive):
             bytecode.add(archive)
-    run_chalice("deploy", "--stage", stage.name)
+    source.run_chalice("deploy", "--stage", stage.name)
 
 
 def _make_the_rest(
@@ -185,12 +164,7 @@ def _allow_access_log(account: Account) -> None:
     gateway, iam = account.client("apigateway"), account.client("iam")
     if gateway.get_account().get("cloudwatchRoleArn"):
         return
-    trust = {
-        "Effect": "Allow",
-        "Action": "sts:AssumeRole",
-        "Principal": {"Service": "apigateway.amazonaws.com"},
-    }
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    document = roles.trust("apigateway.amazonaws.com")
     try:
         role = iam.create_role(RoleName=LOGS_ROLE, AssumeRolePolicyDocument=document)
     except iam.exceptions.EntityAlreadyExistsException:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from dev.release import stages
+from dev.release import roles, source, stages
 from dev.release.account import Account, Record, deployed, find_account, require_own
-from dev.release.deploy import CannotDeploy, run_chalice
+from dev.release.deploy import CannotDeploy
 from dev.release.stages import Stage
 from dev.run import resources
 
@@ -55,18 +55,20 @@ def destroy(stage: Stage, account: Account, *, with_data: bool) -> None:
     """Delete a stage; it can be repeated.
 
     Raises:
-        CannotDeploy: Chalice failed, or has no record of the functions.
+        CannotDeploy: Chalice has no record of the functions.
+        CannotRun: Chalice failed.
         NoAccess: it was deployed from this folder to another account or region.
         ClientError: AWS rejects a call.
     """
     record = deployed(stage)
     require_own(record, account)
     require_gone(record, stage, account)
-    run_chalice("delete", "--stage", stage.name)
-    defined = resources.define({"Stage": stage.name})
+    source.run_chalice("delete", "--stage", stage.name, project=source.ROOT)
+    roles.delete(stage, account)
+    defined = stage.define()
     _delete_queue(account.client("sqs"), defined["DeadLetters"]["QueueName"])
     if not with_data:
-        print(f"Gone. Kept: {', '.join(_kept(defined))}; `make deploy` uses them again.")
+        print(f"Gone. Kept: {', '.join(_kept(stage, defined))}; `make deploy` uses them again.")
         return
     _delete_table(account.client("dynamodb"), defined["Table"]["TableName"])
     _delete_secrets(account.client("secretsmanager"), f"passerelle/{stage.name}/")
@@ -95,10 +97,9 @@ def require_gone(record: Record, stage: Stage, account: Account) -> None:
         )
 
 
-def _kept(defined: Mapping[str, resources.Properties]) -> Iterator[str]:
+def _kept(stage: Stage, defined: Mapping[str, resources.Properties]) -> Iterator[str]:
     yield defined["Table"]["TableName"]
-    table = defined["Table"]["TableName"]
-    yield f"passerelle/{table.removeprefix('passerelle-')}/*"
+    yield f"passerelle/{stage.name}/*"
     yield from _log_groups(defined)
 
 

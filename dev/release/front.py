@@ -35,7 +35,7 @@ ACCESS_LOG_FORMAT = json.dumps(
 
 
 def gateway_responses() -> Iterator[Properties]:
-    """Yield the properties of AWS::ApiGateway::GatewayResponse for each error of the gateway."""
+    """Yield the properties of a gateway response for each error of the gateway."""
     for response_type, error in GATEWAY_ERRORS.items():
         yield {
             "ResponseType": response_type,
@@ -43,6 +43,19 @@ def gateway_responses() -> Iterator[Properties]:
             "ResponseParameters": _headers(error),
             "ResponseTemplates": {"application/json": json.dumps(error_body(error))},
         }
+
+
+def documented_responses() -> Iterator[tuple[str, Properties]]:
+    """Yield them by type, as an API's OpenAPI document has them."""
+    for each in gateway_responses():
+        yield (
+            each["ResponseType"],
+            {
+                "statusCode": each["StatusCode"],
+                "responseParameters": each["ResponseParameters"],
+                "responseTemplates": each["ResponseTemplates"],
+            },
+        )
 
 
 def _headers(error: ApiError) -> dict[str, str]:

@@ -36,6 +36,17 @@ class Stage:
     api_stage: str
     public_url: str
     domain: str
+    table: str
+
+    @property
+    def has_restored_table(self) -> bool:
+        """Whether TABLE_NAME names another table than the one that is made for the stage."""
+        return self.table != table_of(self.name)
+
+    def define(self) -> dict[str, resources.Properties]:
+        """Return what .chalice/resources.json defines for this stage, with its table's name."""
+        defined = resources.define({"Stage": self.name})
+        return {**defined, "Table": {**defined["Table"], "TableName": self.table}}
 
     @property
     def function(self) -> str:
@@ -65,12 +76,19 @@ def read(name: str) -> Stage:
     wrong = list(faults(name, {**config, **own}, _environment(config, own)))
     if wrong:
         raise WrongSettings("\n  ".join([f"Stage {name} of .chalice/config.json:", *wrong]))
+    environment = _environment(config, own)
     return Stage(
         name=name,
         api_stage=own.get("api_gateway_stage", "api"),
-        public_url=_environment(config, own).get("PUBLIC_URL", "").rstrip("/"),
+        public_url=environment.get("PUBLIC_URL", "").rstrip("/"),
         domain=own.get("api_gateway_custom_domain", {}).get("domain_name", ""),
+        table=environment["TABLE_NAME"],
     )
+
+
+def table_of(name: str) -> str:
+    """Return the name of the table that is made for a stage."""
+    return str(resources.define({"Stage": name})["Table"]["TableName"])
 
 
 def faults(name: str, settings: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
@@ -92,13 +110,14 @@ def _environment(config: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[s
 
 
 def _wrong_names(name: str, environment: Mapping[str, str]) -> Iterator[str]:
-    wanted = {
-        "STAGE": name,
-        "TABLE_NAME": resources.define({"Stage": name})["Table"]["TableName"],
-    }
-    for variable, value in wanted.items():
-        if environment.get(variable) != value:
-            yield f"{variable} is {environment.get(variable)!r}; it must be {value!r}."
+    if environment.get("STAGE") != name:
+        yield f"STAGE is {environment.get('STAGE')!r}; it must be {name!r}."
+    table, own = environment.get("TABLE_NAME", ""), table_of(name)
+    if table != own and not table.startswith(f"{own}-"):
+        yield (
+            f"TABLE_NAME is {table!r}; it must be {own!r}, or begin with '{own}-' where that is "
+            "a table that was restored from a backup."
+        )
     try:
         Settings.from_environment(environment)
     except ValidationError as error:

@@ -12,24 +12,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from dev.release import front
+from dev.release.stages import Stage
 from dev.run import resources
 
 Template = dict[str, Any]
 
 # Chalice's own names in the template.
 API, HANDLER, SWEEP = "RestAPI", "APIHandler", "Sweep"
+MAPPING = "ApiGatewayCustomDomainMapping"
+GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
 
 
-def build_additions(stage: str) -> Template:
+def build_additions(stage: Stage) -> Template:
     """Return the additions to the template of one stage."""
     base: Template = resources.read_json(resources.DEFINITIONS)
     # IAM policies contain the stage: deployed under another name, it would have the wrong ones.
-    only_stage = {"Default": stage, "AllowedValues": [stage]}
+    only_stage = {"Default": stage.name, "AllowedValues": [stage.name]}
     parameters = {**base["Parameters"], "Stage": {**base["Parameters"]["Stage"], **only_stage}}
+    others = {name: each for name, each in base["Resources"].items() if name != "Table"}
+    table = _table(stage, base["Resources"]["Table"])
     return {
         **base,
         "Parameters": parameters,
-        "Resources": {**base["Resources"], **_functions(), **_api()},
+        "Resources": {**others, **table, **_functions(), **_api(stage)},
     }
 
 
@@ -53,14 +58,31 @@ def _functions() -> Mapping[str, Any]:
     }
 
 
-def _api() -> Mapping[str, Any]:
+def _api(stage: Stage) -> Mapping[str, Any]:
     destination = {"Fn::GetAtt": ["AccessLog", "Arn"]}
     log = {"DestinationArn": destination, "Format": front.ACCESS_LOG_FORMAT}
-    responses = {
-        f"Response{each['ResponseType'].title().replace('_', '')}": {
-            "Type": "AWS::ApiGateway::GatewayResponse",
-            "Properties": {"RestApiId": {"Ref": API}, **each},
+    api = {
+        "Properties": {
+            "AccessLogSetting": log,
+            # Part of the API's document, so that they are deployed with its routes: as resources
+            # of their own they would come after the deployment, which does not wait for them.
+            "DefinitionBody": {GATEWAY_RESPONSES: dict(front.documented_responses())},
+            # Without it SAM makes a second stage, named Stage.
+            "OpenApiVersion": "2.0",
         }
-        for each in front.gateway_responses()
     }
-    return {API: {"Properties": {"AccessLogSetting": log}}, **responses}
+    # Chalice writes the name of the stage here, and the mapping would not wait for it.
+    mapping = {"Properties": {"Stage": {"Ref": f"{API}.Stage"}}}
+    return {API: api, **({MAPPING: mapping} if stage.domain else {})}
+
+
+def _table(stage: Stage, defined: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Define the table as the last thing of a new stack; a restored one is not the stack's."""
+    if stage.has_restored_table:
+        return {}
+    # The reference makes it wait. CloudFormation cannot delete a protected table, so a first try
+    # that fails must not have got that far.
+    after = [HANDLER, SWEEP, "AccessLog", *([MAPPING] if stage.domain else [])]
+    tags = [{"Key": "stage", "Value": {"Ref": f"{API}.Stage"}}]
+    properties = {**defined["Properties"], "Tags": tags}
+    return {"Table": {**defined, "DependsOn": after, "Properties": properties}}

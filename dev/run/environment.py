@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,19 +29,24 @@ TICK_SECONDS = 2.0
 
 Version = tuple[int, int]
 
+# The Python that the functions run on in AWS; RUNTIME=3.12 chooses another one that Lambda has.
+RUNTIME = os.environ.get("RUNTIME") or "3.13"
+
 
 @dataclass(frozen=True)
 class Environment:
     """A folder below `root` and the files of pins that it is made from, the first one installed.
 
     `same_python`: it runs what the app's environment has built, so it needs the Python version
-    that runs this file (the Makefile runs it by the app's interpreter).
+    that runs this file (the Makefile runs it by the app's interpreter). `only`: the one version
+    that will do.
     """
 
     folder: str
     pins: tuple[str, ...]
     same_python: bool = False
     root: Path = ROOT
+    only: str = ""
 
     @property
     def python(self) -> Path:
@@ -70,6 +77,8 @@ class Environment:
         version = self.version()
         if version is None or version < OLDEST:
             return False
+        if self.only and self.only != "{}.{}".format(*version):
+            return False
         if self.same_python and version != sys.version_info[:2]:
             return False
         return self.stamp.exists() and self.stamp.read_text(encoding="ascii") == self.pins_hash()
@@ -87,6 +96,9 @@ ENVIRONMENTS = {
     "lambda": Environment(
         ".venv-lambda", ("tests/deploy/lambda-requirements.txt",), same_python=True
     ),
+    "release": Environment(
+        ".venv-release", ("dev/release/requirements.txt", "requirements.txt"), only=RUNTIME
+    ),
 }
 
 
@@ -100,10 +112,11 @@ def make(environment: Environment) -> None:
     """
     if environment.is_made():
         return
+    python = find_python(environment.only) if environment.only else sys.executable
     folder = environment.root / environment.folder
     print(f"Installing into {environment.folder} (once; a minute or two) ", end="", file=sys.stderr)
     with _ticking():
-        create = [sys.executable, "-m", "venv", "--clear", str(folder)]
+        create = [python, "-m", "venv", "--clear", str(folder)]
         _run(create, "Python's venv module does not work (on Debian: apt install python3-venv).")
         install = [str(environment.python), "-m", "pip", "--disable-pip-version-check", "install"]
         _run(
@@ -111,6 +124,45 @@ def make(environment: Environment) -> None:
             "pip could not install the pinned packages. Can this machine reach PyPI?",
         )
     environment.stamp.write_text(environment.pins_hash(), encoding="ascii")
+
+
+def make_release(environment: Environment, app: Environment) -> None:
+    """Create the environment that deploys, or use the app's where it has the right version.
+
+    Raises:
+        SystemExit: as `make`, or there is no interpreter of that version.
+    """
+    folder, version = environment.root / environment.folder, app.version()
+    if folder.is_symlink():
+        folder.unlink()
+    if version is None or environment.only != "{}.{}".format(*version):
+        make(environment)
+        return
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.symlink_to(app.folder)
+
+
+def find_python(version: str) -> str:
+    """Find an interpreter of a version: in PATH, of pyenv or of uv.
+
+    Raises:
+        SystemExit: the machine has no such interpreter; says how to get one.
+    """
+    name = f"python{version}"
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    uv = Path.home() / ".local" / "share" / "uv" / "python"
+    found = [
+        path for folder in (pyenv, uv) for path in sorted(folder.glob(f"*{version}.*/bin/{name}"))
+    ]
+    for each in [*filter(None, [shutil.which(name)]), *map(str, found)]:
+        if subprocess.run([each, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return each
+    sys.exit(
+        f"The functions run on Python {version}, so what is deployed is built by it, and this "
+        f"machine has no {name}. Install it (for example: uv python install {version}), or choose "
+        "another version that Lambda has, here and at every later deployment: RUNTIME=3.12"
+    )
 
 
 @contextmanager
@@ -148,7 +200,10 @@ def main(names: list[str]) -> int:
         with Path(__file__).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             for name in names:
-                make(ENVIRONMENTS[name])
+                if name == "release":
+                    make_release(ENVIRONMENTS[name], ENVIRONMENTS["app"])
+                else:
+                    make(ENVIRONMENTS[name])
     except KeyboardInterrupt:
         return 130
     return 0

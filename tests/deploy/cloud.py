@@ -14,6 +14,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ DOMAIN = "scim.example.com"
 PUBLIC_URL = f"https://{DOMAIN}"
 # How long a second of AWS lasts here: what takes it a minute takes 1.2 s.
 AWS_SECOND = 0.02
+RUNTIME = f"{sys.version_info.major}.{sys.version_info.minor}"
 IAM_TAKES = 11 * AWS_SECOND
 COPIED = ("app.py", "chalicelib", "dev", ".chalice", "Makefile")
 PINS = ("requirements.txt", "requirements-dev.txt")
@@ -80,6 +82,8 @@ class Cloud:
             "HOME": os.environ.get("HOME", "/"),
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.url,
+            # The emulator runs functions on its own Python.
+            "RUNTIME": RUNTIME,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",

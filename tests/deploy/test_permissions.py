@@ -26,13 +26,15 @@ from chalicelib.storage.keys import FIRST, Range
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import new_connection_id
 from chalicelib.storage.table import Table
-from tests.deploy.cloud import IAM_TAKES, AdminPrincipal, Cloud, connect
+from tests.deploy.cloud import IAM_TAKES, REGION, AdminPrincipal, Cloud, connect
 from tests.deploy.page import PAGE
 from tests.support import directory
 from tests.support.faults import Crash, FaultyClient, Request, Send
 
 pytestmark = pytest.mark.deploy
 
+API = f"passerelle-dev-{REGION}-api_handler"
+SWEEPER = f"passerelle-dev-{REGION}-sweep"
 CHALICE = Path(__file__).parents[2] / ".chalice"
 
 NOT_ENFORCED = {
@@ -113,7 +115,10 @@ def test_the_scenario_succeeds_with_the_whole_policy(admin: AdminPrincipal, clou
 @pytest.mark.parametrize("action", actions("policy-api-dev.json"))
 def test_the_api_misses_each_action_of_its_policy(admin: AdminPrincipal, cloud: Cloud, action: str):
     """Least privilege: what nobody misses goes."""
-    with without(action, cloud, "passerelle-dev-api_handler"), pytest.raises(AssertionError):
+    with (
+        without(action, cloud, API),
+        pytest.raises(AssertionError),
+    ):
         play(admin, cloud)
 
 
@@ -214,7 +219,7 @@ def test_the_sweeper_finishes_what_crashes_have_left(cloud: Cloud, first: str):
 @pytest.mark.parametrize("action", actions("policy-sweep-dev.json"))
 def test_the_sweeper_misses_each_action_of_its_policy(cloud: Cloud, first: str, action: str):
     """Least privilege: without any one of them something stays undone."""
-    with without(action, cloud, "passerelle-dev-sweep"):
+    with without(action, cloud, SWEEPER):
         connection = leave_work(cloud)
         sweep(cloud)
 
@@ -226,7 +231,7 @@ def test_a_sweep_that_fails_is_put_aside(cloud: Cloud, first: str):
     queue = cloud.client("sqs")
     url = queue.get_queue_url(QueueName="passerelle-dev-dead-letters")["QueueUrl"]
 
-    with without("dynamodb:Query", cloud, "passerelle-dev-sweep"):
+    with without("dynamodb:Query", cloud, SWEEPER):
         sweep(cloud, "Event")
         found = queue.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZipFile, ZipInfo
 
 import pytest
 
@@ -61,3 +61,27 @@ def test_a_module_that_is_not_python_is_rejected_and_the_archive_left(archive: P
         bytecode.add(archive)
 
     assert bytecode.missing(archive)
+
+
+def test_lambda_can_read_what_an_engineer_with_a_strict_umask_packs(archive: Path):
+    """D6: the function runs as another user, and could not import app.py."""
+    with ZipFile(archive, "a") as file:
+        file.writestr(ZipInfo("private.py"), "")  # mode 0600
+    assert "private.py" in bytecode.unreadable(archive)
+
+    bytecode.add(archive)
+
+    assert bytecode.unreadable(archive) == []
+
+
+def test_equal_files_make_equal_archives(archive: Path, tmp_path: Path):
+    """Neither dates nor the order of writing count, so a deployment of the same is the same."""
+    another = tmp_path / "another.zip"
+    with ZipFile(another, "w") as file:
+        for name in reversed(ZipFile(archive).namelist()):
+            file.writestr(ZipInfo(name, (2026, 1, 1, 0, 0, 0)), ZipFile(archive).read(name))
+
+    bytecode.add(archive)
+    bytecode.add(another)
+
+    assert archive.read_bytes() == another.read_bytes()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.run.environment import Environment
+from dev.run.environment import ROOT, Environment, find_python, make_release
 
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -64,3 +64,42 @@ def test_an_environment_whose_python_is_gone_is_made_again(tmp_path):
     environment.python.unlink()
 
     assert not environment.is_made()
+
+
+@pytest.mark.parametrize(("version", "stays"), [("3.13.0", True), (f"{OWN}.1", OWN == "3.13")])
+def test_what_is_deployed_is_built_by_the_python_that_runs_it(tmp_path, version, stays):
+    """D15: archives have libraries and byte code of one version."""
+    made(tmp_path, version)
+
+    assert Environment(".venv", ("pins.txt",), root=tmp_path, only="3.13").is_made() is stays
+
+
+def test_a_python_that_is_missing_is_said_in_one_sentence():
+    """It says what to install, or which setting to change."""
+    with pytest.raises(SystemExit, match=r"this machine has no python3\.99\. Install it"):
+        find_python("3.99")
+
+
+def test_an_interpreter_is_found_by_its_version():
+    """The one that runs the tests, for one."""
+    assert find_python(OWN).endswith(f"python{OWN}")
+
+
+def test_a_deployment_has_the_versions_that_were_tested():
+    """Two files of pins say the same."""
+    tested = (ROOT / "requirements-dev.txt").read_text().splitlines()
+    deployed = (ROOT / "dev" / "release" / "requirements.txt").read_text().splitlines()
+
+    assert [line for line in deployed if "==" in line and line not in tested] == []
+
+
+def test_the_apps_environment_deploys_where_it_has_the_version(tmp_path):
+    """A second one of the same Python would be the same; and it is never cleared for another."""
+    app = made(tmp_path, f"{OWN}.1")
+    release = Environment(".venv-release", ("pins.txt",), root=tmp_path, only=OWN)
+
+    make_release(release, app)
+    make_release(release, app)
+
+    assert (tmp_path / ".venv-release").resolve() == (tmp_path / ".venv").resolve()
+    assert app.is_made()

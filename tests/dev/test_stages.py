@@ -64,3 +64,10 @@ def test_nothing_is_wrong_with_a_domain_that_the_public_url_names():
     environment = {**ENVIRONMENT, "PUBLIC_URL": "https://scim.example.com/"}
 
     assert faults(environment, api_gateway_custom_domain=domain) == []
+
+
+def test_a_restored_table_may_have_another_name():
+    """D9: a backup is restored to a table of a new name; policies follow TABLE_NAME."""
+    environment = {**ENVIRONMENT, "TABLE_NAME": "passerelle-dev-restored"}
+
+    assert faults(environment) == []
