@@ -69,6 +69,9 @@ oracle: environment ## compare filters, PATCH and validation with scim2-models o
 storm: environment ## many clients at once on DynamoDB Local (ARGS='--threads 64 --operations 10000 --seed 1')
 	@$(VERB) storm $(ARGS)
 
+contention: environment engine ## many writers of one group, before and after (docs/resilience.md; ARGS='--seconds 60')
+	@$(VERB) contention $(ARGS)
+
 kills: environment ## kill -9 during large changes on DynamoDB Local (ARGS='--count 20 --seed 1')
 	@$(VERB) kills $(ARGS)
 

@@ -32,6 +32,7 @@ MODULES: Mapping[str, str] = {
     "performance": "dev.measure.performance",
     "scale": "dev.measure.scale",
     "storm": "tests.campaigns.storm",
+    "contention": "tests.campaigns.contention",
     "kills": "tests.campaigns.kills",
     "oracle": "tests.campaigns.oracle",
     "planted": "tests.campaigns.planted",

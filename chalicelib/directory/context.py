@@ -79,6 +79,11 @@ class ConnectionContext(ConnectionScope):
         deadline = Deadline.after(seconds, self.clock)
         return replace(self, items=self.items.with_deadline(deadline))
 
+    def with_patience(self, seconds: float) -> ConnectionContext:
+        """Return a context whose transactions meet others for so long; then they are given up."""
+        deadline = replace(self.items.deadline, patience=seconds)
+        return replace(self, items=self.items.with_deadline(deadline))
+
     def new_lease(self) -> Lease:
         """Return a lease for a new pending change, acquired now."""
         expires_at = self.lease_expires_at()

@@ -61,6 +61,9 @@ from chalicelib.storage.transactions import MAX_ACTIONS, TransactionCanceled
 
 # Each `members.display` is a read of a user.
 MAX_MEMBERS_WITH_DISPLAY = 1_000
+# How many seconds a change of members alone waits for others of the same group. Without this, of
+# more changes than the group can take very many would still be waiting at the deadline.
+PATIENCE = 4.4
 
 NAME_IN_USE = (
     "displayName: another group of this connection has this value. It must be unique; letter "
@@ -417,7 +420,8 @@ def _commit(context: ConnectionContext, plan: _Plan) -> TransactionCanceled | No
     ]
     if len(actions) + memberships.count_actions(plan.delta) <= MAX_ACTIONS:
         members = memberships.actions(context, plan.gid, plan.delta)
-        return context.try_commit([*actions, *members])
+        patient = context if plan.before else context.with_patience(PATIENCE)
+        return patient.try_commit([*actions, *members])
     return pending_changes.start(
         context,
         plan.gid,

@@ -2,12 +2,18 @@
 
 The SDK's own retries are off (its budget of retry tokens runs out under contention, and then
 single errors surface); this is the only loop. One table says which errors are transient.
+
+Throttling is met with pauses that grow, so that the load falls. A conflict with another transaction
+is met with pauses that shrink: one of those that conflict always succeeds, so throughput does not
+depend on the pauses, but with growing ones a request that has met many others is overtaken by every
+new one. With shrinking ones they succeed about in the order in which they came.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import TypeVar
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
@@ -18,6 +24,11 @@ from chalicelib.storage.clock import Clock
 T = TypeVar("T")
 
 SERVER_ERROR = 500
+
+# Seconds between attempts of a transaction that meets others: after the first conflict, which may
+# have been the only one; then the longest pause, which falls to the shortest in the time given.
+# Half of each is left to chance. Chosen by `make contention`.
+FIRST_PAUSE, LONGEST_PAUSE, SHORTEST_PAUSE, SHORTEST_AFTER = 0.1, 0.6, 0.03, 1.5
 
 # Transient errors of DynamoDB and Secrets Manager. A transaction whose reply was lost may still
 # be in progress; with the same request token a retry gets the result of the first attempt.
@@ -57,10 +68,14 @@ def is_transient(error: Exception) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The moment, on the monotonic clock, after which nothing more is sent."""
+    """The moment, on the monotonic clock, after which nothing more is sent.
+
+    A transaction that has met others for `patience` seconds is given up before that.
+    """
 
     clock: Clock
     at: float
+    patience: float = inf
 
     @classmethod
     def after(cls, seconds: float, clock: Clock) -> Deadline:
@@ -94,21 +109,43 @@ class Deadline:
         raise Busy
 
     def _pause(self, attempt: int) -> None:
-        milliseconds = 5 + self.clock.random.uniform(0, min(200, 4 * 2 ** min(attempt, 6)))
-        self.clock.sleep(min(milliseconds / 1000, self.left()))
+        self._sleep((5 + self.clock.random.uniform(0, min(200, 4 * 2 ** min(attempt, 6)))) / 1000)
+
+    def _pause_for_others(self, conflicts: int, lasted: float) -> None:
+        falling = LONGEST_PAUSE * (1 - lasted / SHORTEST_AFTER)
+        longest = FIRST_PAUSE if conflicts == 1 else max(SHORTEST_PAUSE, falling)
+        self._sleep(longest * self.clock.random.uniform(0.5, 1))
+
+    def _sleep(self, seconds: float) -> None:
+        self.clock.sleep(min(seconds, self.left()))
 
     def repeat(
-        self, call: Callable[[], T], transient: Callable[[Exception], bool] = is_transient
+        self,
+        call: Callable[[], T],
+        transient: Callable[[Exception], bool] = is_transient,
+        conflicting: Callable[[Exception], bool] = lambda _: False,
     ) -> T:
-        """Call, again after transient errors.
+        """Call, again after transient errors; `conflicting` are those that other calls cause.
 
         Raises:
-            Busy: the last error before the deadline was still transient.
+            Busy: the last error before the deadline was still transient, or it has met others and
+                its patience is at an end.
         """
-        for _ in self.attempts():
+        since, conflicts, failures = self.clock.monotonic(), 0, 0
+        while not self.passed():
             try:
                 return call()
             except (ClientError, HTTPClientError, ConnectionError) as error:
                 if not transient(error):
                     raise
-        raise Busy  # pragma: no cover - attempts() never ends without raising
+                conflict = conflicting(error)
+            conflicts += conflict
+            lasted = self.clock.monotonic() - since
+            if conflicts and lasted > self.patience:
+                raise Busy
+            if conflict:
+                self._pause_for_others(conflicts, lasted)
+            else:
+                self._pause(failures)
+                failures += 1
+        raise Busy

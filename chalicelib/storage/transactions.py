@@ -25,9 +25,8 @@ MAX_ACTIONS = 100
 CONDITION_FAILED = "ConditionalCheckFailed"
 NO_REASON = "None"
 # Transient reasons of single actions; DynamoDB has not evaluated their conditions.
-TRANSIENT_REASONS = frozenset(
-    {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-)
+CONFLICT = "TransactionConflict"
+TRANSIENT_REASONS = frozenset({CONFLICT, "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
 class TransactionCanceled(Exception):
@@ -54,14 +53,14 @@ def transact(
 
     Raises:
         TransactionCanceled: a condition did not hold.
-        Busy: still contended or throttled at the deadline.
+        Busy: still throttled at the deadline, or in conflict with others beyond its patience.
     """
     request: Any = {
         "TransactItems": [render(action, table) for action in actions],
         "ClientRequestToken": deadline.clock.new_id(),
     }
     try:
-        deadline.repeat(lambda: client.transact_write_items(**request), _is_transient)
+        deadline.repeat(lambda: client.transact_write_items(**request), _is_transient, _is_conflict)
     except ClientError as error:
         failed = _failed_items(error, actions)
         if not failed:
@@ -76,6 +75,11 @@ def _is_transient(error: Exception) -> bool:
     return all(
         reason.get("Code", NO_REASON) in {NO_REASON, *TRANSIENT_REASONS} for reason in reasons
     )
+
+
+def _is_conflict(error: Exception) -> bool:
+    """Return whether other transactions on its items are all that kept it from being written."""
+    return {reason.get("Code", NO_REASON) for reason in _reasons(error)} - {NO_REASON} == {CONFLICT}
 
 
 def _reasons(error: Exception) -> list[dict[str, Any]]:

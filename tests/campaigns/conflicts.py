@@ -42,7 +42,7 @@ class Conflicts:
 
     def transact_write_items(self, **request: Any) -> Any:
         """Send a transaction unless one in progress has one of its items."""
-        with self._locked([_keys(entry) for entry in request["TransactItems"]]):
+        with self._locked([keys_of(entry) for entry in request["TransactItems"]]):
             time.sleep(self._random.uniform(SHORTEST, LONGEST))
             return self._client.transact_write_items(**request)
 
@@ -52,7 +52,7 @@ class Conflicts:
             met = [item in self._in_progress for item in items]
             self.conflicts += any(met)
             if any(met):
-                raise _canceled(met)
+                raise canceled(met)
             self._in_progress.update(items)
         try:
             yield
@@ -61,13 +61,15 @@ class Conflicts:
                 self._in_progress.difference_update(items)
 
 
-def _keys(entry: Mapping[str, Any]) -> Keys:
+def keys_of(entry: Mapping[str, Any]) -> Keys:
+    """Return the key of the item that an entry of TransactItems names."""
     (part,) = entry.values()
     key = part.get("Key") or part["Item"]
     return key["PK"]["S"], key["SK"]["S"]
 
 
-def _canceled(met: Sequence[bool]) -> ClientError:
+def canceled(met: Sequence[bool]) -> ClientError:
+    """Return the error of a transaction that has met another one at these positions."""
     response: Any = {
         "Error": {
             "Code": "TransactionCanceledException",

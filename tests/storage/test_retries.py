@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+
 import pytest
 from botocore.exceptions import (
     ConnectTimeoutError,
@@ -134,3 +137,43 @@ def test_attempts_are_counted_from_the_first():
     attempts = Deadline.after(25, ManualClock().clock()).attempts()
 
     assert [next(attempts) for _ in range(3)] == [0, 1, 2]
+
+
+CONFLICT = client_error("TransactionConflictException")
+
+
+def pauses_for_others(count: int, patience: float = 4.0) -> list[float]:
+    """Measure the pauses of a call that meets others so often."""
+    manual_clock = ManualClock()
+    deadline = replace(Deadline.after(19, manual_clock.clock()), patience=patience)
+    call = Script([CONFLICT] * count + ["done"]).call
+    with suppress(Busy):
+        deadline.repeat(call, conflicting=lambda error: error is CONFLICT)
+    return manual_clock.waits
+
+
+def test_pauses_for_others_fall_so_that_the_first_to_come_is_not_overtaken():
+    """The second pause is the longest; after 1.5 s, and from then on, they are the shortest."""
+    waits = pauses_for_others(40)
+
+    assert 0.05 <= waits[0] <= 0.1
+    assert 0.25 <= waits[1] <= 0.6
+    assert all(0.015 <= wait <= 0.03 for wait in waits[20:])
+
+
+def test_the_patience_with_others_ends():
+    """503 within 5 s instead of one of many that still wait at the deadline."""
+    waits = pauses_for_others(1_000, patience=4.0)
+
+    assert 4.0 <= sum(waits) <= 4.1
+
+
+def test_patience_is_for_conflicts_only():
+    """Throttling is repeated until the deadline."""
+    manual_clock = ManualClock()
+    deadline = replace(Deadline.after(19, manual_clock.clock()), patience=1.0)
+
+    with pytest.raises(Busy):
+        deadline.repeat(Script([THROTTLED]).call)
+
+    assert manual_clock.passed == pytest.approx(19)
