@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from heapq import merge
 from itertools import islice
 from typing import NamedTuple
 
@@ -91,9 +92,10 @@ def _due(services: Services, deadline: Deadline) -> dict[Job, list[Item]]:
     All are read: however many of one job there are, those of the others are found.
     """
     items = services.table.namespace(grants.pending_changes(), deadline)
-    due = pending_changes_due(timestamp(services.table.clock.now()))
+    parts = pending_changes_due(timestamp(services.table.clock.now()))
+    due = merge(*map(items.query, parts), key=lambda item: str(item["SK"]))
     by_job: dict[Job, list[Item]] = {job: [] for job in (DIRECTORY_CHANGE, *JOBS.values())}
-    for item in islice(items.query(due), MAX_READ):
+    for item in islice(due, MAX_READ):
         found = by_job[_job(item)]
         if len(found) < MAX_CHANGES:
             found.append(item)

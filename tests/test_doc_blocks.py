@@ -55,6 +55,7 @@ NOT_RUN = [
     ("performance.md", "the emulator of AWS"),
     ("performance.md", f"{OWN_TESTS}: dev/test_bench.py"),
     ("resilience.md", "minutes"),
+    ("resilience.md", "minutes"),
 ]
 
 

@@ -168,7 +168,7 @@ def _drop_tokens(admin: AdminContext, secrets: Secrets, connection_id: str) -> N
 def _drop_pending_changes(admin: AdminContext, secrets: Secrets, owner: str, spared: Key) -> None:
     """Drop the pending changes of a connection, or of an organisation, that would run soon."""
     soon = timestamp(admin.now() + AHEAD)
-    for item in admin.items.query(pending_changes_due(soon)):
+    for item in chain(*map(admin.items.query, pending_changes_due(soon))):
         if pending_change_owner(key_of(item)).startswith(owner) and key_of(item) != spared:
             DROPS.get(item["change_type"], _drop_ids)(admin, secrets, item)
             admin.items.batch_delete([key_of(item)])

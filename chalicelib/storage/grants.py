@@ -40,7 +40,7 @@ class Grant:
 
     The comparison includes the next '#', so `S#abc` does not cover `S#abcd`. With `whole`
     false the last part of the prefix may continue, as the ids of an organisation's connections
-    do. The sort key must contain `sort_key_part`: the partition of pending changes is shared
+    do. The sort key must contain `sort_key_part`: the partitions of pending changes are shared
     by all organisations, and only the sort key names the connection.
     """
 

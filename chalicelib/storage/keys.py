@@ -39,6 +39,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal, NamedTuple
+from zlib import crc32
 
 from chalicelib.scim.comparison import compose, fold, fold_group_name
 
@@ -54,7 +55,9 @@ ORGANISATION_LIST = "A#ORG"
 DEPLOYMENT_AUDIT = "A#AUDIT"
 DEPLOYMENT_HEALTH = "A#H"
 OPERATOR_KEYS = "A#KEY"
-PENDING_CHANGES = "O#"
+PENDING_CHANGES = "O"
+# One partition takes 1,000 write units a second; that of pending changes is shared by all tenants.
+PENDING_CHANGE_PARTITIONS = 4
 ORGANISATION_ID_LENGTH = 10
 ID_LENGTH = 32
 HEX_DIGITS = frozenset("0123456789abcdef")
@@ -356,8 +359,9 @@ class ConnectionKeys:
         return f"{at}#{self.connection}#{unique}"
 
     def pending_change(self, change_id: str) -> Key:
-        """Key of a pending change; they sort by when they may be finished."""
-        return Key(PENDING_CHANGES, change_id)
+        """Key of a pending change, in one of several partitions; there they sort by time."""
+        part = crc32(change_id.encode()) % PENDING_CHANGE_PARTITIONS
+        return Key(f"{PENDING_CHANGES}#{part}", change_id)
 
     def pending_change_page(self, change_id: str, page: int) -> Key:
         """Key of a page of the user ids of a pending change of members."""
@@ -601,9 +605,10 @@ def deployment_health_hours() -> Range:
     return Range(DEPLOYMENT_HEALTH)
 
 
-def pending_changes_due(at: str) -> Range:
-    """Range of the pending changes of all organisations that may be finished at a moment."""
-    return Range(PENDING_CHANGES, FIRST, at)
+def pending_changes_due(at: str) -> tuple[Range, ...]:
+    """Ranges of the pending changes of all organisations that may be finished at a moment."""
+    parts = range(PENDING_CHANGE_PARTITIONS)
+    return tuple(Range(f"{PENDING_CHANGES}#{part}", FIRST, at) for part in parts)
 
 
 def console(credential: str) -> Key:

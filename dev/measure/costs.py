@@ -17,6 +17,7 @@ from chalicelib.directory import groups, users
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.groups import GroupChange
 from chalicelib.scim.member_changes import MemberChange
+from chalicelib.storage.keys import PENDING_CHANGE_PARTITIONS
 from dev.measure import budget, operations
 from dev.measure.meter import Cost, item_size
 from dev.measure.pages import Section
@@ -247,11 +248,11 @@ def standing(sizes: Sizes) -> dict[str, float]:
     secrets = CUSTOMERS * one.tokens + 1
     memory_gb = int(resources.read_json("config.json")["lambda_memory_size"]) / 1024
     compute = MINUTES * ASSUMED.ms_sweep / 1000 * memory_gb * PRICES["Lambda, a GB-second"]
+    reads = PENDING_CHANGE_PARTITIONS * PRICES["DynamoDB, a read unit"]
     return {
         "Secrets Manager": secrets * PRICES["Secrets Manager, a secret a month"],
         "DynamoDB, storage and recovery": kept * PRICES["DynamoDB, a GB a month, with recovery"],
-        "sweeper": MINUTES * (PRICES["Lambda, an invocation"] + PRICES["DynamoDB, a read unit"])
-        + compute,
+        "sweeper": MINUTES * (PRICES["Lambda, an invocation"] + reads) + compute,
         "metrics": ASSUMED.metrics * PRICES["CloudWatch, a metric a month"],
     }
 

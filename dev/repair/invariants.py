@@ -19,7 +19,15 @@ from chalicelib.storage.directory_items import (
     index_keys,
 )
 from chalicelib.storage.expressions import Item
-from chalicelib.storage.keys import ONLY, ConnectionKeys, Key, ResourceClass, organisation_of
+from chalicelib.storage.keys import (
+    ONLY,
+    PENDING_CHANGES,
+    ConnectionKeys,
+    Key,
+    ResourceClass,
+    class_of,
+    organisation_of,
+)
 from chalicelib.storage.records import from_item
 
 CLASSES = frozenset("SOCAXVILJ")
@@ -76,7 +84,11 @@ def _directory(connection: str, items: Items) -> Directory:
         if key.pk.startswith(prefix):
             part = key.pk.removeprefix(prefix).split("#")[0]
             SORTED.get(part, _passed_over)(directory, key, item)
-        if key.pk == "O#" and f"#{connection}#" in key.sk and item["change_type"] not in LATER:
+        if (
+            class_of(key) == PENDING_CHANGES
+            and f"#{connection}#" in key.sk
+            and item["change_type"] not in LATER
+        ):
             directory.operations.add(key.sk)
     return directory
 

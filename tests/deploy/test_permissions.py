@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -22,7 +23,7 @@ from chalicelib.directory import deletes
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.storage import grants
 from chalicelib.storage.clock import Clock, timestamp
-from chalicelib.storage.keys import FIRST, Range
+from chalicelib.storage.keys import pending_changes_due
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import new_connection_id
 from chalicelib.storage.table import Table
@@ -129,7 +130,7 @@ def crash_when_declared(request: Request, send: Send) -> Any:
     """The process ends when it has declared a pending change."""
     response = send()
     puts = [each["Put"] for each in request.get("TransactItems", ()) if "Put" in each]
-    if any(put["Item"]["PK"] == {"S": "O#"} for put in puts):
+    if any(put["Item"]["PK"]["S"].startswith("O#") for put in puts):
         raise Crash
     return response
 
@@ -166,7 +167,7 @@ def leave_secret(cloud: Cloud, connection: str, when: str) -> None:
     name = {"SecretId": f"passerelle/dev/{connection}/token0000001"}
     cloud.client("secretsmanager").create_secret(Name=name["SecretId"], SecretString="0" * 64)
     row = {
-        "PK": "O#",
+        "PK": "O#0",
         "SK": f"{when}#{connection}#1",
         "change_type": "secret",
         "target": "token0000001",
@@ -180,7 +181,7 @@ def due(cloud: Cloud, connection: str) -> list[str]:
     clock = Clock()
     table = Table(cloud.client("dynamodb"), "passerelle-dev", clock)
     rows = table.namespace(grants.pending_changes(), Deadline.after(25, clock))
-    found = rows.query(Range("O#", FIRST, timestamp(clock.now())))
+    found = chain(*map(rows.query, pending_changes_due(timestamp(clock.now()))))
     return sorted(row["change_type"] for row in found if f"#{connection}#" in row["SK"])
 
 

@@ -57,7 +57,9 @@ def declared(services):
     """List the pending changes, as (change type, when)."""
     items = read_all(services.table)
     return {
-        (items[key]["change_type"], key.sk.partition("#")[0]) for key in items if key.pk == "O#"
+        (items[key]["change_type"], key.sk.partition("#")[0])
+        for key in items
+        if key.pk.startswith("O#")
     }
 
 

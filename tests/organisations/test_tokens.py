@@ -62,7 +62,7 @@ def item(context, token_id):
 def declared(context):
     """List what is declared to be done later, as (due, target)."""
     items = context.admin.items.table.client.scan(TableName="passerelle-test")["Items"]
-    operations = [each for each in items if each["PK"]["S"] == "O#"]
+    operations = [each for each in items if each["PK"]["S"].startswith("O#")]
     return {(each["SK"]["S"].partition("#")[0], each["target"]["S"]) for each in operations}
 
 

@@ -238,3 +238,12 @@ def test_no_other_file_parses_a_key():
     ]
 
     assert found == []
+
+
+def test_pending_changes_are_spread_over_all_partitions_and_found_in_each():
+    """One partition takes 250 large changes a second of all tenants together; there are four."""
+    made = [CONNECTION.pending_change_id("2026-01-31", f"{n:032x}") for n in range(200)]
+    used = {CONNECTION.pending_change(each).pk for each in made}
+
+    assert used == {items.pk for items in k.pending_changes_due("2026-02-01")}
+    assert len(used) == 4
