@@ -8,6 +8,7 @@ place in each API turns them into a body: a SCIM Error (RFC 7644 section 3.12) o
     +-- BadRequest              400
     |   +-- InvalidFields       400, names each field of an admin request's body
     +-- Unauthorized            401
+    |   +-- CodeRequired        401, of a setup link in a second browser
     +-- OAuthError              400, of the token endpoint
     |   +-- InvalidClient       401
     +-- Forbidden               403
@@ -113,6 +114,16 @@ class Unauthorized(_Rejected):
     def headers(self) -> Mapping[str, str]:
         """RFC 9110 section 11.6.1: a 401 names the scheme."""
         return {"WWW-Authenticate": 'Bearer realm="passerelle"'}
+
+
+class CodeRequired(Unauthorized):
+    """A setup link is opened in a second browser, which needs the code of six digits."""
+
+    default = (
+        "This link is open in another browser. Enter the code of six digits that the other one "
+        "shows, or ask the SaaS's support for it. It is valid for ten minutes."
+    )
+    members: ClassVar[Mapping[str, Any]] = {"code_required": True}
 
 
 class OAuthError(_Rejected):

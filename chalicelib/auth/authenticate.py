@@ -124,6 +124,10 @@ class OperatorPrincipal:
     def unbound_session(self) -> None:
         """The operator has no session."""
 
+    @property
+    def setup_link(self) -> None:
+        """The operator needs no link."""
+
     def sees(self, _organisation: str) -> bool:
         """Return whether an organisation exists for this principal: every one does."""
         return True
@@ -153,6 +157,11 @@ class AdminPrincipal:
         is_bound = self.session.purpose != "setup" or self.session.connection is not None
         return None if is_bound else self.session.id
 
+    @property
+    def setup_link(self) -> str | None:
+        """The setup link that the session comes from."""
+        return self.session.link
+
     def sees(self, organisation: str) -> bool:
         """Return whether an organisation exists for this principal: only their own does."""
         return organisation == self.organisation
@@ -172,6 +181,10 @@ class AnonymousPrincipal:
     @property
     def unbound_session(self) -> None:
         """Without a credential there is no session."""
+
+    @property
+    def setup_link(self) -> None:
+        """Without a credential there is no link."""
 
     def sees(self, _organisation: str) -> bool:
         """Return whether an organisation exists for this principal: none does."""

@@ -88,7 +88,21 @@ def mint(token_type: TokenType, random: Random, issued_for: str = "") -> NewCred
     length = 2 * ID_LENGTH if token_type == ACCESS else ID_LENGTH
     chance = base62(random.getrandbits(6 * length), length)
     token_id = issued_for + chance[len(issued_for) :]
-    secret = base62(random.getrandbits(SECRET_BITS), SECRET_LENGTH)
+    return _credential(token_type, token_id, random.getrandbits(SECRET_BITS))
+
+
+def derive(token_type: TokenType, source: str, nonce: str) -> NewCredential:
+    """Make the same credential each time, of another one and a nonce.
+
+    Who has `source` alone cannot make it: `nonce` must be as hard to guess.
+    """
+    found = hmac.digest(source.encode(), f"{token_type} {nonce}".encode(), "sha512")
+    token_id = base62(int.from_bytes(found[32:48]), ID_LENGTH)
+    return _credential(token_type, token_id, int.from_bytes(found[:32]))
+
+
+def _credential(token_type: TokenType, token_id: str, secret_bits: int) -> NewCredential:
+    secret = base62(secret_bits, SECRET_LENGTH)
     body = f"psl_{token_type}_{token_id}_{secret}"
     text = f"{body}_{checksum(body)}"
     return NewCredential(token_id, secret, text, hint_of(token_type, text))

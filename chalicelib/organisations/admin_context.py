@@ -23,7 +23,8 @@ from chalicelib.storage.table import Namespace
 class AdminContext:
     """One organisation, for one request; `actor`, `address` and `user_agent` are for the audit.
 
-    `unbound_session` is a setup session that has no connection yet: it gets the one it creates. No
+    `setup_link` is the link of a setup session, and `unbound_session` one that has no connection
+    yet: it gets the one it creates. No
     credential is created that is valid for more than `longest_credential`, and no connection
     accepts another type of credentials than `authentication_types`.
     """
@@ -37,6 +38,7 @@ class AdminContext:
     unbound_session: str | None = None
     longest_credential: timedelta = LONGEST_CREDENTIAL
     authentication_types: Sequence[CredentialType] = CREDENTIAL_TYPES
+    setup_link: str | None = None
 
     @property
     def by(self) -> str:

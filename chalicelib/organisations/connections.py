@@ -107,9 +107,7 @@ def create(
             return connection
         if idempotency.is_lost(canceled, idempotency_key):
             raise Busy
-        if admin.unbound_session and canceled.items.keys() & {
-            admin.keys.console_session(admin.unbound_session)
-        }:
+        if canceled.items.keys() & {each.key for each in _bindings(admin, connection)}:
             raise Forbidden(ALREADY_SET_UP)
     raise Busy  # pragma: no cover - attempts() never ends without raising
 
@@ -161,18 +159,18 @@ def _creation(
     ]
     if idempotency_key:
         actions.append(idempotency_key.created_item(connection.id, admin.now()))
+    return [*actions, *_bindings(admin, connection)]
+
+
+def _bindings(admin: AdminContext, connection: Connection) -> Iterator[Update]:
+    """Bind the setup session that creates a connection, and its link, to it: no other follows."""
     if admin.unbound_session:
-        actions.append(_binding(admin, admin.unbound_session, connection))
-    return actions
-
-
-def _binding(admin: AdminContext, session: str, connection: Connection) -> Update:
-    """Bind the setup session that creates a connection to it: it may create no other."""
-    return Update(
-        admin.keys.console_session(session),
-        set={"connection": connection.id},
-        condition=EXISTS & absent("connection"),
-    )
+        keys = [admin.keys.console_session(admin.unbound_session)]
+        if admin.setup_link:
+            keys.append(admin.keys.console_link(admin.setup_link))
+        for key in keys:
+            condition = EXISTS & absent("connection")
+            yield Update(key, set={"connection": connection.id}, condition=condition)
 
 
 def audited_values(connection: Connection) -> dict[str, Any]:

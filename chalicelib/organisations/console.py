@@ -1,6 +1,6 @@
 """The console's links, which the operator creates, and the sessions they are exchanged for.
 
-An admin link works for ten minutes and a setup link for days, each once. A session lasts eight
+An admin link works for ten minutes, once, and a setup link for days. A session lasts eight
 hours at most, and half an hour without a request.
 """
 
@@ -11,13 +11,25 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from chalicelib.auth import sessions
 from chalicelib.auth.sessions import find_reference
-from chalicelib.auth.tokens import TOKEN_ID, digest, mint
+from chalicelib.auth.tokens import (
+    SECRET_BITS,
+    SECRET_LENGTH,
+    SESSION,
+    TOKEN_ID,
+    NewCredential,
+    base62,
+    derive,
+    digest,
+    mint,
+)
 from chalicelib.errors import Conflict, FieldError, InvalidFields, NotFound, Unauthorized
-from chalicelib.organisations import audit, connections, organisations
+from chalicelib.organisations import audit, connections, organisations, setup_links
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.inputs import NewConsoleLink
+from chalicelib.organisations.setup_links import Browser
 from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.console_items import ConsoleLink, ConsoleReference, ConsoleSession
@@ -32,6 +44,8 @@ from chalicelib.storage.table import Namespace, Table
 ADMIN_LINK_LIFE = timedelta(minutes=10)
 SESSION_LIFE = timedelta(hours=8)
 SETUP_DAYS = 7
+# A second click, or the same request sent again by a proxy.
+REPEATED_WITHIN = timedelta(seconds=10)
 
 INVALID_LINK = (
     "The console link is not accepted: it may be used already, expired, revoked or mistyped. Open "
@@ -57,6 +71,20 @@ class NewSession:
     session: ConsoleSession
     organisation: str
     text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is sent to exchange a link.
+
+    `nonce` makes a second click the same request. `earlier` is the text of the session that the
+    browser had before, by which a setup link knows it again; `code` is what another one needs.
+    """
+
+    link: str = field(repr=False)
+    nonce: str | None = field(default=None, repr=False)
+    code: str | None = field(default=None, repr=False)
+    earlier: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +128,7 @@ def create_link(
     )
     for earlier in _earlier(admin, link):
         admin.items.try_commit(list(_revocation(admin, earlier)))
+        setup_links.end_sessions(admin, earlier.id)
     return NewLink(link, credential.text)
 
 
@@ -164,8 +193,8 @@ def _stored_links(admin: AdminContext) -> Iterator[ConsoleLink]:
     return from_items(ConsoleLink, admin.items.query(admin.keys.console_links()))
 
 
-def revoke_link(admin: AdminContext, link_id: str) -> None:
-    """Revoke a link that is not used yet.
+def revoke_link(admin: AdminContext, link_id: str) -> ConsoleLink:
+    """Revoke a link, and end the sessions of a setup link.
 
     Raises:
         NotFound: there is no such link any more.
@@ -174,34 +203,58 @@ def revoke_link(admin: AdminContext, link_id: str) -> None:
     item = admin.items.get(admin.keys.console_link(link_id)) if is_well_formed else None
     if item is None:
         raise NotFound
-    actions = list(_revocation(admin, from_item(ConsoleLink, item)))
-    if admin.items.try_commit(actions) is not None:
+    link = from_item(ConsoleLink, item)
+    if admin.items.try_commit(list(_revocation(admin, link))) is not None:
         raise NotFound
+    setup_links.end_sessions(admin, link_id)
+    return link
 
 
 # --- sessions ---------------------------------------------------------------------------------
 
 
-def exchange(table: Table, link_text: str, sender: Sender, deadline: Deadline) -> NewSession:
-    """Exchange a link for a session, in one transaction: a link works once.
+def exchange(table: Table, sent: Opening, sender: Sender, deadline: Deadline) -> NewSession:
+    """Exchange a link for a session, in one transaction. An admin link works once.
+
+    The same link and nonce get the same session for ten seconds: a double click is one.
 
     Raises:
         Unauthorized: it is used, expired, revoked or not a link.
+        CodeRequired: a setup link is opened in a second browser.
     """
-    reference = find_reference(table, "link", link_text, deadline)
+    salt = sent.nonce or base62(table.clock.random.getrandbits(SECRET_BITS), SECRET_LENGTH)
+    credential = derive(SESSION, sent.link, salt)
+    repeated = _find_repeated(table, credential, sent, deadline)
+    if repeated is not None:
+        return repeated
+    reference = find_reference(table, "link", sent.link, deadline)
     if reference is None:
         raise Unauthorized(INVALID_LINK, reason="link")
     keys = OrganisationKeys(reference.organisation)
-    credential = mint("session", table.clock.random)
-    references = console(digest(link_text)), console(digest(credential.text))
+    references = console(digest(sent.link)), console(digest(credential.text))
     may = (*grants.administration(keys), *(Grant(each.pk, ALL_VERBS) for each in references))
     items = table.namespace(may, deadline)
     link = _usable_link(items, keys, reference.id)
     session = _new_session(link, credential.id, table.clock.now())
     admin = AdminContext(items, keys, session.actor, **asdict(sender))
-    if items.try_commit(list(_exchange_actions(admin, link, session, references))) is not None:
-        raise Unauthorized(INVALID_LINK, reason="link")
+    used = _use(admin, link, sent, credential)
+    actions = [*used, *_session_actions(admin, link, session, references[1])]
+    if items.try_commit(actions) is not None:
+        repeated = _find_repeated(table, credential, sent, deadline)
+        if repeated is None:
+            raise Unauthorized(INVALID_LINK, reason="link")
+        return repeated
     return NewSession(session, keys.organisation, credential.text)
+
+
+def _find_repeated(
+    table: Table, credential: NewCredential, sent: Opening, deadline: Deadline
+) -> NewSession | None:
+    """Find the session that an equal request with a nonce has made within ten seconds."""
+    found = sessions.find(table, credential.text, deadline) if sent.nonce else None
+    if found is None or found.stored.created < timestamp(table.clock.now() - REPEATED_WITHIN):
+        return None
+    return NewSession(found.stored, found.organisation.id, credential.text)
 
 
 def _usable_link(items: Namespace, keys: OrganisationKeys, link_id: str) -> ConsoleLink:
@@ -211,7 +264,7 @@ def _usable_link(items: Namespace, keys: OrganisationKeys, link_id: str) -> Cons
         organisation = from_item(Organisation, found[keys.own_item])
         link = from_item(ConsoleLink, found[link_key])
         is_valid = link.is_valid(organisation.console_generation, items.table.clock.now())
-        if organisation.state != DELETING and is_valid:
+        if organisation.state != DELETING and is_valid and not setup_links.has_ended(items, link):
             return link
     raise Unauthorized(INVALID_LINK, reason="link")
 
@@ -226,20 +279,35 @@ def _new_session(link: ConsoleLink, session_id: str, now: datetime) -> ConsoleSe
         purpose=link.purpose,
         user=link.user,
         connection=link.connection,
+        link=link.id if link.purpose == "setup" else None,
+        embedded=link.embedded,
+        return_url=link.return_url,
         generation=link.generation,
     )
 
 
-def _exchange_actions(
-    admin: AdminContext, link: ConsoleLink, session: ConsoleSession, references: tuple[Key, Key]
+def _use(
+    admin: AdminContext, link: ConsoleLink, sent: Opening, credential: NewCredential
+) -> tuple[Action, ...]:
+    """Use up an admin link; of a setup link write that it was opened.
+
+    Raises:
+        CodeRequired: a setup link is opened in a second browser.
+    """
+    if link.purpose == "setup":
+        browser = Browser(sent.earlier, sent.code, credential.text)
+        return (setup_links.opening(admin, link, browser),)
+    reference = console(digest(sent.link))
+    return Delete(admin.keys.console_link(link.id), EXISTS), Delete(reference)
+
+
+def _session_actions(
+    admin: AdminContext, link: ConsoleLink, session: ConsoleSession, reference_key: Key
 ) -> Iterator[Action]:
-    used, new = references
     expires = datetime.fromisoformat(session.expires)
-    yield Delete(admin.keys.console_link(link.id), EXISTS)
-    yield Delete(used)
     yield Put(admin.keys.console_session(session.id), to_item(session, expires), NEW)
     reference = ConsoleReference(admin.keys.organisation, session.id)
-    yield Put(new, to_item(reference, expires), NEW)
+    yield Put(reference_key, to_item(reference, expires), NEW)
     after = {"link": link.id, "purpose": session.purpose, "expires_at": session.expires}
     yield audit.entry_item(admin, Edit("session", session.id, after=after))
 

@@ -23,6 +23,7 @@ EXPLANATIONS: Mapping[str, str] = {
     "suspended": "A change by an admin while the organisation is suspended.",
     "other page": "A session cookie with a request that does not come from the console's own page.",
     "rate": "More changes by the organisation's admins than its rate allows.",
+    "code": "A setup link in a second browser, without its code of six digits.",
     "link": "A console link that is used, expired, revoked or mistyped.",
 }
 

@@ -140,6 +140,7 @@ def _make(admin: AdminContext, body: NewToken, trust: Trust | None = None) -> Ma
         expires=timestamp(_expiry(admin, body.expires_at, LIFETIMES.get(of_type))),
         credential_type=of_type,
         trust=trust,
+        setup_link=admin.setup_link,
     )
     return token, credential
 
@@ -332,6 +333,13 @@ def revoke(admin: AdminContext, secrets: Secrets, connection_id: str, token_id: 
         if not actions or admin.items.try_commit(actions) is None:
             delete_secret(admin, secrets, revocation)
             return
+
+
+def revoke_of_link(admin: AdminContext, secrets: Secrets, connection_id: str, link_id: str) -> None:
+    """Revoke the credentials of a connection that a setup link's sessions have created."""
+    for token in list(stored_tokens(admin, connection_id)):
+        if token.setup_link == link_id and token.state == "live":
+            revoke(admin, secrets, connection_id, token.id)
 
 
 def _get(admin: AdminContext, connection_id: str, token_id: str) -> tuple[Key, ConnectionToken]:

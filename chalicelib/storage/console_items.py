@@ -30,10 +30,13 @@ class ConsoleReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleLink:
-    """A link that is not used yet.
+    """A link that can be used.
 
     `user` is the SaaS's own id of who gets it. A setup link is for one connection: `connection`,
     or the first one that its session creates. `generation` is the organisation's at the time.
+
+    A setup link may be opened again: `browsers` are digests of the keys of those that have opened
+    it, and another one needs `code`.
     """
 
     id: str
@@ -47,6 +50,16 @@ class ConsoleLink:
     embedded: bool = False
     return_url: str | None = None
     generation: int = 0
+    browsers: tuple[str, ...] = ()
+    openings: int = 0
+    opened: str | None = None
+    code: str | None = None
+    code_expires: str | None = None
+    wrong_codes: int = 0
+
+    def valid_code(self, now: datetime) -> str | None:
+        """Return the code that a second browser needs; None where none was asked for."""
+        return self.code if self.code_expires and timestamp(now) < self.code_expires else None
 
     def is_valid(self, generation: int, now: datetime) -> bool:
         """Tell whether it can be used: it has neither expired nor been ended with all others."""
@@ -55,7 +68,11 @@ class ConsoleLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSession:
-    """A session that a link was exchanged for; `last_used` is right to a minute."""
+    """A session that a link was exchanged for; `last_used` is right to a minute.
+
+    `link` is the setup link that it comes from. An `embedded` one is sent as a bearer token by a
+    page in a frame; `return_url` is where its page leads back to.
+    """
 
     id: str
     name: str
@@ -65,6 +82,9 @@ class ConsoleSession:
     purpose: Purpose = "admin"
     user: str | None = None
     connection: str | None = None
+    link: str | None = None
+    embedded: bool = False
+    return_url: str | None = None
     generation: int = 0
 
     @property

@@ -218,7 +218,7 @@ RECORDS: Mapping[type, Record] = {
         {
             "created_by": ("by", PLAIN),
             "credential_type": ("type", PLAIN),
-            **_same_name("name", "hint", "state", "created", "expires"),
+            **_same_name("name", "hint", "state", "created", "expires", "setup_link"),
             "trust": ("trust", TRUST),
         },
         {"id": _setting_id},
@@ -241,16 +241,19 @@ RECORDS: Mapping[type, Record] = {
     ConsoleLink: Record(
         {
             "generation": ("generation", NOT_ZERO),
+            "browsers": ("browsers", TYPES),
+            "openings": ("openings", NOT_ZERO),
+            "wrong_codes": ("wrong_codes", NOT_ZERO),
             **_same_name("name", "user", "purpose", "connection", "contact", "embedded"),
-            **_same_name("return_url", "created", "expires"),
+            **_same_name("return_url", "created", "expires", "opened", "code", "code_expires"),
         },
         {"id": console_id},
     ),
     ConsoleSession: Record(
         {
             "generation": ("generation", NOT_ZERO),
-            **_same_name("name", "user", "purpose", "connection"),
-            **_same_name("created", "expires", "last_used"),
+            **_same_name("name", "user", "purpose", "connection", "link", "embedded"),
+            **_same_name("return_url", "created", "expires", "last_used"),
         },
         {"id": console_id},
     ),

@@ -189,7 +189,7 @@ class ConnectionToken:
     """A credential's metadata: enough to tell whether it lives, nothing to make it from.
 
     One of type `federated` has no secret: the identity provider is who sends an assertion that
-    `trust` describes.
+    `trust` describes. `setup_link` is the link whose session has created it.
     """
 
     id: str
@@ -201,6 +201,7 @@ class ConnectionToken:
     expires: str
     credential_type: CredentialType = "token"
     trust: Trust | None = None
+    setup_link: str | None = None
 
     def live(self, now: datetime) -> bool:
         """Return whether it may be used: neither revoked nor expired."""

@@ -83,6 +83,11 @@ IDEMPOTENCY_KEY = Parameter(
 CONFIRM = Parameter(
     "Passerelle-Confirm", TEXT, "The name of the organisation that is to be deleted.", "header"
 )
+CREDENTIALS = Parameter(
+    "credentials",
+    {"enum": ["keep", "revoke"]},
+    "`revoke` revokes the credentials too that the sessions of a setup link have created.",
+)
 SESSIONS_OF = Parameter("user", TEXT, "Only the sessions of this user: the SaaS's own id.")
 ACTOR = Parameter("actor", TEXT, "Only what this actor did: a type, an id, a name or a session.")
 ACTION = Parameter("action", TEXT, "Only this action, such as `token.created`, or all of `token`.")
@@ -133,9 +138,11 @@ TAKES: Mapping[Handler, Takes] = {
     groups.list_members: Takes(parameters=PAGING),
     sign_in.find_sign_in_method: Takes(sign_in.Visitor),
     # the console
+    sessions.revoke_console_link: Takes(parameters=(CREDENTIALS,)),
     sessions.create_console_link: Takes(inputs.NewConsoleLink),
     sessions.create_session: Takes(sessions.Exchange, errors=(401, 403)),
     sessions.end_own_session: Takes(errors=(404,)),
+    sessions.finish_setup: Takes(errors=(404,)),
     summary.get_summary: Takes(errors=(404,)),
     sessions.end_sessions: Takes(parameters=(SESSIONS_OF,)),
 }

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.auth import sessions
 from chalicelib.errors import Conflict, InvalidFields, NotFound, Unauthorized
 from chalicelib.organisations import console, organisations
-from chalicelib.organisations.console import Sender
+from chalicelib.organisations.console import Opening, Sender
 from chalicelib.organisations.inputs import NewConsoleLink, OrganisationChanges
 from chalicelib.storage.expressions import EXISTS, Delete, Update
 from tests.support.builders import (
@@ -372,7 +372,7 @@ def test_the_audit_tells_the_life_of_a_link_and_its_session(services, admin):
     """Who made it, from where it was used, and who ended what."""
     link = a_link(services, admin.keys.organisation, user="u-1")
     sender = Sender("request-1", "192.0.2.7", "curl/8")
-    session = console.exchange(services.table, link, sender, services.deadline()).session
+    session = console.exchange(services.table, Opening(link), sender, services.deadline()).session
     console.end_session(an_admin_context(services, admin.keys.organisation), session.id)
 
     found = {each.action: each for each in audit_entries(admin).items}

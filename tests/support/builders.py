@@ -13,7 +13,7 @@ from chalicelib.api.services import Services
 from chalicelib.organisations import audit, connections, console, organisations, tokens
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import AuditQuery
-from chalicelib.organisations.console import Sender
+from chalicelib.organisations.console import Opening, Sender
 from chalicelib.organisations.inputs import (
     NewConnection,
     NewConsoleLink,
@@ -231,7 +231,7 @@ def a_link(services: Services, organisation: str, **body: Any) -> str:
 
 def exchanged(services: Services, link: str) -> str:
     """Exchange an admin link; return the session's token."""
-    return console.exchange(services.table, link, Sender(), services.deadline()).text
+    return console.exchange(services.table, Opening(link), Sender(), services.deadline()).text
 
 
 def scim_namespace(services: Services, connection: str) -> Namespace:

@@ -74,6 +74,7 @@ def _console(send: Recorded, own: str) -> None:
     send("GET", links)
     by_session = [_session(send, links) for _ in range(2)]
     by_session[0]("GET", "/admin/summary")
+    _session(send, links, purpose="setup")("POST", "/admin/sessions/current/finish")
     by_session[0]("DELETE", "/admin/sessions/current")
     [listed] = send("GET", f"{own}/sessions").body["items"]
     send("DELETE", f"{own}/sessions/{listed['id']}")
@@ -81,8 +82,8 @@ def _console(send: Recorded, own: str) -> None:
     send("DELETE", f"{own}/sessions")
 
 
-def _session(send: Recorded, links: str) -> Recorded:
-    link = send("POST", links, {"name": "Ada"}).body["url"].partition("#")[2]
+def _session(send: Recorded, links: str, **body: str) -> Recorded:
+    link = send("POST", links, {"name": "Ada", **body}).body["url"].partition("#")[2]
     session = send.with_credential("")("POST", "/admin/sessions", {"link": link}).body["token"]
     return send.with_credential(session)
 

@@ -8,6 +8,7 @@ preflight allows it, and none does. A bearer token is never sent by itself and n
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from chalicelib.api.edge import Request
@@ -36,9 +37,9 @@ OTHER_PAGE = (
 )
 
 
-def set_session(session: str) -> str:
-    """Return the Set-Cookie header of a session's text."""
-    return f"{NAME}={session}; Max-Age={int(SESSION_LIFE.total_seconds())}; {ATTRIBUTES}"
+def set_session(session: str, life: timedelta = SESSION_LIFE) -> str:
+    """Return the Set-Cookie header of a session's text, which the browser keeps for a time."""
+    return f"{NAME}={session}; Max-Age={int(life.total_seconds())}; {ATTRIBUTES}"
 
 
 def delete_session() -> str:
@@ -51,10 +52,14 @@ def read_session(request: Request) -> str:
 
     An operator key is not accepted as a cookie: no browser is to have one.
     """
-    pairs = [pair.strip() for line in request.headers.get("cookie", ()) for pair in line.split(";")]
-    found = [value for name, _, value in (pair.partition("=") for pair in pairs) if name == NAME]
+    found = _values(request, NAME)
     credential = parse(found[0]) if len(found) == 1 else None
     return found[0] if credential is not None and credential.token_type == SESSION else ""
+
+
+def _values(request: Request, cookie: str) -> list[str]:
+    pairs = [pair.strip() for line in request.headers.get("cookie", ()) for pair in line.split(";")]
+    return [value for name, _, value in (pair.partition("=") for pair in pairs) if name == cookie]
 
 
 def require_console_page(request: Request) -> None:

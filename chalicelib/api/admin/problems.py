@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from chalicelib.api.edge import PROBLEM, Response
-from chalicelib.errors import ApiError, Conflict, InvalidFields
+from chalicelib.errors import ApiError, CodeRequired, Conflict, InvalidFields
 
 
 def problem(error: ApiError, request_id: str) -> Response:
@@ -20,6 +20,6 @@ def problem(error: ApiError, request_id: str) -> Response:
         "detail": error.detail,
         "request_id": request_id,
     }
-    if isinstance(error, InvalidFields | Conflict):
+    if isinstance(error, InvalidFields | Conflict | CodeRequired):
         document |= error.members
     return Response(error.status, document, headers=error.headers, media_type=PROBLEM)

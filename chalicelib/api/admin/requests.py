@@ -100,6 +100,7 @@ class AdminRequest:
             self.principal.unbound_session,
             self.services.settings.longest_credential,
             self.services.settings.authentication_types,
+            self.principal.setup_link,
         )
 
     def precondition(self) -> Precondition | None:

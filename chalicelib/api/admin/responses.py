@@ -111,7 +111,7 @@ class Problem(TypedDict):
     """An error (RFC 9457): `detail` says what to do. `errors` names the fields of a body.
 
     In a conflict, `id` and `hint` may name what is there already; `connection` and its `name`
-    what uses a setting.
+    what uses a setting. `code_required` says that a setup link needs the code of six digits.
     """
 
     type: str
@@ -124,6 +124,7 @@ class Problem(TypedDict):
     hint: NotRequired[str | None]
     connection: NotRequired[str]
     name: NotRequired[str]
+    code_required: NotRequired[bool]
 
 
 class Health(TypedDict):
@@ -593,7 +594,11 @@ class NextStep(TypedDict):
 
 
 class ConsoleLink(TypedDict):
-    """A console link that is not used yet."""
+    """A console link that can still be used.
+
+    A setup link says how often it was opened and when last, and the `code` that a second browser
+    needs, while it asks for one.
+    """
 
     id: str
     name: str
@@ -603,6 +608,9 @@ class ConsoleLink(TypedDict):
     contact: str | None
     embedded: bool
     return_url: Address | None
+    openings: int
+    last_opened: Moment | None
+    code: str | None
     created: Moment
     expires_at: Moment
 
@@ -628,12 +636,19 @@ class ConsoleSession(TypedDict):
 
 
 class OwnSession(TypedDict):
-    """The session of the request; `connection` is the one that a setup session is for."""
+    """The session of the request; `connection` is the one that a setup session is for.
+
+    `code` is what another browser needs that has opened the same setup link, while it asks for it.
+    """
 
     id: str
     name: str
+    user: str | None
     purpose: Annotated[str, _one_of("admin", "setup")]
     connection: str | None
+    embedded: bool
+    return_url: Address | None
+    code: str | None
     expires_at: Moment
 
 

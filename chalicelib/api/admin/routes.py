@@ -60,6 +60,13 @@ ROUTES = (
         sessions.end_own_session,
         allowed_while_suspended=True,
     ),
+    Route(
+        "POST",
+        "/admin/sessions/current/finish",
+        SETUP,
+        sessions.finish_setup,
+        allowed_while_suspended=True,
+    ),
     Route("GET", "/admin/summary", SETUP, summary.get_summary),
     # An organisation
     Route("POST", ORGANISATIONS, OPERATOR, organisations.create_organisation),

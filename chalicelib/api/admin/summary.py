@@ -9,7 +9,8 @@ from chalicelib.api.admin.responses import Ok, OwnOrganisation, OwnSession, Summ
 from chalicelib.api.admin.settings import role_document, workspace_document
 from chalicelib.auth.authenticate import AdminPrincipal
 from chalicelib.errors import NotFound
-from chalicelib.organisations import connections, organisations
+from chalicelib.organisations import connections, organisations, setup_links
+from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.organisations import OrganisationDetails
 from chalicelib.storage.console_items import ConsoleSession
 from chalicelib.storage.settings_items import SERVED_STATES
@@ -31,7 +32,7 @@ def get_summary(request: AdminRequest) -> Ok[Summary]:
     own = [each for each in found if session.purpose == "admin" or each.id == session.connection]
     return Ok(
         {
-            "session": _session(session),
+            "session": _session(admin, session),
             "organisation": _organisation(request, organisations.get_details(admin)),
             "connections": [
                 connection_document(request, each) for each in own if each.state in SERVED_STATES
@@ -40,12 +41,17 @@ def get_summary(request: AdminRequest) -> Ok[Summary]:
     )
 
 
-def _session(session: ConsoleSession) -> OwnSession:
+def _session(admin: AdminContext, session: ConsoleSession) -> OwnSession:
+    link = setup_links.find(admin, session.link) if session.link else None
     return {
         "id": session.id,
         "name": session.name,
+        "user": session.user,
         "purpose": session.purpose,
         "connection": session.connection,
+        "embedded": session.embedded,
+        "return_url": session.return_url,
+        "code": link.valid_code(admin.now()) if link else None,
         "expires_at": session.expires,
     }
 

@@ -45,7 +45,7 @@ def test_every_route_that_changes_something_leaves_an_entry(operator):
     assert silent == set()
     for route in changing:
         entry = entries[seen[route]]
-        assert entry["actor"]["type"] in {"operator", "admin"}, route
+        assert entry["actor"]["type"] in {"operator", "admin", "setup"}, route
         assert entry["actor"]["id"], route
         assert (entry["address"], entry["user_agent"]) == (ADDRESS, AGENT), route
         assert entry["target"], route
