@@ -18,7 +18,7 @@ VERB := exec $(VENV) -m dev
 RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run idp corpus providers suites crowd test quick local-test deploy-test planted check format guides openapi \
+.PHONY: help run demo idp corpus providers suites crowd test quick local-test deploy-test planted check format guides openapi \
 	package deploy access operator-key operator-keys revoke-operator-key destroy storm kills scale oracle domains budget bench costs performance \
 	clean environment release engine emulator python
 
@@ -30,6 +30,9 @@ help: ## list the verbs
 
 run: environment engine ## serve it on 127.0.0.1 with a demo (PORT=8000 LOCAL_DIR=.local FRESH=1 ENGINE=dynamodb-local)
 	@$(VERB) run
+
+demo: environment ## fill the running demo: 40 users, 6 groups, errors, a token about to end (LOCAL_DIR=.local)
+	@$(VERB) demo
 
 idp: environment ## send what Entra ID sends over a user's life to the running demo (LOCAL_DIR=.local)
 	@$(VERB) idp

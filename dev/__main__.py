@@ -22,6 +22,7 @@ INTERRUPTED = 130  # what a shell says of a program that Ctrl-C has ended
 MODULES: Mapping[str, str] = {
     "run": "dev.run.serve",
     "idp": "dev.play.idp",
+    "demo": "dev.run.fill_demo",
     "corpus": "dev.play.corpus",
     "suites": "dev.play.suites",
     "providers": "dev.play.providers",

@@ -109,6 +109,17 @@ def create(
     return Demo(organisation, connection["id"], connection["scim_url"], token)
 
 
+def console_link(admin: Admin, organisation: str) -> str:
+    """Create a link that opens the console once, within ten minutes.
+
+    Raises:
+        DemoFailed: the admin API rejected a request.
+    """
+    body = {"name": "Demo admin", "user": "demo"}
+    url: str = admin.post(f"/organisations/{organisation}/console-links", body)["url"]
+    return url
+
+
 def running(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the content of demo.json of the server that runs in LOCAL_DIR.
 

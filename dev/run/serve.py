@@ -275,7 +275,7 @@ def _describe(made: demo.Demo, admin: demo.Admin) -> dict[str, str | None]:
         "token": made.token,
         "admin_url": admin.url,
         "operator_key": admin.key,
-        "console_url": None,
+        "console_url": demo.console_link(admin, made.organisation),
         "organisation": made.organisation,
         "connection": made.connection,
     }
@@ -297,6 +297,10 @@ A first request to try:
 A whole cycle of an identity provider, in another terminal in this folder:
 
   make idp{_again(options)}
+
+The console, for ten minutes (make demo{_again(options)} fills it and prints another link):
+
+  {ready["console_url"]}
 
 The admin API is at {ready["admin_url"]}, with the operator key
 {ready["operator_key"]}

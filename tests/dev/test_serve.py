@@ -111,7 +111,7 @@ def test_the_demo_file_says_all_that_a_script_needs(demo):
     )
 
     assert demo["scim_url"] == f"{origin}/scim/v2/{demo['connection']}"
-    assert demo["console_url"] is None
+    assert "/console/#psl_link_" in demo["console_url"]
     assert listed.json()["plan"] == "enterprise"
 
 
