@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Json, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Json,
+    StringConstraints,
+)
 
 CredentialType = Literal["token", "client_secret", "federated"]
 CREDENTIAL_TYPES: tuple[CredentialType, ...] = ("token", "client_secret", "federated")
@@ -40,6 +48,53 @@ LONGEST_CREDENTIAL = timedelta(days=730)
 
 Origin = Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(:[0-9]{1,5})?$")]
 Url = Annotated[str, StringConstraints(pattern=r"^(https?://[^\s?#]+)?$")]
+
+
+# White text on a colour, and the colour on white, must be readable: WCAG 2.2, 1.4.3.
+LEAST_CONTRAST = 4.5
+# Up to here sRGB is linear.
+DARKEST = 0.04045
+
+
+def _contrast_with_white(colour: str) -> float:
+    """Return the contrast ratio of `#rrggbb` and white (WCAG 2.2)."""
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = map(_linear, parts)
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return 1.05 / (luminance + 0.05)
+
+
+def _linear(part: float) -> float:
+    """Undo the gamma of sRGB."""
+    return part / 12.92 if part <= DARKEST else ((part + 0.055) / 1.055) ** 2.4
+
+
+def _readable(colour: str) -> str:
+    ratio = _contrast_with_white(colour)
+    if ratio < LEAST_CONTRAST:
+        raise ValueError(
+            f"its contrast with white is {ratio:.1f}, expected {LEAST_CONTRAST} or more: "
+            "choose a darker colour"
+        )
+    return colour
+
+
+class Branding(BaseModel):
+    """What the console shows of the SaaS."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(default="Passerelle", min_length=1, max_length=60)
+    logo: Annotated[
+        str,
+        StringConstraints(
+            pattern=r"^(data:image/(svg\+xml|png)[;,][A-Za-z0-9+/=%;,._~:?#@!$&'()*-]*)?$",
+            max_length=20_480,
+        ),
+    ] = ""
+    colour: Annotated[
+        str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$"), AfterValidator(_readable)
+    ] = "#3a4fc4"
 
 
 # How often the admins of one organisation may change something, for each process: well above what
@@ -88,6 +143,17 @@ class Settings(BaseModel):
         default=(),
         alias="RETURN_ORIGINS",
         description="where a console link may lead back to: a JSON list of https origins",
+    )
+    branding: Json[Branding] | Branding = Field(
+        default=Branding(),
+        alias="BRANDING",
+        description="name, logo (a data URI of an SVG or PNG, at most 20 KB) and colour of the "
+        "SaaS in the console: a JSON object",
+    )
+    embedding_origins: Json[list[Origin]] | Sequence[Origin] = Field(
+        default=(),
+        alias="EMBEDDING_ORIGINS",
+        description="whose pages may show the console in a frame: a JSON list of https origins",
     )
     plans: Json[dict[str, Plan]] | Mapping[str, Plan] = Field(default=PLANS, alias="PLANS")
 

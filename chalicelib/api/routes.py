@@ -17,7 +17,7 @@ def all_paths(services: Services) -> Router:
     endpoints = [
         *scim_routes.endpoints(services),
         *admin_routes.endpoints(services),
-        *console_page.endpoints(),
+        *console_page.endpoints(services.settings),
         *oauth.endpoints(services),
     ]
     return Router(endpoints, partial(unknown_paths.endpoint, services))

@@ -12,6 +12,8 @@ from hashlib import sha256
 from html import escape
 from pathlib import Path
 
+from chalicelib.settings import Branding, Settings
+
 FOLDER = Path(__file__).parent / "static"
 PAGE = "index.html"
 DIGEST_CHARACTERS = 12
@@ -23,7 +25,7 @@ MEDIA_TYPES: Mapping[str, str] = {
     ".json": "application/json",
 }
 
-BRAND: Mapping[str, str] = {"name": "Passerelle", "logo": "", "parents": ""}
+COLOUR = "--colour: {};"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +46,23 @@ class Site:
     assets: Mapping[str, Asset]
 
 
-def read_site() -> Site:
-    """Read all files."""
+def read_site(settings: Settings) -> Site:
+    """Read all files, with what the settings say of the SaaS: name and logo, and the colour."""
+    brand = settings.branding
+    parents = " ".join(settings.embedding_origins)
     paths = sorted(p for p in FOLDER.rglob("*") if p.suffix in MEDIA_TYPES and p.name != PAGE)
-    assets = {path.relative_to(FOLDER).as_posix(): _asset(path, {}) for path in paths}
+    colours = {COLOUR.format(Branding().colour): COLOUR.format(brand.colour)}
+    assets = {path.relative_to(FOLDER).as_posix(): _asset(path, colours) for path in paths}
     version = _digest("".join(asset.etag for asset in assets.values()))
-    return Site(_asset(FOLDER / PAGE, {"version": version, **BRAND}), version, assets)
+    values = {"version": version, "name": brand.name, "logo": brand.logo, "parents": parents}
+    shown = {f"{{{{{name}}}}}": escape(value) for name, value in values.items()}
+    return Site(_asset(FOLDER / PAGE, shown), version, assets)
 
 
 def _asset(path: Path, values: Mapping[str, str]) -> Asset:
     text = path.read_text(encoding="utf-8")
     for name, value in values.items():
-        text = text.replace(f"{{{{{name}}}}}", escape(value))
+        text = text.replace(name, value)
     return Asset(text, MEDIA_TYPES[path.suffix], f'"{_digest(text)}"')
 
 

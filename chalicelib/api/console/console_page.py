@@ -16,6 +16,7 @@ from chalicelib.api.edge import Request, Respond, Response
 from chalicelib.api.router import Endpoint, find_handler
 from chalicelib.errors import NotFound
 from chalicelib.scim.preconditions import entity_tags
+from chalicelib.settings import Settings
 
 # Scripts and styles are files of this service, and data goes to it alone. A logo may be a data URI.
 POLICY = (
@@ -24,7 +25,6 @@ POLICY = (
     "require-trusted-types-for 'script'"
 )
 PAGE_HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": POLICY.format(ancestors="'none'"),
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
@@ -37,11 +37,12 @@ KEPT = "public, max-age=31536000, immutable"
 NO_FILE = "The console has no file of this name. Load the page again."
 
 
-def endpoints() -> Iterator[Endpoint]:
+def endpoints(settings: Settings) -> Iterator[Endpoint]:
     """Yield the endpoints of the page and its files, which are read at the first request."""
-    site = cache(read_site)
+    site = cache(partial(read_site, settings))
+    policy = POLICY.format(ancestors=" ".join(settings.embedding_origins) or "'none'")
     handlers: Mapping[str, Respond] = {
-        "/console": lambda request: _page(request, site()),
+        "/console": lambda request: _page(request, site(), policy),
         "/console/{version}/{file}": lambda request: _file(request, site()),
         "/console/{version}/{folder}/{file}": lambda request: _file(request, site()),
     }
@@ -53,7 +54,7 @@ def _respond(handler: Respond, request: Request) -> Response:
     return find_handler({"GET": handler}, request.method)(request)
 
 
-def _page(request: Request, site: Site) -> Response:
+def _page(request: Request, site: Site, policy: str) -> Response:
     """GET /console/; without the slash at its end the addresses in the page would lead elsewhere.
 
     A browser keeps the fragment where it follows a redirect without one.
@@ -61,7 +62,8 @@ def _page(request: Request, site: Site) -> Response:
     if not request.is_folder:
         location = f"{request.base_url}/console/"
         return Response(HTTPStatus.FOUND, headers={"Location": location})
-    return _asset(request, site.page, {"Cache-Control": REVALIDATED, **PAGE_HEADERS})
+    headers = {"Content-Security-Policy": policy, **PAGE_HEADERS}
+    return _asset(request, site.page, {"Cache-Control": REVALIDATED, **headers})
 
 
 def _file(request: Request, site: Site) -> Response:
