@@ -110,7 +110,7 @@ function Greeting({ link, open, speak }) {
   const [code, setCode] = useState("");
   const [nonce] = useState(() => crypto.randomUUID());
   const { busy, error, run } = useAction(async () => {
-    const session = await exchange({ link, ...(code && { nonce, code }) });
+    const session = await exchange({ link, nonce, ...(code && { code }) });
     keepToken(session.token ?? null);
     await open();
   });
@@ -268,10 +268,11 @@ function Banners({ ended }) {
     organisation?.state === "suspended" && "suspended",
     organisation && !organisation.scim && "plan",
     connection?.state === "paused" && "paused",
+    summary?.session?.code && "code",
   ].filter(Boolean);
   return shown.map(
     (each) => html`<${kit.Notice} key=${each} tone=${each === "ended" ? "bad" : "warn"} role="alert">
-      <p>${t(`banner.${each}`, { brand: brand.name, plan: organisation?.plan })}</p>
+      <p>${t(`banner.${each}`, { brand: brand.name, plan: organisation?.plan, code: summary?.session?.code })}</p>
     </${kit.Notice}>`,
   );
 }
