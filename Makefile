@@ -104,6 +104,9 @@ bench: environment ## time of the SCIM engine (docs/performance.md)
 performance: environment emulator ## size of the archive and cold start (docs/performance.md)
 	@$(VERB) performance $(ARGS)
 
+capacity: environment ## how much a connection, a group and all tenants take (docs/capacity.md)
+	@$(VERB) capacity $(ARGS)
+
 costs: environment ## what a deployment costs a month (docs/costs.md)
 	@$(VERB) costs $(ARGS)
 

@@ -30,6 +30,7 @@ MODULES: Mapping[str, str] = {
     "budget": "dev.measure.budget",
     "bench": "dev.measure.bench",
     "costs": "dev.measure.costs",
+    "capacity": "dev.measure.capacity",
     "performance": "dev.measure.performance",
     "scale": "dev.measure.scale",
     "storm": "tests.campaigns.storm",

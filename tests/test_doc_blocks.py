@@ -41,6 +41,7 @@ NOT_RUN = [
     ("CONTRIBUTING.md", TERMINAL),
     ("README.md", TERMINAL),
     ("adopt.md", TERMINAL),
+    ("capacity.md", f"{OWN_TESTS}: dev/test_capacity.py"),
     ("connect-entra.md", "a tunnel from the internet"),
     ("costs.md", f"{OWN_TESTS}: dev/test_costs.py"),
     ("deploy.md", ACCOUNT),
