@@ -14,8 +14,10 @@ from datetime import timedelta
 from itertools import islice
 
 from chalicelib.directory.context import ConnectionContext
+from chalicelib.directory.half_memberships import remove_halves
 from chalicelib.directory.pending_ids import delete_ids
 from chalicelib.directory.resources import group_version, user_version
+from chalicelib.directory.stale_names import try_commit
 from chalicelib.errors import Busy, NotFound
 from chalicelib.scim.preconditions import Precondition
 from chalicelib.storage.clock import timestamp
@@ -100,7 +102,7 @@ def _delete_group_item(
         condition = as_read & leased_for(group.lease)
         change_id = context.new_lease().change_id
         actions = _group_delete_actions(context, group, condition, change_id)
-        if context.try_commit(actions) is None:
+        if try_commit(context, actions) is None:
             return change_id, group
     raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
 
@@ -223,7 +225,10 @@ def _fits_one_transaction(context: ConnectionContext, found: UserWithGroups) -> 
 def _delete(context: ConnectionContext, found: UserWithGroups) -> bool:
     """Delete a user and their memberships in one transaction; False if another writer was first."""
     return _commit_without_gone_groups(
-        context, found.group_ids, lambda gone: _user_delete_actions(context, found, gone)
+        context,
+        found.user.id,
+        found.group_ids,
+        lambda gone: _user_delete_actions(context, found, gone),
     )
 
 
@@ -268,7 +273,7 @@ def _remove_memberships(context: ConnectionContext, found: UserWithGroups, lease
         context.keys.user(uid), add={"g": -len(gids)}, condition=EXISTS & leased_for(lease)
     )
     _commit_without_gone_groups(
-        context, gids, lambda gone: [left, *_membership_actions(context, uid, gids, gone)]
+        context, uid, gids, lambda gone: [left, *_membership_actions(context, uid, gids, gone)]
     )
 
 
@@ -285,6 +290,7 @@ def delete_late_memberships(context: ConnectionContext, change_id: str, uid: str
             return
         _commit_without_gone_groups(
             context,
+            uid,
             gids,
             lambda gone: list(_membership_actions(context, uid, gids, gone)),  # noqa: B023
         )
@@ -310,20 +316,23 @@ def _membership_actions(
 
 def _commit_without_gone_groups(
     context: ConnectionContext,
+    uid: str,
     gids: Sequence[str],
     actions: Callable[[frozenset[str]], Sequence[Action]],
 ) -> bool:
     """Commit `actions(gone)`; repeat it if some groups turn out to be deleted already.
 
-    Returns False if another condition failed.
+    Returns False if another condition failed; halves of memberships are removed before that.
     """
     gone: frozenset[str] = frozenset()
     for _ in context.items.deadline.attempts():
-        canceled = context.try_commit(actions(gone))
+        canceled = try_commit(context, actions(gone))
         if canceled is None:
             return True
         found_gone = frozenset(gid for gid in gids if context.keys.group(gid) in canceled.items)
         if not found_gone:
+            for gid in gids:
+                remove_halves(context, gid, (uid,), canceled)
             return False
         gone |= found_gone
     raise AssertionError  # pragma: no cover - attempts() ends by raising Busy

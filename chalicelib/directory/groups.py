@@ -20,7 +20,7 @@ from chalicelib.directory.resources import (
     member,
     require_returnable,
 )
-from chalicelib.directory.stale_names import freed
+from chalicelib.directory.stale_names import freed, try_commit
 from chalicelib.directory.users import (
     Edit,
     changed_attributes,
@@ -421,7 +421,7 @@ def _commit(context: ConnectionContext, plan: _Plan) -> TransactionCanceled | No
     if len(actions) + memberships.count_actions(plan.delta) <= MAX_ACTIONS:
         members = memberships.actions(context, plan.gid, plan.delta)
         patient = context if plan.before else context.with_patience(PATIENCE)
-        return patient.try_commit([*actions, *members])
+        return try_commit(patient, [*actions, *members])
     return pending_changes.start(
         context,
         plan.gid,

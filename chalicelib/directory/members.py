@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from chalicelib.directory import deletes
 from chalicelib.directory.context import ConnectionContext
+from chalicelib.directory.half_memberships import remove_halves
 from chalicelib.scim.errors import InvalidValue
 from chalicelib.storage.directory_items import Delta, Lease
 from chalicelib.storage.expressions import (
@@ -98,13 +99,17 @@ def reject_unknown_users(
 def already_applied(
     context: ConnectionContext, gid: str, delta: Delta, canceled: TransactionCanceled
 ) -> frozenset[str]:
-    """Return which users to add are members already, and which to remove are not members."""
+    """Return which users to add are members already, and which to remove are not members.
+
+    Half of a membership is neither: it is removed, and the change tries again.
+    """
     keys = context.keys
-    return frozenset(
+    failed = frozenset(
         uid
         for uid in delta.add | delta.remove
         if keys.member(gid, uid) in canceled.items or keys.reverse(uid, gid) in canceled.items
     )
+    return failed - remove_halves(context, gid, failed, canceled)
 
 
 def _reject(context: ConnectionContext, uid: str, item: Item | None) -> None:

@@ -35,6 +35,7 @@ from dataclasses import replace
 from chalicelib.directory import members
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.pending_ids import delete_ids, read_ids, write_ids
+from chalicelib.directory.stale_names import try_commit
 from chalicelib.errors import Busy
 from chalicelib.observability import logger
 from chalicelib.storage.directory_items import Change, Delta, Lease, PendingChange, lease_unchanged
@@ -77,7 +78,7 @@ def start(
     write_ids(context, lease.change_id, delta)
     change = PendingChange("members", gid, adds=len(delta.add), removals=len(delta.remove))
     pending = Put(context.keys.pending_change(lease.change_id), to_item(change))
-    canceled = context.try_commit([*group_actions(lease), pending])
+    canceled = try_commit(context, [*group_actions(lease), pending])
     if canceled is not None:
         delete_ids(context, lease.change_id)
     elif not apply(context, gid, lease):

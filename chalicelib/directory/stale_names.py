@@ -8,14 +8,14 @@ it. So what only another request is changing at this moment is never taken for d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.observability import logger
 from chalicelib.storage.directory_items import Group, User
 from chalicelib.storage.expressions import NEW, Action, Check, Delete, Item, equals
-from chalicelib.storage.keys import Key
+from chalicelib.storage.keys import ONLY, Key
 from chalicelib.storage.lookups import StaleName
 from chalicelib.storage.records import from_item
 from chalicelib.storage.transactions import TransactionCanceled
@@ -61,6 +61,26 @@ def lookup(find: Callable[[], Any], context: ConnectionContext) -> Any:
         if free_if_stale(context, stale.name, stale.item):
             return None
         raise
+
+
+def try_commit(context: ConnectionContext, actions: Sequence[Action]) -> TransactionCanceled | None:
+    """Commit a change or delete of a resource, which frees its name unless another has that.
+
+    A name of another, which only a damaged table has, stays theirs; the rest is written.
+    """
+    canceled = context.try_commit(actions)
+    if canceled is None:
+        return None
+    kept = [each for each in actions if not _frees_name_of_another(each, canceled)]
+    if len(kept) == len(actions):
+        return canceled
+    logger.error("the name of a resource belongs to another")
+    return context.try_commit(kept)
+
+
+def _frees_name_of_another(action: Action, canceled: TransactionCanceled) -> bool:
+    is_name = isinstance(action, Delete) and action.key.sk == ONLY
+    return is_name and canceled.items.get(action.key) is not None
 
 
 Owner = Callable[[ConnectionContext, str], tuple[Key, Callable[[Item], Key]]]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from chalicelib.directory import deletes
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.resources import user_resource, user_version
-from chalicelib.directory.stale_names import freed
+from chalicelib.directory.stale_names import freed, try_commit
 from chalicelib.errors import NotFound
 from chalicelib.scim.errors import Uniqueness
 from chalicelib.scim.preconditions import Precondition
@@ -120,7 +120,7 @@ def change(
         after = replace(
             before, document=document, version=before.version + 1, modified=context.now()
         )
-        canceled = context.try_commit(_change_actions(context, before, after))
+        canceled = try_commit(context, _change_actions(context, before, after))
         if canceled is None:
             return _resource(context, replace(found, user=after))
         _require_free_name(context, after, canceled)

@@ -92,6 +92,17 @@ def _report(context: ConnectionContext, damaged: WholeGroup) -> None:
         "members of a group are missing or too many",
         extra={"group": group.id, "counted": group.size, "found": len(damaged.member_ids)},
     )
+    _queue(context, group)
+
+
+def queue_recount(context: ConnectionContext, gid: str) -> None:
+    """Have the members of a group counted again, by the sweeper."""
+    group = read_group(context, gid)
+    if group is not None:
+        _queue(context, group)
+
+
+def _queue(context: ConnectionContext, group: Group) -> None:
     # The same id as long as nobody changes the group: it is queued once.
     change_id = context.keys.pending_change_id(group.modified, group.id)
     pending = to_item(PendingChange(REPAIR, group.id))

@@ -205,6 +205,21 @@ def setting_of(key: Key) -> Setting:
     return Setting(_OF_CONNECTIONS[letter], owned_id, connection)
 
 
+class Lookup(NamedTuple):
+    """Of which connection a uniqueness or look-up item is, and whether users or groups have it."""
+
+    connection: str
+    is_user: bool
+
+
+def lookup_of(key: Key) -> Lookup | None:
+    """Return what a uniqueness or look-up item is; None for any other item."""
+    parts = key.pk.split("#")
+    if parts[0] != "S" or parts[2] != "K":
+        return None
+    return Lookup(parts[1], is_user=parts[3] in {"un", "ex", "em"})
+
+
 # --- building ---------------------------------------------------------------------------------
 
 
@@ -491,6 +506,11 @@ class OrganisationKeys:
         """Ranges of all tokens, past ones too, and of the schemas of a connection."""
         low, high = f"N#{connection}#", f"N#{connection}#{LAST}"
         return tuple(Range(f"{self.partition}#{each}", low, high) for each in ("T", "PT", "S"))
+
+    def of_connections(self) -> tuple[Range, ...]:
+        """Ranges of all connections, past ones too, and of what they have: tokens and schemas."""
+        parts = (Range(f"{self.partition}#{each}", "N#", f"N#{LAST}") for each in ("T", "PT", "S"))
+        return (self.connections(), self.past_connections(), *parts)
 
     def change(self, change_ulid: str, at: date) -> Key:
         """Key of a change item of the organisation itself; the partition is the day."""

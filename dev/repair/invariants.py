@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from chalicelib.storage.directory_items import (
@@ -51,18 +52,27 @@ class Directory:
 
 def unsound(items: Items) -> list[str]:
     """Return what does not hold of these items, which are a whole table."""
-    return [*_of_directories(items), *_keys_have_a_class(items), *_local_items_have_users(items)]
+    directory_faults = chain.from_iterable(map(violations_of, directories(items)))
+    return [*directory_faults, *_keys_have_a_class(items), *_local_items_have_users(items)]
 
 
 def directories(items: Items) -> list[Directory]:
     """Sort the items by connection and by what they are."""
-    return [_directory(connection, items) for connection in sorted(_connections(items))]
+    return [
+        directory_of(ConnectionKeys(connection), items)
+        for connection in sorted(_connections(items))
+    ]
 
 
-def _of_directories(items: Items) -> Iterator[str]:
-    for directory in directories(items):
-        for name, check in INVARIANTS.items():
-            yield from (f"{name}: {fault}" for fault in check(directory))
+def violations_of(directory: Directory) -> Iterator[str]:
+    """Yield what does not hold of a connection, each with the name of the invariant."""
+    for name, check in INVARIANTS.items():
+        yield from (f"{name}: {fault}" for fault in check(directory))
+
+
+def names_and_lookups(directory: Directory) -> frozenset[Key]:
+    """Return the keys of the uniqueness and look-up items that its users and groups must have."""
+    return frozenset(key for key, _ in (*user_names(directory), *group_names(directory)))
 
 
 # Noted for later: a token ends, a purge may begin, memberships are looked for again. They hold up
@@ -77,8 +87,9 @@ def _connections(items: Items) -> AbstractSet[str]:
 # --- sorting the items ------------------------------------------------------------------------
 
 
-def _directory(connection: str, items: Items) -> Directory:
-    directory = Directory(ConnectionKeys(connection))
+def directory_of(keys: ConnectionKeys, items: Items) -> Directory:
+    """Sort the items of one connection by what they are."""
+    directory, connection = Directory(keys), keys.connection
     prefix = directory.keys.prefix + "#"
     for key, item in items.items():
         if key.pk.startswith(prefix):
@@ -143,19 +154,25 @@ def _nothing_is_under_way(directory: Directory) -> Iterator[str]:
             yield f"{item.id} is held by {item.lease.change_id}"
 
 
-def _user_locks(directory: Directory) -> dict[Key, str]:
-    expected: dict[Key, str] = {}
+Names = list[tuple[Key, str]]
+
+
+def user_names(directory: Directory) -> Names:
+    """Return the uniqueness and look-up items that the users must have, with their owners."""
+    expected: Names = []
     for uid, user in directory.users.items():
-        expected[directory.keys.user_name(user.document["userName"])] = uid
-        expected |= dict.fromkeys(index_keys(directory.keys, uid, user.document), uid)
+        names = {directory.keys.user_name(user.document["userName"])}
+        expected += [(key, uid) for key in names | index_keys(directory.keys, uid, user.document)]
     return expected
 
 
-def _group_locks(directory: Directory) -> dict[Key, str]:
-    expected: dict[Key, str] = {}
+def group_names(directory: Directory) -> Names:
+    """Return the uniqueness and look-up items that the groups must have, with their owners."""
+    expected: Names = []
     for gid, group in directory.groups.items():
-        expected[directory.keys.group_name(group.document["displayName"])] = gid
-        expected |= dict.fromkeys(group_index_keys(directory.keys, gid, group.document), gid)
+        names = {directory.keys.group_name(group.document["displayName"])}
+        looked_up = group_index_keys(directory.keys, gid, group.document)
+        expected += [(key, gid) for key in names | looked_up]
     return expected
 
 
@@ -165,17 +182,34 @@ def _locks_of(directory: Directory, kinds: tuple[str, ...]) -> dict[Key, str]:
     return {k: owner for k, owner in directory.locks.items() if k.pk.split("#")[part] in kinds}
 
 
-def _users_are_found(directory: Directory) -> Iterable[str]:
-    return _differences(_locks_of(directory, ("un", "ex", "em")), _user_locks(directory))
+def _users_are_found(directory: Directory) -> Iterator[str]:
+    yield from _wrong_names(_locks_of(directory, ("un", "ex", "em")), user_names(directory))
 
 
-def _groups_are_found(directory: Directory) -> Iterable[str]:
-    return _differences(_locks_of(directory, ("gn", "gx")), _group_locks(directory))
+def _groups_are_found(directory: Directory) -> Iterator[str]:
+    yield from _wrong_names(_locks_of(directory, ("gn", "gx")), group_names(directory))
 
 
-def _counted(directory: Directory, kind: ResourceClass, ids: Iterable[str]) -> Iterable[str]:
-    found = {k: n for k, n in directory.counters.items() if k.sk.startswith(kind) and n}
-    return _differences(found, Counter(directory.keys.counter(kind, each) for each in ids))
+def _wrong_names(found: Mapping[Key, str], expected: Names) -> Iterator[str]:
+    owners = dict(expected)
+    yield from _differences(found, owners)
+    for key, owner in expected:
+        if owners[key] != owner:
+            yield f"{owner} and {owners[key]} have one name: {key}"
+
+
+def counted(directory: Directory, of: ResourceClass) -> Mapping[Key, tuple[int, int]]:
+    """Return the counters that are wrong: what they say, and how many there are."""
+    ids = directory.users if of == "U" else directory.groups
+    true = Counter(directory.keys.counter(of, each) for each in ids)
+    said = {key: n for key, n in directory.counters.items() if key.sk.startswith(of)}
+    both = {key: (said.get(key, 0), true[key]) for key in said.keys() | true.keys()}
+    return {key: pair for key, pair in both.items() if pair[0] != pair[1]}
+
+
+def _counters_count(directory: Directory, of: ResourceClass) -> Iterator[str]:
+    for key, (said, true) in sorted(counted(directory, of).items()):
+        yield f"{key} is {said}, must be {true}"
 
 
 def _differences(found: Mapping[Key, Any], expected: Mapping[Key, Any]) -> Iterator[str]:
@@ -210,8 +244,8 @@ def _sizes_are_true(directory: Directory) -> Iterator[str]:
 INVARIANTS: Mapping[str, Callable[[Directory], Iterable[str]]] = {
     "I0 nothing is under way": _nothing_is_under_way,
     "I1 locks and indexes are those of the users": _users_are_found,
-    "I2 counters count the users": lambda each: _counted(each, "U", each.users),
-    "I3 counters count the groups": lambda each: _counted(each, "G", each.groups),
+    "I2 counters count the users": lambda each: _counters_count(each, "U"),
+    "I3 counters count the groups": lambda each: _counters_count(each, "G"),
     "I4 a membership has two items": _memberships_have_two_items,
     "I5 a membership has a user and a group": _memberships_have_both_ends,
     "I6 a group's size is its members": _sizes_are_true,
