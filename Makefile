@@ -4,7 +4,7 @@
 # later ones find them and need no network. dev/__main__.py starts each verb and ends it.
 
 STAGE ?= dev
-export PORT LOCAL_DIR FRESH PUBLIC_URL ENGINE CONFIRM DATA FROM NAME SCOPES ID RUNTIME
+export PORT LOCAL_DIR FRESH PUBLIC_URL ENGINE CONFIRM DATA FROM NAME SCOPES ID RUNTIME APPLY ORGANISATION ORPHANS
 
 # The first interpreter that is new enough; PYTHON=... chooses another. It makes an environment
 # that is missing and never replaces one that works.
@@ -18,8 +18,8 @@ VERB := exec $(VENV) -m dev
 RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo idp corpus providers suites crowd test quick local-test deploy-test planted check format guides openapi \
-	package deploy access operator-key operator-keys revoke-operator-key destroy storm kills scale oracle domains budget bench costs performance \
+.PHONY: help run demo idp corpus providers suites crowd test quick local-test deploy-test planted check format guides openapi damage \
+	package deploy access operator-key operator-keys revoke-operator-key destroy storm kills scale oracle domains budget bench costs performance repair \
 	clean environment release engine emulator python
 
 help: ## list the verbs
@@ -78,6 +78,9 @@ contention: environment engine ## many writers of one group, before and after (d
 kills: environment ## kill -9 during large changes on DynamoDB Local (ARGS='--count 20 --seed 1')
 	@$(VERB) kills $(ARGS)
 
+damage: environment ## damage tables at random and repair them (ARGS='--tables 100 --seed 1')
+	@$(VERB) damage $(ARGS)
+
 planted: environment engine ## plant twenty bugs, one at a time: the tests must find each (ARGS='--only NAME')
 	@$(VERB) planted $(ARGS)
 
@@ -130,6 +133,9 @@ operator-keys: environment ## list the operator keys (STAGE=dev)
 
 revoke-operator-key: environment ## reject an operator key from now on (STAGE=dev ID=...)
 	@$(VERB) operator-key revoke $(STAGE)
+
+repair: environment ## check the table of a stage, and with APPLY=yes repair it (docs/resilience.md; STAGE=dev)
+	@$(VERB) repair $(STAGE)
 
 destroy: environment ## remove a stage from it; with DATA=delete its data too (STAGE=dev)
 	@$(VERB) destroy $(STAGE)

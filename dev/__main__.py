@@ -37,6 +37,7 @@ MODULES: Mapping[str, str] = {
     "contention": "tests.campaigns.contention",
     "kills": "tests.campaigns.kills",
     "oracle": "tests.campaigns.oracle",
+    "damage": "tests.campaigns.damage",
     "planted": "tests.campaigns.planted",
     "guides": "dev.release.guides",
     "openapi": "dev.release.openapi",
@@ -45,6 +46,7 @@ MODULES: Mapping[str, str] = {
     "deploy": "dev.release.deploy",
     "operator-key": "dev.release.operator_key",
     "access": "dev.release.access",
+    "repair": "dev.repair.verb",
     "destroy": "dev.release.destroy",
 }
 

@@ -10,34 +10,28 @@ read again where its secret may be: `passerelle/<stage>/operator-key-<id>`.
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from random import SystemRandom
 
-import boto3
-
 from chalicelib.auth.tokens import mint
-from chalicelib.storage.table import Table
-from dev.release import account, stages
-from dev.run import resources
-from dev.run.operator_keys import OperatorKeys, WrongKey, lines
-from dev.run.serve import ENGINE_FILE, STAGE
+from dev.release import reach
+from dev.run.operator_keys import lines
 
 
 def main(arguments: Sequence[str]) -> int:
     """Create, list or revoke: the first argument says which, the second one is the stage.
 
     Raises:
-        WrongKey: the name, a scope or the id is not one, or no server runs in LOCAL_DIR.
+        WrongKey: the name, a scope or the id is not one.
+        VerbError: no server runs in LOCAL_DIR.
         WrongSettings: there is no such stage.
         NoAccess: there are no credentials.
         ClientError: AWS rejects a call.
     """
     action, stage = arguments
-    keys = _keys_of(stage, os.environ)
+    keys = reach.find(stage, os.environ).operator_keys
     if action == "create":
         scopes = re.split(r"[\s,]+", os.environ.get("SCOPES", "").strip(" ,"))
         text = mint("op", SystemRandom()).text
@@ -49,17 +43,3 @@ def main(arguments: Sequence[str]) -> int:
         keys.revoke(os.environ.get("ID", ""))
         print("It is rejected from now on.")
     return 0
-
-
-def _keys_of(stage: str, environment: Mapping[str, str]) -> OperatorKeys:
-    if stage != STAGE:
-        return account.operator_keys(stages.read(stage), account.find_account())
-    file = Path(environment.get("LOCAL_DIR") or ".local") / ENGINE_FILE
-    if not file.exists():
-        raise WrongKey(f"There is no {file}. Start the server first: make run")
-    urls = json.loads(file.read_text(encoding="utf-8"))
-    session = boto3.Session("local", "local", region_name=urls["region"])
-    table = resources.define({"Stage": stage})["Table"]["TableName"]
-    dynamodb = session.client("dynamodb", endpoint_url=urls["dynamodb"])
-    secrets = session.client("secretsmanager", endpoint_url=urls["secretsmanager"])
-    return OperatorKeys(Table(dynamodb, table), secrets, f"passerelle/{stage}")

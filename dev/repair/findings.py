@@ -1,8 +1,8 @@
 """What is damaged in a connection, and the transaction that repairs it.
 
 Each repair is one transaction, conditioned on all that it was judged by: what another request has
-changed meanwhile, or is only half visible, is not touched. Nobody gains access by one: what the
-items that are left and the feed do not say is taken for absent, and an unclear `active` for false.
+changed meanwhile, or is only half visible, is not touched. Nobody gains access by one: what neither
+the items that are left nor the feed say counts as absent, and an unclear `active` as false.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from chalicelib.storage.expressions import (
 )
 from chalicelib.storage.keys import ONLY, Key, ResourceClass
 from chalicelib.storage.records import with_schema
-from dev.repair.invariants import counted, group_names, user_names
 from dev.repair.reading import State
+from dev.repair.soundness import counted, group_names, user_names
 
 Pair = tuple[str, str]
 

@@ -29,7 +29,7 @@ from chalicelib.storage.records import from_item
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Namespace, Table
 from dev.repair.findings import Finding
-from dev.repair.invariants import Directory, names_and_lookups
+from dev.repair.soundness import Directory, names_and_lookups
 
 SECONDS_PER_PAGE = 60.0
 

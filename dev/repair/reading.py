@@ -16,7 +16,7 @@ from chalicelib.storage.directory_items import Change, Group, User, canonical
 from chalicelib.storage.expressions import Item, key_of
 from chalicelib.storage.keys import Key
 from chalicelib.storage.records import from_item
-from dev.repair.invariants import Directory, directory_of, names_and_lookups
+from dev.repair.soundness import Directory, directory_of, names_and_lookups
 
 # DynamoDB restores a table to any second of the last 35 days.
 DAYS = 36

@@ -26,8 +26,8 @@ from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Namespace, Table
 from dev.repair import reading
 from dev.repair.findings import PLANS, Finding
-from dev.repair.invariants import violations_of
 from dev.repair.reading import State
+from dev.repair.soundness import violations_of
 
 # For everything of one organisation: it may have 40,000 users.
 SECONDS_PER_ORGANISATION = 3600.0
@@ -125,6 +125,7 @@ def _round(context: ConnectionContext, options: Options) -> tuple[State, list[Li
 
 
 def settle(finding: Finding, options: Options) -> Line:
+    """Repair a finding if that was asked for, and say what became of it."""
     if finding.repair is None or not options.allow(finding):
         return Line("left", finding.text)
     try:

@@ -2,7 +2,7 @@
 
     make repair STAGE=dev                     report, and change nothing
     make repair STAGE=dev APPLY=yes           repair what the items that are left say
-    make repair STAGE=dev APPLY=lost          also remove what is left of users and groups that are lost
+    make repair STAGE=dev APPLY=lost          remove also what is left of those who are lost
     make repair STAGE=dev FROM=<id>           go on with the organisations after this one
     make repair STAGE=dev ORGANISATION=<id>   only this one
     make repair STAGE=dev ORPHANS=yes         look for names of nobody: reads the whole table
@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from chalicelib.storage.table import Table
 from dev.errors import VerbError
-from dev.release import deployment
+from dev.release import reach
 from dev.repair.orphans import orphans
 from dev.repair.repair import Line, Options, organisation_ids, repair_organisation, settle
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     wanted = os.environ.get("APPLY", "")
     if wanted not in MODES:
         raise VerbError("APPLY: expected yes or lost, or nothing for a report.")
-    table = deployment.find(stage, os.environ).table
+    table = reach.find(stage, os.environ).table
     outcomes = Counter(each.outcome for each in _lines(table, MODES[wanted], os.environ))
     print(", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())) or "whole")
     return int(outcomes.total() > outcomes["repaired"])

@@ -27,9 +27,9 @@ from chalicelib.storage.records import from_item, put_change, to_item
 from chalicelib.storage.table import Table
 from chalicelib.sweeper import sweep_due
 from dev.measure.scene import QuickQueries, memory
-from dev.repair.invariants import Items, directories, unsound
 from dev.repair.orphans import orphans
 from dev.repair.repair import Options, repair_organisation
+from dev.repair.soundness import Items, directories, unsound
 from tests.support.clock import ManualClock
 from tests.support.directory import (
     CONNECTION,

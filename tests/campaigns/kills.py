@@ -26,7 +26,7 @@ from chalicelib.storage.table import Table
 from dev.measure import reference
 from dev.measure.population import Population, populate
 from dev.progress import progress
-from dev.repair.invariants import Directory, directories, unsound
+from dev.repair.soundness import Directory, directories, unsound
 from dev.run import dynamodb_local, engines
 from tests.support.invariants import read_all
 

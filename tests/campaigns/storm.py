@@ -32,7 +32,7 @@ from chalicelib.scim.preconditions import entity_tags
 from chalicelib.storage.table import Table
 from dev.measure import reference
 from dev.progress import progress
-from dev.repair.invariants import Directory, Items, directories, unsound
+from dev.repair.soundness import Directory, Items, directories, unsound
 from dev.run import dynamodb_local
 from tests.campaigns.conflicts import Conflicts
 from tests.campaigns.history import (

@@ -12,7 +12,7 @@ from chalicelib.scim.errors import Uniqueness
 from chalicelib.storage.expressions import EXISTS, Delete, Update
 from chalicelib.storage.keys import Key
 from chalicelib.storage.table import Table
-from dev.repair.invariants import unsound
+from dev.repair.soundness import unsound
 from tests.support.clock import ManualClock
 from tests.support.directory import (
     a_group,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.storage.table import Table
-from dev.repair.invariants import unsound
+from dev.repair.soundness import unsound
 from tests.support.clock import ManualClock
 from tests.support.faults import CRASHES, PASSING, Crash, Fault, Request, Send
 from tests.support.pictures import names_in, picture, said

@@ -15,7 +15,7 @@ from chalicelib.directory import deletes, groups, recovery
 from chalicelib.errors import Busy
 from chalicelib.storage.expressions import Delete
 from chalicelib.storage.table import Table
-from dev.repair.invariants import unsound
+from dev.repair.soundness import unsound
 from tests.support.clock import ManualClock
 from tests.support.directory import (
     a_group,

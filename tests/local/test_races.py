@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.errors import ApiError, Busy
 from chalicelib.storage.table import Table
-from dev.repair.invariants import unsound
+from dev.repair.soundness import unsound
 from tests.support.clock import ManualClock
 from tests.support.faults import Request, Send
 from tests.support.pictures import picture

@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.storage.expressions import Item, from_wire, key_of
 from chalicelib.storage.keys import Key
 from chalicelib.storage.table import Table
-from dev.repair.invariants import Items, unsound
+from dev.repair.soundness import Items, unsound
 
 
 def assert_sound(table: Table) -> None:

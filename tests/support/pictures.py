@@ -13,7 +13,7 @@ from chalicelib.storage.directory_items import canonical, unpacked
 from chalicelib.storage.expressions import Item, to_wire
 from chalicelib.storage.keys import Key
 from chalicelib.storage.table import MAX_BATCH_WRITES, Table, chunks
-from dev.repair.invariants import directories
+from dev.repair.soundness import directories
 
 Names = Mapping[str, str]
 TIMES = re.compile(r'"(created|lastModified)":"[^"]*",?')

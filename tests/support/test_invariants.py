@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.storage.expressions import Delete, Put, Update
 from chalicelib.storage.keys import ConnectionKeys
-from dev.repair.invariants import INVARIANTS
+from dev.repair.soundness import INVARIANTS
 from tests.support.directory import NOBODY, a_group, a_user, connection_context
 from tests.support.invariants import violations
 
