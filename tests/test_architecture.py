@@ -37,7 +37,6 @@ TWINS = {
     "extensions": "applied by directory, managed by organisations, served by api/admin",
     "feed": "read by organisations, served by api/admin",
     "groups": "kept by directory, listed by organisations, served by api/scim and api/admin",
-    "invariants": "checked by dev/repair, used by tests",
     "local_users": "stored by storage, managed by organisations",
     "listening": "kept by organisations, served by api/admin",
     "log": "read by organisations, served by api/admin",
