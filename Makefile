@@ -19,7 +19,7 @@ RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo idp corpus providers suites crowd test quick local-test deploy-test planted check format guides openapi damage \
-	package deploy access operator-key operator-keys revoke-operator-key destroy storm kills scale oracle domains budget bench costs performance repair \
+	package deploy access operator-key operator-keys revoke-operator-key destroy storm kills simulate differential scale oracle domains budget bench costs performance repair \
 	clean environment release engine emulator python
 
 help: ## list the verbs
@@ -81,7 +81,13 @@ kills: environment ## kill -9 during large changes on DynamoDB Local (ARGS='--co
 damage: environment ## damage tables at random and repair them (ARGS='--tables 100 --seed 1')
 	@$(VERB) damage $(ARGS)
 
-planted: environment engine ## plant twenty bugs, one at a time: the tests must find each (ARGS='--only NAME')
+simulate: environment ## our code in virtual time, with faults, kills and stalls of a seed (SEEDS=1-20, ARGS=--log)
+	@$(VERB) simulate $(SEEDS) $(ARGS)
+
+differential: environment ## compare the simulated table with DynamoDB Local (ARGS='--sequences 2000 --seed 1')
+	@$(VERB) differential $(ARGS)
+
+planted: environment engine ## plant bugs (29 at present), one at a time: the tests must find each (ARGS='--only NAME')
 	@$(VERB) planted $(ARGS)
 
 guides: environment ## write docs/guides/ from what the console shows, after a change of it

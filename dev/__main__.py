@@ -38,6 +38,8 @@ MODULES: Mapping[str, str] = {
     "kills": "tests.campaigns.kills",
     "oracle": "tests.campaigns.oracle",
     "damage": "tests.campaigns.damage",
+    "simulate": "tests.campaigns.simulate.campaign",
+    "differential": "tests.campaigns.differential",
     "planted": "tests.campaigns.planted",
     "guides": "dev.release.guides",
     "openapi": "dev.release.openapi",

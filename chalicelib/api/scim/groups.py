@@ -11,7 +11,7 @@ from chalicelib.api.scim.scim_response import not_modified, resource_response
 from chalicelib.directory import deletes, groups
 from chalicelib.directory.groups import GroupChange
 from chalicelib.directory.members import UnknownUser
-from chalicelib.errors import BadRequest
+from chalicelib.errors import BadRequest, NotFound
 from chalicelib.scim import member_changes, messages, validation
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import InvalidCursor, InvalidValue, TooMany, in_operation
@@ -145,9 +145,10 @@ def _get(request: ScimRequest, projection: Projection) -> Resource:
 def _changed_group(request: ScimRequest, projection: Projection) -> Response:
     """Return a changed group; 204 where it has more members than one response may have.
 
-    An error would say that nothing has happened, but the change is made.
+    204 also where another request has deleted it since. An error would say that nothing has
+    happened, but the change is made.
     """
     try:
         return resource_response(_get(request, projection), GROUP, projection)
-    except TooMany:
+    except (TooMany, NotFound):
         return Response(204)
