@@ -40,7 +40,7 @@ from chalicelib.storage.retries import error_code
 from dev.measure import reference
 from dev.progress import progress
 from dev.run import dynamodb_local
-from tests.campaigns.simulate.table import RANGE, Engine
+from tests.campaigns.simulate.engine import RANGE, Engine
 
 CALLS_PER_SEQUENCE = (8, 20)
 # Few keys, so that calls meet each other's items; in the order of UTF-8 the last is far away.
@@ -253,7 +253,7 @@ def _everything(script: Script) -> Iterator[Call]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run sequences and print the differences; 0 when there are none."""
+    """Run sequences and print the differences; 0 when nothing differs."""
     parser = argparse.ArgumentParser(prog="make differential", description=__doc__.splitlines()[0])
     parser.add_argument("--sequences", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)

@@ -64,7 +64,7 @@ HISTORIES = {
 
 @pytest.mark.parametrize(("entries", "right"), HISTORIES.values(), ids=HISTORIES)
 def test_the_judge_finds_an_order_if_there_is_one(entries, right):
-    """And none where there is none."""
+    """And reports it where every order is wrong."""
     assert (not explain(entries, initial=False)) is right
 
 

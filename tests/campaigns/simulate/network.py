@@ -17,8 +17,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
+from tests.campaigns.simulate.engine import Engine, Pair, Transaction, canceled, failure, pair_of
 from tests.campaigns.simulate.schedule import Schedule
-from tests.campaigns.simulate.table import Engine, Pair, Transaction, canceled, failure, pair_of
 
 ENDPOINT = "https://dynamodb.invalid"
 # As in app.py: after that the client gives up, in seconds.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -20,6 +21,7 @@ from chalicelib.api.rate_limit import Buckets
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
 from chalicelib.auth.tokens import mint
+from chalicelib.errors import Busy
 from chalicelib.settings import Plan, Settings
 from chalicelib.storage.clock import Clock
 from chalicelib.storage.table import Table
@@ -49,8 +51,8 @@ CALM = Weather(half=0.0)
 class Reply:
     """What a client knows of its request: when it sent it, and the response.
 
-    Status 0 is none: whether the request had its effect is not known, nor will be. That of a 503
-    is not known either.
+    Status 0 stands for no response: whether the request had its effect is not known, nor will be.
+    That of a 503 is not known either.
     """
 
     begin: float
@@ -153,7 +155,9 @@ class World:
 
         def run(running: Running) -> Any:
             self._log(f"process {running.process.number} sweeps")
-            return (sweep_due(running.services),)
+            with suppress(Busy):  # the next run goes on, a minute later
+                sweep_due(running.services)
+            return True
 
         self.schedule.start(lambda: self._serve(run, promise.keep))
         promise.wait(GATEWAY_TIMEOUT)

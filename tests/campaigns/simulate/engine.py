@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from dev.measure.meter import item_size
-from tests.campaigns.simulate.expressions import (
+from tests.campaigns.simulate.evaluate import (
     UnknownExpression,
     Wire,
     condition,
