@@ -18,7 +18,7 @@ VERB := exec $(VENV) -m dev
 RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo idp corpus providers suites crowd test quick local-test deploy-test planted check format guides openapi damage \
+.PHONY: help run demo idp corpus providers suites crowd test quick local-test deploy-test planted check format guides openapi console-test damage \
 	package deploy access operator-key operator-keys revoke-operator-key destroy storm kills simulate differential scale oracle domains budget bench costs performance repair \
 	clean environment release engine emulator python
 
@@ -59,6 +59,9 @@ test: environment engine ## run all tests but those of deploy-test (ARGS='-k tok
 
 local-test: environment engine ## of these, faults, races and kills on DynamoDB Local (needs Java 17 and npm)
 	@$(VERB) local-test $(ARGS)
+
+console-test: environment engine ## try the console in a browser (needs Chromium; ARGS='-k tokens')
+	@$(VERB) console-test $(ARGS)
 
 check: environment ## lint, format, types, templates
 	@$(VERB) check

@@ -62,6 +62,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "quick": (*WORKERS, "-q", *QUICK, "-k", "not on_reference"),
     "local-test": (*WORKERS, "tests/local"),
     "deploy-test": ("tests/deploy", "-m", "deploy"),
+    "console-test": ("tests/console", "-m", "console"),
 }
 
 Program = Sequence[str]

@@ -81,12 +81,12 @@ def local() -> Iterator[str]:
 
     Without Java or npm the test is skipped; under CI=true it fails.
     """
-    from dev.run import dynamodb_local
+    from dev.run import dynamodb_local, npm
 
     with ExitStack() as stack:
         try:
             engine = stack.enter_context(dynamodb_local.running())
-        except dynamodb_local.NotThere as reason:
+        except npm.NotThere as reason:
             give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
             give_up(f"{NOT_RUN}: {reason}")
         yield engine.url

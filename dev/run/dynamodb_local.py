@@ -6,15 +6,9 @@ into a folder that git ignores, and never committed or shipped. It needs Java 17
 
 from __future__ import annotations
 
-import base64
-import fcntl
-import hashlib
 import os
 import re
-import shutil
 import subprocess
-import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,19 +16,19 @@ from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from dev.errors import VerbError
-from dev.run import engines
+from dev.run import engines, npm
 from dev.run.engines import Engine, EngineFailed
 from dev.run.listener import HOST
+from dev.run.npm import NotThere, Package
 
-PACKAGE = "amplify-dynamodb-simulator@2.9.30"
-SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
-INSIDE = "package/emulator/"
-FOLDER = engines.ROOT / ".tools" / PACKAGE
+PACKAGE = Package(
+    "amplify-dynamodb-simulator@2.9.30",
+    "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ==",
+    inside="package/emulator/",
+)
 JAR = "DynamoDBLocal.jar"
 JAVA = 17
 INSTALL_JAVA = "install it (on Debian: apt install openjdk-17-jre-headless)"
-NPM_SECONDS = 300.0
 
 # Runs a program until it ends or our end of the pipe closes, however we die; then it is stopped.
 WITH_ITS_STARTER = """
@@ -46,24 +40,14 @@ wait "$child"
 """
 
 
-class NotThere(VerbError):
-    """This machine lacks what the engine needs; the text says what to install."""
-
-
-def provide(folder: Path = FOLDER) -> Path:
+def provide() -> Path:
     """Return the folder of the jar; fetch it the first time.
 
     Raises:
         NotThere: Java 17 or npm is missing, or npm cannot fetch the package.
     """
     _require_java()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / "lock").open("w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / JAR).exists():
-            print("Fetching Amazon DynamoDB Local by npm (once) ...", file=sys.stderr, flush=True)
-            _fetch(folder)
-    return folder
+    return npm.provide(PACKAGE)
 
 
 def _require_java() -> None:
@@ -75,32 +59,6 @@ def _require_java() -> None:
     version = int(found[1]) if found else 0
     if version < JAVA:
         raise NotThere(f"Java {JAVA} or newer is needed, found {version}: {INSTALL_JAVA}")
-
-
-def _fetch(folder: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        archive = _packed(Path(temporary))
-        if hashlib.sha512(archive.read_bytes()).digest() != base64.b64decode(SHA512):
-            raise NotThere(f"npm delivered another {PACKAGE} than the one that is pinned")
-        with tarfile.open(archive) as packed:
-            wanted = [each for each in packed if each.name.startswith(INSIDE)]
-            packed.extractall(temporary, wanted, filter="data")
-        shutil.move(Path(temporary) / INSIDE, folder)
-
-
-def _packed(directory: Path) -> Path:
-    """Let npm download the archive of this package, without its dependencies."""
-    command = ["npm", "pack", PACKAGE, "--silent", "--pack-destination", str(directory)]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=NPM_SECONDS
-        )
-    except (FileNotFoundError, subprocess.TimeoutExpired) as missing:
-        raise NotThere(f"npm is needed to fetch {PACKAGE}: install Node.js") from missing
-    archives = list(directory.glob("*.tgz"))
-    if done.returncode or not archives:
-        raise NotThere(f"npm cannot fetch {PACKAGE}: {(done.stderr + done.stdout).strip()[-300:]}")
-    return archives[0]
 
 
 @contextmanager

@@ -1,0 +1,80 @@
+"""Fixtures of the tests in a browser: one service and one browser for all, an organisation each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.support import browsers
+from tests.support.browsers import Acme, Connected, Visitor
+
+SKIPPED = "tests of the console in a browser are run by `make console-test`"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the tests in a browser unless they are asked for: they take minutes."""
+    if "console" not in config.getoption("markexpr"):
+        for item in items:
+            if item.get_closest_marker("console"):
+                item.add_marker(pytest.mark.skip(reason=SKIPPED))
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Iterator[Mapping[str, Any]]:
+    """Run the service."""
+    with browsers.running(tmp_path_factory.mktemp("served")) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Start the browser."""
+    if not browsers.CHROMIUM.exists():
+        give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        give_up(f"{browsers.CHROMIUM} is not there: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = browsers.launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def acme(demo) -> Acme:
+    """Create an organisation without a connection."""
+    return browsers.create_organisation(demo)
+
+
+@pytest.fixture
+def connected(acme: Acme) -> Connected:
+    """Create its connection, with a token."""
+    return acme.connect()
+
+
+@pytest.fixture
+def visit(chromium) -> Iterator[Callable[..., Visitor]]:
+    """Open new browsers; in none may an error occur or the policy reject anything."""
+    visitors: list[Visitor] = []
+
+    def visit(**context: Any) -> Visitor:
+        options = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **context}
+        opened = chromium.new_context(**options)
+        opened.grant_permissions(["clipboard-read", "clipboard-write"])
+        visitor = Visitor(opened.new_page())
+        visitor.watch()
+        visitors.append(visitor)
+        return visitor
+
+    yield visit
+    for each in visitors:
+        each.page.context.close()
+    assert [fault for each in visitors for fault in each.faults] == []
+
+
+@pytest.fixture
+def visitor(visit: Callable[..., Visitor]) -> Visitor:
+    """Open one browser."""
+    return visit()
