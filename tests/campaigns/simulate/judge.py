@@ -22,6 +22,8 @@ from tests.campaigns.simulate.workload import Event
 
 # As many members as one transaction adds.
 MAX_AT_ONCE = 31
+# After so many seconds the sweeper has removed the memberships that a user's delete did not see.
+SWEPT_AFTER = 145.0
 UNKNOWN_USER = re.compile(r'the id "([0-9a-f]{32})"')
 Resource = Mapping[str, Any]
 
@@ -42,6 +44,7 @@ class Histories:
     given: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     problems: list[str] = field(default_factory=list)
     _lost: dict[str, Event] = field(default_factory=dict)
+    _namings: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     _ids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def __post_init__(self) -> None:
@@ -76,7 +79,9 @@ class Histories:
             name = each.get("userName") or each.get("displayName")
             if name and target:
                 self.given[target].add(name.casefold())
-        self.named[target].update(wanted.get("add", ()), wanted.get("replace", ()))
+        for uid in {*wanted.get("add", ()), *wanted.get("replace", ())}:
+            self.named[target].add(uid)
+            self._namings[target, uid].append(event.reply.begin)
 
     def _find_lost(self, resource: Resource) -> Iterator[tuple[Event, str]]:
         """Find the creation without a response that has made a resource which was read."""
@@ -247,11 +252,22 @@ class Histories:
             for name in self.given[uid]:
                 self._name(event, "user", name, objects.gives_up(uid))
             for gid, uids in self.named.items():
-                if uid in uids and gid in self.large:
-                    self._pair(event, gid, uid, objects.becomes(value=False))
-                elif uid in uids and gid:
-                    self._group(event, gid, objects.loses(uid, self._times(event)))
+                if uid in uids and gid:
+                    self._leave(event, gid, uid)
         self._rejected(event, "user", None)
+
+    def _leave(self, event: Event, gid: str, uid: str) -> None:
+        """Sort what becomes of a membership of a deleted user.
+
+        One that the delete could not see, as it was half visible, is removed by the sweeper.
+        """
+        begin, end = event.reply.begin, event.reply.ended + SWEPT_AFTER
+        if gid in self.large:
+            entry = _entry(event, objects.becomes(value=False))
+            self.pairs[gid, uid].append(entry._replace(end=end))
+        else:
+            entry = _entry(event, objects.loses(uid, (begin, end)))
+            self.groups[gid].append(entry._replace(end=end))
 
     def _find_users(self, event: Event) -> None:
         if event.reply.status != 200:
@@ -347,10 +363,16 @@ class Histories:
                 self._change_pairs(event)
         if reply.status in {200, 204}:
             for uid in {*wanted.get("add", ()), *wanted.get("replace", ())}:
-                self._user(event, uid, objects.exists, "after")
+                self._added(event, gid, uid)
         if reply.status == 200:
             self._read_group(event, reply.body, members=True)
         self._rejected(event, "group", name or None)
+
+    def _added(self, event: Event, gid: str, uid: str) -> None:
+        """Sort an acknowledged addition: who was no member yet has existed."""
+        earlier = sum(begin < event.reply.end for begin in self._namings[gid, uid])
+        if earlier == 1:  # this request alone
+            self._user(event, uid, objects.exists, "after")
 
     def _change_pairs(self, event: Event) -> None:
         gid, wanted = event.target, event.wanted

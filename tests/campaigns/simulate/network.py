@@ -24,6 +24,9 @@ ENDPOINT = "https://dynamodb.invalid"
 # As in app.py: after that the client gives up, in seconds.
 CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 3.0
 KEYS, ITEMS = "UnprocessedKeys", "UnprocessedItems"
+# How long a transaction may be half visible, in seconds: a reader that sees half of it for longer
+# than 0.4 s takes it for damage, returns what is there and has it counted again.
+LONGEST_HALF = 0.3
 # How long a call may be under way until it begins to have its effect, in seconds: what AWS has not
 # begun when its client gives up is never begun.
 LATEST = 2.9
@@ -114,7 +117,7 @@ class Cloud:
         self._show(transaction, first)
         if self.log:
             self.log(f"visible for now: {first}")
-        gap = self.random.choice([0.001, 0.01, 0.1, 0.6]) * self.random.random()
+        gap = self.random.choice([0.001, 0.01, 0.1, LONGEST_HALF]) * self.random.random()
         self.schedule.after(gap, partial(self._show, transaction, second))
         self.schedule.after(gap, partial(self._finish, transaction, done))
 
