@@ -124,7 +124,7 @@ export function useLoaded(load, inputs, seconds = 0) {
 }
 
 /** Call a function every `seconds` while the page is visible, and when it is shown again. */
-function useTimer(act, seconds, inputs) {
+export function useTimer(act, seconds, inputs) {
   useEffect(() => {
     if (!seconds) return undefined;
     const tick = () => document.visibilityState === "visible" && act();

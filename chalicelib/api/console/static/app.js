@@ -1,10 +1,11 @@
 // The page: a link is exchanged for a session, then the screens are shown, each loaded when opened.
 import { html, render, useEffect, useRef, useState } from "./preact.js";
-import { ApiError, keepToken, onState, send, useAction } from "./api.js";
+import { ApiError, keepToken, onState, send, useAction, useTimer } from "./api.js";
 import * as kit from "./kit.js";
 
 const { Console, t } = kit;
 const LINK = /^#(psl_link_\w+)$/;
+const POLL_SECONDS = 15;
 
 const brand = {
   name: document.body.dataset.brand,
@@ -56,6 +57,8 @@ function App() {
     setLanguage(chosen);
   };
 
+  // Another browser that opens the link asks for a code, which this one shows.
+  useTimer(load, summary?.session.purpose === "setup" && !ended ? POLL_SECONDS : 0, []);
   useEffect(() => {
     if (!link) load();
     askParent(open);

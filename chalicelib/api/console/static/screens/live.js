@@ -34,11 +34,10 @@ export function Live({ quiet, onGood }) {
 async function readBoth(path, since) {
   const [log, rejected] = await Promise.all([
     send("GET", `${path}/log?limit=${SHOWN}&from=${since}`),
-    send("GET", `${path}/rejected?limit=${SHOWN}`).catch(() => ({ items: [] })),
+    send("GET", `${path}/rejected?limit=${SHOWN}&after=${since}`),
   ]);
   const accepted = log.items.map((each) => ({ ...each, id: each.request_id }));
-  const recent = rejected.items.filter((each) => each.at >= since).map((each) => ({ ...each, id: `${each.at} ${each.reason}` }));
-  return [...accepted, ...recent].sort((a, b) => b.at.localeCompare(a.at)).slice(0, SHOWN);
+  return [...accepted, ...rejected.items].sort((a, b) => b.at.localeCompare(a.at)).slice(0, SHOWN);
 }
 
 const sentence = (event, reasons) =>
