@@ -39,6 +39,11 @@ AXE = npm.Package(
     "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
     inside="package/",
 )
+# Waits for what is fading in; the light that breathes while the page listens goes on for ever.
+ANIMATED = """() => Promise.all(
+    document.getAnimations()
+        .filter((each) => each.effect.getComputedTiming().iterations !== Infinity)
+        .map((each) => each.finished))"""
 START_SECONDS = 60.0
 
 ROLES = [
@@ -179,7 +184,7 @@ class Visitor:
         """Open a link and exchange it for a session; waits for the first screen."""
         self.page.goto(link)
         self.click("Open")
-        self.page.locator("nav a[aria-current]").wait_for()
+        self.page.locator("#screen h1").wait_for()
 
     def go(self, screen: str) -> None:
         """Open a screen by its address."""
@@ -201,5 +206,6 @@ def violations(page: Page) -> list[str]:
     """List what axe-core finds in the page, each with the first element."""
     source = (npm.provide(AXE) / "axe.min.js").read_text(encoding="utf-8")
     page.evaluate(source)
+    page.evaluate(ANIMATED)
     found = page.evaluate("() => axe.run()")["violations"]
     return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found]

@@ -99,11 +99,10 @@ const Language = ({ speak }) =>
           key=${id}
           lang=${id}
           title=${name}
-          aria-label=${name}
           aria-pressed=${id === kit.currentLanguage()}
           onClick=${() => speak(id)}
         >
-          ${id.toUpperCase()}
+          ${id.toUpperCase()}<span class="hidden"> ${name}</span>
         </button>`,
     )}
   </div>`;

@@ -70,7 +70,7 @@ export function forSupport(entry, connection) {
 const Values = ({ title, values }) =>
   values &&
   html`<div class="values">
-    <h3>${title}</h3>
+    <b>${title}</b>
     <pre tabindex="0">${JSON.stringify(values, null, 2)}</pre>
   </div>`;
 

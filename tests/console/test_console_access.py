@@ -1,0 +1,123 @@
+"""The page for everybody: axe-core on each screen, focus, announcements, and two appearances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dev.play.idp import a_user
+from tests.support.browsers import Acme, Connected, Visitor, violations
+
+pytestmark = pytest.mark.console
+
+Visit = Callable[..., Visitor]
+
+SCREENS = (
+    *("overview", "setup/choose", "setup/connect", "setup/test", "users", "teams", "log"),
+    *("test", "tokens", "settings", "settings/disconnect", "activity"),
+)
+
+
+@pytest.fixture
+def busy(acme: Acme, connected: Connected) -> str:
+    """Provision a user and a team, let some requests be rejected; returns the user's id."""
+    provider = connected.provider
+    user = provider.create("Users", a_user("Ada", "Lovelace", "acme.example"))
+    member = {"value": user.removeprefix("/Users/")}
+    provider.create("Groups", {"displayName": "Research", "members": [member]})
+    connected.request(f'Bearer "{connected.token}"')
+    connected.request(f"Bearer {connected.token}", "/Users/none")
+    return member["value"]
+
+
+@pytest.mark.parametrize("appearance", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_axe_finds_nothing_on_any_screen(
+    acme: Acme, busy: str, visit: Visit, appearance: str, width: int
+):
+    """Contrast, names, roles and order; nothing is wider than the window."""
+    visitor = visit(color_scheme=appearance, viewport={"width": width, "height": 800})
+    visitor.open(acme.link())
+    team = acme.send("GET", "/teams")["items"][0]["id"]
+    found: dict[str, list[str]] = {}
+    for screen in (*SCREENS, f"users/{busy}", f"teams/{team}"):
+        visitor.go(screen)
+        visitor.page.locator("h1").wait_for()
+        found[screen] = violations(visitor.page)
+        if visitor.page.evaluate("() => document.documentElement.scrollWidth > innerWidth"):
+            found[screen].append("wider than the window")
+
+    assert {screen: faults for screen, faults in found.items() if faults} == {}
+
+
+def test_axe_finds_nothing_in_what_unfolds(acme: Acme, busy: str, visitor: Visitor):
+    """An entry of the log, a confirmation, a rotation, a new token, a report."""
+    visitor.open(acme.link())
+    visitor.go("log")
+    for line in visitor.page.locator(".entry .line").all():
+        line.click()
+    found = violations(visitor.page)
+    visitor.go("tokens")
+    visitor.click("Revoke")
+    visitor.click("Rotate")
+    found += violations(visitor.page)
+    visitor.click("Rotate")
+    visitor.sees("Copy the token now")
+    found += violations(visitor.page)
+    visitor.go("test")
+    visitor.click("Run the self-test")
+    visitor.sees("All is well on this side", seconds=30)
+    found += violations(visitor.page)
+
+    assert found == []
+
+
+@pytest.mark.parametrize("appearance", ["light", "dark"])
+def test_axe_finds_nothing_before_there_is_a_session(
+    acme: Acme, demo, visit: Visit, appearance: str
+):
+    """The greeting, a used link, no link, and the first step of somebody who has nothing yet."""
+    visitor = visit(color_scheme=appearance)
+    link = acme.link()
+    visitor.page.goto(link)
+    visitor.page.get_by_role("button", name="Open").wait_for()
+    found = violations(visitor.page)
+    visitor.open(acme.link(purpose="setup"))
+    found += violations(visitor.page)
+    other = visit(color_scheme=appearance)
+    other.page.goto(link.partition("#")[0])
+    other.sees("You are not signed in here")
+    found += violations(other.page)
+
+    assert found == []
+
+
+def test_the_heading_has_the_focus_when_a_screen_opens(
+    acme: Acme, connected: Connected, visitor: Visitor
+):
+    """Reading begins there, and the window's title says where one is."""
+    visitor.open(acme.link())
+    visitor.page.get_by_role("link", name="Tokens").click()
+    visitor.page.get_by_role("heading", name="Tokens").wait_for()
+
+    assert visitor.page.evaluate("() => document.activeElement.innerText") == "Tokens"
+    assert visitor.page.title().startswith("Tokens")
+
+
+def test_what_changes_is_announced(acme: Acme, connected: Connected, visitor: Visitor):
+    """For those who do not see it."""
+    visitor.open(acme.link())
+    visitor.go("setup/connect")
+    visitor.click("Copy: Tenant URL (SCIM URL)")
+    region = visitor.page.get_by_role("status").filter(has_text="Tenant URL (SCIM URL): copied")
+    region.wait_for(state="attached")
+
+
+def test_those_who_want_less_motion_get_none(acme: Acme, connected: Connected, visit: Visit):
+    """No animation runs."""
+    visitor = visit(reduced_motion="reduce")
+    visitor.open(acme.link())
+    visitor.go("setup/test")
+
+    assert visitor.page.evaluate("() => document.getAnimations().length") == 0
