@@ -37,7 +37,7 @@ class Follower:
             self.world.schedule.sleep(self.random.uniform(0.01, 8.0))
 
     def read_all(self) -> None:
-        """Read up to the present."""
+        """Read up to the end of a pass."""
         while self.read_page():
             pass
 
