@@ -117,7 +117,11 @@ def create(context: ConnectionContext, document: Document, uids: frozenset[str])
         if freed(context, context.keys.group_name(document["displayName"]), canceled):
             return create(context, document, uids)
         raise Uniqueness(NAME_IN_USE) from canceled
-    return group_resource(context, group, sorted(uids)) if fits else get(context, group.id)
+    created = group_resource(context, group, sorted(uids))
+    try:
+        return created if fits else get(context, group.id)
+    except NotFound:  # another request has deleted it since
+        return created
 
 
 def _require_returnable_size(context: ConnectionContext, size: int) -> None:

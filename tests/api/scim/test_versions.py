@@ -8,7 +8,7 @@ import pytest
 
 from app import build
 from tests.support.builders import scim_client
-from tests.support.faults import FaultyClient, first
+from tests.support.faults import FaultyClient, first, unharmed
 
 RENAME = {"op": "replace", "path": "displayName", "value": "Other"}
 
@@ -133,7 +133,12 @@ def test_lists_have_the_version_of_what_they_show(scim):
 
 def between(services, context, action):
     """Return a client whose first transaction is sent after `action`."""
-    client = FaultyClient(services.table.client, faults={"transact_write_items": [first(action)]})
+    return meeting(services, context, "transact_write_items", [first(action)])
+
+
+def meeting(services, context, call, faults):
+    """Return a client whose calls of one name meet faults, one each."""
+    client = FaultyClient(services.table.client, faults={call: faults})
     app = build(replace(services, table=replace(services.table, client=client)))
     return scim_client(app, context.connection, context.token)
 
@@ -152,9 +157,9 @@ def test_of_two_patches_with_one_if_match_one_succeeds(scim, services, context, 
     gid = a_group(scim)
     version = {"if-match": tag(scim, f"/Groups/{gid}")}
     mine = {"value": [{"value": bob}], **CHANGES[name]}
-    meeting = between(services, context, lambda: add(scim, gid, [ada], **version))
+    other = between(services, context, lambda: add(scim, gid, [ada], **version))
 
-    response = meeting("PATCH", f"/Groups/{gid}", {"Operations": [mine]}, headers=version)
+    response = other("PATCH", f"/Groups/{gid}", {"Operations": [mine]}, headers=version)
 
     assert response.status == 412
     read = scim("GET", f"/Groups/{gid}").body
@@ -177,3 +182,27 @@ def test_last_modified_of_a_group_moves_with_its_members(scim, services, manual_
     assert changed["lastModified"] >= "2027-01-31T12:05" > created["lastModified"]
     assert changed["version"] != created["version"]
     assert scim("GET", f"/Groups/{gid}").body["meta"] == changed
+
+
+# --- deleted before the response ----------------------------------------------------------------
+
+
+def test_a_put_whose_group_is_deleted_before_the_response_is_done(scim, services, context):
+    """204: a 404 would say that nothing has happened, and the feed has the change."""
+    gid = a_group(scim)
+    deleted = first(lambda: scim("DELETE", f"/Groups/{gid}"))
+    other = meeting(services, context, "get_item", [unharmed, deleted])
+
+    assert other("PUT", f"/Groups/{gid}", {"displayName": "Other"}).status == 204
+
+
+def test_a_large_group_that_is_deleted_before_the_response_was_created(scim, services, context):
+    """201, with the group as it was created."""
+    uids = [scim.a_user(f"user{number}")["id"] for number in range(33)]
+    found = lambda: scim("GET", "/Groups").body["Resources"]  # noqa: E731 - used once
+    deleted = first(lambda: [scim("DELETE", f"/Groups/{each['id']}") for each in found()])
+    other = meeting(services, context, "get_item", [unharmed, deleted])
+    body = {"displayName": "Tour", "members": [{"value": uid} for uid in uids]}
+
+    created = other("POST", "/Groups", body)
+    assert (created.status, len(created.body["members"])) == (201, 33)
