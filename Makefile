@@ -18,7 +18,7 @@ VERB := exec $(VENV) -m dev
 RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo idp corpus providers suites crowd test quick local-test deploy-test planted check format guides openapi console-test damage \
+.PHONY: help run demo idp corpus providers gallery suites crowd test quick local-test deploy-test planted check format guides openapi console-test damage \
 	package deploy access operator-key operator-keys revoke-operator-key destroy storm kills simulate differential scale oracle domains budget bench costs performance repair \
 	clean environment release engine emulator python
 
@@ -42,6 +42,9 @@ corpus: environment ## send recorded requests of identity providers to the runni
 
 providers: environment ## play each client's requests on each provider's preset (LOCAL_DIR=.local ARGS='--only keycloak')
 	@$(VERB) providers $(ARGS)
+
+gallery: environment ## run the 25 tests of Microsoft's gallery on the running demo (LOCAL_DIR=.local)
+	@$(VERB) gallery
 
 suites: environment ## run scim2-tester and scim-sanity on the running demo (LOCAL_DIR=.local)
 	@$(VERB) suites

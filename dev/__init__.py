@@ -11,11 +11,13 @@ run/            this machine
   resources.py       creates what .chalice/resources.json defines, through boto3
   gateway.py         what API Gateway does between HTTP and the app
   listener.py        the WSGI server, which keeps the headers as they were sent
+  fake_issuer.py     signs assertions in the place of Microsoft Entra ID
   demo.py            the demo organisation, created through the admin API
 play/           requests to a running server
   idp.py             make idp: an identity provider's cycle
   corpus.py          make corpus: recorded requests (corpus_files.py loads and plays them)
   providers.py       make providers: each client of the corpus on each provider's preset
+  gallery.py         make gallery: the 25 tests of Microsoft's validation for its app gallery
   suites.py          make suites: scim2-tester and scim-sanity
   crowd.py           make crowd: sixteen clients at once
 measure/        what it costs

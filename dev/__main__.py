@@ -26,6 +26,7 @@ MODULES: Mapping[str, str] = {
     "corpus": "dev.play.corpus",
     "suites": "dev.play.suites",
     "providers": "dev.play.providers",
+    "gallery": "dev.play.gallery",
     "crowd": "dev.play.crowd",
     "budget": "dev.measure.budget",
     "bench": "dev.measure.bench",

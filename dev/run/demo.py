@@ -64,6 +64,11 @@ class Admin:
         response = requests.post(self.url + path, json=body, headers=self._headers(), timeout=30)
         return _document(response)
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """PATCH a resource; return what it has become."""
+        response = requests.patch(self.url + path, json=body, headers=self._headers(), timeout=30)
+        return _document(response)
+
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.key}"}
 

@@ -26,7 +26,7 @@ from contextlib import (
     redirect_stderr,
     redirect_stdout,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import SystemRandom
 from threading import Event, Thread
@@ -34,8 +34,11 @@ from typing import Any, Self, TextIO
 
 import boto3
 
+from chalicelib.auth.issuers import Issuers
+from chalicelib.auth.signing_keys import KeyRing
 from chalicelib.auth.tokens import mint
 from chalicelib.observability import log_fault
+from chalicelib.outbound import OutboundClient
 from dev.errors import VerbError
 from dev.run import demo, dynamodb_local, engines, resources
 from dev.run.gateway import Gateway
@@ -255,7 +258,12 @@ def _account(engine_url: str, table_url: str, options: Options) -> Iterator[str]
 
 def _app() -> Any:
     # Imported late: it reads the environment and makes its clients when it is imported.
-    return importlib.import_module("app").app
+    app = importlib.import_module("app")
+    services = app.services_of(app.Settings.from_environment())
+    # Only here, and by no setting: assertions of an issuer on this machine (make gallery).
+    issuers = Issuers(services.settings.federated_issuers, trust_loopback=True)
+    key_ring = KeyRing(issuers, OutboundClient(allow_loopback=True))
+    return app.build(replace(services, key_ring=key_ring))
 
 
 def _reporter(terminal: TextIO, log: TextIO) -> Callable[[str], None]:
