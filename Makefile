@@ -19,7 +19,7 @@ RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo idp corpus providers gallery suites crowd test quick local-test deploy-test planted check format guides openapi console-test damage \
-	package deploy access operator-key operator-keys revoke-operator-key destroy storm kills simulate differential scale oracle domains budget bench costs performance repair \
+	package account deploy access operator-key operator-keys revoke-operator-key destroy storm kills simulate differential scale oracle domains budget bench costs performance repair \
 	clean environment release engine emulator python
 
 help: ## list the verbs
@@ -130,6 +130,9 @@ costs: environment ## what a deployment costs a month (docs/costs.md)
 package: environment release ## build archive and CloudFormation template into build/ and check them (STAGE=dev)
 	@$(RELEASE) -m dev package $(STAGE)
 	@$(VERB) lint-template
+
+account: environment ## set up an AWS account once for its region; make deploy does it too
+	@$(VERB) account
 
 deploy: release ## create or update a stage in an AWS account (STAGE=dev)
 	@exec $(RELEASE) -m dev deploy $(STAGE)

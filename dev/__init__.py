@@ -33,7 +33,9 @@ release/        AWS
   package.py         make package: archive and template (template.py, bytecode.py), checked
   openapi.py         make openapi: writes the OpenAPI document that the app serves
   deploy.py          make deploy, access.py, destroy.py: a stage (stages.py) in an account
-                     (account.py), with gateway responses and logs (front.py), tested (smoke.py)
+                     (account.py), with its own roles (roles.py), gateway responses and logs
+                     (front.py), built from a copy (source.py), tested (smoke.py)
+  account_setup.py   make account: what an account needs once for each region
 
 make storm, kills, oracle and planted are in tests/campaigns.
 """

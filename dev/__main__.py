@@ -46,6 +46,7 @@ MODULES: Mapping[str, str] = {
     "openapi": "dev.release.openapi",
     "domains": "dev.release.domains",
     "package": "dev.release.package",
+    "account": "dev.release.account_setup",
     "deploy": "dev.release.deploy",
     "operator-key": "dev.release.operator_key",
     "access": "dev.release.access",

@@ -50,6 +50,7 @@ NOT_RUN = [
     ("deploy.md", ACCOUNT),
     ("deploy.md", ACCOUNT),
     ("deploy.md", ACCOUNT),
+    ("deploy.md", ACCOUNT),
     ("deploy.md", "an AWS account with a bucket (BUCKET)"),
     ("deploy.md", ACCOUNT),
     ("deploy.md", ACCOUNT),

@@ -19,8 +19,7 @@ from random import SystemRandom
 
 from chalicelib.auth.tokens import mint
 from dev.errors import VerbError
-from dev.patience import Patience
-from dev.release import bytecode, front, roles, smoke, source, stages
+from dev.release import account_setup, bytecode, front, roles, smoke, source, stages
 from dev.release.account import (
     Account,
     api_of,
@@ -33,16 +32,7 @@ from dev.release.account import (
 from dev.release.stages import Stage
 from dev.run import resources
 
-LOGS_ROLE = "passerelle-api-gateway-logs"
-LOGS_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 EXECUTE_API = re.compile(r"execute-api:[^:]+:\d+:(\w+)/")
-# API Gateway sees a new role after some seconds, and can be told of one every 20 s.
-NEW_ROLE = Patience(
-    90, "API Gateway to see its new role", {"BadRequestException", "TooManyRequestsException"}
-)
-# From this many on nothing is said: AWS's usual quota is 1,000, that of a new account is 10.
-ENOUGH_CONCURRENCY = 100
-CONCURRENCY_QUOTA = "L-B99A9384"  # "Concurrent executions" in Service Quotas
 
 
 class CannotDeploy(VerbError):
@@ -83,7 +73,7 @@ def deploy(stage: Stage, account: Account) -> None:
     if wrong:
         raise CannotDeploy("\n  ".join(["It is deployed, but the smoke test fails:", *wrong]))
     print(_next(stage, url))
-    _warn_of_quota(account)
+    account_setup.warn_of_quota(account)
 
 
 # --- the steps --------------------------------------------------------------------------------
@@ -154,43 +144,13 @@ def _make_the_rest(
         FunctionName=stage.sweep,
         DeadLetterConfig={"TargetArn": f"arn:aws:sqs:{here}:{queue}"},
     )
-    _allow_access_log(account)
+    account_setup.allow_access_log(account)
     gateway = account.client("apigateway")
     front.put(gateway, api_of(stage), stage.api_stage, f"arn:aws:logs:{here}:log-group:{log}")
 
 
-def _allow_access_log(account: Account) -> None:
-    """Let API Gateway write logs: a setting of the account and region, created if missing."""
-    gateway, iam = account.client("apigateway"), account.client("iam")
-    if gateway.get_account().get("cloudwatchRoleArn"):
-        return
-    document = roles.trust("apigateway.amazonaws.com")
-    try:
-        role = iam.create_role(RoleName=LOGS_ROLE, AssumeRolePolicyDocument=document)
-    except iam.exceptions.EntityAlreadyExistsException:
-        role = iam.get_role(RoleName=LOGS_ROLE)
-    iam.attach_role_policy(RoleName=LOGS_ROLE, PolicyArn=LOGS_POLICY)
-    change = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": role["Role"]["Arn"]}]
-    NEW_ROLE.repeat(lambda: gateway.update_account(patchOperations=change))
-    print(f"  API Gateway in {account.region} now writes its logs as {LOGS_ROLE}.")
-
-
 def _next(stage: Stage, url: str) -> str:
     return "\n".join(_lines(stage, url))
-
-
-def _warn_of_quota(account: Account) -> None:
-    """Say what a new account's quota means, before a customer meets it."""
-    limits = account.client("lambda").get_account_settings()["AccountLimit"]
-    concurrency = limits["ConcurrentExecutions"]
-    if concurrency < ENOUGH_CONCURRENCY:
-        print(
-            f"\nThis account runs at most {concurrency} functions at once, as new accounts do: "
-            f"{concurrency} requests of all customers together; each more gets 503. Before the "
-            "first customer connects, ask for 1,000:\n\n"
-            "  aws service-quotas request-service-quota-increase --service-code lambda \\\n"
-            f"    --quota-code {CONCURRENCY_QUOTA} --desired-value 1000 --region {account.region}"
-        )
 
 
 def _lines(stage: Stage, url: str) -> Iterator[str]:

@@ -259,11 +259,20 @@ def policies_in_force(role: str, account_id: str) -> Any:
     return policies_now(role, account_id)
 
 
+# What the emulator does not read from a request: it checks these on another resource, or on none.
+RESOURCES: Mapping[str, str] = {
+    "events": "arn:aws:events:{region}:000000000000:rule/passerelle-dev-sweep-event",
+    "apigateway": "arn:aws:apigateway:{region}::/restapis",
+}
+
 enforced_by_the_emulator = iam_evaluator.enforce
 
 
 def enforce(access_key: str, action: str, *rest: Any, **named: Any) -> Any:
     """Enforce, and remember what was allowed to whom."""
+    service, region = rest[:2]
+    if service in RESOURCES and not action.startswith("events:PutEvents"):
+        named["resource_arn"] = RESOURCES[service].format(region=region)
     denied = enforced_by_the_emulator(access_key, action, *rest, **named)
     if not denied:
         used[access_key].add(action)
@@ -276,6 +285,7 @@ executed_by_the_emulator = gateway._execute_in_scope
 imported_by_the_emulator = gateway._import_rest_api
 proxied_by_the_emulator = gateway._lambda_proxy_response
 table_deleted_by_the_emulator = provisioners._ddb_delete
+stage_made_by_the_emulator = provisioners._apigw_stage_create
 
 
 async def execute(request: Any, api: str, stage: str, method: str, *rest: Any) -> Any:
@@ -318,6 +328,14 @@ def delete_table(name: str, properties: Any) -> Any:
             f"Resource '{name}' cannot be deleted: it has deletion protection enabled."
         )
     return table_deleted_by_the_emulator(name, properties)
+
+
+def make_stage(*arguments: Any) -> Any:
+    """A stage cannot log before the account has a role for it."""
+    settings = gateway._account_settings.get("settings") or {}
+    if not settings.get("cloudwatchRoleArn"):
+        raise ValueError("CloudWatch Logs role ARN must be set in account settings to log")
+    return stage_made_by_the_emulator(*arguments)
 
 
 # --- the front ----------------------------------------------------------------------------------
@@ -386,4 +404,5 @@ def install() -> None:
     gateway._lambda_proxy_response = proxy_response
     gateway._import_rest_api = import_rest_api
     provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]["delete"] = delete_table
+    provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::Stage"]["create"] = make_stage
     emulator.app = serve

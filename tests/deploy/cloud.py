@@ -19,7 +19,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +31,7 @@ from dev.run.operator_keys import OperatorKeys
 from tests.support.builders import Response
 
 ROOT = Path(__file__).parents[2]
+DEPLOYER = ROOT / ".chalice" / "policy-deployer.json"
 EMULATOR = ROOT / ".venv-emulator" / "bin" / "python"
 HOST = "127.0.0.1"
 REGION = "eu-west-1"
@@ -55,16 +56,22 @@ class Cloud:
     """A running emulator."""
 
     url: str
+    region: str = REGION
+    engineer: tuple[str, str] = ("", "")
 
-    def client(self, service: str) -> Any:
-        """Make a client of a service, with every right."""
+    def client(
+        self,
+        service: str,
+        aws_access_key_id: str = ACCOUNT["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key: str = ACCOUNT["AWS_SECRET_ACCESS_KEY"],
+    ) -> Any:
+        """Make a client of a service, with every right unless keys say less."""
         return boto3.client(
             service,
             endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id=ACCOUNT["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=ACCOUNT["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=None,
+            region_name=self.region,
+            aws_access_key_id=aws_access_key_id,
+            aws_secret_access_key=aws_secret_access_key,
         )
 
     def grant(self, **quotas: int) -> dict[str, list[str]]:
@@ -77,10 +84,11 @@ class Cloud:
     def environment(self) -> dict[str, str]:
         """Say how a program reaches it and nothing else."""
         return {
-            **ACCOUNT,
+            "AWS_ACCESS_KEY_ID": self.engineer[0],
+            "AWS_SECRET_ACCESS_KEY": self.engineer[1],
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", "/"),
-            "AWS_DEFAULT_REGION": REGION,
+            "AWS_DEFAULT_REGION": self.region,
             "AWS_ENDPOINT_URL": self.url,
             # The emulator runs functions on its own Python.
             "RUNTIME": RUNTIME,
@@ -119,9 +127,20 @@ def running(directory: Path) -> Iterator[Cloud]:
     ):
         _wait_for(f"http://{HOST}:{port}/_ministack/health", process)
         try:
-            yield Cloud(f"http://{HOST}:{port}")
+            cloud = Cloud(f"http://{HOST}:{port}")
+            yield replace(cloud, engineer=hire(cloud))
         finally:
             process.kill()
+
+
+def hire(cloud: Cloud) -> tuple[str, str]:
+    """Create a user with the policy of the guide, and nothing else; gives their access key."""
+    iam = cloud.client("iam")
+    iam.create_user(UserName="engineer")
+    policy = DEPLOYER.read_text(encoding="utf-8")
+    iam.put_user_policy(UserName="engineer", PolicyName="deploy", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="engineer")["AccessKey"]
+    return key["AccessKeyId"], key["SecretAccessKey"]
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
@@ -282,3 +301,38 @@ def connect(admin: AdminPrincipal) -> Connected:
     token = admin.need(201, "POST", f"{path}/tokens", {"name": "first"})["token"]
     scim = AdminPrincipal(f"{admin.url}/scim/v2/{made['id']}", token)
     return Connected(path, made["scim_url"], scim)
+
+
+USER = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "active": True}
+GROUP = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"]}
+PATCH = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}
+
+
+def replaced(**values: object) -> dict[str, object]:
+    """Write a PATCH that replaces attributes."""
+    changes = [{"op": "replace", "path": name, "value": value} for name, value in values.items()]
+    return {**PATCH, "Operations": changes}
+
+
+def works(scim: AdminPrincipal, name: str) -> dict[str, object]:
+    """Do what an identity provider does first; returns the user after it."""
+    scim.need(200, "GET", "/Users?filter=userName%20eq%20%22nobody%22")
+    user = scim.need(201, "POST", "/Users", {**USER, "userName": name})
+    scim.need(200, "PATCH", f"/Users/{user['id']}", replaced(displayName="Ada"))
+    group = scim.need(201, "POST", "/Groups", {**GROUP, "displayName": f"Group of {name}"})
+    add = {"op": "add", "path": "members", "value": [{"value": user["id"]}]}
+    scim.need(204, "PATCH", f"/Groups/{group['id']}", {**PATCH, "Operations": [add]})
+    found = scim.need(200, "GET", f"/Users?filter=userName%20eq%20%22{name}%22")
+    assert found["totalResults"] == 1
+    return dict(found["Resources"][0])
+
+
+def table_names(cloud: Cloud) -> list[str]:
+    """List all tables of the account."""
+    return list(cloud.client("dynamodb").list_tables()["TableNames"])
+
+
+def secret_names(cloud: Cloud) -> list[str]:
+    """List the secrets of the stage."""
+    found = cloud.client("secretsmanager").list_secrets(MaxResults=100)["SecretList"]
+    return [each["Name"] for each in found if each["Name"].startswith("passerelle/dev/")]

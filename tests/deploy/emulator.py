@@ -22,7 +22,7 @@ from ministack.services import apigateway_v1 as gateway
 
 sys.path.append(str(Path(__file__).parent))  # an isolated interpreter does not look there
 
-import as_aws  # type: ignore[import-not-found]
+import as_aws
 
 Answer = tuple[int, dict[str, str], bytes]
 

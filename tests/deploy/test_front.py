@@ -19,6 +19,7 @@ RUN_BY_TESTS = {
     "Operator keys",
     "Deploy again",
     "Chalice alone",
+    "Once for each account and region",
     "With a pipeline",
     "Take it away",
     "With its data",

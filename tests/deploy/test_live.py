@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
-from random import Random
 
 import pytest
 
-from chalicelib.auth.tokens import mint
-from chalicelib.storage.operator_keys import SCOPES
 from dev.play.corpus import ENTRA, wire
 from dev.play.corpus_files import load, play
 from tests.deploy.cloud import (
@@ -24,34 +20,12 @@ from tests.deploy.cloud import (
     Connected,
     Project,
     connect,
-    operator_keys,
+    secret_names,
+    table_names,
+    works,
 )
 
 pytestmark = pytest.mark.deploy
-
-USER = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "active": True}
-GROUP = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"]}
-PATCH = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}
-
-
-def replaced(**values: object) -> dict[str, object]:
-    """Write a PATCH that replaces attributes."""
-    changes = [{"op": "replace", "path": name, "value": value} for name, value in values.items()]
-    return {**PATCH, "Operations": changes}
-
-
-def works(scim: AdminPrincipal, name: str) -> dict[str, object]:
-    """Do what an identity provider does first; returns the user after it."""
-    scim.need(200, "GET", "/Users?filter=userName%20eq%20%22nobody%22")
-    user = scim.need(201, "POST", "/Users", {**USER, "userName": name})
-    scim.need(200, "PATCH", f"/Users/{user['id']}", replaced(displayName="Ada"))
-    group = scim.need(201, "POST", "/Groups", {**GROUP, "displayName": f"Group of {name}"})
-    add = {"op": "add", "path": "members", "value": [{"value": user["id"]}]}
-    scim.need(204, "PATCH", f"/Groups/{group['id']}", {**PATCH, "Operations": [add]})
-    found = scim.need(200, "GET", f"/Users?filter=userName%20eq%20%22{name}%22")
-    assert found["totalResults"] == 1
-    return dict(found["Resources"][0])
-
 
 # --- from nothing -----------------------------------------------------------------------------
 
@@ -255,77 +229,3 @@ def test_data_are_deleted_on_request(cloud: Cloud, erased: str):
     assert "passerelle-dev" not in table_names(cloud)
     assert secret_names(cloud) == []
     assert cloud.client("sqs").list_queues().get("QueueUrls", []) == []
-
-
-def table_names(cloud: Cloud) -> list[str]:
-    """List all tables of the account."""
-    return list(cloud.client("dynamodb").list_tables()["TableNames"])
-
-
-def secret_names(cloud: Cloud) -> list[str]:
-    """List the secrets of the stage."""
-    found = cloud.client("secretsmanager").list_secrets(MaxResults=100)["SecretList"]
-    return [each["Name"] for each in found if each["Name"].startswith("passerelle/dev/")]
-
-
-# --- as one template ---------------------------------------------------------------------------
-
-OPERATOR_KEY = mint("op", Random(5)).text  # noqa: S311 - the key of an account in an emulator
-
-
-@pytest.fixture(scope="module")
-def stack(cloud: Cloud, packaged: Path, erased: str) -> dict[str, str]:
-    """Do what the guide's pipeline does, call by call; gives the stack's outputs."""
-    template = json.loads((packaged / "sam.json").read_text(encoding="utf-8"))
-    storage = cloud.client("s3")
-    storage.create_bucket(
-        Bucket="artefacts", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-    )
-    storage.upload_file(str(packaged / "deployment.zip"), "artefacts", "deployment.zip")
-    for each in template["Resources"].values():
-        if "CodeUri" in each["Properties"]:
-            each["Properties"]["CodeUri"] = "s3://artefacts/deployment.zip"
-    storage.put_object(Bucket="artefacts", Key="template", Body=json.dumps(template).encode())
-    clouds = cloud.client("cloudformation")
-    clouds.create_stack(
-        StackName="passerelle-dev",
-        TemplateURL=f"{cloud.url}/artefacts/template",
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-    )
-    clouds.get_waiter("stack_create_complete").wait(
-        StackName="passerelle-dev", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
-    operator_keys(cloud).create(OPERATOR_KEY, "first", list(SCOPES))
-    made = clouds.describe_stacks(StackName="passerelle-dev")["Stacks"][0]
-    return {each["OutputKey"]: each["OutputValue"] for each in made["Outputs"]}
-
-
-def test_the_template_makes_the_same_service(cloud: Cloud, stack: dict[str, str]):
-    """People with a pipeline get what `make deploy` makes."""
-    api = f"{cloud.url}/_aws/execute-api/{stack['RestAPIId']}/dev"
-    scim = connect(AdminPrincipal(api, OPERATOR_KEY)).principal
-
-    user = works(scim, "eve@example.com")
-
-    assert user["meta"]["location"].startswith(PUBLIC_URL)  # type: ignore[index]
-    assert AdminPrincipal(api)("GET", "/scim/v3").status == 404
-
-
-def test_the_template_names_functions_as_chalice_does(cloud: Cloud, stack: dict[str, str]):
-    """Policies and log groups name them, so a generated name would have no rights."""
-    names = [each["FunctionName"] for each in cloud.client("lambda").list_functions()["Functions"]]
-
-    assert sorted(names) == ["passerelle-dev", "passerelle-dev-sweep"]
-
-
-def test_a_deleted_stack_leaves_the_data(cloud: Cloud, stack: dict[str, str]):
-    """A wrong click must not delete every customer's directory."""
-    clouds = cloud.client("cloudformation")
-    clouds.delete_stack(StackName="passerelle-dev")
-    clouds.get_waiter("stack_delete_complete").wait(
-        StackName="passerelle-dev", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
-
-    assert cloud.client("lambda").list_functions()["Functions"] == []
-    assert "passerelle-dev" in table_names(cloud)
-    assert secret_names(cloud)

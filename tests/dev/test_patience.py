@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dev.patience import Patience
-from dev.release.deploy import NEW_ROLE
+from dev.release.account_setup import NEW_ROLE
 from dev.run.resources import FREE_QUEUE_NAME, NEW_BACKUPS
 from tests.support.clock import ManualClock
 

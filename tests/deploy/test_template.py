@@ -1,0 +1,147 @@
+"""What CloudFormation would make of the template: translated by AWS's own translator of SAM."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.run.gateway import GATEWAY_ERRORS
+from tests.deploy.cloud import DOMAIN, EMULATOR
+
+pytestmark = pytest.mark.deploy
+
+Resources = dict[str, dict[str, Any]]
+STAGE_ID = "RestAPIdevStage"
+
+
+@pytest.fixture(scope="module")
+def template(packaged: Path) -> Any:
+    """Read the template of stage dev, which has a domain."""
+    return json.loads((packaged / "sam.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def made(template: Any) -> Resources:
+    """Translate it."""
+    return translate(template)
+
+
+def translate(template: Any) -> Resources:
+    """Translate a template into the resources of CloudFormation."""
+    done = subprocess.run(  # noqa: S603 - our own script
+        [str(EMULATOR), "-I", str(Path(__file__).with_name("translate.py"))],
+        input=json.dumps(template),
+        env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "eu-west-1"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found: Resources = json.loads(done.stdout)["Resources"]
+    return found
+
+
+def of_type(resources: Resources, name: str) -> Resources:
+    """Return the resources of one type."""
+    return {key: each for key, each in resources.items() if each["Type"] == f"AWS::{name}"}
+
+
+def after(resources: Resources, name: str) -> set[str]:
+    """Return all that CloudFormation makes before a resource: what it refers to, and so on."""
+    found: set[str] = set()
+    left = [name]
+    while left:
+        for each in set(_references(resources[left.pop()])) & resources.keys() - found:
+            found.add(each)
+            left.append(each)
+    return found
+
+
+def _references(value: Any) -> Iterator[str]:
+    match value:
+        case {"Ref": str(name)}:
+            yield name
+        case {"Fn::GetAtt": [str(name), *_]}:
+            yield name
+        case {"Fn::Sub": str(text)}:
+            yield from re.findall(r"\$\{(\w+)[.}]", text)
+        case dict():
+            yield from [value["DependsOn"]] if isinstance(value.get("DependsOn"), str) else ()
+            yield from value["DependsOn"] if isinstance(value.get("DependsOn"), list) else ()
+            for each in value.values():
+                yield from _references(each)
+        case list():
+            for each in value:
+                yield from _references(each)
+
+
+def test_there_is_one_stage_and_one_deployment(made: Resources):
+    """D2: without a version of OpenAPI SAM adds a stage that nobody asked for."""
+    stages = of_type(made, "ApiGateway::Stage")
+
+    assert [each["Properties"]["StageName"] for each in stages.values()] == ["dev"]
+    assert len(of_type(made, "ApiGateway::Deployment")) == 1
+
+
+def test_the_deployment_has_the_gateway_responses(made: Resources):
+    """D2: they are in the document that is deployed, and not resources that come later."""
+    (api,) = of_type(made, "ApiGateway::RestApi").values()
+    responses = api["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
+
+    assert set(responses) == set(GATEWAY_ERRORS)
+    assert of_type(made, "ApiGateway::GatewayResponse") == {}
+    assert "RestAPI" in after(made, next(iter(of_type(made, "ApiGateway::Deployment"))))
+
+
+def test_a_changed_text_is_deployed(template: Any, made: Resources):
+    """D2: CloudFormation deploys an API anew where its document differs."""
+    other = copy.deepcopy(template)
+    document = other["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    document["x-amazon-apigateway-gateway-responses"]["THROTTLED"]["statusCode"] = "429"
+
+    before, now = (of_type(each, "ApiGateway::Deployment") for each in (made, translate(other)))
+
+    assert before.keys() != now.keys()
+
+
+def test_the_domain_waits_for_the_stage(made: Resources):
+    """D3: a mapping to a stage that is not there yet fails the stack."""
+    (mapping,) = of_type(made, "ApiGateway::BasePathMapping")
+
+    assert made[mapping]["Properties"]["Stage"] == {"Ref": STAGE_ID}
+    assert {STAGE_ID, "ApiGatewayCustomDomain"} <= after(made, mapping)
+    assert made["ApiGatewayCustomDomain"]["Properties"]["DomainName"] == DOMAIN
+
+
+def test_the_table_is_made_when_all_else_is(made: Resources):
+    """D4: it is protected, so a first try that fails could not take it back."""
+    waited = after(made, "Table")
+    can_fail = {"APIHandler", "Sweep", STAGE_ID, "DeadLetters", "ApiGatewayCustomDomainMapping"}
+
+    assert can_fail <= waited
+    assert [name for name in made if "Table" in after(made, name)] == []
+
+
+def test_what_is_retained_is_retained_but_for_a_failed_first_try(made: Resources):
+    """D4: the second try found `already exists`."""
+    policies = {name: each.get("DeletionPolicy") for name, each in made.items()}
+
+    assert {name: each for name, each in policies.items() if each} == {
+        "Table": "RetainExceptOnCreate"
+    }
+    assert made["Table"]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_roles_have_names_of_cloudformation(made: Resources):
+    """D8: two regions of one account share IAM's names."""
+    roles = of_type(made, "IAM::Role")
+
+    assert len(roles) == 2
+    assert not [name for name, each in roles.items() if "RoleName" in each["Properties"]]
