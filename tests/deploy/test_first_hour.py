@@ -175,3 +175,37 @@ def test_a_throttled_function_is_to_be_tried_again(cloud: Cloud, connected: Conn
 
     assert (response.status, response.headers["retry-after"]) == (503, "5")
     assert response.body["status"] == "503"
+
+
+# What an admin pastes wrong, and a word of what they read; `{c}` is the connection.
+WRONG_TENANT_URLS = [
+    ("/scim/v2", "incomplete"),
+    ("/v2/{c}", "begins differently"),
+    ("/SCIM/v2/{C}", "other letters"),
+    ("/scim/v2/{c}/Users", "too long"),
+    ("/{c}", "begins differently"),
+]
+
+
+@pytest.mark.parametrize(("path", "words"), WRONG_TENANT_URLS)
+def test_a_wrong_tenant_url_is_named_to_the_admin(
+    admin: AdminPrincipal, connected: Connected, path: str, words: str
+):
+    """Entra ID's first request: the text names the mistake, and the health counts it."""
+    connection = connected.principal.url.rpartition("/")[2]
+    url = admin.url + path.format(c=connection, C=connection.upper())
+    before = wrong_urls(admin, connected)
+
+    response = AdminPrincipal(url, connected.principal.credential)("GET", f"/Users?{ENTRAS_FIRST}")
+
+    assert (response.status, words in response.body["detail"]) == (404, True), response.body
+    assert wrong_urls(admin, connected) - before == (1 if "{c}" in path.lower() else 0)
+
+
+ENTRAS_FIRST = "filter=userName%20eq%20%224b8a1b5d-2a1c-4a3e-9f0e-6a2f0d9c7b11%22"
+
+
+def wrong_urls(admin: AdminPrincipal, connected: Connected) -> int:
+    """Count the requests to a wrong URL in the health of the connection."""
+    health = admin.need(200, "GET", connected.path)["health"]
+    return sum(each["count"] for each in health["refusals"] if each["reason"] == "url")

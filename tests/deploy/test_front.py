@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from app import app
-from dev.release import front, stages, template
+from dev.release import front, source, stages, template
 from dev.run.gateway import GATEWAY_ERRORS
 from tests.deploy.page import PAGE, commands
 
@@ -84,10 +85,21 @@ def test_the_table_survives_the_stack():
     assert resources()["Table"]["UpdateReplacePolicy"] == "Retain"
 
 
-@pytest.mark.parametrize("source", app.event_sources, ids=lambda each: each.name)
-def test_lambda_finds_each_scheduled_function(source: Any):
+def test_policies_and_template_follow_a_restored_table():
+    """D9: the functions may use the table that TABLE_NAME names, and the stack does not make it."""
+    stage = replace(stages.read("dev"), table="passerelle-dev-restored")
+
+    policies = [json.dumps(source.policy(stage, each)) for each in stages.FUNCTIONS]
+
+    assert all(":table/passerelle-dev-restored" in each for each in policies)
+    assert not [each for each in policies if ':table/passerelle-dev"' in each]
+    assert "Table" not in template.build_additions(stage)["Resources"]
+
+
+@pytest.mark.parametrize("event_source", app.event_sources, ids=lambda each: each.name)
+def test_lambda_finds_each_scheduled_function(event_source: Any):
     """Lambda imports it by module and name; Chalice writes a wrong one for a blueprint."""
-    module, _, name = source.handler_string.rpartition(".")
+    module, _, name = event_source.handler_string.rpartition(".")
 
     assert callable(getattr(importlib.import_module(module), name))
 

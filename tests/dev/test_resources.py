@@ -205,3 +205,29 @@ def test_a_log_group_that_a_function_made_gets_its_end(dynamodb):
 
     (group,) = logs.describe_log_groups()["logGroups"]
     assert (group["logGroupName"], group["retentionInDays"]) == ("/aws/lambda/passerelle-test", 30)
+
+
+def test_a_restored_table_gets_the_settings_that_a_restore_leaves_out(dynamodb, secrets):
+    """D9: AWS restores neither TTL nor protection nor recovery, and under another name only."""
+    made = resources.define({"Stage": "test"})["Table"]
+    bare = {name: made[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")}
+    dynamodb.create_table(TableName="passerelle-test-restored", **bare)
+
+    resources.make("test", dynamodb, secrets, lambda: KEY, "passerelle-test-restored")
+
+    name = {"TableName": "passerelle-test-restored"}
+    backups = dynamodb.describe_continuous_backups(**name)["ContinuousBackupsDescription"]
+    lifetime = dynamodb.describe_time_to_live(**name)["TimeToLiveDescription"]
+    assert dynamodb.describe_table(**name)["Table"]["DeletionProtectionEnabled"]
+    assert lifetime["TimeToLiveStatus"] == "ENABLED"
+    recovery = backups["PointInTimeRecoveryDescription"]
+    assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
+    assert dynamodb.list_tables()["TableNames"] == ["passerelle-test-restored"]
+
+
+def test_a_restored_table_that_does_not_exist_is_not_made(dynamodb, secrets):
+    """D9: an empty table in its place would look as if all data were lost."""
+    with pytest.raises(resources.CannotBeMade, match="There is no table passerelle-test-restored"):
+        resources.make("test", dynamodb, secrets, lambda: KEY, "passerelle-test-restored")
+
+    assert dynamodb.list_tables()["TableNames"] == []
