@@ -116,7 +116,7 @@ class Target:
         """Get an access token.
 
         Raises:
-            Failed: there is none, or it lives for another time than the gallery accepts.
+            Failed: none is issued, or it lives for another time than the gallery accepts.
         """
         sent = {"grant_type": "client_credentials", **form}
         response = requests.post(self.token_url, data=sent, timeout=30)

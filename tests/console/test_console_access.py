@@ -21,7 +21,7 @@ SCREENS = (
 
 @pytest.fixture
 def busy(acme: Acme, connected: Connected) -> str:
-    """Provision a user and a team, let some requests be rejected; returns the user's id."""
+    """Provision a user and a group, let some requests be rejected; returns the user's id."""
     provider = connected.provider
     user = provider.create("Users", a_user("Ada", "Lovelace", "acme.example"))
     member = {"value": user.removeprefix("/Users/")}
