@@ -96,11 +96,15 @@ def world(services, manual_clock):
 # --- what must hold ---------------------------------------------------------------------------
 
 
+# A setup session has something to finish; the session of this test is an admin's.
+FINISH = "/admin/sessions/current/finish"
+
+
 def test_with_its_own_ids_every_request_succeeds(world):
     """Otherwise what is rejected below might be rejected for another reason."""
     rejected = {}
     for number, request in enumerate(requests_of(all_routes())):
-        if request.route.method != "DELETE":
+        if request.route.method != "DELETE" and request.route.path != FINISH:
             values = world.own.values | fresh(number)
             status = world.response(request, values, world.principal(request)).status
             if status >= 300 and status not in NOT_OFFERED:
