@@ -27,7 +27,7 @@ from dev.play.corpus import ENTRA
 from dev.play.corpus_files import load, play
 from dev.run import resources
 from dev.run.gateway import Event, HttpRequest, Route, proxy_event, routes_of
-from tests.deploy.cloud import ROOT, Cloud
+from tests.deploy.cloud import ACCOUNT, ROOT, Cloud
 
 pytestmark = pytest.mark.deploy
 
@@ -174,7 +174,7 @@ def alone(cloud: Cloud, unpacked: Path) -> Iterator[Alone]:
     """Run it with a table and a key of its own, and no PUBLIC_URL."""
     clients = cloud.client("dynamodb"), cloud.client("secretsmanager")
     resources.make(STAGE, *clients, lambda: OPERATOR_KEY)
-    with running(unpacked, {**cloud.environment(), **SETTINGS}) as alone:
+    with running(unpacked, {**cloud.environment(), **ACCOUNT, **SETTINGS}) as alone:
         yield alone
 
 
