@@ -18,7 +18,7 @@ VERB := exec $(VENV) -m dev
 RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo idp corpus providers gallery suites crowd test quick local-test deploy-test planted check format guides openapi console-test damage \
+.PHONY: help run demo idp corpus providers gallery suites crowd test quick local-test deploy-test planted check format guides openapi console-test console-size screenshots damage \
 	package account deploy access operator-key operator-keys revoke-operator-key destroy storm kills simulate differential scale oracle domains budget bench costs performance repair \
 	clean environment release engine emulator python
 
@@ -66,6 +66,9 @@ local-test: environment engine ## of these, faults, races and kills on DynamoDB 
 console-test: environment engine ## try the console in a browser (needs Chromium; ARGS='-k tokens')
 	@$(VERB) console-test $(ARGS)
 
+screenshots: environment engine ## draw each screen of the console into docs/console (ARGS='--only users')
+	@$(VERB) screenshots $(ARGS)
+
 check: environment ## lint, format, types, templates
 	@$(VERB) check
 
@@ -112,6 +115,9 @@ budget: environment ## calls and units of each operation in DynamoDB (docs/stora
 
 scale: environment ## the same with 20,000 users in one group on DynamoDB Local (ARGS='--users 20000')
 	@$(VERB) scale $(ARGS)
+
+console-size: environment engine ## weight and requests of a first visit of the console (docs/console.md)
+	@$(VERB) console-size $(ARGS)
 
 bench: environment ## time of the SCIM engine (docs/performance.md)
 	@$(VERB) bench $(ARGS)

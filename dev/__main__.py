@@ -42,6 +42,8 @@ MODULES: Mapping[str, str] = {
     "simulate": "tests.campaigns.simulate.campaign",
     "differential": "tests.campaigns.differential",
     "planted": "tests.campaigns.planted",
+    "screenshots": "tests.campaigns.screenshots",
+    "console-size": "tests.campaigns.console_size",
     "guides": "dev.release.guides",
     "openapi": "dev.release.openapi",
     "domains": "dev.release.domains",

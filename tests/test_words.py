@@ -46,6 +46,7 @@ OLD: dict[str, str] = {
 ALLOWED: dict[tuple[str, str], str] = {
     ("docs/administer.md", r"group a \*team\*"): "the page says so",
     ("docs/connect-", r"shows a (?:pushed )?group as a team"): "what the SaaS's customers see",
+    ("docs/console.md", r"teams?"): "the console's own word",
     ("docs/glossary.md", r"see it as a \*team\*"): "the page says so",
     ("docs/musts.md", r"earlier row|a row names"): "rows of a page's table",
     ("docs/conformance.md", r"rows of its tables"): "rows of the RFC's tables",

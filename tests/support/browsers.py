@@ -33,6 +33,9 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # The page of the SaaS is made up, so its address is not local as the service's is.
+    "--disable-features=LocalNetworkAccessChecks",
+    "--test-third-party-cookie-phaseout",
 )
 AXE = npm.Package(
     "axe-core@4.14.1",
@@ -45,6 +48,9 @@ ANIMATED = """() => Promise.all(
         .filter((each) => each.effect.getComputedTiming().iterations !== Infinity)
         .map((each) => each.finished))"""
 START_SECONDS = 60.0
+
+# The SaaS whose pages may show the console in a frame; the browser's tests stand in for it.
+SAAS = "https://saas.example"
 
 ROLES = [
     {"id": "reader", "name": "Reader", "may_be_default": True},
@@ -68,7 +74,12 @@ CONNECTION = {
 @contextmanager
 def running(directory: Path) -> Iterator[Mapping[str, Any]]:
     """Run the service while the block runs; yields the content of its demo.json."""
-    environment = {**os.environ, "PORT": str(engines.free_port()), "LOCAL_DIR": str(directory)}
+    environment = {
+        **os.environ,
+        "PORT": str(engines.free_port()),
+        "LOCAL_DIR": str(directory),
+        "EMBEDDING_ORIGINS": json.dumps([SAAS]),
+    }
     with (directory / "printed").open("w") as printed:
         process = subprocess.Popen(
             [sys.executable, "-m", "dev", "run"],

@@ -1,6 +1,6 @@
 // A request of the identity provider in one sentence, as the log and the live list show it.
 import { html, useState } from "./preact.js";
-import { Moment, Pill, announce, hasText, short, t, useConsole } from "./kit.js";
+import { Moment, Pill, announce, hasText, short, t, useConsole, withNames } from "./kit.js";
 
 const TONES = { success: "good", refused: "bad", failed: "warn" };
 
@@ -81,7 +81,9 @@ export function Entry({ entry, connection }) {
     <button type="button" class="line" aria-expanded=${open} onClick=${() => setOpen(!open)}>
       <${Moment} at=${entry.at} write=${short} />
       <${Outcome} entry=${entry} />
-      <span class="what">${describe(entry)}</span>
+      <span class="what">
+        ${describe(entry)} ${entry.detail && html`<span class="note">${entry.detail}</span>`}
+      </span>
     </button>
     ${open && html`<${Unfolded} entry=${entry} connection=${connection} />`}
   </li>`;
@@ -104,7 +106,7 @@ function Unfolded({ entry, connection }) {
     <p class="mono">${entry.method} ${entry.path} → ${entry.status} ${entry.scim_type} · ${entry.duration_ms} ms</p>
     ${entry.detail && html`<p>${t("entry.response")} <q>${entry.detail}</q></p>`}
     ${entry.outcome !== "success" && html`<p>${meaning(entry)}</p>`}
-    ${entry.advice.map((each) => html`<p key=${each}>${each}</p>`)}
+    ${entry.advice.map((each) => html`<p key=${each}>${withNames(each)}</p>`)}
     ${entry.ignored.length > 0 && html`<p>${t("entry.ignored", { names: entry.ignored.join(", ") })}</p>`}
     <${Values} title=${t("entry.before")} values=${entry.before} />
     <${Values} title=${t("entry.after")} values=${entry.after} />

@@ -57,9 +57,9 @@ export function t(key, values = {}) {
 /** Whether there is a text of this name; reasons may come that this page does not know yet. */
 export const hasText = (key) => key in texts;
 
-/** Write names in `*stars*` bold. */
+/** Write names in `*stars*` bold, and those that the API's own texts have in backticks. */
 export const withNames = (text) =>
-  text.split("*").map((part, at) => (at % 2 ? html`<b>${part}</b>` : part));
+  text.split(/[*`]/).map((part, at) => (at % 2 ? html`<b>${part}</b>` : part));
 
 // --- formats ---------------------------------------------------------------------------------
 

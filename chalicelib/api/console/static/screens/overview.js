@@ -65,7 +65,7 @@ function Attention({ health, tokens, reasons }) {
   const items = [
     ...tokens.filter(endsSoon).map((each) => ({ key: each.id, tone: "warn", ...tokenEnds(each) })),
     ...health.refusals.map((each) => rejection(each, reasons)),
-    ...health.advice.map((each) => ({ key: each.reason, tone: "warn", title: t(`advice.${each.reason}`), text: each.text })),
+    ...health.advice.map((each) => ({ key: each.reason, tone: "warn", title: t(`advice.${each.reason}`), text: kit.withNames(each.text) })),
     ...ignored(health),
   ];
   return html`<${kit.Section} title=${t("attention.title")}>

@@ -45,7 +45,7 @@ function Report({ report, steps }) {
     html`<${kit.Notice} tone=${TONES[report.outcome]} title=${t(`test.${report.outcome}`)}>
       <p>${t(`test.${report.outcome}.text`, { n: failed })}</p>
     </${kit.Notice}>`}
-    ${isWhole && report.advice.map((each) => html`<${kit.Notice} key=${each} tone="off"><p lang="en">${each}</p></${kit.Notice}>`)}
+    ${isWhole && report.advice.map((each) => html`<${kit.Notice} key=${each} tone="off"><p lang="en">${kit.withNames(each)}</p></${kit.Notice}>`)}
     <${kit.Section} title=${t("test.steps")}>
       <ol class="checks">${steps.map((each) => html`<${Step} key=${each.name} step=${each} />`)}</ol>
     </${kit.Section}>
@@ -58,7 +58,7 @@ const Step = ({ step }) =>
     <div>
       <b>${step.name}</b>
       ${step.request && html`<p class="note mono">${step.request}</p>`}
-      <p class="note">${step.detail}</p>
-      ${step.fix && html`<p>${step.fix}</p>`}
+      <p class="note">${kit.withNames(step.detail)}</p>
+      ${step.fix && html`<p>${kit.withNames(step.fix)}</p>`}
     </div>
   </li>`;
