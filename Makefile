@@ -110,7 +110,7 @@ domains: environment ## write the lists of public suffixes and mail providers an
 
 ## Measure (where a page is named, ARGS=--write puts the table into it)
 
-budget: environment ## calls and units of each operation in DynamoDB (docs/storage.md)
+budget: environment ## calls and units of each operation (docs/storage.md), CPU and memory of each limit (docs/performance.md)
 	@$(VERB) budget $(ARGS)
 
 scale: environment ## the same with 20,000 users in one group on DynamoDB Local (ARGS='--users 20000')

@@ -22,7 +22,8 @@ play/           requests to a running server
   crowd.py           make crowd: sixteen clients at once
 measure/        what it costs
   budget.py          make budget: calls and units of each operation (operations.py), counted by
-                     meter.py on a directory in memory (scene.py)
+                     meter.py on a directory in memory (scene.py); CPU and memory of each limit
+                     (shares.py)
   scale.py           make scale: the same on DynamoDB Local (reference.py) with many users
                      (population.py)
   bench.py           make bench: time of the SCIM engine

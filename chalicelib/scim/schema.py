@@ -66,7 +66,11 @@ class Schema:
 
     def find(self, name: str) -> Attribute | None:
         """Find an attribute by name, in any case."""
-        return self._by_name.get(name.lower())
+        return self.at(name.lower())
+
+    def at(self, folded: str) -> Attribute | None:
+        """Find an attribute by its name in lower case."""
+        return self._by_name.get(folded)
 
 
 # RFC 7643 section 3.1: part of every resource, defined in no schema.
@@ -139,7 +143,8 @@ class ResourceType:
 
     def core(self, name: str) -> Attribute | None:
         """Find a core or common attribute by name, in any case."""
-        return self.schema.find(name) or COMMON.find(name)
+        folded = name.lower()
+        return self.schema.at(folded) or COMMON.at(folded)
 
     def resolve(self, urn: str | None, name: str, sub: str | None = None) -> Target | None:
         """Find the attribute that a path names; None where the schemas do not have it.
@@ -163,8 +168,9 @@ class ResourceType:
         """Find the attribute that a text names: `resolve` for keys and attribute lists.
 
         Accepts `name`, `name.givenName`, a schema's URN before either, an extension's URN alone.
+        A body may name 80,000 attributes that no schema has, so what has no colon is no URN.
         """
-        for schema in self.schemas():
+        for schema in self.schemas() if ":" in path else ():
             urn, rest = path[: len(schema.id)], path[len(schema.id) :]
             if urn.lower() == schema.id.lower() and rest[:1] in ("", ":", "."):
                 name, _, sub = rest[1:].partition(".")
@@ -173,10 +179,11 @@ class ResourceType:
         return self._bare(name, sub or None)
 
     def _bare(self, name: str, sub: str | None) -> Target | None:
-        if (attribute := self.core(name)) is not None:
+        folded = name.lower()
+        if (attribute := self.schema.at(folded) or COMMON.at(folded)) is not None:
             return _with_sub(None, attribute, sub)
         for schema in self.extensions:
-            if (attribute := schema.find(name)) is not None:
+            if (attribute := schema.at(folded)) is not None:
                 return _with_sub(schema, attribute, sub)
         return None
 

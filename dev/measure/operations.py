@@ -209,15 +209,24 @@ def _secrets() -> Secrets:
     return Secrets(NOBODY.client("secretsmanager"), "passerelle/memory")
 
 
-def _authenticator(scene: Scene) -> Callable[[Namespace], ConnectionPrincipal]:
-    """Create a token; return the function that authenticates it."""
+def configure(scene: Scene) -> tuple[str, Secrets]:
+    """Create the connection and a token; return its text, and where its secret is.
+
+    The connection has schemas of its own; there is no item of any.
+    """
     credential, secrets = mint("scim", scene.set.clock.random), _secrets()
     secrets.create(CONNECTION, credential.id, credential.digest, scene.set.items.deadline)
     keys = OrganisationKeys(organisation_of(CONNECTION))
     scene.set.items.table.namespace(grants.administration(keys), scene.set.items.deadline).commit(
         [Put(key, item) for key, item in _configuration(keys, credential.id, credential.hint)]
     )
-    values = (f"Bearer {credential.text}",)
+    return credential.text, secrets
+
+
+def _authenticator(scene: Scene) -> Callable[[Namespace], ConnectionPrincipal]:
+    """Create a token; return the function that authenticates it."""
+    token, secrets = configure(scene)
+    values = (f"Bearer {token}",)
     settings = Settings(TABLE_NAME="memory", STAGE="memory")
     return lambda items: authenticate_connection(items, secrets, settings, CONNECTION, values, NOON)
 
@@ -227,7 +236,10 @@ def _configuration(keys: OrganisationKeys, token: str, hint: str) -> Iterator[tu
     organisation = Organisation(keys.organisation, "Acme", "enterprise", "active", now, now)
     connection = Connection(CONNECTION, "Entra ID", "active", "main", "member", "entra", now, now)
     yield keys.own_item, to_item(organisation)
-    yield keys.connection(CONNECTION), to_item(replace(connection, tokens_version=1))
+    yield (
+        keys.connection(CONNECTION),
+        to_item(replace(connection, tokens_version=1, schemas_version=1)),
+    )
     item = to_item(ConnectionToken(token, "first", hint, "live", now, "operator", end))
     yield keys.token(CONNECTION, token), item
 
