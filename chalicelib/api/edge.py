@@ -54,6 +54,7 @@ class Request:
     value of each parameter; `base_url` is the public URL in front of `/scim` and `/admin`,
     without a trailing slash; `segments` is the path below it in canonical form, and `route` the
     path of its endpoint, `/admin/{organisation}`. `is_folder`: the path ends in a slash.
+    `address` is the client's, "" if unknown.
     """
 
     method: str

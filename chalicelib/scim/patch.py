@@ -12,7 +12,7 @@ creates one; removing what is not there succeeds.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -49,7 +49,7 @@ LENIENT: Final = PatchRules()
 
 
 def apply(
-    operations: Sequence[Operation],
+    operations: Iterable[Operation],
     resource: Resource,
     resource_type: ResourceType,
     rules: PatchRules = LENIENT,

@@ -11,7 +11,7 @@ new one. With shrinking ones they succeed about in the order in which they came.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import inf
 from typing import TypeVar
@@ -94,6 +94,12 @@ class Deadline:
         """Raise Busy if the deadline has passed: for loops that compute and send nothing."""
         if self.passed():
             raise Busy
+
+    def each(self, things: Iterable[T]) -> Iterator[T]:
+        """Yield things that take time to work on; raise Busy once the deadline has passed."""
+        for thing in things:
+            self.require()
+            yield thing
 
     def attempts(self) -> Iterator[int]:
         """Count attempts from 0, pausing between them with full jitter; then raise Busy.

@@ -7,6 +7,7 @@ for the id of what another operation creates, wherever in the request that opera
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -93,12 +94,18 @@ def _order(operations: Sequence[BulkOperation]) -> Iterator[int]:
     """
     creators = {op.bulk_id: at for at, op in enumerate(operations) if op.bulk_id}
     needs = [{creators[name] for name in _references(op) & creators.keys()} for op in operations]
-    waiting = dict.fromkeys(range(len(needs)))
-    while waiting:
-        ready = [at for at in waiting if not needs[at] & waiting.keys()] or list(waiting)
+    needed_by: dict[int, list[int]] = defaultdict(list)
+    for at, needed in enumerate(needs):
+        for each in needed:
+            needed_by[each].append(at)
+    left = dict(enumerate(map(len, needs)))
+    while ready := [at for at, count in left.items() if not count]:
         yield from ready
         for at in ready:
-            del waiting[at]
+            del left[at]
+            for other in needed_by[at]:
+                left[other] -= 1
+    yield from left
 
 
 def _execute(

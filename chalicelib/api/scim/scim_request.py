@@ -115,7 +115,8 @@ class ScimRequest:
         settings = self.principal.settings
         creates = settings.unknown_attributes != STRICT or settings.creates_missing_values
         rules = patch.PatchRules(creates, replaces_whole=self.principal.is_interop)
-        return lambda present: patch.apply(operations, present, resource_type, rules)
+        in_time = self.context.items.deadline.each
+        return lambda present: patch.apply(in_time(operations), present, resource_type, rules)
 
     def operations(self, body: Document, resource_type: ResourceType) -> tuple[Operation, ...]:
         """Validate the operations of a PATCH against the schemas of its resource.
