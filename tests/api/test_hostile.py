@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +11,9 @@ import pytest
 from app import build
 from dev.run.gateway import HttpRequest
 from tests.support.builders import api_client
+from tests.support.environment import OPERATOR_KEY
+from tests.support.every_request import a_side, fresh, requests_of
+from tests.support.routes import all_routes
 
 ID = "0" * 32
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -206,3 +210,33 @@ def test_a_token_in_the_address_opens_nothing(services, context):
     path = f"/scim/v2/{context.connection}/Users?access_token={context.token}"
 
     assert api_client(build(services))("GET", path).status == 401
+
+
+# About the largest bodies that a route accepts; a resource may be larger.
+SIZES = (4_000, 16_000, 130_000)
+
+
+def unknown_fields(size: int) -> bytes:
+    """Write a body of so many bytes, all of it fields that nobody knows."""
+    return json.dumps({f"f{number:06}": 1 for number in range(size // 14)}).encode()
+
+
+def test_no_body_gets_a_large_response(services):
+    """A megabyte of unknown fields got ten; with a credential or without one, on every route."""
+    side = a_side(services, "flood")
+    bodies = [*map(unknown_fields, SIZES), f'{{"roles": [{"0," * 60_000}0]}}'.encode()]
+    sent = [("", unknown_fields(1_000_000)), *(("own", each) for each in bodies)]
+    written = [each for each in requests_of(all_routes()) if each.body]
+    by_route = {(each.route.method, each.route.path): each for each in written}
+    send, large = api_client(build(services)), []
+    for number, request in enumerate(by_route.values()):
+        target, _ = request.filled({**side.values, **fresh(number)})
+        own = side.token if request.route.is_scim else OPERATOR_KEY
+        for credential, body in sent:
+            principal = own if credential else ""
+            response = send.with_credential(principal)(request.route.method, target, body)
+            size = len(json.dumps(response.body or {}))
+            if response.status >= 500 or size > 8_000 or len(response.body.get("errors", ())) > 20:
+                large.append((request.short, response.status, size))
+
+    assert (large, len(by_route) > 30) == ([], True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from chalicelib.api.admin.request_bodies import read_body
+from chalicelib.api.admin.request_bodies import LISTS, read_body
 from chalicelib.api.admin.requests import CREATED_IS_GONE, AdminRequest
 from chalicelib.api.admin.responses import (
     NO_HEADERS,
@@ -38,7 +38,7 @@ UNCONFIRMED = (
 
 def create_organisation(request: AdminRequest) -> Created[Organisation]:
     """POST /admin/organisations."""
-    body = read_body(NewOrganisation, request.http)
+    body = read_body(NewOrganisation, request.http, LISTS)
     key = request.idempotency_key(OPERATOR, body)
     admin = request.admin_context(new_organisation_id(request.services.table.clock.random))
     plans = request.services.settings.plans

@@ -21,8 +21,10 @@ M = TypeVar("M", bound=BaseModel)
 
 # A body that is read before its sender is known, or that has a few short fields at most.
 SMALL = 4_096
-# An organisation with all its settings, and the roles of a user.
-MAX_BYTES = 131_072
+# A few fields, two of which may be URLs of 2,000 characters.
+MEDIUM = 16_384
+# A list: all settings of an organisation, or the roles of a user.
+LISTS = 131_072
 # A list of schemas' attributes with their texts.
 LARGE = 1_000_000
 MAX_FIELD_CHARACTERS = 100
@@ -32,7 +34,7 @@ NOT_A_LIST = "The body is not a JSON list."
 Location = tuple[int | str, ...]
 
 
-def read_body(model: type[M], request: Request, max_bytes: int = MAX_BYTES) -> M:
+def read_body(model: type[M], request: Request, max_bytes: int = MEDIUM) -> M:
     """Read a request's body.
 
     Raises:
@@ -71,7 +73,7 @@ def read_list(model: type[M], request: Request, field: str) -> M:
     Raises:
         PayloadTooLarge, InvalidSyntax, InvalidFields: as `read_body`; or it is neither.
     """
-    sent = parse_value(request.body, MAX_BYTES)
+    sent = parse_value(request.body, LISTS)
     if not isinstance(sent, list | dict):
         raise InvalidSyntax(NOT_A_LIST)
     return _read(model, {field: sent} if isinstance(sent, list) else sent)

@@ -156,7 +156,11 @@ def test_a_body_that_is_not_a_json_object_is_400(operator, body):
 
 LIMITS = [
     ("POST", ORGANISATIONS, "131,072"),
-    ("PATCH", f"{ORGANISATIONS}/{{organisation}}", "131,072"),
+    ("PATCH", f"{ORGANISATIONS}/{{organisation}}", "16,384"),
+    ("POST", f"{ORGANISATIONS}/{{organisation}}/connections", "16,384"),
+    ("PATCH", "{connection}", "16,384"),
+    ("POST", f"{ORGANISATIONS}/{{organisation}}/console-links", "16,384"),
+    ("POST", f"{ORGANISATIONS}/{{organisation}}/resolve", "16,384"),
     ("POST", "/admin/sessions", "4,096"),
     ("POST", "/sign-in", "4,096"),
     ("PUT", f"{ORGANISATIONS}/{{organisation}}/workspaces/w", "4,096"),
