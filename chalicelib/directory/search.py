@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, islice
 from typing import TypeVar
 
@@ -55,6 +55,10 @@ MAX_RESOURCES = 10_000
 MAX_ITEMS = 100_000
 # The most members that the groups of one page may have together.
 MAX_MEMBERS_PER_PAGE = 5_000
+# The most characters that the documents of one page may have together: a process has 512 MB.
+MAX_PAGE_CHARACTERS = 16_000_000
+# So many users are in memory at a time while a filter is applied.
+USERS_AT_ONCE = 100
 # The smallest page of a Query: 3 RCU; a smaller one would save nothing.
 MIN_QUERY_ITEMS = 100
 
@@ -107,13 +111,47 @@ def users(context: ConnectionContext, query: Query) -> SearchResult:
     terms = terms_of(query.filter, context.user_type)
     with_groups = any(term.path.startswith("groups.") for term in terms)
     keys = _lookup_terms(query, context.user_type, GROUP)
-    candidates = [] if keys is None else list(_user_candidates(context, keys))
-    resources = _user_resources(context, candidates, with_groups=with_groups)
-    found = [user for user, each in zip(candidates, resources, strict=True) if matches(each)]
-    found.sort(key=lambda each: each.user.id)
-    window = query.window([each.user.id for each in found])
-    page = _user_resources(context, found[window], with_groups=query.with_memberships)
-    return SearchResult(page, len(found), has_more=window.stop < len(found))
+    candidates = iter(() if keys is None else _user_candidates(context, keys))
+    page, groups = _PageOfUsers(query), dict[str, Group]()
+    while some := list(islice(candidates, USERS_AT_ONCE)):
+        if with_groups:
+            groups |= _groups_of(context, some, groups)
+        for each in some:
+            if matches(_user_resource(context, each, groups)):
+                page.add(each)
+    return page.result(context)
+
+
+@dataclass(slots=True)
+class _PageOfUsers:
+    """The users of a page, added in the order of their ids; all others are only counted.
+
+    A page ends early where its documents are large: itemsPerPage tells (RFC 7644 section 3.4.2.4).
+    """
+
+    query: Query
+    kept: list[UserWithGroups] = field(default_factory=list)
+    total: int = 0
+    characters: int = 0
+    has_more: bool = False
+
+    def add(self, found: UserWithGroups) -> None:
+        """Add the next user, if they are on the page."""
+        self.total += 1
+        after = self.query.after
+        if self.total < self.query.start if after is None else found.user.id <= after:
+            return
+        self.characters += found.size
+        is_too_large = self.characters > MAX_PAGE_CHARACTERS and bool(self.kept)
+        if len(self.kept) == self.query.count or is_too_large:
+            self.has_more = True
+        if not self.has_more:
+            self.kept.append(found)
+
+    def result(self, context: ConnectionContext) -> SearchResult:
+        """Return the page; the groups of its users are read."""
+        page = _user_resources(context, self.kept, with_groups=self.query.with_memberships)
+        return SearchResult(page, self.total, self.has_more)
 
 
 def _in_time(
@@ -141,9 +179,14 @@ def _page_of_users(context: ConnectionContext, query: Query) -> SearchResult:
         context.keys.users_from(start.key),
         page=min(start.skip + query.count, start.total) + 1,
     )
-    found = list(islice(users_of(items), start.skip, start.skip + query.count + start.lookahead))
-    page = _user_resources(context, found[: query.count], with_groups=query.with_memberships)
-    return SearchResult(page, start.total, has_more=len(found) > query.count)
+    end = start.skip + query.count + start.lookahead
+    page = _PageOfUsers(replace(query, start=1, after=None))
+    for each in islice(users_of(items), start.skip, end):
+        page.add(each)
+        if page.has_more:
+            break
+    page.total = start.total
+    return page.result(context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +222,24 @@ def _user_resources(
     context: ConnectionContext, found: Sequence[UserWithGroups], *, with_groups: bool
 ) -> list[Resource]:
     """Build the SCIM representations of users; each group is read once."""
-    gids = (gid for each in found for gid in each.group_ids if with_groups)
-    by_id = groups_by_id(context, gids)
-    return [
-        user_resource(context, each.user, [by_id[gid] for gid in each.group_ids if gid in by_id])
-        for each in found
-    ]
+    groups = _groups_of(context, found, {}) if with_groups else {}
+    return [_user_resource(context, each, groups) for each in found]
+
+
+def _groups_of(
+    context: ConnectionContext, found: Sequence[UserWithGroups], known: Mapping[str, Group]
+) -> dict[str, Group]:
+    """Read the groups of users that are not known yet."""
+    gids = (gid for each in found for gid in each.group_ids if gid not in known)
+    return groups_by_id(context, gids)
+
+
+def _user_resource(
+    context: ConnectionContext, found: UserWithGroups, groups: Mapping[str, Group]
+) -> Resource:
+    """Build the SCIM representation of a user with those of their groups that were read."""
+    joined = [groups[gid] for gid in found.group_ids if gid in groups]
+    return user_resource(context, found.user, joined)
 
 
 def _user_candidates(

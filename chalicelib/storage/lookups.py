@@ -46,10 +46,14 @@ class ConnectionScope:
 
 @dataclass(frozen=True, slots=True)
 class UserWithGroups:
-    """A user and the ids of their groups; a group that is being deleted may be among them."""
+    """A user and the ids of their groups; a group that is being deleted may be among them.
+
+    `size` is how many characters their document has.
+    """
 
     user: User
     group_ids: tuple[str, ...]
+    size: int
 
 
 def read_user(scope: ConnectionScope, uid: str) -> UserWithGroups | None:
@@ -64,16 +68,17 @@ def users_of(items: Iterable[Item]) -> Iterator[UserWithGroups]:
     """
     user: User | None = None
     group_ids: list[str] = []
+    size = 0
     for item in items:
         uid, gid = user_and_group(key_of(item))
         if gid is None:
             if user is not None:
-                yield UserWithGroups(user, tuple(group_ids))
-            user, group_ids = from_item(User, item), []
+                yield UserWithGroups(user, tuple(group_ids), size)
+            user, group_ids, size = from_item(User, item), [], len(item["doc"])
         elif user is not None and user.id == uid:
             group_ids.append(gid)
     if user is not None:
-        yield UserWithGroups(user, tuple(group_ids))
+        yield UserWithGroups(user, tuple(group_ids), size)
 
 
 def left_groups(scope: ConnectionScope, uid: str) -> tuple[str, ...]:

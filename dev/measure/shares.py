@@ -117,10 +117,10 @@ class Bench:
     def measure(self, make: Callable[[], HttpRequest], rounds: int = ROUNDS) -> Used:
         """Send such requests; return the least CPU of them."""
         taken, statuses = [], set()
+        gc.collect()
         for _ in range(rounds):
             request, self.table.away = make(), 0.0
             self.scene.meter.take()
-            gc.collect()
             started = time.process_time()
             statuses.add(self.send(request))
             taken.append(time.process_time() - started - self.table.away)

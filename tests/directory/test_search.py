@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.directory import deletes
-from chalicelib.directory.search import MAX_RESOURCES
+from chalicelib.directory.search import MAX_PAGE_CHARACTERS, MAX_RESOURCES
 from chalicelib.errors import Busy
 from chalicelib.scim.comparison import fold
 from chalicelib.scim.errors import InvalidFilter, TooMany
@@ -530,3 +530,28 @@ def test_a_filter_is_not_evaluated_beyond_the_deadline(context, find):
 
     with pytest.raises(Busy):
         find(late, 'externalId ne "x"')
+
+
+# --- memory ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def large_users(context) -> list[str]:
+    """Create more users of the largest size than a page may have; returns their ids in order."""
+    photo = {"display": "x" * 1_900}
+    photos = [{"value": f"https://example.com/{number}", **photo} for number in range(50)]
+    count = MAX_PAGE_CHARACTERS // 97_000 + 4
+    return sorted(a_user(context, f"user{number}", photos=photos) for number in range(count))
+
+
+@pytest.mark.parametrize("table", ["on_moto"], indirect=True)
+@pytest.mark.parametrize("text", [None, "photos pr"])
+def test_a_page_of_large_users_ends_early(context, large_users, text):
+    """A process has 512 MB for a page of a thousand; the next page goes on where this one ends."""
+    first = find_users(context, text, count=1_000)
+    rest = find_users(context, text, start=len(first.resources) + 1, count=1_000)
+
+    assert ids(first) + ids(rest) == large_users
+    assert first.total == rest.total == len(large_users)
+    assert (first.has_more, rest.has_more) == (True, False)
+    assert sum(len(str(each)) for each in first.resources) < 1.1 * MAX_PAGE_CHARACTERS
