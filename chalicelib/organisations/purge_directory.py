@@ -48,7 +48,7 @@ def clear(scope: ConnectionScope, since: datetime) -> None:
         for items in (keys.changes(day), keys.log_entries(day)):
             delete_all(scope, items)
     counters = (keys.health_hours(), keys.counters("U"), keys.counters("G"))
-    for items in (*counters, keys.rejected_requests()):
+    for items in (*counters, keys.rejected_requests(), keys.access_tokens()):
         delete_all(scope, items)
 
 

@@ -92,6 +92,8 @@ def change_items(context: Customer, uid: str) -> Iterator[Put]:
     run_ends = shadow.pending_change_id("2027-01-31T12:05:00.000Z", RUN)
     yield Put(keys.log_entry("01CALL", NOON), {"method": "GET"})
     yield Put(keys.health("2027-01-31T12"), {"n_success": 1})
+    yield Put(keys.rejected_request("01REJECTED"), {"reason": "missing"})
+    yield Put(keys.access_token("a" * 24), {"digest": "d"})
     yield Put(keys.pending_change(large), {"change_type": "members", "target": "0" * 32})
     yield Put(keys.pending_change_page(large, 0), {"what": "add", "ids": b"0"})
     yield Put(keys.local(uid), {"v": 1, "roles": []})
