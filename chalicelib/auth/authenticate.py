@@ -231,7 +231,7 @@ def authenticate_connection(
     if CONNECTION_ID.fullmatch(connection_id) is None:
         raise Unauthorized
     credential = _scim_credential(authorization)
-    organisation, connection, token, access_token = _read(items, connection_id, credential)
+    organisation, connection, token, access_token = read_items(items, connection_id, credential)
     if organisation is None or organisation.state == DELETING:
         raise Unauthorized
     if connection is None or connection.state not in SERVED_STATES:
@@ -281,7 +281,7 @@ def _token_key(connection_id: str, credential: Credential) -> Key:
     return key(connection_id, credential.issued_for)
 
 
-def _read(
+def read_items(
     items: Namespace, connection_id: str, credential: Credential | None
 ) -> tuple[Organisation | None, Connection | None, ConnectionToken | None, AccessToken | None]:
     """Read organisation, connection, credential and access token: one BatchGetItem.

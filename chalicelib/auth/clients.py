@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.auth import tokens
 from chalicelib.auth.assertions import verify
-from chalicelib.auth.authenticate import check_secret, check_service, reason_for_end
+from chalicelib.auth.authenticate import check_secret, check_service, read_items, reason_for_end
 from chalicelib.auth.secrets import Secrets
 from chalicelib.auth.signing_keys import KeyRing
 from chalicelib.errors import Forbidden, InvalidClient, OAuthError, Unauthorized
@@ -162,14 +162,10 @@ def _read(items: Namespace, connection_id: str) -> tuple[Organisation, Connectio
     """
     if CONNECTION_ID.fullmatch(connection_id) is None:
         raise InvalidClient
-    keys = OrganisationKeys(organisation_of(connection_id))
-    own, key = keys.own_item, keys.connection(connection_id)
-    found = items.batch_get([own, key])
-    if found.keys() != {own, key}:
+    organisation, connection, *_ = read_items(items, connection_id, None)
+    if organisation is None or organisation.state == DELETING:
         raise InvalidClient
-    organisation = from_item(Organisation, found[own])
-    connection = from_item(Connection, found[key])
-    if organisation.state == DELETING or connection.state not in SERVED_STATES:
+    if connection is None or connection.state not in SERVED_STATES:
         raise InvalidClient
     return organisation, connection
 

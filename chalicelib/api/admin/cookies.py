@@ -52,14 +52,10 @@ def read_session(request: Request) -> str:
 
     An operator key is not accepted as a cookie: no browser is to have one.
     """
-    found = _values(request, NAME)
+    pairs = [pair.strip() for line in request.headers.get("cookie", ()) for pair in line.split(";")]
+    found = [value for name, _, value in (pair.partition("=") for pair in pairs) if name == NAME]
     credential = parse(found[0]) if len(found) == 1 else None
     return found[0] if credential is not None and credential.token_type == SESSION else ""
-
-
-def _values(request: Request, cookie: str) -> list[str]:
-    pairs = [pair.strip() for line in request.headers.get("cookie", ()) for pair in line.split(";")]
-    return [value for name, _, value in (pair.partition("=") for pair in pairs) if name == cookie]
 
 
 def require_console_page(request: Request) -> None:

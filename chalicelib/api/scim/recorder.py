@@ -128,7 +128,7 @@ class Recorder:
 
     @property
     def _token_hint(self) -> str | None:
-        """How the token ends that was sent; None where it is no token of ours."""
+        """Return the last characters of the token that was sent; None for what we have not made."""
         text = bearer(self.request.headers.get("authorization", ())) or ""
         credential = tokens.parse(text)
         return tokens.hint_of(credential.token_type, text) if credential else None

@@ -40,7 +40,7 @@ class Exam:
             world.sweep()
         self._read_all()
         self._memberships()
-        for _ in range(2):  # a pass that began before the end is no pass of everything
+        for _ in range(2):  # the first pass may have begun before the last change
             self.follower.read_all()
         self.problems += self.follower.differences(self.users, self.groups)
         self._feed()
