@@ -108,12 +108,19 @@ def make(environment: Environment) -> None:
     What it reports goes to stderr: the stdout of a verb belongs to the verb.
 
     Raises:
-        SystemExit: Python's venv module or pip failed; with what it printed and what to do.
+        SystemExit: Python's venv module or pip failed, with what it printed and what to do; or the
+            folder is a link, and what is behind it belongs to another copy.
     """
     if environment.is_made():
         return
-    python = find_python(environment.only) if environment.only else sys.executable
     folder = environment.root / environment.folder
+    if folder.is_symlink():
+        sys.exit(
+            f"{environment.folder} is a link to {folder.resolve()}, which was made from other "
+            "pins. Making it anew would clear it for everybody who uses it: remove the link, or "
+            "update what it leads to."
+        )
+    python = find_python(environment.only) if environment.only else sys.executable
     print(f"Installing into {environment.folder} (once; a minute or two) ", end="", file=sys.stderr)
     with _ticking():
         create = [python, "-m", "venv", "--clear", str(folder)]
@@ -130,7 +137,7 @@ def make_release(environment: Environment, app: Environment) -> None:
     """Create the environment that deploys, or use the app's where it has the right version.
 
     Raises:
-        SystemExit: as `make`, or there is no interpreter of that version.
+        SystemExit: as `make`, or this machine lacks an interpreter of that version.
     """
     folder, version = environment.root / environment.folder, app.version()
     if folder.is_symlink():

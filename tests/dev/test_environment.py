@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.run.environment import ROOT, Environment, find_python, make_release
+from dev.run.environment import ROOT, Environment, find_python, make, make_release
 
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -55,6 +55,21 @@ def test_an_installation_that_was_interrupted_is_repeated(tmp_path):
     environment.stamp.unlink()
 
     assert not environment.is_made()
+
+
+def test_what_a_link_leads_to_is_not_cleared(tmp_path):
+    """It is the environment of another copy, which may be running on it."""
+    other, own = tmp_path / "other", tmp_path / "own"
+    other.mkdir()
+    own.mkdir()
+    shared = made(other, f"{OWN}.1")
+    (own / ".venv").symlink_to(other / ".venv")
+    (own / "pins.txt").write_text("boto3==1.44.6\n")
+
+    with pytest.raises(SystemExit, match="is a link"):
+        make(Environment(".venv", ("pins.txt",), root=own))
+
+    assert shared.is_made()
 
 
 def test_an_environment_whose_python_is_gone_is_made_again(tmp_path):
