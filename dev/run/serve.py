@@ -37,7 +37,6 @@ import boto3
 from chalicelib.auth.issuers import Issuers
 from chalicelib.auth.signing_keys import KeyRing
 from chalicelib.auth.tokens import mint
-from chalicelib.observability import log_fault
 from chalicelib.outbound import OutboundClient
 from dev.errors import VerbError
 from dev.run import demo, dynamodb_local, engines, resources
@@ -177,6 +176,8 @@ def _table_engine(
 @contextmanager
 def _sweeping() -> Iterator[None]:
     """Invoke the sweeper every minute, as EventBridge does in AWS."""
+    # Late, as in `_app`: the logger writes to where stdout leads when it is imported.
+    log_fault = importlib.import_module("chalicelib.observability").log_fault
     app = importlib.import_module("app")
     services = app.services_of(app.Settings.from_environment())
     ended = Event()

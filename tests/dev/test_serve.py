@@ -24,6 +24,14 @@ SECONDS = 30
 USUAL = {"FRESH": "", "PUBLIC_URL": ""}  # whatever the engineer has exported
 
 
+def test_the_log_goes_where_stdout_leads_when_the_app_is_imported():
+    """`make run` sends it to server.log: the terminal is for who runs it."""
+    early = "import sys, dev.run.serve; print('chalicelib.observability' in sys.modules)"
+    command = [sys.executable, "-c", early]
+
+    assert subprocess.check_output(command, cwd=ROOT, text=True) == "False\n"  # noqa: S603 - ours
+
+
 @contextmanager
 def serving(directory: Path, **settings: str) -> Iterator[dict[str, Any]]:
     """Run the server until the block ends; gives what demo.json says when it is ready."""
