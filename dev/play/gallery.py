@@ -19,12 +19,10 @@ from typing import Any
 
 import requests
 
-from dev.play.idp import ENTERPRISE, a_user, operation
+from dev.play.idp import ENTERPRISE, FOUND, GROUP, Provider, Unexpected, a_user, operation
 from dev.run import demo
 from dev.run.fake_issuer import FakeIssuer, SigningKey, fake_issuer
 
-PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 SUBJECT, AUDIENCE = "0f6b2d5e-sync-fabric", "api://5c1f0a7e-passerelle"
 # How long an access token may live, in seconds.
@@ -60,59 +58,28 @@ MAPPED = (
 OPTIONAL = ("displayName", "title", "name.givenName", 'emails[type eq "work"].value')
 
 
-class Failed(AssertionError):
+class Failed(Unexpected):
     """A test of the validation failed; says what it expected."""
 
 
-@dataclass(slots=True)
-class Target:
-    """The connection that is validated; `bearer` is the access token of the moment."""
+def show_nothing(_: str) -> None:
+    """Leave the single requests out of the report."""
 
-    scim_url: str
+
+@dataclass(slots=True, kw_only=True)
+class Target(Provider):
+    """The connection that is validated; `token` is the access token of the moment."""
+
     token_url: str
     client: Mapping[str, str] = field(repr=False)
     issuer: FakeIssuer
-    bearer: str = field(default="", repr=False)
-    created: list[str] = field(default_factory=list)
-
-    def send(self, method: str, path: str, status: int | None, body: Any = None) -> Any:
-        """Send a request; return the document of the response.
-
-        Raises:
-            Failed: the status is not the expected one; None expects 200 or 204.
-        """
-        headers = {
-            "Authorization": f"Bearer {self.bearer}",
-            "Content-Type": "application/scim+json",
-        }
-        url = self.scim_url + path
-        response = requests.request(method, url, json=body, headers=headers, timeout=30)
-        expected = {200, 204} if status is None else {status}
-        if response.status_code not in expected:
-            raise Failed(f"{method} {path}: {response.status_code} {response.text[:200]}")
-        return response.json() if response.content else None
-
-    def create(self, endpoint: str, body: Mapping[str, Any]) -> str:
-        """Create a resource; return its path."""
-        path = f"/{endpoint}/{self.send('POST', f'/{endpoint}', 201, body)['id']}"
-        self.created.append(path)
-        return path
-
-    def delete(self, path: str) -> None:
-        """Delete a resource."""
-        self.send("DELETE", path, 204)
-        self.created.remove(path)
-
-    def patch(self, path: str, *operations: Mapping[str, Any]) -> None:
-        """Change a resource."""
-        self.send("PATCH", path, None, {"schemas": [PATCH], "Operations": list(operations)})
 
     def count(self, endpoint: str, attribute: str, value: str) -> int:
         """Count what a filter finds."""
         path = f"/{endpoint}?filter={attribute}+eq+%22{value.replace(' ', '%20')}%22"
-        return int(self.send("GET", path, 200)["totalResults"])
+        return int(self.send("GET", path, FOUND)["totalResults"])
 
-    def token(self, **form: str) -> Mapping[str, Any]:
+    def new_token(self, **form: str) -> Mapping[str, Any]:
         """Get an access token.
 
         Raises:
@@ -166,7 +133,7 @@ def update_user(target: Target) -> None:
     path = target.create("Users", _new_user())
     department = f"{ENTERPRISE}:department"
     target.patch(path, operation("Add", "title", "Countess"), operation("Add", department, "R&D"))
-    read = target.send("GET", path, 200)
+    read = target.send("GET", path, FOUND)
     _expect((read["title"], read[ENTERPRISE]["department"]) == ("Countess", "R&D"), str(read))
 
 
@@ -174,7 +141,7 @@ def disable_user(target: Target) -> None:
     """Set `active` as Entra ID spells it."""
     path = target.create("Users", _new_user())
     target.patch(path, operation("Replace", "active", "False"))
-    _expect(target.send("GET", path, 200)["active"] is False, "still active")
+    _expect(target.send("GET", path, FOUND)["active"] is False, "still active")
 
 
 def delete_user(target: Target) -> None:
@@ -190,10 +157,10 @@ def update_manager(target: Target) -> None:
     manager = f"{ENTERPRISE}:manager"
     for op, found in zip(("Add", "Replace"), managers, strict=True):
         target.patch(path, operation(op, manager, found.removeprefix("/Users/")))
-        read = target.send("GET", path, 200)[ENTERPRISE]["manager"]["value"]
+        read = target.send("GET", path, FOUND)[ENTERPRISE]["manager"]["value"]
         _expect(found.endswith(read), f"manager: {read}")
     target.patch(path, operation("Replace", manager, ""))
-    _expect("manager" not in target.send("GET", path, 200).get(ENTERPRISE, {}), "still there")
+    _expect("manager" not in target.send("GET", path, FOUND).get(ENTERPRISE, {}), "still there")
 
 
 def restore_user(target: Target) -> None:
@@ -208,7 +175,7 @@ def update_group(target: Target) -> None:
     """Rename a group."""
     path = target.create("Groups", _new_group())
     target.patch(path, operation("Replace", "displayName", f"Renamed {path}"))
-    read = target.send("GET", f"{path}?excludedAttributes=members", 200)["displayName"]
+    read = target.send("GET", f"{path}?excludedAttributes=members", FOUND)["displayName"]
     _expect(read == f"Renamed {path}", read)
 
 
@@ -235,7 +202,7 @@ def restore_group(target: Target) -> None:
 
 
 def _members(target: Target, path: str) -> set[str]:
-    return {each["value"] for each in target.send("GET", path, 200)["members"]}
+    return {each["value"] for each in target.send("GET", path, FOUND)["members"]}
 
 
 def add_member(target: Target) -> None:
@@ -260,7 +227,7 @@ def remove_member(target: Target) -> None:
 
 def schema_discoverability(target: Target) -> None:
     """Every mapped attribute stands in /Schemas, flattened as the validation does it."""
-    schemas = target.send("GET", "/Schemas", 200)["Resources"]
+    schemas = target.send("GET", "/Schemas", FOUND)["Resources"]
     found = {name for schema in schemas for name in _flattened(schema)}
     _expect(GROUP in {schema["id"] for schema in schemas}, "no Group schema")
     missing = [name for name in MAPPED if name.lower() not in found | {"externalid"}]
@@ -284,7 +251,7 @@ def null_update(target: Target) -> None:
     path = target.create("Users", {**_new_user(), "title": "Countess"})
     for empty in ("", None):
         target.patch(path, *(operation("Replace", name, empty) for name in OPTIONAL))
-        read = target.send("GET", path, 200)
+        read = target.send("GET", path, FOUND)
         left = {"displayName", "title", "emails"} & read.keys()
         _expect(not left and "givenName" not in read.get("name", {}), f"left: {left}")
 
@@ -292,7 +259,7 @@ def null_update(target: Target) -> None:
 def user_create(target: Target) -> None:
     """POST a user; every attribute comes back."""
     user = _new_user()
-    read = target.send("GET", target.create("Users", user), 200)
+    read = target.send("GET", target.create("Users", user), FOUND)
     differing = [name for name in ("userName", "name", "emails") if read[name] != user[name]]
     _expect(not differing, f"differs: {differing}")
 
@@ -301,7 +268,7 @@ def user_update(target: Target) -> None:
     """PATCH attributes to generated values."""
     path, value = target.create("Users", _new_user()), f"upd-{uuid.uuid4()}"
     target.patch(path, operation("Replace", "name.familyName", value))
-    _expect(target.send("GET", path, 200)["name"]["familyName"] == value, "not changed")
+    _expect(target.send("GET", path, FOUND)["name"]["familyName"] == value, "not changed")
 
 
 def _paginate(target: Target, endpoint: str, make: Callable[[], Mapping[str, Any]]) -> None:
@@ -310,7 +277,7 @@ def _paginate(target: Target, endpoint: str, make: Callable[[], Mapping[str, Any
     total, start = PAGES_OF, 1
     seen: list[str] = []
     while start <= total:
-        page = target.send("GET", f"/{endpoint}?startIndex={start}&count={PAGE}", 200)
+        page = target.send("GET", f"/{endpoint}?startIndex={start}&count={PAGE}", FOUND)
         _expect(page["startIndex"] == start, f"startIndex: {page['startIndex']}")
         total, seen = page["totalResults"], [*seen, *(each["id"] for each in page["Resources"])]
         start += PAGE
@@ -332,18 +299,18 @@ def group_pagination(target: Target) -> None:
 
 def validate_credentials(target: Target) -> None:
     """Get an access token by client id and client secret, and use it."""
-    target.bearer = target.token(**target.client)["access_token"]
-    target.send("GET", "/Users?count=1", 200)
+    target.token = target.new_token(**target.client)["access_token"]
+    target.send("GET", "/Users?count=1", FOUND)
 
 
 def federated_identity(target: Target) -> None:
     """Get an access token by an assertion, also after the tenant has replaced its keys."""
-    target.bearer = target.token(**target.assertion(target.issuer.keys[0]))["access_token"]
-    target.send("GET", "/Users?count=1", 200)
+    target.token = target.new_token(**target.assertion(target.issuer.keys[0]))["access_token"]
+    target.send("GET", "/Users?count=1", FOUND)
     target.issuer.keys[0] = SigningKey.rsa(f"key-{uuid.uuid4()}")
     sent = target.assertion(target.issuer.keys[1])
-    target.bearer = target.token(**sent)["access_token"]
-    target.send("GET", "/Users?count=1", 200)
+    target.token = target.new_token(**sent)["access_token"]
+    target.send("GET", "/Users?count=1", FOUND)
 
 
 Check = Callable[[Target], None]
@@ -398,7 +365,14 @@ def a_target(described: Mapping[str, Any]) -> Iterator[Target]:
     with fake_issuer() as issuer:
         trust = {"issuer": issuer.url, "subject": SUBJECT, "audience": f"{AUDIENCE}/.default"}
         admin.post(f"{path}/credentials", {"name": "Entra", "type": "federated", **trust})
-        yield Target(made.scim_url, token_url, client, issuer)
+        yield Target(
+            scim_url=made.scim_url,
+            token="",
+            show=show_nothing,
+            token_url=token_url,
+            client=client,
+            issuer=issuer,
+        )
 
 
 def run(target: Target) -> Iterator[tuple[str, str, str | None]]:
@@ -408,7 +382,7 @@ def run(target: Target) -> Iterator[tuple[str, str, str | None]]:
             try:
                 test(target)
                 yield section, name, None
-            except (Failed, KeyError) as failure:
+            except (Unexpected, KeyError) as failure:
                 yield section, name, str(failure)
             for path in list(reversed(target.created)):
                 target.delete(path)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,16 +37,25 @@ class Unexpected(VerbError):
     """A response that would put an identity provider's job into quarantine."""
 
 
+def show_line(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
 @dataclass(slots=True)
 class Provider:
-    """An identity provider with its tenant URL and secret token; remembers what it created."""
+    """An identity provider with its tenant URL and secret token; remembers what it created.
+
+    `show` prints a line for each request and its response.
+    """
 
     scim_url: str
-    token: str
+    token: str = field(repr=False)
     created: list[str] = field(default_factory=list)
+    show: Callable[[str], None] = show_line
 
     def send(self, method: str, path: str, expected: tuple[int, ...], body: Any = None) -> Any:
-        """Send one request, print it with its response, and return the response's document.
+        """Send one request, show it with its response, and return the response's document.
 
         Raises:
             Unexpected: the status is not one of `expected`.
@@ -61,7 +70,7 @@ class Provider:
             },
             timeout=30,
         )
-        print(f"  {method:6} {unquote_plus(path)}  ->  {_summary(response)}", flush=True)
+        self.show(f"  {method:6} {unquote_plus(path)}  ->  {_summary(response)}")
         if response.status_code not in expected:
             raise Unexpected(f"expected status {expected[0]}, got: {response.text}")
         return response.json() if response.content else None
