@@ -100,6 +100,8 @@ def main(arguments: Sequence[str]) -> int:
     except VerbError as reason:
         print(f"make {verb}: {reason}", file=sys.stderr)
     except Exception as error:
+        if INTERRUPTS.seen:
+            return INTERRUPTED
         sentence = _sentence(error)
         if sentence is None:
             raise
@@ -107,27 +109,32 @@ def main(arguments: Sequence[str]) -> int:
     return 1
 
 
+class _Interrupts:
+    """Handles Ctrl-C, and remembers it: a library may make another exception or a status of it."""
+
+    seen = False
+
+    def handle(self, *_: Any) -> None:
+        """End what is being done."""
+        self.seen = True
+        raise KeyboardInterrupt
+
+
+INTERRUPTS = _Interrupts()
+
+
 def _load(module: str) -> Any:
     # While modules load there is nothing to clean up: the signal itself ends the process.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     loaded = importlib.import_module(module)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, INTERRUPTS.handle)
     return loaded
 
 
-class _Interrupts:
-    """A plugin of pytest: its exit status is the same for Ctrl-C and for an error of collection."""
-
-    seen = False
-
-    def pytest_keyboard_interrupt(self) -> None:
-        self.seen = True
-
-
 def _run_pytest(arguments: Sequence[str]) -> int:
-    interrupts = _Interrupts()
-    status = int(_load("pytest").main([*arguments], [interrupts]))
-    return INTERRUPTED if interrupts.seen else status
+    status = int(_load("pytest").main([*arguments]))
+    # Its own status is the same for Ctrl-C and for an error of collection.
+    return INTERRUPTED if INTERRUPTS.seen else status
 
 
 def _run_programs(programs: Sequence[Program]) -> int:

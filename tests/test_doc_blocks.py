@@ -56,6 +56,7 @@ NOT_RUN = [
     ("deploy.md", ACCOUNT),
     ("performance.md", "the emulator of AWS"),
     ("performance.md", f"{OWN_TESTS}: dev/test_bench.py"),
+    ("performance.md", "several minutes"),
     ("resilience.md", "minutes"),
     ("resilience.md", "minutes"),
 ]
