@@ -32,9 +32,17 @@ def new():
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Take the service away last, whatever the files are called."""
-    ends = {"gone", "erased"}
-    items.sort(key=lambda item: bool(ends & set(getattr(item, "fixturenames", ()))))
+    """Deploy again, and take the service away, in this order, whatever the files are called.
+
+    A test that needs a later state of the stage runs after all that need an earlier one.
+    """
+    states = ("again", "plain", "gone", "erased")
+
+    def state(item: pytest.Item) -> int:
+        needed = getattr(item, "fixturenames", ())
+        return max((at for at, name in enumerate(states, 1) if name in needed), default=0)
+
+    items.sort(key=state)
 
 
 @pytest.fixture(scope="session")
