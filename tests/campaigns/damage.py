@@ -46,9 +46,10 @@ from tests.support.invariants import read_all
 
 ORGANISATION = CONNECTION[:10]
 USERS, GROUPS, CHANGES, MOMENTS, MOST = 10, 4, 12, 3, 5
-# What may be damaged: the part of an item's partition key after the connection.
+# What may be damaged, each as often: the part of an item's partition key after the connection. The
+# items of users and their reverse items are in one partition, and the latter are many more.
 ID = re.compile(r"[0-9a-f]{32}")
-PARTS = ("U", "G", "M", "K", "CNT", "L")
+PARTS = ("U", "reverse", "G", "M", "K", "CNT", "L")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +185,7 @@ def _damage(table: Table, random: Random, moments: Sequence[Items]) -> list[Key]
     before = random.choice(moments[:-1])
     by_part: dict[str, list[Key]] = {part: [] for part in PARTS}
     for key in sorted(before.keys() | moments[-1].keys()):
-        part = "L" if key.pk.startswith("L#") else key.pk.split("#")[2:3]
-        by_part.get("".join(part), []).append(key)
+        by_part.get(_part(key), []).append(key)
     damaged = []
     for _ in range(random.randint(1, MOST)):
         key = random.choice(by_part[random.choice(PARTS)])
@@ -195,6 +195,13 @@ def _damage(table: Table, random: Random, moments: Sequence[Items]) -> list[Key]
         else:
             table.client.delete_item(TableName=table.name, Key=wire_key(key))
     return damaged
+
+
+def _part(key: Key) -> str:
+    if key.pk.startswith("L#"):
+        return "L"
+    part = "".join(key.pk.split("#")[2:3])
+    return "reverse" if part == "U" and "#" in key.sk else part
 
 
 def access(items: Items) -> Access:

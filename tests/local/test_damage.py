@@ -154,3 +154,57 @@ def test_a_group_whose_pending_change_is_missing_can_be_changed(context):
 
     assert member_ids(context, gid) == [ada, bob]
     assert unsound(read_all(context.items.table)) == []
+
+
+@pytest.mark.parametrize("missing", ["member", "reverse"])
+@pytest.mark.parametrize("way", ["add", "remove"])
+def test_half_a_membership_does_not_outlive_a_change(context, missing, way):
+    """Before, 200 and nothing changed. A change of several transactions does not see the half."""
+    (uid,) = some_users(context, 1)
+    gid = a_group(context, "Tour", [uid])
+    items = {"member": context.keys.member(gid, uid), "reverse": context.keys.reverse(uid, gid)}
+    damage(context, items[missing])
+
+    change(context, gid, **{way: [uid]})
+
+    assert len(context.items.batch_get(items.values())) == (2 if way == "add" else 0)
+
+
+def test_a_user_with_half_a_membership_can_be_deleted(context):
+    """Before, 503 at the deadline, for ever."""
+    (uid,) = some_users(context, 1)
+    gid = a_group(context, "Tour", [uid])
+    damage(context, context.keys.member(gid, uid))
+
+    deletes.delete_user(context, uid)
+
+    assert context.items.get(context.keys.reverse(uid, gid)) is None
+    assert ids(find_users(context)) == []
+
+
+@pytest.mark.parametrize("way", ["rename", "delete"])
+def test_a_user_whose_name_is_another_s_can_be_renamed_and_deleted(context, way):
+    """The other one keeps the name; before, 503 at the deadline, for ever."""
+    uid, other = a_user(context, "ada"), a_user(context, "bob", emails=None, externalId="b")
+    context.items.commit([Update(context.keys.user_name(ADA), set={"uid": other})])
+
+    if way == "rename":
+        edit(context, uid, userName="lovelace@example.com")
+    else:
+        deletes.delete_user(context, uid)
+
+    assert context.items.get(context.keys.user_name(ADA))["uid"] == other
+
+
+@pytest.mark.parametrize("way", ["rename", "delete"])
+def test_a_group_whose_name_is_another_s_can_be_renamed_and_deleted(context, way):
+    """As a user."""
+    gid, other = a_group(context, "Tour"), a_group(context, "Other")
+    context.items.commit([Update(context.keys.group_name("Tour"), set={"gid": other})])
+
+    if way == "rename":
+        rename(context, gid, "New")
+    else:
+        deletes.delete_group(context, gid)
+
+    assert context.items.get(context.keys.group_name("Tour"))["gid"] == other
