@@ -16,7 +16,7 @@ from chalicelib.api.edge import JSON, Request, Response
 from chalicelib.api.router import Endpoint, find_handler
 from chalicelib.api.scim.recorder import Recorder
 from chalicelib.api.services import Services
-from chalicelib.auth.clients import SentAssertion, SentSecret
+from chalicelib.auth.clients import SentAssertion, SentSecret, find_served, issue
 from chalicelib.errors import (
     ApiError,
     InvalidClient,
@@ -93,20 +93,26 @@ def issue_token(services: Services, request: Request) -> Response:
 
     Raises:
         OAuthError: the request is rejected; where the connection exists, its health has the reason.
-        TooManyRequests: the connection has asked for too many.
+        TooManyRequests: its client has asked for too many; nobody else can use its rate up.
         Unavailable, Busy: the same request may succeed later.
     """
     find_handler({"POST": issue_token}, request.method)
     keys = ConnectionKeys(request.path["connection"])
     items = services.table.namespace(grants.scim(keys), services.deadline())
     recorder = Recorder.start(services, items, keys, request)
+    served = find_served(items, keys.connection)
     try:
         sent = _client(_read_form(request), request.headers.get("authorization", ()))
+        if served is None:
+            raise InvalidClient
+        credential = services.clients.authenticate(items, served, sent)
         services.buckets.take(f"{keys.connection} token", RATE)
-        issued = services.token_endpoint.issue(items, keys.connection, sent)
     except (OAuthError, TooManyRequests) as rejection:
-        recorder.reject(rejection)
+        if served is not None:
+            rejection.is_listened_to = served.connection.is_listened_to(recorder.at)
+            recorder.reject(rejection)
         raise
+    issued = issue(items, keys.connection, credential)
     document = {
         "access_token": issued.text,
         "token_type": "Bearer",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from chalicelib.api.pending_counters import PendingCounters
 from chalicelib.api.pending_log import PendingLog
 from chalicelib.api.rate_limit import Buckets
-from chalicelib.auth.clients import TokenEndpoint
+from chalicelib.auth.clients import Clients
 from chalicelib.auth.secrets import Secrets
 from chalicelib.auth.signing_keys import KeyRing
 from chalicelib.directory.extensions import UserTypes
@@ -39,9 +39,9 @@ class Services:
     key_ring: KeyRing = field(default_factory=KeyRing)
 
     @property
-    def token_endpoint(self) -> TokenEndpoint:
-        """What authenticates OAuth clients and issues access tokens."""
-        return TokenEndpoint(self.secrets, self.settings, self.key_ring)
+    def clients(self) -> Clients:
+        """What authenticates OAuth clients."""
+        return Clients(self.secrets, self.settings, self.key_ring)
 
     def deadline(self) -> Deadline:
         """Return the deadline of a request that has just come."""

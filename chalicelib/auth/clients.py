@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from chalicelib.auth import tokens
 from chalicelib.auth.assertions import verify
@@ -61,48 +62,39 @@ class IssuedToken:
     lifetime: timedelta
 
 
+class Served(NamedTuple):
+    """A connection that is served, and its organisation."""
+
+    organisation: Organisation
+    connection: Connection
+
+
 @dataclass(frozen=True, slots=True)
-class TokenEndpoint:
-    """Authenticates the clients of one deployment and issues access tokens."""
+class Clients:
+    """Authenticates the clients of one deployment."""
 
     secrets: Secrets
     settings: Settings
     key_ring: KeyRing
 
-    def issue(
-        self, items: Namespace, connection_id: str, sent: SentSecret | SentAssertion
-    ) -> IssuedToken:
-        """Issue an access token to an authenticated client: 2 reads, and 2 WCU.
+    def authenticate(
+        self, items: Namespace, served: Served, sent: SentSecret | SentAssertion
+    ) -> ConnectionToken:
+        """Return the credential of an authenticated client: 1 read, of all credentials or of one.
 
         Raises:
             InvalidClient: the client is not authenticated; with the reason for the health.
             OAuthError: it is, but the connection cannot be used now; says why.
             Unavailable: the secret, or the key of the issuer, cannot be read now.
-            Busy: the items cannot be read or written before the deadline.
+            Busy: the items cannot be read before the deadline.
         """
-        now = items.table.clock.now()
-        organisation, connection = _read(items, connection_id)
-        try:
-            credential = self._authenticate(items, organisation, connection, sent)
-        except OAuthError as rejection:
-            rejection.is_listened_to = connection.is_listened_to(now)
-            raise
-        return _issue(items, connection_id, credential, now)
-
-    def _authenticate(
-        self,
-        items: Namespace,
-        organisation: Organisation,
-        connection: Connection,
-        sent: SentSecret | SentAssertion,
-    ) -> ConnectionToken:
-        now, connection_id = items.table.clock.now(), connection.id
+        now, connection_id = items.table.clock.now(), served.connection.id
         if isinstance(sent, SentSecret):
             credential = self._of_secret(items, connection_id, sent, now)
         else:
             credential = self._of_assertion(items, connection_id, sent, now)
         try:
-            check_service(organisation, connection, credential, self.settings)
+            check_service(served.organisation, served.connection, credential, self.settings)
         except Unauthorized as error:
             raise InvalidClient(reason=error.reason) from None
         except Forbidden as error:
@@ -154,27 +146,22 @@ class TokenEndpoint:
         return trust is not None and self.key_ring.issuers.keys_url(trust.issuer) is not None
 
 
-def _read(items: Namespace, connection_id: str) -> tuple[Organisation, Connection]:
-    """Read organisation and connection: one BatchGetItem.
-
-    Raises:
-        InvalidClient: there is no such connection, or it is not served.
-    """
+def find_served(items: Namespace, connection_id: str) -> Served | None:
+    """Find a connection that is served: one BatchGetItem; None where there is none of this id."""
     if CONNECTION_ID.fullmatch(connection_id) is None:
-        raise InvalidClient
+        return None
     organisation, connection, *_ = read_items(items, connection_id, None)
     if organisation is None or organisation.state == DELETING:
-        raise InvalidClient
+        return None
     if connection is None or connection.state not in SERVED_STATES:
-        raise InvalidClient
-    return organisation, connection
+        return None
+    return Served(organisation, connection)
 
 
-def _issue(
-    items: Namespace, connection_id: str, credential: ConnectionToken, now: datetime
-) -> IssuedToken:
+def issue(items: Namespace, connection_id: str, credential: ConnectionToken) -> IssuedToken:
+    """Issue an access token for a credential: 2 WCU."""
     minted = tokens.mint(tokens.ACCESS, items.table.clock.random, issued_for=credential.id)
-    ends = now + LIFETIME
+    ends = items.table.clock.now() + LIFETIME
     stored = AccessToken(minted.id, minted.digest, timestamp(ends))
     key = ConnectionKeys(connection_id).access_token(minted.id)
     items.commit([Put(key, to_item(stored, expires=ends))])

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from chalicelib.scim.comparison import without_joiners
+from chalicelib.scim.comparison import compose, normalized, without_joiners
 from chalicelib.scim.errors import InvalidValue
 from chalicelib.scim.schema import ResourceType
 
@@ -82,8 +82,8 @@ def _check_user_name(name: str, where: str) -> None:
     check_visible(name, where)
     if name.isascii():
         return
-    composed = unicodedata.normalize("NFC", name)
-    if unicodedata.normalize("NFKC", name) == composed:
+    composed = compose(name)
+    if normalized("NFKC", name) == composed:
         return
     for character in composed:
         plain = unicodedata.normalize("NFKC", character)

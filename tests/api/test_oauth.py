@@ -12,6 +12,7 @@ import pytest
 from chalice.app import Chalice
 
 from app import build
+from chalicelib.api.oauth import RATE
 from chalicelib.api.services import Services
 from chalicelib.auth.issuers import Issuers
 from chalicelib.auth.signing_keys import KeyRing
@@ -27,6 +28,7 @@ from tests.support.builders import (
     scim_client,
 )
 from tests.support.environment import OPERATOR_KEY
+from tests.support.invariants import read_all
 
 FORM = "application/x-www-form-urlencoded"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -217,6 +219,35 @@ def test_a_body_that_is_no_form(provider, body):
     rejected = api_client(provider.app)("POST", path, body, content_type=FORM)
 
     assert (rejected.status, rejected.body["error"]) == (400, "invalid_request")
+
+
+NOBODY = {
+    "form of an id": lambda provider: "a" * len(provider.connection),
+    "of the same organisation": lambda provider: provider.connection[:10] + "aaaaaa",
+    "another form": lambda _: "x" * 5_000,
+}
+
+
+@pytest.mark.parametrize("name", NOBODY)
+def test_where_no_connection_is_nothing_is_written(provider, name):
+    """Or a stranger could fill the table with counters, and the memory with buckets of rates."""
+    before = read_all(provider.services.table)
+    nobody = replace(provider, connection=NOBODY[name](provider))
+
+    statuses = {nobody.token(**form).status for form, *_ in REJECTED_FORMS.values()}
+
+    assert statuses == {400, 401}
+    assert read_all(provider.services.table) == before
+
+
+def test_a_stranger_does_not_use_up_the_rate_of_a_connection(provider):
+    """Only what the client itself asks for counts; an access token holds for an hour."""
+    sent = with_secret(provider)
+    wrong = sent | {"client_secret": sent["client_secret"][:-1] + "_"}
+
+    assert {provider.token(**wrong).status for _ in range(2 * RATE.burst)} == {401}
+    assert {provider.token(**sent).status for _ in range(RATE.burst)} == {200}
+    assert provider.token(**sent).status == 429
 
 
 def test_json_is_not_accepted(provider):

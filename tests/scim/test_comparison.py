@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.scim.comparison import fold, instant
+from chalicelib.scim.comparison import fold, instant, normalized
 
 # --- times ------------------------------------------------------------------------------------
 
@@ -98,3 +98,16 @@ def test_folding_twice_is_folding_once(text):
     """A folded name can be stored and compared with a folded one."""
     assert fold(fold(text)) == fold(text)
     assert name_key(fold(text)) == name_key(text)
+
+
+MARKED = st.text(
+    st.sampled_from("aé\u1100\u1161\u0301\u0323\u0345\u0344\u3099\u1e69\ufdfa\uff21"), min_size=1
+)
+
+
+@given(MARKED, st.sampled_from(["NFC", "NFKC"]))
+def test_a_long_text_has_the_normal_form_of_unicode(text, form):
+    """Its combining marks are sorted here: Python takes minutes for a megabyte of them."""
+    long = text * (300 // len(text))
+
+    assert normalized(form, long) == unicodedata.normalize(form, long)
