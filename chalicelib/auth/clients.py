@@ -147,7 +147,7 @@ class Clients:
 
 
 def find_served(items: Namespace, connection_id: str) -> Served | None:
-    """Find a connection that is served: one BatchGetItem; None where there is none of this id."""
+    """Find a connection that is served: one BatchGetItem; else None."""
     if CONNECTION_ID.fullmatch(connection_id) is None:
         return None
     organisation, connection, *_ = read_items(items, connection_id, None)
