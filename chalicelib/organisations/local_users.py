@@ -10,18 +10,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from chalicelib.errors import NotFound
+from chalicelib.errors import Conflict, NotFound
 from chalicelib.organisations import audit
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.snapshot import OrganisationSnapshot, read_snapshot_for_change
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import Change, Document, User
-from chalicelib.storage.expressions import EXISTS, Action, Check, absent
+from chalicelib.storage.expressions import (
+    EXISTS,
+    NEW,
+    Action,
+    Check,
+    Delete,
+    Item,
+    Put,
+    absent,
+    equals,
+    equals_or_absent,
+)
 from chalicelib.storage.keys import ConnectionKeys, is_id
 from chalicelib.storage.local_users import LocalUser
-from chalicelib.storage.records import from_item, local_user, put_local_user
+from chalicelib.storage.records import from_item, local_user, put_local_user, with_schema
 from chalicelib.storage.settings_items import Connection
+
+ACCOUNT_TAKEN = (
+    "id: this account belongs to another user of the organisation, whom `id` of this response "
+    "names. Unlink it there first."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +54,66 @@ class UserForChange:
 class ChangeDescription:
     """How a change is published: its type and attribute in the feed, its values in the audit.
 
-    Without a type it is not in the feed.
+    Without a type it is not in the feed. `also` makes more actions of its transaction.
     """
 
     change_type: str | None
     attribute: str
     values: Callable[[UserForChange, LocalUser], Document]
+    also: Callable[[AdminContext, LocalUser, LocalUser], Iterator[Action]] = lambda *_: iter(())
 
 
-def link_account(admin: AdminContext, uid: str, account: str | None) -> None:
-    """Set which account of the SaaS a user is; None: no account.
+def link_account(
+    admin: AdminContext, uid: str, account: str | None, *, password_set: bool = False
+) -> None:
+    """Set which account of the SaaS a user is, and that it has a password; None: no account.
 
     Raises:
         NotFound: no such user.
+        Conflict: the account belongs to another user of the organisation; names them.
     """
-    change(admin, uid, lambda current: replace(current.local, account=account), ACCOUNT)
+    now = timestamp(admin.now()) if password_set else None
+
+    def edit(current: UserForChange) -> LocalUser:
+        at = current.local.password_set_at or now
+        return replace(current.local, account=account, password_set_at=at)
+
+    change(admin, uid, edit, ACCOUNT)
+
+
+def user_of_account(admin: AdminContext, account: str) -> str | None:
+    """Return the user of an account: 2 RCU.
+
+    The account's own item stays when its user is deleted, so what counts is the user's.
+    """
+    return _owner_of(admin, account, admin.items.get(admin.keys.account(account)))
+
+
+def _owner_of(admin: AdminContext, account: str, item: Item | None) -> str | None:
+    uid = str(item["uid"]) if item else None
+    found = admin.items.get(admin.keys.local_user(uid)) if uid else None
+    return uid if found is not None and found.get("account") == account else None
+
+
+def _account_actions(admin: AdminContext, before: LocalUser, after: LocalUser) -> Iterator[Action]:
+    """Release the account that a user had, and take the new one.
+
+    Raises:
+        Conflict: it belongs to another user.
+    """
+    if before.account == after.account:
+        return
+    if before.account is not None:
+        key = admin.keys.account(before.account)
+        yield Delete(key, equals_or_absent("uid", before.user))
+    if after.account is not None:
+        key = admin.keys.account(after.account)
+        item = admin.items.get(key)
+        owner = _owner_of(admin, after.account, item)
+        if owner not in {None, after.user}:
+            raise Conflict(ACCOUNT_TAKEN, id=owner)
+        unchanged = NEW if item is None else equals("uid", item["uid"])
+        yield Put(key, with_schema({"uid": after.user}), unchanged)
 
 
 def password_was_set(admin: AdminContext, uid: str) -> None:
@@ -78,6 +139,7 @@ ACCOUNT = ChangeDescription(
     "account",
     "account",
     lambda _, local: {} if local.account is None else {"account": local.account},
+    _account_actions,
 )
 
 
@@ -130,6 +192,7 @@ def _actions(
     keys, before, uid = ConnectionKeys(current.connection.id), current.local, current.user.id
     yield put_local_user(keys.local(uid), before, replace(after, version=before.version + 1))
     yield Check(keys.user(uid), EXISTS & absent("lease"))
+    yield from description.also(admin, before, after)
     edit = Edit(
         "user",
         uid,

@@ -245,6 +245,7 @@ def _clear_settings(admin: AdminContext, organisation: Organisation) -> None:
     for each in (
         keys.settings_after_own_item(),
         keys.all_local_users(),
+        keys.accounts(),
         keys.all_idempotency_keys(),
         keys.audit(),
         keys.console_items(),

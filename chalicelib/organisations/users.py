@@ -13,6 +13,7 @@ from itertools import groupby
 from chalicelib.errors import BadRequest, NotFound
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.assignments import EffectiveRole, effective_roles
+from chalicelib.organisations.local_users import user_of_account
 from chalicelib.organisations.paging import FIRST_PAGE, ListCursor, Page, take_page
 from chalicelib.organisations.snapshot import (
     OrganisationSnapshot,
@@ -190,14 +191,31 @@ def get(admin: AdminContext, uid: str) -> OrganisationUser:
     Raises:
         NotFound: no such organisation, or no such user in any of its connections.
     """
-    snapshot = read_snapshot(admin)
+    found = _find(admin, read_snapshot(admin), uid)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def find_by_account(admin: AdminContext, account: str) -> tuple[OrganisationUser, ...]:
+    """Find the user who has an account of the SaaS: one, or nobody.
+
+    Raises:
+        NotFound: no such organisation.
+    """
+    snapshot, uid = read_snapshot(admin), user_of_account(admin, account)
+    found = _find(admin, snapshot, uid) if uid else None
+    return () if found is None else (found,)
+
+
+def _find(admin: AdminContext, snapshot: OrganisationSnapshot, uid: str) -> OrganisationUser | None:
     for connection in snapshot.connections if is_id(uid) else ():
         found = read_user(connection_scope(admin, connection), uid)
         if found is not None:
             users = [ConnectionUser(connection, found.user, found.group_ids)]
             (user,) = _with_details(admin, snapshot, users, local_users_by_id(admin, users))
             return user
-    raise NotFound
+    return None
 
 
 def resolve(admin: AdminContext, key: str, value: str) -> tuple[OrganisationUser, ...]:

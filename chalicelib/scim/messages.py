@@ -303,7 +303,7 @@ def bulk_response(operations: Sequence[Document]) -> Document:
 D = TypeVar("D", bound=Mapping[str, Any])
 
 
-def fit_response(resources: Sequence[D]) -> Sequence[D]:
+def fit_response(resources: Sequence[D], max_bytes: int = MAX_RESPONSE_BYTES) -> Sequence[D]:
     """Return as many of the first resources as one response can hold; at least one.
 
     RFC 7644 section 3.4.2.4 allows a page shorter than requested; itemsPerPage tells.
@@ -312,6 +312,6 @@ def fit_response(resources: Sequence[D]) -> Sequence[D]:
     for position, resource in enumerate(resources):
         # Lambda's response has the body as a string of ASCII JSON.
         total += len(json.dumps(json.dumps(resource, ensure_ascii=False)))
-        if total > MAX_RESPONSE_BYTES and position:
+        if total > max_bytes and position:
             return resources[:position]
     return resources

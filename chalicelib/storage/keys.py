@@ -388,7 +388,7 @@ class ConnectionKeys:
 
     def local(self, uid: str) -> Key:
         """Key of what the organisation itself sets for a user."""
-        return Key(OrganisationKeys(organisation_of(self.connection)).local_users, uid)
+        return OrganisationKeys(organisation_of(self.connection)).local_user(uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -560,6 +560,18 @@ class OrganisationKeys:
     def health_hours(self) -> Range:
         """Range of the counters of rejected administrative requests, by hour."""
         return Range(f"{self.partition}#H")
+
+    def account(self, account: str) -> Key:
+        """Key of the uniqueness item of an account of the SaaS: which user it belongs to."""
+        return Key(f"{self.local_users}#A", digest(compose(account)))
+
+    def accounts(self) -> Range:
+        """Range of the uniqueness items of accounts; some may be of users who are gone."""
+        return Range(self.account("").pk)
+
+    def local_user(self, uid: str) -> Key:
+        """Key of what the organisation itself sets for a user, of any of its connections."""
+        return Key(self.local_users, uid)
 
     def all_local_users(self) -> Range:
         """Range of what the organisation itself sets for users, of all its connections."""

@@ -12,6 +12,7 @@ from typing import Any
 from chalicelib.api.admin import (
     audit,
     connections,
+    digest,
     extensions,
     feed,
     groups,
@@ -72,6 +73,14 @@ PAGING = (
 SEARCH = Parameter("search", TEXT, "An e-mail address, a userName, or the beginning of a name.")
 REFERENCE = Parameter("reference", TEXT, "Only the organisation with this reference.")
 LINKED = Parameter("linked", BOOLEAN, "Only users who have an account of the SaaS, or have none.")
+ACCOUNT = Parameter("account", TEXT, "Only the user with this account: the SaaS's own id.")
+INCLUDE = Parameter("include", {"enum": ["scim"]}, "Add the SCIM document of each.")
+BUCKET = Parameter(
+    "bucket",
+    TEXT,
+    "List the objects of a bucket: two hexadecimal digits; more for a part.",
+)
+AFTER_BUCKET = Parameter("after", TEXT, "The `next` of the page before, unchanged.")
 WORKSPACE = Parameter("workspace", TEXT, "Another workspace than the connection's.")
 USERS = Parameter("users", {"enum": ["keep", "deactivate", "delete"]}, "What happens to its users.")
 PREVIEW = Parameter("preview", BOOLEAN, "Return what would happen, and change nothing.")
@@ -127,15 +136,18 @@ TAKES: Mapping[Handler, Takes] = {
     listening.list_rejected: Takes(parameters=(PAGING[0], AFTER_TIME)),
     log.list_log: Takes(parameters=(*PAGING, FROM, TO, OUTCOME, OF_USER, OF_GROUP)),
     extensions.put_schema: Takes(responses.ExtensionSchema),
+    digest.get_digest: Takes(parameters=(BUCKET, AFTER_BUCKET)),
     # users and groups
-    users.list_users: Takes(parameters=(*PAGING, SEARCH, LINKED)),
+    users.list_users: Takes(parameters=(*PAGING, SEARCH, LINKED, ACCOUNT, INCLUDE)),
+    users.get_user: Takes(parameters=(INCLUDE,)),
     users.replace_roles: Takes(users.RolesOfUser | list[users.RoleOfUser | LocalId]),
     users.assign_role: Takes(parameters=(WORKSPACE,)),
     users.withdraw_role: Takes(parameters=(WORKSPACE,)),
-    users.link_account: Takes(users.AccountOfUser),
+    users.link_account: Takes(users.AccountOfUser, errors=(409,)),
     users.resolve: Takes(users.Identity),
-    groups.list_teams: Takes(parameters=(*PAGING, SEARCH)),
-    groups.list_members: Takes(parameters=PAGING),
+    groups.list_teams: Takes(parameters=(*PAGING, SEARCH, INCLUDE)),
+    groups.get_team: Takes(parameters=(INCLUDE,)),
+    groups.list_members: Takes(parameters=(*PAGING, INCLUDE)),
     sign_in.find_sign_in_method: Takes(sign_in.Visitor),
     # the console
     sessions.revoke_console_link: Takes(parameters=(CREDENTIALS,)),

@@ -25,6 +25,7 @@ from chalicelib.storage.keys import (
     PENDING_CHANGES,
     ConnectionKeys,
     Key,
+    OrganisationKeys,
     ResourceClass,
     class_of,
     organisation_of,
@@ -53,7 +54,7 @@ class Directory:
 def unsound(items: Items) -> list[str]:
     """Return what does not hold of these items, which are a whole table."""
     directory_faults = chain.from_iterable(map(violations_of, directories(items)))
-    return [*directory_faults, *_keys_have_a_class(items), *_local_items_have_users(items)]
+    return [*directory_faults, *_keys_have_a_class(items), *_local_items_are_whole(items)]
 
 
 def directories(items: Items) -> list[Directory]:
@@ -259,13 +260,19 @@ def _keys_have_a_class(items: Items) -> Iterator[str]:
             yield f"I8 every key has a class: {key}"
 
 
-def _local_items_have_users(items: Items) -> Iterator[str]:
-    """A user of any connection of the organisation will do."""
+def _local_items_are_whole(items: Items) -> Iterator[str]:
+    """Check their users, of any connection of the organisation, and the items of accounts."""
     users = {
         (organisation_of(key.pk.split("#")[1]), key.sk)
         for key in items
         if key.pk.startswith("S#") and key.pk.endswith("#U")
     }
-    for key in items:
-        if key.pk.startswith("L#") and (key.pk.removeprefix("L#"), key.sk) not in users:
+    for key, item in items.items():
+        organisation = key.pk.removeprefix("L#")
+        if not key.pk.startswith("L#") or "#" in organisation:
+            continue
+        if (organisation, key.sk) not in users:
             yield f"I12 a local item has a user: {key.sk}"
+        account = OrganisationKeys(organisation).account(item.get("account", ""))
+        if "account" in item and items.get(account, {}).get("uid") != key.sk:
+            yield f"I13 an account has an item that names its user: {key.sk}"

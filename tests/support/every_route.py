@@ -49,7 +49,14 @@ def life(send: Recorded, scim: ApiClient) -> None:
     _people(send, own, scim.with_credential(token), f"/scim/v2/{made['id']}")
     send("POST", f"{path}/listen")
     send("GET", f"{path}/rejected")
-    for target in (f"{path}/log", path, f"{own}/connections", f"{own}/audit", f"{own}/changes"):
+    for target in (
+        f"{path}/log",
+        f"{path}/digest",
+        path,
+        f"{own}/connections",
+        f"{own}/audit",
+        f"{own}/changes",
+    ):
         send("GET", target)
     send("POST", f"{path}/test")
     for target in (f"{path}?preview=true", path, own):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import Ok, Page, Team, User, page
+from chalicelib.api.admin.scim_documents import ScimDocuments, max_bytes
 from chalicelib.api.admin.users import user_page
 from chalicelib.organisations import groups
 from chalicelib.organisations.paging import parse_list_cursor
+from chalicelib.scim.messages import fit_response
 
 
 def list_teams(request: AdminRequest) -> Ok[Page[Team]]:
@@ -15,12 +17,18 @@ def list_teams(request: AdminRequest) -> Ok[Page[Team]]:
     after = parse_list_cursor(query.get("cursor", ""))
     search = query.get("search") or None
     found = groups.list_groups(request.admin_context(), request.page_size, after, search)
-    return page([_document(each) for each in found.items], found.next_cursor)
+    scim = ScimDocuments.asked_for(request)
+    documents = [_document(each, scim) for each in found.items]
+    kept = fit_response(documents, max_bytes(scim))
+    if len(kept) == len(documents):
+        return page(kept, found.next_cursor)
+    return page(kept, found.items[len(kept) - 1].cursor.text())
 
 
 def get_team(request: AdminRequest) -> Ok[Team]:
     """GET .../teams/{team}."""
-    return Ok(_document(groups.get(request.admin_context(), request.http.path["team"])))
+    found = groups.get(request.admin_context(), request.http.path["team"])
+    return Ok(_document(found, ScimDocuments.asked_for(request)))
 
 
 def list_members(request: AdminRequest) -> Ok[Page[User]]:
@@ -28,12 +36,12 @@ def list_members(request: AdminRequest) -> Ok[Page[User]]:
     after = request.http.query.get("cursor", "")
     team = request.http.path["team"]
     found = groups.list_members(request.admin_context(), team, request.page_size, after)
-    return user_page(found, lambda last: last.user.id)
+    return user_page(request, found, lambda last: last.user.id)
 
 
-def _document(team: groups.OrganisationGroup) -> Team:
+def _document(team: groups.OrganisationGroup, scim: ScimDocuments | None) -> Team:
     group, connection = team.group, team.connection
-    return {
+    document: Team = {
         "id": group.id,
         "name": group.document["displayName"],
         "external_id": group.document.get("externalId"),
@@ -42,4 +50,8 @@ def _document(team: groups.OrganisationGroup) -> Team:
         "members": group.size,
         "created": group.created,
         "last_modified": group.modified,
+        "version": group.version,
     }
+    if scim is not None:
+        document["scim"] = scim.of_group(team)
+    return document

@@ -551,7 +551,11 @@ class TeamOfUser(TypedDict):
 
 
 class User(TypedDict):
-    """A user; `teams` is there where one user, or a page of users, is read."""
+    """A user; `teams` is there where one user, or a page of users, is read.
+
+    `version` grows with each change of what the identity provider sends. `scim` is there with
+    `?include=scim`: the whole document, without a password, with 100 groups at most.
+    """
 
     id: str
     user_name: str
@@ -567,10 +571,16 @@ class User(TypedDict):
     teams: NotRequired[list[TeamOfUser]]
     created: Moment
     last_modified: Moment
+    version: int
+    scim: NotRequired[dict[str, Any]]
 
 
 class Team(TypedDict):
-    """A team; `members` counts them."""
+    """A team; `members` counts them.
+
+    `version` grows with each change of the team, not with those of its members. `scim` is there
+    with `?include=scim`: the whole document without its members.
+    """
 
     id: str
     name: str
@@ -580,6 +590,57 @@ class Team(TypedDict):
     members: int
     created: Moment
     last_modified: Moment
+    version: int
+    scim: NotRequired[dict[str, Any]]
+
+
+class DigestOfType(TypedDict):
+    """How many objects these are, and the digest of each of 256 buckets: 16 hexadecimal digits.
+
+    A bucket is null where this page has not read it. `count` counts those that it has.
+    """
+
+    count: int
+    buckets: list[str | None]
+
+
+class Digest(TypedDict):
+    """The digest of a connection's directory; `next` is set where more pages follow."""
+
+    users: DigestOfType
+    groups: DigestOfType
+    memberships: DigestOfType
+    next: str | None
+
+
+class DigestedUser(TypedDict):
+    """A user as the digest sees them."""
+
+    id: str
+    version: int
+    active: bool
+
+
+class DigestedGroup(TypedDict):
+    """A team as the digest sees it."""
+
+    id: str
+    version: int
+
+
+class DigestedMembership(TypedDict):
+    """A membership as the digest sees it."""
+
+    team: str
+    user: str
+
+
+class DigestBucket(TypedDict):
+    """The objects of one bucket."""
+
+    users: list[DigestedUser]
+    groups: list[DigestedGroup]
+    memberships: list[DigestedMembership]
 
 
 class NextStep(TypedDict):

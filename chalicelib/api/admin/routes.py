@@ -9,6 +9,7 @@ from functools import partial
 from chalicelib.api.admin import (
     audit,
     connections,
+    digest,
     extensions,
     feed,
     groups,
@@ -138,6 +139,7 @@ ROUTES = (
         allowed_while_suspended=True,
     ),
     Route("GET", f"{CONNECTION}/rejected", SETUP, listening.list_rejected),
+    Route("GET", f"{CONNECTION}/digest", OPERATOR, digest.get_digest, scope=READ),
     Route("GET", f"{CONNECTION}/schemas", OWN_ADMIN, extensions.list_schemas),
     Route("GET", f"{CONNECTION}/schemas/{{urn}}", OWN_ADMIN, extensions.get_schema),
     Route("PUT", f"{CONNECTION}/schemas/{{urn}}", OWN_ADMIN, extensions.put_schema),

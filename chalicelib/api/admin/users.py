@@ -12,6 +12,7 @@ from chalicelib.api.admin import responses
 from chalicelib.api.admin.request_bodies import read_body, read_list
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import NoContent, Ok, User, page
+from chalicelib.api.admin.scim_documents import ScimDocuments, max_bytes
 from chalicelib.errors import BadRequest
 from chalicelib.organisations import assignments, local_users, users
 from chalicelib.organisations.assignments import MAX_ASSIGNMENTS
@@ -48,9 +49,10 @@ class RolesOfUser(Body):
 
 
 class AccountOfUser(Body):
-    """The SaaS's own id of a user."""
+    """The SaaS's own id of a user, and whether that account has a password already."""
 
     id: Name
+    password_set: bool = False
 
 
 Asserted = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ASSERTED)]
@@ -77,23 +79,29 @@ class Identity(Body):
 
 
 def list_users(request: AdminRequest) -> Ok[responses.Page[User]]:
-    """GET /admin/organisations/{org}/users, filtered by `search` and `linked`."""
+    """GET /admin/organisations/{org}/users, filtered by `search`, `linked` or `account`."""
     query = request.http.query
     if query.get("linked") not in LINKED:
         raise BadRequest("linked: expected true or false.")
+    admin, account = request.admin_context(), query.get("account")
+    if account is not None:
+        return user_page(request, Page(users.find_by_account(admin, account)), lambda _: "")
     wanted = UserQuery(
         request.page_size,
         parse_list_cursor(query.get("cursor", "")),
         query.get("search") or None,
         LINKED[query.get("linked")],
     )
-    found = users.list_users(request.admin_context(), wanted)
-    return user_page(found, lambda last: ListCursor(last.connection.id, last.user.id).text())
+    found = users.list_users(admin, wanted)
+    return user_page(
+        request, found, lambda last: ListCursor(last.connection.id, last.user.id).text()
+    )
 
 
 def get_user(request: AdminRequest) -> Ok[User]:
     """GET .../users/{user}."""
-    return Ok(_document(users.get(request.admin_context(), request.http.path["user"])))
+    found = users.get(request.admin_context(), request.http.path["user"])
+    return Ok(_document(found, ScimDocuments.asked_for(request)))
 
 
 def resolve(request: AdminRequest) -> Ok[responses.Page[User]]:
@@ -104,14 +112,17 @@ def resolve(request: AdminRequest) -> Ok[responses.Page[User]]:
 
 
 def user_page(
-    found: Page[OrganisationUser], cursor: Callable[[OrganisationUser], str]
+    request: AdminRequest,
+    found: Page[OrganisationUser],
+    cursor: Callable[[OrganisationUser], str],
 ) -> Ok[responses.Page[User]]:
     """Return a page of users, which ends early where they are too large for one response.
 
     `cursor` makes the cursor that continues after a user.
     """
-    documents = [_document(each) for each in found.items]
-    kept = fit_response(documents)
+    scim = ScimDocuments.asked_for(request)
+    documents = [_document(each, scim) for each in found.items]
+    kept = fit_response(documents, max_bytes(scim))
     if len(kept) == len(documents):
         return page(kept, found.next_cursor)
     return page(kept, cursor(found.items[len(kept) - 1]))
@@ -147,7 +158,12 @@ def replace_roles(request: AdminRequest) -> Ok[User]:
 def link_account(request: AdminRequest) -> Ok[User]:
     """PUT .../users/{user}/account."""
     body = read_body(AccountOfUser, request.http)
-    local_users.link_account(request.admin_context(), request.http.path["user"], body.id)
+    local_users.link_account(
+        request.admin_context(),
+        request.http.path["user"],
+        body.id,
+        password_set=body.password_set,
+    )
     return get_user(request)
 
 
@@ -166,7 +182,7 @@ def report_password_set(request: AdminRequest) -> Ok[User]:
 # --- documents --------------------------------------------------------------------------------
 
 
-def _document(person: OrganisationUser) -> User:
+def _document(person: OrganisationUser, scim: ScimDocuments | None = None) -> User:
     user, connection = person.user, person.connection
     document: User = {
         "id": user.id,
@@ -185,11 +201,14 @@ def _document(person: OrganisationUser) -> User:
         ],
         "created": user.created,
         "last_modified": user.modified,
+        "version": user.version,
     }
     if person.groups is not None:
         document["teams"] = [
             {"id": each.id, "name": each.document["displayName"]} for each in person.groups
         ]
+    if scim is not None:
+        document["scim"] = scim.of_user(person)
     return document
 
 

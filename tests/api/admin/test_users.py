@@ -98,6 +98,7 @@ def test_a_user_is_shown_whole(operator, scim, context, organisation, uid):
         "connection": context.connection,
         "workspace": "main",
         "account": "account-7",
+        "version": 1,
         "granted_role": "reader",
         "roles": [{"role": "reader", "workspace": "main", "source": "default"}],
         "teams": [{"id": team["id"], "name": "Tour"}],
@@ -465,3 +466,95 @@ def test_what_is_not_an_address_is_rejected(operator, email):
 
     assert response.status == 400
     assert [each["field"] for each in response.body["errors"]] == ["email"]
+
+
+# --- whole documents, and users by account ----------------------------------------------------
+
+
+def test_a_user_comes_with_the_scim_document_where_it_is_asked_for(scim, operator, user, uid):
+    """All that the identity provider sent, with the user's groups, as SCIM itself returns it."""
+    scim("POST", "/Groups", {"displayName": "Engine", "members": [{"value": uid}]})
+    shown = operator("GET", f"{user}?include=scim").body["scim"]
+
+    assert shown == scim("GET", f"/Users/{uid}").body
+    assert shown["name"] == ADA["name"]
+    assert "scim" not in operator("GET", user).body
+
+
+def test_lists_come_with_documents_too(scim, operator, organisation, uid):
+    """Users with their groups; groups and members of one without."""
+    gid = scim("POST", "/Groups", {"displayName": "E", "members": [{"value": uid}]}).body["id"]
+    lists = {
+        where: operator("GET", f"{organisation}/{where}?include=scim").body["items"][0]["scim"]
+        for where in ("users", "teams", f"teams/{gid}/members")
+    }
+
+    assert lists["users"] == scim("GET", f"/Users/{uid}").body
+    assert lists["teams"] == scim("GET", f"/Groups/{gid}?excludedAttributes=members").body
+    assert lists[f"teams/{gid}/members"]["userName"] == EMAIL
+
+
+def test_a_page_with_documents_ends_at_a_megabyte(scim, operator, organisation):
+    """The next one goes on where it ended."""
+    for number in range(16):
+        scim("POST", "/Users", {"userName": f"u{number}", "title": "x" * 80_000})
+    first = operator("GET", f"{organisation}/users?include=scim").body
+    rest = operator("GET", f"{organisation}/users?include=scim&cursor={first['next']}").body
+
+    assert 0 < len(first["items"]) < 16
+    assert len(first["items"]) + len(rest["items"]) == 16
+
+
+def test_nothing_else_can_be_included(operator, organisation):
+    """A misspelt name is not silently ignored."""
+    assert operator("GET", f"{organisation}/users?include=all").status == 400
+
+
+def test_an_account_belongs_to_one_user(scim, operator, organisation, uid):
+    """The second link is rejected and names the user who has it; released, it can be linked."""
+    other = scim("POST", "/Users", {"userName": "other"}).body["id"]
+    assert operator("PUT", f"{organisation}/users/{uid}/account", {"id": "7"}).status == 200
+    taken = operator("PUT", f"{organisation}/users/{other}/account", {"id": "7"})
+
+    assert (taken.status, taken.body["id"]) == (409, uid)
+    operator("DELETE", f"{organisation}/users/{uid}/account")
+    assert operator("PUT", f"{organisation}/users/{other}/account", {"id": "7"}).status == 200
+
+
+def test_an_account_of_a_deleted_user_can_be_linked_again(scim, operator, organisation, uid):
+    """And so after a change of the account: the old one is free."""
+    account = f"{organisation}/users/{uid}/account"
+    assert operator("PUT", account, {"id": "6"}).status == 200
+    assert operator("PUT", account, {"id": "7"}).status == 200
+    scim("DELETE", f"/Users/{uid}")
+    other = scim("POST", "/Users", {"userName": "other"}).body["id"]
+
+    for each in ("6", "7"):
+        linked = operator("PUT", f"{organisation}/users/{other}/account", {"id": each})
+        assert (linked.status, linked.body["account"]) == (200, each)
+
+
+def test_a_user_is_found_by_account(scim, operator, organisation, uid):
+    """Nobody by one that was released, or whose user is gone."""
+
+    def found(account):
+        items = operator("GET", f"{organisation}/users?account={account}").body["items"]
+        return [each["id"] for each in items]
+
+    operator("PUT", f"{organisation}/users/{uid}/account", {"id": "4/7"})
+    assert (found("4/7"), found("47")) == ([uid], [])
+    operator("PUT", f"{organisation}/users/{uid}/account", {"id": "8"})
+    assert (found("4/7"), found("8")) == ([], [uid])
+    scim("DELETE", f"/Users/{uid}")
+    assert found("8") == []
+
+
+def test_a_linked_account_with_a_password_is_not_told_to_reset_it(
+    scim, operator, organisation, uid
+):
+    """After SSO ends: who has said so on linking signs in with their password."""
+    operator("PUT", f"{organisation}/users/{uid}/account", {"id": "7", "password_set": True})
+    operator("PATCH", organisation, {"sso": None})
+
+    step = operator("POST", "/sign-in", {"email": EMAIL}).body
+    assert (step["method"], step.get("reset_required")) == ("password", False)
