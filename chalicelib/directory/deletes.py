@@ -57,6 +57,9 @@ from chalicelib.storage.transactions import MAX_ACTIONS
 ACTIONS_PER_MEMBERSHIP = 3
 # After this time every earlier transaction is visible as a whole: a call ends within seconds.
 WHOLE_AFTER = timedelta(seconds=60)
+# Before a user is deleted of whom less may be visible than there is: seconds before each new read.
+# A transaction is visible as a whole within milliseconds of its end.
+READ_AGAIN_AFTER = (0.1, 0.3)
 # Two actions of each step: it checks the user's lease, and counts the memberships down.
 MEMBERSHIPS_PER_STEP = (MAX_ACTIONS - 1) // ACTIONS_PER_MEMBERSHIP
 
@@ -161,7 +164,7 @@ def delete_user(
         Busy: still contended at the deadline.
     """
     for _ in context.items.deadline.attempts():
-        found = read_user(context, uid)
+        found = _read_whole(context, uid)
         if found is None:
             raise NotFound
         lease = found.user.lease
@@ -203,7 +206,7 @@ def finish_user_delete(context: ConnectionContext, uid: str, lease: Lease) -> No
         Busy: not finished at the deadline.
     """
     for _ in context.items.deadline.attempts():
-        found = read_user(context, uid)
+        found = _read_whole(context, uid)
         if found is None or found.user.lease is None:
             return
         if found.user.lease.change_id != lease.change_id or _advance(context, found, lease):
@@ -248,16 +251,38 @@ def _user_delete_actions(
     ]
     if user.lease:
         actions.append(Delete(keys.pending_change(user.lease.change_id)))
-    if len(found.group_ids) != user.joins:
+    if _may_hide_memberships(context, found):
         actions.append(_late_memberships(context, user.id))
     return actions
+
+
+def _read_whole(context: ConnectionContext, uid: str) -> UserWithGroups | None:
+    """Read a user with all of their groups: again, after a pause, if a group may be invisible."""
+    found = read_user(context, uid)
+    for seconds in READ_AGAIN_AFTER:
+        if found is None or not _may_hide_memberships(context, found):
+            break
+        context.clock.sleep(seconds)
+        found = read_user(context, uid)
+    return found
+
+
+def _may_hide_memberships(context: ConnectionContext, found: UserWithGroups) -> bool:
+    """Return whether a user may be in more groups than a Query has shown.
+
+    It can show half of a transaction: the count of joins raised, and the membership not yet there.
+    A user who has left a group has fewer groups than joins, too, so it also depends on when they
+    joined the last one.
+    """
+    user, whole_before = found.user, timestamp(context.clock.now() - WHOLE_AFTER)
+    joined_lately = user.joined is None or user.joined > whole_before
+    return len(found.group_ids) != user.joins and joined_lately
 
 
 def _late_memberships(context: ConnectionContext, uid: str) -> Put:
     """Return the action that has a deleted user's memberships searched for again, by the sweeper.
 
-    A Query can see half of a transaction: the user's count of joins raised, and the membership
-    not yet there. Nobody can join after the delete, so what the sweeper finds then is all.
+    Nobody can join after the delete, so what the sweeper finds then is all.
     """
     later = timestamp(context.clock.now() + WHOLE_AFTER)
     change_id = context.keys.pending_change_id(later, context.clock.new_id())

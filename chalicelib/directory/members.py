@@ -37,11 +37,13 @@ MAX_ID_SHOWN = 64
 
 def actions(context: ConnectionContext, gid: str, delta: Delta) -> Iterator[Action]:
     """Yield the actions that add and remove members."""
-    keys = context.keys
+    keys, now = context.keys, context.now()
     for uid in sorted(delta.add):
-        yield Update(keys.user(uid), add={"g": 1}, condition=EXISTS & absent("lease"))
+        yield Update(
+            keys.user(uid), set={"j": now}, add={"g": 1}, condition=EXISTS & absent("lease")
+        )
         yield Put(keys.member(gid, uid), condition=NEW)
-        yield Put(keys.reverse(uid, gid), {"since": context.now()}, NEW)
+        yield Put(keys.reverse(uid, gid), {"since": now}, NEW)
     for uid in sorted(delta.remove):
         yield Delete(keys.member(gid, uid), EXISTS)
         yield Delete(keys.reverse(uid, gid), EXISTS)

@@ -153,10 +153,13 @@ def _steps(context: ConnectionContext, gid: str, lease: Lease) -> Iterator[Delta
     delta = _declared(context, gid, lease)
     for uids in chunks(sorted(delta.add), MAX_GETS):
         present = _members_among(context, gid, uids)
-        for part in chunks([uid for uid in uids if uid not in present], ADDS_PER_STEP):
+        whole = _with_reverse_among(context, gid, present)
+        for part in chunks([uid for uid in uids if uid not in whole], ADDS_PER_STEP):
             yield Delta(add=frozenset(part))
     for uids in chunks(sorted(delta.remove), MAX_GETS):
-        for part in chunks(sorted(_members_among(context, gid, uids)), REMOVALS_PER_STEP):
+        present = _members_among(context, gid, uids)
+        half = _with_reverse_among(context, gid, frozenset(uids) - present)
+        for part in chunks(sorted(present | half), REMOVALS_PER_STEP):
             yield Delta(remove=frozenset(part))
 
 
@@ -187,6 +190,17 @@ def _report_missing(lease: Lease) -> None:
 
 def _members_among(context: ConnectionContext, gid: str, uids: Sequence[str]) -> frozenset[str]:
     keys = {context.keys.member(gid, uid): uid for uid in uids}
+    return frozenset(keys[key] for key in context.items.batch_get(keys))
+
+
+def _with_reverse_among(
+    context: ConnectionContext, gid: str, uids: frozenset[str]
+) -> frozenset[str]:
+    """Return which have the other item of a membership, of users who seem to need no change.
+
+    Who has only one of the two needs it: the step finds the half and removes it.
+    """
+    keys = {context.keys.reverse(uid, gid): uid for uid in sorted(uids)}
     return frozenset(keys[key] for key in context.items.batch_get(keys))
 
 

@@ -17,7 +17,6 @@ from typing import TypeVar
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.resources import group_resource, require_returnable, user_resource
 from chalicelib.directory.search_plan import UNKNOWN, equalities, terms_of
-from chalicelib.directory.stale_names import lookup
 from chalicelib.directory.whole_groups import read_whole
 from chalicelib.scim.catalog import GROUP
 from chalicelib.scim.errors import InvalidFilter, TooMany
@@ -257,7 +256,7 @@ def _user_by_id(context: ConnectionContext, uid: str) -> Iterable[UserWithGroups
 
 
 def _user_by_name(context: ConnectionContext, name: str) -> Iterable[UserWithGroups]:
-    found = lookup(lambda: user_by_name(context, name), context)
+    found = user_by_name(context, name)
     return [found] if found else []
 
 
@@ -439,7 +438,7 @@ def _group_by_id(
 
 
 def _group_by_name(context: ConnectionContext, name: str) -> Iterable[_Candidate]:
-    group = lookup(lambda: group_by_name(context, name), context)
+    group = group_by_name(context, name)
     return [_Candidate(group)] if group else []
 
 

@@ -9,29 +9,30 @@ it. So what only another request is changing at this moment is never taken for d
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.observability import logger
 from chalicelib.storage.directory_items import Group, User
 from chalicelib.storage.expressions import NEW, Action, Check, Delete, Item, equals
-from chalicelib.storage.keys import ONLY, Key
-from chalicelib.storage.lookups import StaleName
+from chalicelib.storage.keys import ONLY, ConnectionKeys, Key
+from chalicelib.storage.lookups import group_has_name, user_has_name
 from chalicelib.storage.records import from_item
 from chalicelib.storage.transactions import TransactionCanceled
 
 
-def free_if_stale(context: ConnectionContext, name: Key, item: Item | None) -> bool:
-    """Delete a uniqueness item if its owner does not have the name; return whether it was so.
+def freed(context: ConnectionContext, name: Key, canceled: TransactionCanceled) -> bool:
+    """Free a name that a transaction has found in use, if its owner does not have it.
 
-    Cost: 1 RCU, and a transaction of 4 WCU if it was.
+    Cost: 1 RCU, and a transaction of 4 WCU if it was freed.
     """
+    item = canceled.items.get(name)
     if item is None:
         return False
     attribute = "uid" if "uid" in item else "gid"
-    owner, name_of = _OWNERS[attribute](context, item[attribute])
+    key_of, has_name = _OWNERS[attribute]
+    owner = key_of(context.keys, item[attribute])
     found = context.items.get(owner)
-    if found is not None and name_of(found) == name:
+    if found is not None and has_name(context.keys, found, name):
         return False
     unchanged = NEW if found is None else equals("v", found["v"])
     actions: list[Action] = [
@@ -42,25 +43,6 @@ def free_if_stale(context: ConnectionContext, name: Key, item: Item | None) -> b
         return False
     logger.error("a name was reserved for a resource without it", extra={"owner": item[attribute]})
     return True
-
-
-def freed(context: ConnectionContext, name: Key, canceled: TransactionCanceled) -> bool:
-    """Free the name that a transaction has found in use, if it is stale."""
-    return free_if_stale(context, name, canceled.items.get(name))
-
-
-def lookup(find: Callable[[], Any], context: ConnectionContext) -> Any:
-    """Look a resource up by its name; None if the name is stale, which frees it.
-
-    Raises:
-        Busy: it had another owner at every read.
-    """
-    try:
-        return find()
-    except StaleName as stale:
-        if free_if_stale(context, stale.name, stale.item):
-            return None
-        raise
 
 
 def try_commit(context: ConnectionContext, actions: Sequence[Action]) -> TransactionCanceled | None:
@@ -83,15 +65,16 @@ def _frees_name_of_another(action: Action, canceled: TransactionCanceled) -> boo
     return is_name and canceled.items.get(action.key) is not None
 
 
-Owner = Callable[[ConnectionContext, str], tuple[Key, Callable[[Item], Key]]]
+# How the owner's item is found, and whether it has the name.
+Owner = tuple[Callable[[ConnectionKeys, str], Key], Callable[[ConnectionKeys, Item, Key], bool]]
 
 _OWNERS: Mapping[str, Owner] = {
-    "uid": lambda context, uid: (
-        context.keys.user(uid),
-        lambda item: context.keys.user_name(from_item(User, item).document["userName"]),
+    "uid": (
+        ConnectionKeys.user,
+        lambda keys, item, name: user_has_name(keys, from_item(User, item), name),
     ),
-    "gid": lambda context, gid: (
-        context.keys.group(gid),
-        lambda item: context.keys.group_name(from_item(Group, item).document["displayName"]),
+    "gid": (
+        ConnectionKeys.group,
+        lambda keys, item, name: group_has_name(keys, from_item(Group, item), name),
     ),
 }

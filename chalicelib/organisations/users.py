@@ -256,7 +256,7 @@ def has_email(document: Document, address: str) -> bool:
 
 def _by_user_name(scope: ConnectionScope, name: str) -> list[UserWithGroups]:
     found = user_by_name(scope, name)
-    return [found] if found and has_user_name(found.user.document, name) else []
+    return [found] if found else []
 
 
 def _by_external_id(scope: ConnectionScope, value: str) -> list[UserWithGroups]:

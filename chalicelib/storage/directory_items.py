@@ -58,7 +58,7 @@ class User:
     """A user.
 
     `version` counts changes of the document; `joins` counts memberships ever added, so that a
-    delete can tell whether one came between.
+    delete can tell whether one came between, and `joined` is when the last one was added.
     """
 
     id: str
@@ -69,6 +69,7 @@ class User:
     created: str
     modified: str
     lease: Lease | None = None
+    joined: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from chalicelib.errors import Busy
 from chalicelib.storage.directory_items import Group, User
 from chalicelib.storage.expressions import Item, key_of
 from chalicelib.storage.keys import (
@@ -22,18 +21,6 @@ from chalicelib.storage.keys import (
 )
 from chalicelib.storage.records import from_item, from_items
 from chalicelib.storage.table import MAX_GETS, Namespace, chunks
-
-# A name may get another owner between the two reads; then both are read again.
-OWNER_READS = 3
-
-
-class StaleName(Busy):
-    """A name had an owner without it at every read: other requests change it, or it is damaged."""
-
-    def __init__(self, name: Key, item: Item | None) -> None:
-        """Take the uniqueness item that was read last."""
-        self.name, self.item = name, item
-        super().__init__()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +88,23 @@ def user_by_name(scope: ConnectionScope, name: str) -> UserWithGroups | None:
     """Find the user of a userName, which is compared without letter case and composition.
 
     Raises:
-        Busy: it had another owner at every read.
+        Busy: it had another owner at each read until the deadline.
     """
     key = scope.keys.user_name(name)
     for owner in _owners(scope, key, "uid"):
         found = read_user(scope, owner)
-        if found and scope.keys.user_name(found.user.document["userName"]) == key:
+        if found and user_has_name(scope.keys, found.user, key):
             return found
+        # What is being committed a Query may not show yet; a Get does.
+        item = scope.items.get(scope.keys.user(owner))
+        if item and user_has_name(scope.keys, user := from_item(User, item), key):
+            return UserWithGroups(user, found.group_ids if found else (), len(item["doc"]))
     return None
+
+
+def user_has_name(keys: ConnectionKeys, user: User, name: Key) -> bool:
+    """Return whether a user has the name of a uniqueness item's key."""
+    return keys.user_name(user.document["userName"]) == name
 
 
 def users_by_external_id(scope: ConnectionScope, value: str) -> Iterator[UserWithGroups]:
@@ -138,14 +134,19 @@ def group_by_name(scope: ConnectionScope, name: str) -> Group | None:
     """Find the group of a displayName, which is compared without letter case and composition.
 
     Raises:
-        Busy: it had another owner at every read.
+        Busy: it had another owner at each read until the deadline.
     """
     key = scope.keys.group_name(name)
     for owner in _owners(scope, key, "gid"):
         group = read_group(scope, owner)
-        if group and scope.keys.group_name(group.document["displayName"]) == key:
+        if group and group_has_name(scope.keys, group, key):
             return group
     return None
+
+
+def group_has_name(keys: ConnectionKeys, group: Group, name: Key) -> bool:
+    """Return whether a group has the name of a uniqueness item's key."""
+    return keys.group_name(group.document["displayName"]) == name
 
 
 def groups_by_id(scope: ConnectionScope, gids: Iterable[str]) -> dict[str, Group]:
@@ -178,11 +179,14 @@ def count_members(scope: ConnectionScope) -> int:
 
 
 def _owners(scope: ConnectionScope, name: Key, attribute: str) -> Iterator[str]:
-    """Yield the owner of a name; again if the owner turns out to have another name by now."""
-    item: Item | None = None
-    for _ in range(OWNER_READS):
+    """Yield the owner of a name; again while it has another owner than the last one.
+
+    An owner without the name, to whom it still leads, is what a restore has left: nobody has it.
+    """
+    last = None
+    for _ in scope.items.deadline.attempts():
         item = scope.items.get(name)
-        if item is None:
+        if item is None or item[attribute] == last:
             return
-        yield item[attribute]
-    raise StaleName(name, item)
+        last = item[attribute]
+        yield last

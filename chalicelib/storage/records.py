@@ -123,12 +123,13 @@ RECORDS: Mapping[type, Record] = {
         {
             "version": ("v", PLAIN),
             "joins": ("g", PLAIN),
+            "joined": ("j", PLAIN),
             "document": ("doc", USER_DOCUMENT),
             "lease": ("lease", LEASE),
             **_same_name("granted_role", "created", "modified"),
         },
         {"id": lambda key: user_and_group(key)[0]},
-        separate=frozenset({"joins", "granted_role", "created", "lease"}),
+        separate=frozenset({"joins", "joined", "granted_role", "created", "lease"}),
     ),
     Group: Record(
         {

@@ -37,8 +37,8 @@ BUGS: Sequence[Bug] = (
     Bug(
         "a user who joins a group while being deleted stays a member",
         DELETES,
-        "    if len(found.group_ids) != user.joins:\n",
-        "    if user.joins < 0:\n",
+        "    return len(found.group_ids) != user.joins and joined_lately\n",
+        "    return user.joins < 0\n",
         "a membership that is half visible during a user's delete",
         [HALF_VISIBLE, "-k", "deleted and user"],
     ),

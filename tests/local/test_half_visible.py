@@ -153,6 +153,35 @@ def swept(context, manual_clock: ManualClock):
     return later
 
 
+@pytest.mark.parametrize("groups_joined", [1, 40])
+@pytest.mark.parametrize("reads", [1, 2])
+def test_a_membership_that_is_hidden_for_a_moment_is_deleted_with_its_user(
+    context, reads, groups_joined
+):
+    """They are read again before the delete: no group lists a user who is gone."""
+    uid = a_user(context)
+    gids = some_groups(context, groups_joined, [uid])
+
+    deletes.delete_user(faulty(context, query=[hide(f"{uid}#{gids[0]}")] * reads), uid)
+
+    assert not any(member_ids(context, gid) for gid in gids)
+    assert unsound(read_all(context.items.table)) == []
+
+
+def test_a_user_who_left_a_group_long_ago_is_deleted_at_once(context, manual_clock):
+    """They joined more often than they have groups, but nothing can be invisible any more."""
+    uid = a_user(context)
+    gid = a_group(context, "Tour", [uid])
+    change(context, gid, remove=[uid])
+    manual_clock.advance(minutes=2)
+    before = manual_clock.passed
+
+    deletes.delete_user(connection_context(context.items.table), uid)
+
+    assert manual_clock.passed == before
+    assert not any(key.pk.startswith("O#") for key in read_all(context.items.table))
+
+
 @pytest.mark.parametrize("groups_joined", [1, 3, 40])
 def test_a_deleted_user_leaves_the_groups_that_were_not_visible(
     context, manual_clock, groups_joined
@@ -162,7 +191,7 @@ def test_a_deleted_user_leaves_the_groups_that_were_not_visible(
     gids = some_groups(context, groups_joined, [uid])
     hidden = hide(f"{uid}#{gids[0]}")
 
-    deletes.delete_user(faulty(context, query=[hidden] * 4), uid)
+    deletes.delete_user(faulty(context, query=[hidden] * 9), uid)
 
     assert member_ids(context, gids[0]) == [uid]
     later = swept(context, manual_clock)
