@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import boto3
 from botocore.config import Config
-from chalice.app import Chalice, ConvertToMiddleware
+from chalice.app import Chalice, CloudWatchEvent, ConvertToMiddleware, Rate
 
-from chalicelib import sweeper
 from chalicelib.api import router, routes
 from chalicelib.api.chalice_errors import rewrite_chalice_errors
 from chalicelib.api.services import Services
@@ -43,8 +42,23 @@ def build(services: Services) -> Chalice:
     application.register_middleware(ConvertToMiddleware(logger.inject_lambda_context))
     application.register_middleware(rewrite_chalice_errors, "http")
     application.register_blueprint(router.blueprint(services, routes.all_paths(services)))
-    sweeper.schedule(application, services)
+    schedule_sweep(application, services)
     return application
+
+
+def schedule_sweep(application: Chalice, services: Services) -> None:
+    """Register the scheduled function.
+
+    Not with a blueprint: Lambda would look for the handler `sweep` in that module; registered
+    with the app itself, it is looked for here.
+    """
+
+    @application.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")
+    def sweep(_event: CloudWatchEvent) -> None:
+        # A cold start that serves a request needs none of it.
+        from chalicelib import sweeper  # noqa: PLC0415
+
+        sweeper.sweep(services)
 
 
 app = build(services_of(Settings.from_environment()))

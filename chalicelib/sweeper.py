@@ -14,8 +14,6 @@ from heapq import merge
 from itertools import islice
 from typing import NamedTuple
 
-from chalice.app import Chalice, CloudWatchEvent, Rate
-
 from chalicelib.api.services import Services
 from chalicelib.directory import recovery
 from chalicelib.directory.context import ConnectionContext
@@ -53,21 +51,18 @@ class SweepFailed(Exception):
     """A sweep did not come to its end; the log has the types and frames of the error."""
 
 
-def schedule(application: Chalice, services: Services) -> None:
-    """Register the scheduled function with the app.
+def sweep(services: Services) -> None:
+    """Do what is scheduled.
 
-    Not with a blueprint: Lambda would look for the handler `sweep` in this module; registered
-    with the app itself, it is looked for in `app`, which names it.
+    Raises:
+        SweepFailed: it did not come to its end. Lambda tries again.
     """
-
-    @application.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")
-    def sweep(_event: CloudWatchEvent) -> None:
-        try:
-            sweep_due(services)
-        except Exception as error:  # noqa: BLE001 - whatever it is, its text stays out of the log
-            log_fault("the sweep failed", error)
-            # Lambda writes the text of what is raised into the log, and tries again.
-            raise SweepFailed from None
+    try:
+        sweep_due(services)
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text stays out of the log
+        log_fault("the sweep failed", error)
+        # Lambda writes the text of what is raised into the log.
+        raise SweepFailed from None
 
 
 def sweep_due(services: Services) -> int:

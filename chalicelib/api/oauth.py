@@ -16,7 +16,7 @@ from chalicelib.api.edge import JSON, Request, Response
 from chalicelib.api.router import Endpoint, find_handler
 from chalicelib.api.scim.recorder import Recorder
 from chalicelib.api.services import Services
-from chalicelib.auth.clients import SentAssertion, SentSecret, find_served, issue
+from chalicelib.auth.clients import Clients, SentAssertion, SentSecret, find_served, issue
 from chalicelib.errors import (
     ApiError,
     InvalidClient,
@@ -101,11 +101,12 @@ def issue_token(services: Services, request: Request) -> Response:
     items = services.table.namespace(grants.scim(keys), services.deadline())
     recorder = Recorder.start(services, items, keys, request)
     served = find_served(items, keys.connection)
+    clients = Clients(services.secrets, services.settings, services.key_ring)
     try:
         sent = _client(_read_form(request), request.headers.get("authorization", ()))
         if served is None:
             raise InvalidClient
-        credential = services.clients.authenticate(items, served, sent)
+        credential = clients.authenticate(items, served, sent)
         services.buckets.take(f"{keys.connection} token", RATE)
     except (OAuthError, TooManyRequests) as rejection:
         if served is not None:

@@ -61,25 +61,32 @@ class Endpoint:
         return found if self.accepts(found) else None
 
 
+# An endpoint, and the values of the parameters of its path, as sent.
+Found = tuple[Endpoint, Parameters]
+
+
 class Router:
-    """All endpoints; a literal segment comes before a parameter in the same place."""
+    """Some endpoints, and what knows the others.
+
+    A literal segment comes before a parameter in the same place.
+    """
 
     def __init__(
-        self, endpoints: Iterable[Endpoint], unknown: Callable[[Segments], Endpoint]
+        self, endpoints: Iterable[Endpoint], otherwise: Callable[[Segments], Found]
     ) -> None:
-        """Take the endpoints, and what makes one for every other path."""
-        self._unknown = unknown
+        """Take the endpoints, and what finds the endpoint of every other path."""
+        self._otherwise = otherwise
         self._by_length: dict[int, list[Endpoint]] = defaultdict(list)
         for each in sorted(endpoints, key=lambda each: [_is_parameter(s) for s in each.segments]):
             self._by_length[len(each.segments)].append(each)
 
-    def find(self, segments: Segments) -> tuple[Endpoint, Parameters]:
+    def find(self, segments: Segments) -> Found:
         """Find the endpoint of a path, and the values of its parameters, as sent."""
         for endpoint in self._by_length.get(len(segments), ()):
             found = endpoint.match(segments)
             if found is not None:
                 return endpoint, found
-        return self._unknown(segments), {}
+        return self._otherwise(segments)
 
     def respond(self, request: Request) -> tuple[Endpoint, edge.Response]:
         """Respond to a request by the endpoint of its path."""

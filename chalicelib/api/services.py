@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from chalicelib.api.pending_counters import PendingCounters
 from chalicelib.api.pending_log import PendingLog
 from chalicelib.api.rate_limit import Buckets
-from chalicelib.auth.clients import Clients
 from chalicelib.auth.secrets import Secrets
 from chalicelib.auth.signing_keys import KeyRing
 from chalicelib.directory.extensions import UserTypes
@@ -37,11 +36,6 @@ class Services:
     pending_log: PendingLog = field(default_factory=PendingLog)
     user_types: UserTypes = field(default_factory=UserTypes)
     key_ring: KeyRing = field(default_factory=KeyRing)
-
-    @property
-    def clients(self) -> Clients:
-        """What authenticates OAuth clients."""
-        return Clients(self.secrets, self.settings, self.key_ring)
 
     def deadline(self) -> Deadline:
         """Return the deadline of a request that has just come."""

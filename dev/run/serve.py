@@ -178,6 +178,7 @@ def _sweeping() -> Iterator[None]:
     """Invoke the sweeper every minute, as EventBridge does in AWS."""
     # Late, as in `_app`: the logger writes to where stdout leads when it is imported.
     log_fault = importlib.import_module("chalicelib.observability").log_fault
+    sweeper = importlib.import_module("chalicelib.sweeper")
     app = importlib.import_module("app")
     services = app.services_of(app.Settings.from_environment())
     ended = Event()
@@ -185,7 +186,7 @@ def _sweeping() -> Iterator[None]:
     def sweep() -> None:
         while not ended.wait(SWEEP_SECONDS):
             try:
-                app.sweeper.sweep_due(services)
+                sweeper.sweep_due(services)
             except Exception as error:  # noqa: BLE001 - as in AWS, the next minute tries again
                 log_fault("the sweep failed", error)
 

@@ -1,0 +1,55 @@
+"""A cold start imports what a SCIM request needs and nothing else: the provider waits for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.environment import ENVIRONMENT
+
+ROOT = Path(__file__).parent.parent
+LIST_MODULES = "import json, sys, app; print(json.dumps(sorted(sys.modules)))"
+
+# What serves other requests, with the request or event that it is imported for.
+LATE = {
+    "chalicelib.api.admin.routes": "/admin",
+    "chalicelib.api.admin.responses": "/admin",
+    "chalicelib.organisations": "/admin",
+    "chalicelib.api.console": "/console",
+    "chalicelib.api.oauth": "a token endpoint",
+    "chalicelib.auth.clients": "a token endpoint",
+    "chalicelib.sweeper": "the schedule",
+    "chalicelib.directory.recovery": "the schedule",
+    "jwt": "an assertion",
+    "cryptography": "an assertion",
+}
+
+
+@pytest.fixture(scope="module")
+def imported() -> set[str]:
+    """Return the names of the modules that importing the app leaves behind, in a new process."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-c", LIST_MODULES],
+        cwd=ROOT,
+        env={**os.environ, **ENVIRONMENT},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("module", LATE)
+def test_what_serves_other_requests_is_imported_with_the_first_of_them(imported, module):
+    """A count of modules says more than a time, which depends on the machine."""
+    assert module not in imported
+
+
+def test_what_serves_scim_is_imported_while_lambda_starts_the_container(imported):
+    """Lambda gives it the most CPU then; imported with the first request it would take longer."""
+    assert {"chalicelib.api.scim.users", "chalicelib.api.scim.bulk"} <= imported
