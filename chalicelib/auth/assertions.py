@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.auth.issuers import TENANT
 from chalicelib.errors import InvalidClient
 from chalicelib.storage.settings_items import ConnectionToken
 
@@ -37,6 +39,8 @@ UNSUPPORTED = frozenset({"crit", "cty", "b64", "zip", "enc"})
 # The year 33,658, in seconds since 1970.
 LATEST = 10**12
 DEFAULT_SCOPE = "/.default"
+# The URI of an application of Entra ID that nobody has chosen; a token of version 2.0 has its id.
+APPLICATION = re.compile(rf"(?:api://)?(?P<id>{TENANT.pattern})")
 
 Jwk = Mapping[str, Any]
 # Finds the key of an issuer by its id; None where the issuer has no such key.
@@ -200,7 +204,14 @@ def _credential_of(
 
 
 def _is_audience(said: Any, entered: str) -> bool:
-    """Return whether two audiences are one: Entra's portal shows `/.default` behind the claim's."""
-    return isinstance(said, str) and (
-        said.removesuffix(DEFAULT_SCOPE) == entered.removesuffix(DEFAULT_SCOPE)
-    )
+    """Return whether two audiences name the same application.
+
+    Entra's portal shows `api://{id}/.default`; the claim has `api://{id}`, or the id alone.
+    """
+    return isinstance(said, str) and _application(said) == _application(entered)
+
+
+def _application(audience: str) -> str:
+    named = audience.removesuffix(DEFAULT_SCOPE)
+    match = APPLICATION.fullmatch(named)
+    return match["id"] if match else named

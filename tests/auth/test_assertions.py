@@ -43,15 +43,15 @@ def claims(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in {**CLAIMS, **changes}.items() if value is not None}
 
 
-def verified(assertion: str) -> ConnectionToken:
+def verified(assertion: str, credential: ConnectionToken = CREDENTIAL) -> ConnectionToken:
     """Verify an assertion now, against the published keys."""
-    return verify(assertion, [CREDENTIAL], lambda _, kid: PUBLISHED.get(kid), NOW)
+    return verify(assertion, [credential], lambda _, kid: PUBLISHED.get(kid), NOW)
 
 
-def reason(assertion: str) -> str | None:
+def reason(assertion: str, trust: Trust = TRUST) -> str | None:
     """Return why an assertion is rejected; None where it is accepted."""
     try:
-        verified(assertion)
+        verified(assertion, replace(CREDENTIAL, trust=trust))
     except InvalidClient as error:
         return error.reason
     return None
@@ -75,6 +75,27 @@ ACCEPTED: Mapping[str, dict[str, Any]] = {
 def test_what_is_accepted(name):
     """Each with the key and algorithm of the issuer."""
     assert verified(RSA.sign(claims(**ACCEPTED[name]))) is CREDENTIAL
+
+
+APPLICATION = "b5ba7a93-4452-4522-aeb4-a2b5da870c16"
+URI = f"api://{APPLICATION}"
+
+
+@pytest.mark.parametrize(
+    ("entered", "said", "expected"),
+    [
+        (f"{URI}/.default", URI, None),
+        (f"{URI}/.default", APPLICATION, None),
+        (APPLICATION, URI, None),
+        (URI, f"{APPLICATION}0", "assertion_audience"),
+        (URI, f"https://{APPLICATION}", "assertion_audience"),
+        (URI, APPLICATION.replace("6", "7"), "assertion_audience"),
+        ("api://scim", "scim", "assertion_audience"),
+    ],
+)
+def test_the_id_of_an_application_is_its_audience_too(entered, said, expected):
+    """A token of version 2.0 has the id alone where the portal shows the URI."""
+    assert reason(RSA.sign(claims(aud=said)), replace(TRUST, audience=entered)) == expected
 
 
 @pytest.mark.parametrize("key", [RSA, PS, EC], ids=lambda key: key.algorithm)

@@ -27,6 +27,7 @@ COLOURS = 128
 FOLDER = Path(__file__).parents[2] / "docs" / "console"
 LANGUAGES = {"en": "en-GB", "fr": "fr-FR"}
 APPEARANCES = ("light", "dark")
+SCREENS = ("setup/choose", "setup/connect", "users", "teams", "log", "credentials", "settings")
 WIDTHS = {"wide": {"width": 1280, "height": 860}, "phone": {"width": 360, "height": 760}}
 
 
@@ -101,7 +102,7 @@ def _screens(visitor: Visitor, acme: Acme) -> Iterator[str]:
     page.locator("form button").click()
     page.locator(".figures").wait_for()
     yield _settled(page, "overview")
-    for name in ("setup/choose", "setup/connect", "users", "teams", "log", "tokens", "settings"):
+    for name in SCREENS:
         visitor.go(name)
         yield _settled(page, name)
     visitor.go("setup/test")

@@ -26,18 +26,18 @@ def test_a_token_is_rotated_and_the_old_one_ends_when_the_new_one_is_used(
 ):
     """The page says at which moment the old one can go."""
     visitor.open(acme.link())
-    visitor.go("tokens")
+    visitor.go("credentials")
     visitor.click("Rotate")
     visitor.click("Rotate")
-    visitor.sees("Waiting for the first request with the new token")
+    visitor.sees("Waiting for the first request with the new one")
     visitor.click("Copy: Secret token")
     token = visitor.page.evaluate("() => navigator.clipboard.readText()")
 
     assert connected.request(f"Bearer {token}") == 200
-    visitor.sees("The new token was first used at", seconds=15)
-    visitor.click("End the old token now")
+    visitor.sees("The new one was first used at", seconds=15)
+    visitor.click("End the old one now")
 
-    visitor.page.get_by_text("The new token was first used at").wait_for(state="detached")
+    visitor.page.get_by_text("The new one was first used at").wait_for(state="detached")
     assert connected.request(f"Bearer {connected.token}") == 401
     assert connected.request(f"Bearer {token}") == 200
 

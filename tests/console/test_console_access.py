@@ -15,7 +15,7 @@ Visit = Callable[..., Visitor]
 
 SCREENS = (
     *("overview", "setup/choose", "setup/connect", "setup/test", "users", "teams", "log"),
-    *("test", "tokens", "settings", "settings/disconnect", "activity"),
+    *("test", "credentials", "settings", "settings/disconnect", "activity"),
 )
 
 
@@ -58,12 +58,12 @@ def test_axe_finds_nothing_in_what_unfolds(acme: Acme, busy: str, visitor: Visit
     for line in visitor.page.locator(".entry .line").all():
         line.click()
     found = violations(visitor.page)
-    visitor.go("tokens")
+    visitor.go("credentials")
     visitor.click("Revoke")
     visitor.click("Rotate")
     found += violations(visitor.page)
     visitor.click("Rotate")
-    visitor.sees("Copy the token now")
+    visitor.sees("Copy it now")
     found += violations(visitor.page)
     visitor.go("test")
     visitor.click("Run the self-test")

@@ -72,7 +72,7 @@ def test_back_leads_to_the_screen_before_and_never_to_the_link(
     """The code is in no address of the history."""
     visitor.open(acme.link())
     visitor.go("log")
-    visitor.go("tokens")
+    visitor.go("credentials")
     visitor.page.go_back()
 
     visitor.page.get_by_role("heading", name="Log").wait_for()
@@ -94,7 +94,7 @@ def test_a_session_that_ends_keeps_what_was_typed(
 ):
     """It can be copied before the console is opened again."""
     visitor.open(acme.link())
-    visitor.go("tokens")
+    visitor.go("credentials")
     visitor.page.get_by_label("Name", exact=True).fill("Entra ID production")
     acme.send("DELETE", "/sessions")
     visitor.page.locator("form button").click()

@@ -714,7 +714,10 @@ class OwnSession(TypedDict):
 
 
 class OwnOrganisation(TypedDict):
-    """The organisation of a session; `scim` says whether its plan includes SCIM."""
+    """The organisation of a session; `scim` says whether its plan includes SCIM.
+
+    `authentication` holds the types of credentials that its connections may accept.
+    """
 
     id: str
     name: str
@@ -722,6 +725,7 @@ class OwnOrganisation(TypedDict):
     plan: str
     scim: bool
     sso: SignOn | None
+    authentication: list[Annotated[str, _one_of("token", "client_secret", "federated")]]
     workspaces: list[Workspace]
     roles: list[Role]
 

@@ -58,7 +58,8 @@ def _session(admin: AdminContext, session: ConsoleSession) -> OwnSession:
 
 def _organisation(request: AdminRequest, details: OrganisationDetails) -> OwnOrganisation:
     organisation = details.organisation
-    plan = request.services.settings.plans.get(organisation.plan)
+    settings = request.services.settings
+    plan = settings.plans.get(organisation.plan)
     return {
         "id": organisation.id,
         "name": organisation.name,
@@ -66,6 +67,7 @@ def _organisation(request: AdminRequest, details: OrganisationDetails) -> OwnOrg
         "plan": organisation.plan,
         "scim": plan is not None and plan.scim,
         "sso": sign_on_document(organisation.sso),
+        "authentication": sorted(organisation.allowed_types(settings.authentication_types)),
         "workspaces": [workspace_document(each) for each in details.workspaces],
         "roles": [role_document(each) for each in details.roles],
     }

@@ -21,7 +21,7 @@ const SCREENS = {
   teams: { module: "people" },
   log: { module: "log", forSetup: true, needs: "connection" },
   test: { module: "self_test", forSetup: true, needs: "connection" },
-  tokens: { module: "tokens", forSetup: true, needs: "connection" },
+  credentials: { module: "credentials", forSetup: true, needs: "connection" },
   settings: { module: "settings", needs: "connection" },
   activity: { module: "activity" },
 };

@@ -111,7 +111,7 @@ function Unfolded({ entry, connection }) {
     <${Values} title=${t("entry.before")} values=${entry.before} />
     <${Values} title=${t("entry.after")} values=${entry.after} />
     ${entry.operations.length > 0 && html`<${Values} title=${t("entry.operations")} values=${entry.operations} />`}
-    <p class="note">${t("entry.token", { token: entry.token })} · ${t("entry.id", { id: entry.request_id })}</p>
+    <p class="note">${t("entry.credential", { token: entry.token })} · ${t("entry.id", { id: entry.request_id })}</p>
     <div class="actions">
       ${page && html`<a class="button quiet" href=${page}>${t("entry.open")}</a>`}
       <button type="button" class="quiet" onClick=${copy}>${t("entry.support")}</button>

@@ -249,16 +249,11 @@ export function Copyable({ text, label }) {
       <span>${label}</span>
       <input ref=${field} readonly spellcheck="false" value=${text} onFocus=${(event) => event.target.select()} />
     </label>
-    <button type="button" onClick=${copy} aria-label=${t("copy.what", { what: label })}>
+    <button type="button" onClick=${copy} aria-label=${t(copied ? "copied" : "copy.what", { what: label })}>
       ${copied ? t("copy.done") : t("copy")}
     </button>
   </div>`;
 }
-
-/** The text of a new token, which no later response has. */
-export const NewToken = ({ text }) =>
-  html`<${Copyable} label=${t("token.text")} text=${text} />
-    <${Notice}><p>${t("token.once")}</p></${Notice}>`;
 
 /**
  * A button whose action cannot be undone: a first click says what happens, a second one does it.

@@ -3,3 +3,16 @@ export const PROVIDERS = [
   ...["entra", "okta", "google", "onelogin", "jumpcloud"],
   ...["ping", "keycloak", "authentik", "midpoint", "other"],
 ];
+
+// How a provider can sign in, the best way first. One that is not named knows a token only.
+const WAYS = {
+  entra: ["federated", "client_secret", "token"],
+  ping: ["client_secret", "token"],
+  other: ["token", "client_secret", "federated"],
+};
+
+/** The ways that a provider knows and its organisation allows; all of those, if it knows none. */
+export function waysOf(provider, allowed) {
+  const known = (WAYS[provider] ?? ["token"]).filter((way) => allowed.includes(way));
+  return known.length ? known : allowed;
+}

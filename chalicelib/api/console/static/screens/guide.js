@@ -9,13 +9,16 @@ const { t } = kit;
 const fetchGuide = (provider) =>
   kit.fetchTexts(`guides/${provider}`).catch(() => kit.fetchTexts("guides/other"));
 
-export function Guide({ provider }) {
+/** A step or an error that names `ways` is for these ways to sign in only. */
+const isFor = (way) => (each) => !each.ways || each.ways.includes(way);
+
+export function Guide({ provider, way }) {
   const guide = useLoaded(() => fetchGuide(provider), [provider, kit.currentLanguage()]);
   return html`<${kit.Section} title=${t("guide.title", { provider: kit.providerName(provider) })}>
     <${kit.Loaded} ...${guide} lines=${8}>
       ${(found) => html`
-        <ol class="guide">${found.steps.map((each) => html`<${Step} key=${each.title} step=${each} />`)}</ol>
-        ${found.errors?.length > 0 && html`<${Errors} errors=${found.errors} />`}
+        <ol class="guide">${found.steps.filter(isFor(way)).map((each) => html`<${Step} key=${each.title} step=${each} />`)}</ol>
+        <${Errors} errors=${found.errors.filter(isFor(way))} />
       `}
     </${kit.Loaded}>
   </${kit.Section}>`;

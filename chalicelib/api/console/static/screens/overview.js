@@ -7,7 +7,7 @@ import { reasonText } from "../entries.js";
 const { t, useConsole } = kit;
 const POLL_SECONDS = 15;
 const HOURS = 48;
-// Days before the end of a token at which the page begins to say so.
+// Days before the end of a credential at which the page begins to say so.
 const ENDS_SOON = 30;
 
 export const overview = () => {
@@ -17,17 +17,17 @@ export const overview = () => {
   const reasons = useLoaded(() => kit.fetchTexts("texts/reasons"), [kit.currentLanguage()]);
   return html`<${kit.Screen} title=${connection.name} lead=${connection.identity_provider !== "other" && kit.providerName(connection.identity_provider)}>
     <${kit.Loaded} ...${loaded} lines=${8}>
-      ${([current, tokens]) => html`
+      ${([current, credentials]) => html`
         <${State} connection=${current} />
         <${Figures} health=${current.health} />
-        <${Attention} health=${current.health} tokens=${tokens.items} reasons=${reasons.data ?? {}} />
+        <${Attention} health=${current.health} credentials=${credentials.items} reasons=${reasons.data ?? {}} />
         <${Hours} health=${current.health} />
       `}
     </${kit.Loaded}>
   </${kit.Screen}>`;
 };
 
-const readAll = (path) => Promise.all([send("GET", path), send("GET", `${path}/tokens`)]);
+const readAll = (path) => Promise.all([send("GET", path), send("GET", `${path}/credentials`)]);
 
 /** The state in one word and one sentence. */
 function State({ connection }) {
@@ -61,9 +61,9 @@ const Figures = ({ health }) =>
   </dl>`;
 
 /** What somebody should do something about, the most urgent first. */
-function Attention({ health, tokens, reasons }) {
+function Attention({ health, credentials, reasons }) {
   const items = [
-    ...tokens.filter(endsSoon).map((each) => ({ key: each.id, tone: "warn", ...tokenEnds(each) })),
+    ...credentials.filter(endsSoon).map((each) => ({ key: each.id, tone: "warn", ...ending(each) })),
     ...health.refusals.map((each) => rejection(each, reasons)),
     ...health.advice.map((each) => ({ key: each.reason, tone: "warn", title: t(`advice.${each.reason}`), text: kit.withNames(each.text) })),
     ...ignored(health),
@@ -83,11 +83,11 @@ function Attention({ health, tokens, reasons }) {
   </${kit.Section}>`;
 }
 
-const endsSoon = (token) => token.state === "live" && kit.daysUntil(token.expires_at) <= ENDS_SOON;
+const endsSoon = (credential) => credential.state === "live" && kit.daysUntil(credential.expires_at) <= ENDS_SOON;
 
-const tokenEnds = (token) => ({
-  title: t("attention.token", { name: token.name, n: Math.max(0, kit.daysUntil(token.expires_at)) }),
-  text: kit.withNames(t("attention.token.text")),
+const ending = ({ name, type, expires_at }) => ({
+  title: t("attention.ends", { name, n: Math.max(0, kit.daysUntil(expires_at)) }),
+  text: kit.withNames(t(type === "federated" ? "attention.ends.federated" : "attention.ends.text")),
 });
 
 function rejection(rejected, reasons) {

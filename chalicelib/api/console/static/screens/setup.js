@@ -1,10 +1,10 @@
 // Set up: choose, copy and connect, test. Every step can be left and found again.
 import { html, useEffect, useState } from "../preact.js";
-import { connectionPath, send, useAction, useLoaded } from "../api.js";
+import { connectionPath, send, useAction } from "../api.js";
 import * as kit from "../kit.js";
-import { PROVIDERS } from "../providers.js";
+import { PROVIDERS, waysOf } from "../providers.js";
+import { Connect } from "./connect.js";
 import { Live } from "./live.js";
-import { Guide } from "./guide.js";
 
 const { t, useConsole } = kit;
 const STEPS = ["choose", "connect", "test"];
@@ -57,7 +57,7 @@ function Choose() {
   const isChanged = connection !== null && Object.keys(form).some((name) => form[name] !== connection[name]);
   kit.useUnsaved(isChanged);
   const saving = useAction(async () => {
-    await saveChoice(organisation.id, connection, form);
+    await saveChoice(organisation, connection, form);
     await refresh();
     location.hash = "#/setup/connect";
   });
@@ -104,50 +104,13 @@ const NothingToChoose = () => {
   return html`<${kit.Notice} role="alert"><p>${t("setup.nothing", { brand: brand.name })}</p></${kit.Notice}>`;
 };
 
-/** Create the connection, or change the one that is there. */
+/** Create the connection, with the best way to sign in; or change the one that is there. */
 function saveChoice(organisation, connection, form) {
   if (connection) return send("PATCH", connectionPath(connection), form);
   const name = t(`provider.${form.identity_provider}`);
-  return send("POST", `organisations/${organisation}/connections`, { name, ...form });
-}
-
-// --- copy and connect ------------------------------------------------------------------------
-
-// The text of a token is shown once. It stays here until the page is closed, never stored.
-let shownToken = null;
-
-function Connect() {
-  const { connection } = useConsole();
-  const tokens = useLoaded(() => send("GET", connectionPath(connection, "tokens")), [connection.id]);
-  const [token, setToken] = useState(shownToken?.connection === connection.id ? shownToken : null);
-  const create = async () => {
-    const made = await send("POST", connectionPath(connection, "tokens"), { name: t(`provider.${connection.identity_provider}`) });
-    shownToken = { connection: connection.id, text: made.token };
-    setToken(shownToken);
-    tokens.reload();
-  };
-  return html`<div class="columns">
-    <div class="stack">
-      <${kit.Section} title=${t("setup.values")} note=${t("setup.values.note")}>
-        <${kit.Copyable} label=${t("setup.url")} text=${connection.scim_url} />
-        ${token
-          ? html`<${kit.NewToken} text=${token.text} />`
-          : html`<${kit.Loaded} ...${tokens} lines=${1}>${(page) => html`<${NoToken} live=${live(page)} create=${create} />`}</${kit.Loaded}>`}
-      </${kit.Section}>
-      <${Live} quiet />
-      <p class="next"><a class="button primary" href="#/setup/test">${t("setup.entered")}</a></p>
-    </div>
-    <${Guide} provider=${connection.identity_provider} />
-  </div>`;
-}
-
-const live = (page) => page.items.filter((each) => each.state === "live");
-
-function NoToken({ live: [known, ...others], create }) {
-  return html`${known
-      ? html`<p>${t("setup.token.known", { hint: known.hint, n: others.length + 1 })}</p>`
-      : html`<p>${t("setup.token.none")}</p>`}
-    <${kit.Button} class=${known ? "" : "primary"} act=${create}>${t(known ? "setup.token.another" : "setup.token.create")}</${kit.Button}>`;
+  const [best] = waysOf(form.identity_provider, organisation.authentication);
+  const body = { name, ...form, authentication: [best] };
+  return send("POST", `organisations/${organisation.id}/connections`, body);
 }
 
 // --- test ------------------------------------------------------------------------------------
