@@ -24,7 +24,7 @@ export const setup = () => {
 function Recommendation() {
   const { summary, brand } = useConsole();
   if (summary.organisation.sso?.forced) return null;
-  return html`<${kit.Notice} tone="info" title=${t("setup.sso.title")}>
+  return html`<${kit.Notice} tone="off" title=${t("setup.sso.title")}>
     <p>${t("setup.sso.text", { brand: brand.name })}</p>
   </${kit.Notice}>`;
 }
@@ -63,7 +63,7 @@ function Choose() {
   });
   if (!roles.length || !organisation.workspaces.length) return html`<${NothingToChoose} />`;
   return html`<form onSubmit=${(event) => [event.preventDefault(), saving.run()]}>
-    <${kit.Section}>
+    <${kit.Section} title=${t("setup.provider")}>
       <${kit.Choices}
         legend=${t("setup.provider.legend")}
         name="provider"
@@ -108,76 +108,30 @@ const NothingToChoose = () => {
 function saveChoice(organisation, connection, form) {
   if (connection) return send("PATCH", connectionPath(connection), form);
   const name = t(`provider.${form.identity_provider}`);
-<<<<<<< HEAD
   const [best] = waysOf(form.identity_provider, organisation.authentication);
   const body = { name, ...form, authentication: [best] };
   return send("POST", `organisations/${organisation.id}/connections`, body);
-=======
-  return send("POST", `organisations/${organisation}/connections`, { name, ...form });
-}
-
-// --- copy and connect ------------------------------------------------------------------------
-
-// The text of a token is shown once. It stays here until the page is closed, never stored.
-let shownToken = null;
-
-function Connect() {
-  const { connection } = useConsole();
-  const provider = kit.providerName(connection.identity_provider);
-  const tokens = useLoaded(() => send("GET", connectionPath(connection, "tokens")), [connection.id]);
-  const [token, setToken] = useState(shownToken?.connection === connection.id ? shownToken : null);
-  const create = async () => {
-    const made = await send("POST", connectionPath(connection, "tokens"), { name: t(`provider.${connection.identity_provider}`) });
-    shownToken = { connection: connection.id, text: made.token };
-    setToken(shownToken);
-    tokens.reload();
-  };
-  return html`<div class="columns">
-    <div class="stack">
-      <${kit.Section} title=${t("setup.values")} note=${t("setup.values.note", { provider })}>
-        <${kit.Copyable} label=${t("setup.url")} text=${connection.scim_url} />
-        ${token
-          ? html`<${kit.NewToken} text=${token.text} />`
-          : html`<${kit.Loaded} ...${tokens} lines=${1}>${(page) => html`<${NoToken} live=${live(page)} create=${create} provider=${provider} />`}</${kit.Loaded}>`}
-      </${kit.Section}>
-      <p class="next"><a class="button primary" href="#/setup/test">${t("setup.entered")}</a></p>
-      <${Live} quiet />
-    </div>
-    <${Guide} provider=${connection.identity_provider} />
-  </div>`;
-}
-
-const live = (page) => page.items.filter((each) => each.state === "live");
-
-function NoToken({ live: [known, ...others], create, provider }) {
-  return html`${known
-      ? html`<p>${t("setup.token.known", { hint: known.hint, n: others.length + 1 })}</p>`
-      : html`<p>${t("setup.token.none", { provider })}</p>`}
-    <${kit.Button} class=${known ? "" : "primary"} act=${create}>${t(known ? "setup.token.another" : "setup.token.create")}</${kit.Button}>`;
->>>>>>> 2df0793 (The console names errors by cause, the next request and the quarantine; its French is whole; texts read aloud)
 }
 
 // --- test ------------------------------------------------------------------------------------
 
 function Test() {
-  const { connection, summary, close } = useConsole();
-  const known = useLoaded(() => send("GET", connectionPath(connection)), [connection.id]);
-  const [isSeen, setSeen] = useState(false);
-  const isGood = isSeen || Boolean(known.data?.health.last_call);
+  const { connection, summary } = useConsole();
+  const [isGood, setGood] = useState(false);
   const provider = kit.providerName(connection.identity_provider);
   useEffect(() => isGood && kit.announce(t("setup.good.title")), [isGood]);
   const finish = async () => {
     await send("POST", "sessions/current/finish");
-    close("finished");
+    location.reload();
   };
   return html`<div class="stack">
     ${isGood
       ? html`<${kit.Notice} tone="good" title=${t("setup.good.title")}><p>${t("setup.good.text", { provider })}</p></${kit.Notice}>`
       : html`<p>${kit.withNames(t("setup.test.text", { provider }))}</p>`}
+    <${Live} onGood=${() => setGood(true)} />
     <p class="next actions">
-      ${isGood && summary.session.purpose === "setup" && html`<${kit.Confirm} class="primary" label=${t("setup.finish")} text=${t("setup.finish.text")} act=${finish} />`}
-      <a class="button ${isGood && summary.session.purpose === "admin" ? "primary" : ""}" href="#/overview">${t("setup.to.overview")}</a>
+      <a class="button ${isGood ? "primary" : ""}" href="#/overview">${t("setup.to.overview")}</a>
+      ${isGood && summary.session?.purpose === "setup" && html`<${kit.Button} act=${finish}>${t("setup.finish")}</${kit.Button}>`}
     </p>
-    <${Live} onGood=${() => setSeen(true)} />
   </div>`;
 }
