@@ -19,7 +19,7 @@ RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo idp corpus providers gallery suites crowd test quick local-test deploy-test planted check format guides openapi console-test console-size screenshots damage \
-	package account deploy access operator-key operator-keys revoke-operator-key destroy storm kills simulate differential scale oracle domains budget bench costs performance repair \
+	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded kills simulate differential scale oracle domains budget bench costs performance repair \
 	clean environment release engine emulator python
 
 help: ## list the verbs
@@ -83,6 +83,9 @@ storm: environment ## many clients at once on DynamoDB Local (ARGS='--threads 64
 
 contention: environment engine ## many writers of one group, before and after (docs/resilience.md; ARGS='--seconds 60')
 	@$(VERB) contention $(ARGS)
+
+crowded: environment ## one noisy connection beside ten quiet ones, on a virtual clock (ARGS='--minutes 10 --seconds 60')
+	@$(VERB) crowded $(ARGS)
 
 kills: environment ## kill -9 during large changes on DynamoDB Local (ARGS='--count 20 --seed 1')
 	@$(VERB) kills $(ARGS)

@@ -22,7 +22,7 @@ CREDENTIAL_TYPES: tuple[CredentialType, ...] = ("token", "client_secret", "feder
 
 
 class Rate(BaseModel):
-    """How many requests a connection may send to one process, well above Entra ID's 25/s."""
+    """How many requests all processes accept together; twice Entra ID's 25/s by default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -97,7 +97,7 @@ class Branding(BaseModel):
     ] = "#3a4fc4"
 
 
-# How often the admins of one organisation may change something, for each process: well above what
+# How often the admins of one organisation may change something: well above what
 # a console's page sends, and below what would make a table grow.
 ADMIN_CHANGES = Rate(per_second=5, burst=100)
 

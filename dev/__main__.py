@@ -34,6 +34,7 @@ MODULES: Mapping[str, str] = {
     "capacity": "dev.measure.capacity",
     "performance": "dev.measure.performance",
     "scale": "dev.measure.scale",
+    "crowded": "tests.campaigns.crowded",
     "storm": "tests.campaigns.storm",
     "contention": "tests.campaigns.contention",
     "kills": "tests.campaigns.kills",

@@ -107,7 +107,8 @@ def issue_token(services: Services, request: Request) -> Response:
         if served is None:
             raise InvalidClient
         credential = clients.authenticate(items, served, sent)
-        services.buckets.take(f"{keys.connection} token", RATE)
+        limit = keys.rate_limit("access tokens")
+        services.buckets.take_shared(limit, RATE, services.table, items.deadline)
     except (OAuthError, TooManyRequests) as rejection:
         if served is not None:
             rejection.is_listened_to = served.connection.is_listened_to(recorder.at)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
 from chalicelib.api.pending_counters import PendingCounters
@@ -31,7 +30,7 @@ class Services:
     table: Table
     secrets: Secrets
     settings: Settings
-    buckets: Buckets = field(default_factory=lambda: Buckets(time.monotonic))
+    buckets: Buckets = field(default_factory=Buckets)
     pending_counters: PendingCounters = field(default_factory=PendingCounters)
     pending_log: PendingLog = field(default_factory=PendingLog)
     user_types: UserTypes = field(default_factory=UserTypes)

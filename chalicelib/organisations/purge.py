@@ -250,6 +250,7 @@ def _clear_settings(admin: AdminContext, organisation: Organisation) -> None:
         keys.audit(),
         keys.console_items(),
         keys.health_hours(),
+        keys.rate_limits(),
     ):
         purge_directory.delete_all(scope, each)
 

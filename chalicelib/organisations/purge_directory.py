@@ -48,7 +48,12 @@ def clear(scope: ConnectionScope, since: datetime) -> None:
         for items in (keys.changes(day), keys.log_entries(day)):
             delete_all(scope, items)
     counters = (keys.health_hours(), keys.counters("U"), keys.counters("G"))
-    for items in (*counters, keys.rejected_requests(), keys.access_tokens()):
+    for items in (
+        *counters,
+        keys.rejected_requests(),
+        keys.access_tokens(),
+        keys.rate_limits(),
+    ):
         delete_all(scope, items)
 
 

@@ -184,6 +184,11 @@ def signing_keys(issuer: str) -> tuple[Grant, ...]:
     return (Grant(keys_of_issuer(issuer).pk, READ | UPDATE),)
 
 
+def rate_limit(key: Key) -> tuple[Grant, ...]:
+    """Return the grants for counting requests for a rate limit."""
+    return (Grant(key.pk, UPDATE),)
+
+
 def pending_changes() -> tuple[Grant, ...]:
     """Return the grants of the sweeper that looks for pending changes of all organisations."""
     return (Grant(PENDING_CHANGES, READ),)

@@ -28,6 +28,7 @@ What each access needs (consistent reads throughout, no index, no Scan):
     rejected requests, while listening    Query  S#<conn>#RJ   <ulid> ..
     who listens for a token               Get    X#listen#<token>
     the audit, of a deployment            Query  C#<org>#A or A#AUDIT   <ulid> .. <ulid>
+    the requests of a rate limit          Update S#<conn>#B or C#<org>#B  <limit>
 
 The first letter of a partition key is its class and the next part its owner, so that
 `grants` can say who may read and write what. Hashes hide personal data and bound the length.
@@ -357,6 +358,14 @@ class ConnectionKeys:
         """Range of the counters of requests, by hour."""
         return Range(f"{self.prefix}#H")
 
+    def rate_limit(self, name: str) -> Key:
+        """Key of the number of requests that all processes have counted for a rate limit."""
+        return Key(f"{self.prefix}#B", name)
+
+    def rate_limits(self) -> Range:
+        """Range of what is counted for rate limits."""
+        return Range(f"{self.prefix}#B")
+
     def rejected_request(self, request_ulid: str) -> Key:
         """Key of a rejected request, written while a page listens."""
         return Key(f"{self.prefix}#RJ", request_ulid)
@@ -560,6 +569,14 @@ class OrganisationKeys:
     def health_hours(self) -> Range:
         """Range of the counters of rejected administrative requests, by hour."""
         return Range(f"{self.partition}#H")
+
+    def rate_limit(self, name: str) -> Key:
+        """Key of the number of requests that all processes have counted for a rate limit."""
+        return Key(f"{self.partition}#B", name)
+
+    def rate_limits(self) -> Range:
+        """Range of what is counted for rate limits."""
+        return Range(f"{self.partition}#B")
 
     def account(self, account: str) -> Key:
         """Key of the uniqueness item of an account of the SaaS: which user it belongs to."""

@@ -194,6 +194,21 @@ class Namespace:
             return None
         return True
 
+    def try_add(self, action: Update) -> Item | None:
+        """Add to numbers of an item, best effort: one call; return the attributes that it changed.
+
+        None: the call failed. Never repeated, as in `try_once`.
+        """
+        self._guard("update", action.key)
+        ((_, request),) = render(action, self.table.name).items()
+        client: Any = self.table.client
+        try:
+            return from_wire(
+                client.update_item(**request, ReturnValues="UPDATED_NEW")["Attributes"]
+            )
+        except (ClientError, HTTPClientError, ConnectionError):
+            return None
+
     def batch_delete(self, keys: Iterable[Key]) -> None:
         """Delete items without condition, 25 a call: for items that nobody reads any more."""
         for chunk in chunks(list(keys), MAX_BATCH_WRITES):

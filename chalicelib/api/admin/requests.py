@@ -174,7 +174,7 @@ def respond(services: Services, methods: Mapping[str, Route], request: Request) 
         try:
             principal = authenticate(services, request, deadline)
             authorize(principal, route, request)
-            limit_changes(services, principal, route)
+            limit_changes(services, principal, route, deadline)
         except (Unauthorized, Forbidden, NotFound, TooManyRequests) as error:
             rejections.count(services, request, error, deadline)
             raise
@@ -185,7 +185,9 @@ def respond(services: Services, methods: Mapping[str, Route], request: Request) 
         raise
 
 
-def limit_changes(services: Services, principal: Principal, route: Route) -> None:
+def limit_changes(
+    services: Services, principal: Principal, route: Route, deadline: Deadline
+) -> None:
     """Take one change of the rate of the admin's organisation; the operator has no limit.
 
     Raises:
@@ -193,7 +195,8 @@ def limit_changes(services: Services, principal: Principal, route: Route) -> Non
     """
     rate = services.settings.admin_changes
     if rate and isinstance(principal, AdminPrincipal) and route.changes_settings:
-        services.buckets.take(f"{principal.organisation} admin", rate)
+        limit = OrganisationKeys(principal.organisation).rate_limit("admin")
+        services.buckets.take_shared(limit, rate, services.table, deadline)
 
 
 def authenticate(services: Services, request: Request, deadline: Deadline) -> Principal:

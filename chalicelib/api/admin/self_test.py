@@ -34,6 +34,7 @@ from chalicelib.organisations.self_test import Run
 from chalicelib.organisations.self_test_checks import CHECKS, ConnectionDetails
 from chalicelib.settings import Rate
 from chalicelib.storage.connection_settings import PRESETS
+from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.transactions import TransactionCanceled
 
@@ -67,7 +68,7 @@ def run_self_test(request: AdminRequest) -> Ok[TestReport]:
     """POST .../connections/{connection}/test: 200, whatever the outcome."""
     admin = request.admin_context()
     connection = connections.get(admin, request.connection)
-    request.services.buckets.take(f"{connection.id} self-test", RATE)
+    request.services.buckets.take(ConnectionKeys(connection.id).rate_limit("self-test"), RATE)
     pending = request.services.pending_counters.of(connection.id)
     details = self_test_checks.read_details(
         admin, connection, request.services.settings.plans, pending

@@ -29,9 +29,12 @@ from chalicelib.errors import BadRequest, NotFound, Unauthorized
 from chalicelib.organisations import console, setup_links, tokens
 from chalicelib.organisations.console import SESSION_LIFE, Opening, Sender
 from chalicelib.organisations.inputs import MAX_SETUP_DAYS, Body, NewConsoleLink
+from chalicelib.settings import Rate
 from chalicelib.storage import console_items
 
 NO_SESSION = "Only a session can be ended here; an operator key ends when it is revoked."
+# How many links an organisation gets: far more than its admins open.
+LINKS = Rate(per_second=5, burst=100)
 # A mistyped parameter would end all sessions instead of one user's.
 END_PARAMETERS = frozenset({"user"})
 UNKNOWN_LINK_PARAMETER = (
@@ -68,6 +71,9 @@ def create_console_link(request: AdminRequest) -> Created[NewConsoleLinkShown]:
     """
     admin = request.admin_context()
     body = read_body(NewConsoleLink, request.http)
+    request.services.buckets.take_shared(
+        admin.keys.rate_limit("links"), LINKS, request.services.table, request.deadline
+    )
     origins = request.services.settings.return_origins
     new = console.create_link(request.services.table, admin, body, origins)
     url = f"{request.http.base_url}/console/#{new.text}"

@@ -70,7 +70,8 @@ def _authenticate(
     )
     if principal.plan.rate is not None:
         try:
-            services.buckets.take(principal.keys.connection, principal.plan.rate)
+            limit = principal.keys.rate_limit("requests")
+            services.buckets.take_shared(limit, principal.plan.rate, services.table, items.deadline)
         except TooManyRequests as rejection:
             rejection.is_listened_to = principal.is_listened_to
             raise
@@ -81,7 +82,7 @@ def _charge(services: Services, principal: ConnectionPrincipal, more: int) -> No
     """Take the operations of a Bulk request beyond the first one from the connection's rate."""
     rate = principal.plan.rate
     if rate is not None and more > 0:
-        services.buckets.charge(principal.keys.connection, rate, more)
+        services.buckets.charge(principal.keys.rate_limit("requests"), rate, more)
 
 
 def reject_url(services: Services, request: Request, connection_id: str, detail: str) -> NoReturn:

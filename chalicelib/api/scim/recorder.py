@@ -110,7 +110,7 @@ class Recorder:
     def show(self, reason: str, status: int) -> None:
         """Write a rejected request for a page that listens, unless it has seen many."""
         try:
-            self.services.buckets.take(f"{self.keys.connection} rejected", SHOWN)
+            self.services.buckets.take(self.keys.rate_limit("rejected"), SHOWN)
         except TooManyRequests:
             return
         rejected = RejectedRequest(
