@@ -25,6 +25,7 @@ place in each API turns them into a body: a SCIM Error (RFC 7644 section 3.12) o
     +-- NotImplemented_         501
     +-- Busy                    503, with Retry-After: contended or throttled, the client may repeat
     +-- Unavailable             503, with Retry-After: something we depend on cannot be read
+        +-- IssuerUnavailable   503, of the token endpoint
 """
 
 from __future__ import annotations
@@ -305,3 +306,12 @@ class Unavailable(_RetryLater):
 
     retry_after = 5
     default = "The service cannot check the request at the moment. Repeat it in a few seconds."
+
+
+class IssuerUnavailable(Unavailable, _Rejected):
+    """The key that an assertion was signed with cannot be read; `reason` says why."""
+
+    default = (
+        "The keys of the assertion's issuer cannot be read at the moment. Repeat the request in a "
+        "few seconds; the connection's health in the console says why."
+    )

@@ -7,6 +7,7 @@ of the connection; its id is the connection's.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -20,10 +21,11 @@ from chalicelib.auth.clients import Clients, SentAssertion, SentSecret, find_ser
 from chalicelib.errors import (
     ApiError,
     InvalidClient,
+    IssuerUnavailable,
     NotFound,
     OAuthError,
-    PayloadTooLarge,
     TooManyRequests,
+    UnsupportedMediaType,
 )
 from chalicelib.settings import Rate
 from chalicelib.storage import grants
@@ -42,10 +44,17 @@ SCOPE = "scim"
 # A provider needs one access token an hour.
 RATE = Rate(per_second=2, burst=20)
 
-# OAuth 2.0 has a code for each of these; any other error of ours keeps its status.
-CODES: Mapping[int, str] = {400: "invalid_request", 413: "invalid_request", 415: "invalid_request"}
+# The code of an error that is no OAuthError; in RFC 6749 only section 4.1.2.1 has the last two.
+CODES: Mapping[int, str] = {
+    429: "temporarily_unavailable",
+    500: "server_error",
+    503: "temporarily_unavailable",
+}
+# What an error's text may not have (RFC 6749 section 5.2).
+NOT_TOLD = re.compile(r"[^ !#-\[\]-~]")
 
 Form = Mapping[str, str]
+Sent = SentSecret | SentAssertion
 
 
 def endpoints(services: Services) -> Iterator[Endpoint]:
@@ -103,13 +112,13 @@ def issue_token(services: Services, request: Request) -> Response:
     served = find_served(items, keys.connection)
     clients = Clients(services.secrets, services.settings, services.key_ring)
     try:
-        sent = _client(_read_form(request), request.headers.get("authorization", ()))
+        sent = _sent(_read_form(request), request.headers.get("authorization", ()))
         if served is None:
             raise InvalidClient
         credential = clients.authenticate(items, served, sent)
         limit = keys.rate_limit("access tokens")
         services.buckets.take_shared(limit, RATE, services.table, items.deadline)
-    except (OAuthError, TooManyRequests) as rejection:
+    except (OAuthError, IssuerUnavailable, TooManyRequests) as rejection:
         if served is not None:
             rejection.is_listened_to = served.connection.is_listened_to(recorder.at)
             recorder.reject(rejection)
@@ -126,13 +135,14 @@ def issue_token(services: Services, request: Request) -> Response:
 
 def oauth_error(error: ApiError, request_id: str) -> Response:
     """Return an error as RFC 6749 section 5.2 writes it, with the request id beside it."""
-    code = error.code if isinstance(error, OAuthError) else CODES.get(error.status)
+    other = CODES.get(error.status, "invalid_request")
     document: dict[str, Any] = {
-        "error": code or ("server_error" if error.status >= 500 else "invalid_request"),  # noqa: PLR2004
-        "error_description": error.detail,
+        "error": error.code if isinstance(error, OAuthError) else other,
+        "error_description": NOT_TOLD.sub("'", error.detail),
         "request_id": request_id,
     }
-    status = error.status if code is None or isinstance(error, OAuthError) else 400
+    # There is no other status for a body that cannot be read.
+    status = 400 if isinstance(error, UnsupportedMediaType) else error.status
     return Response(status, document, error.headers, JSON)
 
 
@@ -140,25 +150,32 @@ def _read_form(request: Request) -> Form:
     """Read the parameters of a body; an empty one counts as absent (RFC 6749 section 3.2).
 
     Raises:
-        OAuthError: it is no form, or a parameter is repeated.
-        PayloadTooLarge: it is longer than the longest assertion needs.
+        OAuthError: it is no form, a parameter is repeated, or it is longer than the longest
+            assertion needs.
     """
     if len(request.body) > MAX_BYTES:
-        raise PayloadTooLarge(f"The body is too long: expected at most {MAX_BYTES:,} bytes.")
+        raise _malformed(f"The body is too long: expected at most {MAX_BYTES:,} bytes.")
     try:
         pairs = parse_qsl(
-            request.body.decode("ascii"), errors="strict", max_num_fields=MAX_PARAMETERS
+            request.body.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MAX_PARAMETERS,
         )
     except ValueError:
         text = "The body is no form: expected grant_type=client_credentials&..."
-        raise OAuthError("invalid_request", text) from None
+        raise _malformed(text) from None
     form = dict(pairs)
     if len(form) < len(pairs):
-        raise OAuthError("invalid_request", "A parameter is repeated: expected each one once.")
-    return form
+        raise _malformed("A parameter is repeated: expected each one once.")
+    return {name: value for name, value in form.items() if value}
 
 
-def _client(form: Form, authorization: Sequence[str]) -> SentSecret | SentAssertion:
+def _malformed(text: str, code: str = "invalid_request") -> OAuthError:
+    return OAuthError(code, text, reason="token_request")
+
+
+def _sent(form: Form, authorization: Sequence[str]) -> Sent:
     """Read what the client sends to authenticate itself, in exactly one way.
 
     Raises:
@@ -166,9 +183,9 @@ def _client(form: Form, authorization: Sequence[str]) -> SentSecret | SentAssert
         InvalidClient: it sends none.
     """
     _require_grant(form)
-    ways: list[SentSecret | SentAssertion] = []
+    ways: list[Sent] = []
     if authorization:
-        ways.append(_basic(authorization))
+        ways.append(_basic(authorization, form.get("client_id")))
     if "client_secret" in form:
         ways.append(SentSecret(form.get("client_id", ""), form["client_secret"]))
     if "client_assertion" in form:
@@ -184,19 +201,20 @@ def _client(form: Form, authorization: Sequence[str]) -> SentSecret | SentAssert
 def _require_grant(form: Form) -> None:
     grant_type = form.get("grant_type")
     if grant_type is None:
-        raise OAuthError("invalid_request", f"grant_type: expected {GRANT_TYPE}, it is missing.")
+        raise _malformed(f"grant_type: expected {GRANT_TYPE}, it is missing.")
     if grant_type != GRANT_TYPE:
-        raise OAuthError("unsupported_grant_type", f"grant_type: expected {GRANT_TYPE}.")
+        raise _malformed(f"grant_type: expected {GRANT_TYPE}.", "unsupported_grant_type")
     if set(form.get("scope", SCOPE).split()) - {SCOPE}:
         text = f"scope: expected {SCOPE}, or no scope."
         raise OAuthError("invalid_scope", text, reason="scope")
 
 
-def _basic(authorization: Sequence[str]) -> SentSecret:
+def _basic(authorization: Sequence[str], id_in_form: str | None) -> SentSecret:
     """Read client_secret_basic: both parts are form-encoded (RFC 6749 section 2.3.1).
 
     Raises:
         InvalidClient: there is another scheme, or it cannot be decoded.
+        OAuthError: the form names another client.
     """
     scheme, _, encoded = authorization[0].partition(" ")
     if len(authorization) > 1 or scheme.lower() != "basic" or len(encoded) > MAX_BYTES:
@@ -205,8 +223,11 @@ def _basic(authorization: Sequence[str]) -> SentSecret:
         text = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
     except ValueError:
         raise InvalidClient(reason="client_scheme") from None
-    client_id, _, secret = text.partition(":")
-    return SentSecret(unquote_plus(client_id), unquote_plus(secret))
+    client_id, secret = map(unquote_plus, text.partition(":")[::2])
+    if id_in_form not in {None, client_id}:
+        told = "client_id: expected the one of the Authorization header, or none."
+        raise OAuthError("invalid_request", told, reason="client_id")
+    return SentSecret(client_id, secret)
 
 
 def _assertion(form: Form) -> SentAssertion:

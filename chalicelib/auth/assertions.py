@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from chalicelib.auth.issuers import TENANT
 from chalicelib.errors import InvalidClient
@@ -63,7 +63,7 @@ def verify(
 
     Raises:
         InvalidClient: none; with the actual reason for the connection's health.
-        Unavailable: as `find_key`.
+        IssuerUnavailable: as `find_key`.
     """
     said = _read(assertion)
     trusting = [c for c in credentials if c.trust and c.trust.issuer == said.issuer]
@@ -82,7 +82,7 @@ def _read(assertion: str) -> _Unverified:
         raise InvalidClient(reason="assertion_form")
     try:
         header_part, claims_part, signature = assertion.split(".")
-        header, claims = _object(header_part), _object(claims_part)
+        header, claims = _object(_decoded(header_part)), _object(_decoded(claims_part))
         _decoded(signature)
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidClient(reason="assertion_form") from error
@@ -93,13 +93,13 @@ def _read(assertion: str) -> _Unverified:
     return _Unverified(*named[:3])
 
 
-def _object(part: str) -> dict[str, Any]:
-    """Decode a part of a JWT that is the JSON of an object.
+def _object(part: bytes) -> dict[str, Any]:
+    """Read a part of a JWT, which is the JSON of an object in UTF-8.
 
     Raises:
         ValueError, TypeError: it is anything else, or names a member twice.
     """
-    read = json.loads(_decoded(part), object_pairs_hook=_distinct)
+    read = json.loads(part.decode(), object_pairs_hook=_distinct, parse_constant=_reject)
     if not isinstance(read, dict):
         raise TypeError
     return read
@@ -125,6 +125,15 @@ def _distinct(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _reject(_: str) -> NoReturn:
+    """Reject NaN and Infinity, which are no JSON.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError
+
+
 def _verified(assertion: str, said: _Unverified, key: Jwk) -> Mapping[str, Any]:
     """Check the signature, and return what the assertion says.
 
@@ -143,10 +152,12 @@ def _verified(assertion: str, said: _Unverified, key: Jwk) -> Mapping[str, Any]:
         if isinstance(public.key, RSAPublicKey) and public.key.key_size < MIN_RSA_BITS:
             raise InvalidClient(reason="assertion_algorithm")
         signed = jwt.PyJWS().decode(assertion, public.key, algorithms=[said.algorithm])
+    except jwt.InvalidKeyError as error:
+        # What is published is no key of this type, or on another curve.
+        raise InvalidClient(reason="assertion_algorithm") from error
     except jwt.PyJWTError as error:
         raise InvalidClient(reason="assertion_signature") from error
-    claims: Mapping[str, Any] = json.loads(signed)
-    return claims
+    return _object(signed)
 
 
 def _check_times(claims: Mapping[str, Any], now: datetime) -> None:

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 from chalicelib.auth.issuers import Issuers
-from chalicelib.errors import Unavailable
+from chalicelib.errors import IssuerUnavailable
 from chalicelib.outbound import NotAllowed, OutboundClient, OutboundRequest, Unreachable
 from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
@@ -43,6 +43,11 @@ MAX_BYTES = 262_144
 MAX_KEYS = 100
 MAX_KID = 200
 
+# Why an issuer was asked and no keys came, for the connection's health.
+Failure = Literal["keys_address", "keys_unreachable", "keys_response"]
+# Or it was asked less than a minute ago, and had no such key.
+WAIT = "keys_wait"
+
 Jwk = Mapping[str, Any]
 
 
@@ -67,58 +72,60 @@ class KeyRing:
         A key that this process knows costs no call; else 1 GetItem, and perhaps a fetch.
 
         Raises:
-            Unavailable: the issuer cannot be asked now.
+            IssuerUnavailable: the issuer cannot be asked now, or does not respond.
         """
-        now = table.clock.now()
         known = self._recall(issuer, table.clock.monotonic())
-        if known is None or kid not in known.keys:
+        if known is None or not _has(known, kid, table.clock.now(), USABLE):
             known = self._refreshed(table, issuer, kid, deadline)
-        return known.keys.get(kid) if known.is_usable(now, USABLE) else None
+        return known.keys.get(kid)
 
     def _refreshed(self, table: Table, issuer: str, kid: str, deadline: Deadline) -> SigningKeys:
         """Return the keys of the table, or of the issuer where those are old or lack this one.
 
         Raises:
-            Unavailable: the issuer was asked less than a minute ago, or does not respond.
+            IssuerUnavailable: the issuer was asked less than a minute ago, or does not respond.
         """
         now = table.clock.now()
         items = table.namespace(grants.signing_keys(issuer), deadline)
-        stored = _read(items, issuer)
-        is_enough = kid in stored.keys and stored.is_usable(now, FRESH)
-        if not is_enough:
-            fetched = self._fetched(items, stored, now)
-            if fetched is None and not (kid in stored.keys and stored.is_usable(now, USABLE)):
-                raise Unavailable
-            stored = fetched or stored
-        self._remember(issuer, stored, table.clock.monotonic())
-        return stored
+        keys = _read(items, issuer)
+        if not _has(keys, kid, now, FRESH):
+            keys = self._asked(items, keys, now)
+            if keys.failure and not _has(keys, kid, now, USABLE):
+                raise IssuerUnavailable(reason=keys.failure)
+        self._remember(issuer, keys, table.clock.monotonic())
+        return keys
 
-    def _fetched(self, items: Namespace, stored: SigningKeys, now: datetime) -> SigningKeys | None:
-        """Fetch the keys, if it is this request's turn; None if it is not, or they did not come."""
+    def _asked(self, items: Namespace, stored: SigningKeys, now: datetime) -> SigningKeys:
+        """Ask the issuer, if it is this request's turn; without `failure` it has just said them."""
+        waiting = replace(stored, failure=stored.failure or WAIT)
         if timestamp(now) < stored.next_fetch:
-            return None
+            return waiting
         key = signing_keys(stored.issuer)
         as_read = equals("next_fetch", stored.next_fetch) if stored.next_fetch else NEW
         asking = replace(stored, next_fetch=timestamp(now + PAUSE))
         if items.try_commit([update(key, asking, as_read)]):
-            return None
-        keys = self._keys_of(stored.issuer)
-        if keys is None:
-            return None
-        fetched = replace(asking, keys=keys, fetched=timestamp(now))
-        items.try_commit([update(key, fetched, equals("next_fetch", asking.next_fetch))])
-        return fetched
+            return waiting
+        found = self._fetched(stored.issuer)
+        asked = (
+            replace(asking, failure=found)
+            if isinstance(found, str)
+            else replace(asking, keys=found, fetched=timestamp(now), failure=None)
+        )
+        items.try_commit([update(key, asked, equals("next_fetch", asking.next_fetch))])
+        return asked
 
-    def _keys_of(self, issuer: str) -> dict[str, Jwk] | None:
+    def _fetched(self, issuer: str) -> dict[str, Jwk] | Failure:
         url = self.issuers.keys_url(issuer)
-        if url is None:
-            return None
-        request = OutboundRequest("GET", url, {"Accept": "application/json"})
+        request = OutboundRequest("GET", url or "", {"Accept": "application/json"})
         try:
             response = self.client.send(request, seconds=FETCH_SECONDS, max_bytes=MAX_BYTES)
-        except (NotAllowed, Unreachable):
-            return None
-        return parse_key_set(response.body) if response.status == 200 else None  # noqa: PLR2004
+        except NotAllowed:
+            return "keys_address"
+        except Unreachable:
+            return "keys_unreachable"
+        # A redirect leads to a host that nobody has entered.
+        found = parse_key_set(response.body) if response.status == 200 else None  # noqa: PLR2004
+        return "keys_response" if found is None else found
 
     def _recall(self, issuer: str, now: float) -> SigningKeys | None:
         with self._lock:
@@ -133,6 +140,11 @@ class KeyRing:
                 self._remembered.popitem(last=False)
 
 
+def _has(known: SigningKeys, kid: str, now: datetime, age: timedelta) -> bool:
+    """Return whether a key is among those that are known, and not older than that."""
+    return kid in known.keys and known.is_usable(now, age)
+
+
 def _read(items: Namespace, issuer: str) -> SigningKeys:
     item = items.get(signing_keys(issuer))
     return from_item(SigningKeys, item) if item else SigningKeys(issuer)
@@ -141,7 +153,8 @@ def _read(items: Namespace, issuer: str) -> SigningKeys:
 def parse_key_set(body: bytes) -> dict[str, Jwk] | None:
     """Read a JWK Set (RFC 7517 section 5): the keys for signatures by id.
 
-    A key without an id, or of another use, is left out. None stands for anything else than a set.
+    A key without an id, of another use, or whose parts are no texts, is left out. None stands for
+    anything else than a set.
     """
     try:
         listed = json.loads(body)["keys"]
@@ -163,4 +176,7 @@ PUBLIC = ("kty", "alg", "n", "e", "crv", "x", "y")
 def _signs(jwk: Mapping[str, Any]) -> bool:
     kid = jwk.get("kid")
     is_named = isinstance(kid, str) and 0 < len(kid) <= MAX_KID
-    return is_named and jwk.get("use", "sig") == "sig" and jwk.get("kty") in {"RSA", "EC"}
+    is_text = all(isinstance(jwk[name], str) for name in PUBLIC if name in jwk)
+    return (
+        is_named and is_text and jwk.get("use", "sig") == "sig" and jwk.get("kty") in {"RSA", "EC"}
+    )

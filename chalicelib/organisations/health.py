@@ -78,6 +78,9 @@ FIXES: Mapping[str, str] = {
     "types that its settings name, or let it accept this one too.",
     "access_expired": "The access token has expired. The identity provider gets the next one by "
     "itself; if this goes on, its clock may be wrong.",
+    "token_request": "The request for an access token was no form of the client credentials grant. "
+    "Choose OAuth 2.0 client credentials in the identity provider; it sends grant_type and the "
+    "credential in the body, each once.",
     "client_missing": "The request for an access token had no client secret and no assertion. "
     "Enter client id and client secret in the identity provider.",
     "client_twice": "The request for an access token had two credentials at once. Choose one way "
@@ -95,6 +98,17 @@ FIXES: Mapping[str, str] = {
     "trusts. Compare the tenant id in the identity provider with the one entered here.",
     "assertion_key": "The assertion was signed with a key that its issuer does not publish. If the "
     "tenant id is right, ask the SaaS's support.",
+    "keys_wait": "The assertion was signed with a key that is not known yet, and its issuer was "
+    "asked for its keys less than a minute ago. The identity provider sends it again by itself; if "
+    "this goes on, somebody may be sending forged assertions.",
+    "keys_unreachable": "The keys of the assertion's issuer could not be read: it did not respond "
+    "within 5 s, or its response was too long. The identity provider sends the assertion again by "
+    "itself; if this goes on, ask the SaaS's support.",
+    "keys_response": "The issuer of the assertion responded with something else than its keys; a "
+    "redirect is not followed. Compare the tenant id in the identity provider with the one entered "
+    "here.",
+    "keys_address": "The keys of the assertion's issuer are at an address that this service does "
+    "not read: it is not public, or not https. Ask the SaaS's support.",
     "assertion_algorithm": "The assertion was signed in a way that is not accepted. Expected: "
     "RS256, PS256 or ES256, with a key of its issuer.",
     "assertion_signature": "The signature of the assertion is wrong: it was changed on its way, or "

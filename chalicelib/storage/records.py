@@ -230,7 +230,9 @@ RECORDS: Mapping[type, Record] = {
         {"id": _sort_key},
     ),
     ListenedToken: Record(_same_name("connection", "until")),
-    SigningKeys: Record({"keys": ("keys", JSON), **_same_name("issuer", "fetched", "next_fetch")}),
+    SigningKeys: Record(
+        {"keys": ("keys", JSON), **_same_name("issuer", "fetched", "next_fetch", "failure")}
+    ),
     OperatorKey: Record(
         {
             "scopes": ("scopes", TYPES),

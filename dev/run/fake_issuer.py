@@ -91,7 +91,8 @@ def fake_issuer(*keys: SigningKey, port: int = 0) -> Iterator[FakeIssuer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     issuer.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # It looks so often whether it shall end.
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield issuer
     finally:

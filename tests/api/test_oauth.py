@@ -3,80 +3,21 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from chalice.app import Chalice
 
-from app import build
 from chalicelib.api.oauth import RATE
-from chalicelib.api.services import Services
-from chalicelib.auth.issuers import Issuers
-from chalicelib.auth.signing_keys import KeyRing
 from chalicelib.auth.tokens import checksum
-from chalicelib.outbound import OutboundClient
 from dev.run.fake_issuer import FakeIssuer, SigningKey, fake_issuer
-from tests.support.builders import (
-    ApiClient,
-    Response,
-    ScimClient,
-    a_customer,
-    api_client,
-    scim_client,
-)
-from tests.support.environment import OPERATOR_KEY
+from tests.support.builders import a_customer, api_client
 from tests.support.invariants import read_all
-
-FORM = "application/x-www-form-urlencoded"
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-SUBJECT, AUDIENCE = "sync-fabric", "api://scim"
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """An identity provider of one connection: how it asks for a token, and what it may do."""
-
-    services: Services
-    app: Chalice
-    connection: str
-
-    @property
-    def admin(self) -> ApiClient:
-        """A client of the admin API."""
-        return api_client(self.app, OPERATOR_KEY)
-
-    @property
-    def path(self) -> str:
-        """The connection's path in the admin API."""
-        return f"/admin/organisations/{self.connection[:10]}/connections/{self.connection}"
-
-    def accept(self, *types: str) -> None:
-        """Let the connection accept these types of credentials only."""
-        assert self.admin("PATCH", self.path, {"authentication": types}).status == 200
-
-    def create(self, **body: Any) -> Any:
-        """Create a credential."""
-        created = self.admin("POST", f"{self.path}/credentials", {"name": "Entra", **body})
-        assert created.status == 201, created.body
-        return created.body
-
-    def token(self, headers: Any = None, **form: Any) -> Response:
-        """Ask for an access token."""
-        sent = urlencode({"grant_type": "client_credentials", **form}).encode()
-        path = f"/oauth2/{self.connection}/token"
-        return api_client(self.app)("POST", path, sent, headers, content_type=FORM)
-
-    def scim(self, credential: str) -> ScimClient:
-        """Return a SCIM client with this bearer token."""
-        return scim_client(self.app, self.connection, credential)
-
-    def reasons(self) -> dict[str, int]:
-        """Read why requests were rejected."""
-        health = self.admin("GET", self.path).body["health"]
-        return {each["reason"]: each["count"] for each in health["refusals"]}
+from tests.support.oauth_provider import ASSERTION_TYPE, FORM, GRANT, basic, provider_of
 
 
 @pytest.fixture
@@ -89,39 +30,12 @@ def issuer() -> Iterator[FakeIssuer]:
 @pytest.fixture
 def provider(services, context, issuer):
     """Let the deployment trust the issuer, and the connection accept all types."""
-    ring = KeyRing(Issuers({issuer.url: issuer.keys_url}), OutboundClient(allow_loopback=True))
-    trusting = replace(services, key_ring=ring)
-    made = Provider(trusting, build(trusting), context.connection)
-    made.accept("token", "client_secret", "federated")
-    return made
-
-
-def with_secret(provider: Provider) -> dict[str, str]:
-    """Create a client secret; return what the client sends."""
-    created = provider.create(type="client_secret")
-    return {"client_id": created["client_id"], "client_secret": created["client_secret"]}
-
-
-def federated(provider: Provider, issuer: FakeIssuer) -> Any:
-    """Create a federated credential."""
-    return provider.create(
-        type="federated", issuer=issuer.url, subject=SUBJECT, audience=f"{AUDIENCE}/.default"
-    )
-
-
-def assertion(
-    provider: Provider, issuer: FakeIssuer, key: int = 0, **claims: Any
-) -> dict[str, str]:
-    """Return what the client sends: an assertion that holds now."""
-    now = int(provider.services.table.clock.now().timestamp())
-    whole = {"iss": issuer.url, "sub": SUBJECT, "aud": AUDIENCE, "iat": now, "exp": now + 600}
-    signed = issuer.keys[key].sign({**whole, **claims})
-    return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": signed}
+    return provider_of(services, context.connection, {issuer.url: issuer.keys_url})
 
 
 def test_a_client_secret_gets_an_access_token_that_provisions(provider):
     """By the body, without a scope or with the one that there is."""
-    sent = with_secret(provider)
+    sent = provider.client_secret()
 
     issued = provider.token(**sent, scope="scim")
 
@@ -137,7 +51,7 @@ def test_a_client_secret_gets_an_access_token_that_provisions(provider):
 
 def test_basic_has_both_parts_form_encoded(provider):
     """RFC 6749 section 2.3.1."""
-    sent = with_secret(provider)
+    sent = provider.client_secret()
     pair = f"{quote(sent['client_id'])}:{quote(sent['client_secret']).replace('_', '%5F')}"
     headers = {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
@@ -146,8 +60,8 @@ def test_basic_has_both_parts_form_encoded(provider):
 
 def test_an_assertion_gets_an_access_token(provider, issuer):
     """The same one again too: a lost response must not lock a provider out."""
-    federated(provider, issuer)
-    sent = assertion(provider, issuer)
+    provider.federated(issuer.url)
+    sent = provider.assertion(issuer)
 
     assert [provider.token(**sent).status for _ in range(2)] == [200, 200]
     assert provider.token(**sent, client_id=provider.connection).status == 200
@@ -156,10 +70,10 @@ def test_an_assertion_gets_an_access_token(provider, issuer):
 
 def test_a_new_key_of_the_issuer_is_found(provider, issuer, manual_clock):
     """Within a minute of the last fetch the sender is told to come again, not that it is wrong."""
-    federated(provider, issuer)
-    assert provider.token(**assertion(provider, issuer)).status == 200
+    provider.federated(issuer.url)
+    assert provider.token(**provider.assertion(issuer)).status == 200
     issuer.keys.append(SigningKey.rsa("key-3"))
-    sent = assertion(provider, issuer, 2)
+    sent = provider.assertion(issuer, 2)
 
     early = provider.token(**sent)
     manual_clock.advance(seconds=61)
@@ -168,57 +82,131 @@ def test_a_new_key_of_the_issuer_is_found(provider, issuer, manual_clock):
     assert provider.token(**sent).status == 200
 
 
-REJECTED_FORMS = {
-    "no grant type": ({"grant_type": ""}, 400, "invalid_request"),
-    "another grant": ({"grant_type": "password"}, 400, "unsupported_grant_type"),
-    "another scope": ({"scope": "scim admin"}, 400, "invalid_scope"),
-    "no credential": ({}, 401, "invalid_client"),
-    "wrong id": ({"client_id": "x", "client_secret": "y"}, 401, "invalid_client"),
-    "empty secret": ({"client_id": "x", "client_secret": ""}, 401, "invalid_client"),
-    "another type of assertion": ({"client_assertion": "x"}, 400, "invalid_request"),
+INVALID_REQUEST = (400, "invalid_request", "token_request")
+TWO_WAYS = {"client_assertion": "x", "client_assertion_type": ASSERTION_TYPE, "client_secret": "y"}
+# The parameters beside the grant type, or the whole body; then status, code and reason.
+REJECTED_FORMS: dict[str, tuple[Any, tuple[int, str, str]]] = {
+    "no grant type": ({"grant_type": ""}, INVALID_REQUEST),
+    "another grant": (
+        {"grant_type": "password"},
+        (400, "unsupported_grant_type", "token_request"),
+    ),
+    "the grant in capitals": (
+        {"grant_type": "CLIENT_CREDENTIALS"},
+        (400, "unsupported_grant_type", "token_request"),
+    ),
+    "another scope": ({"scope": "scim admin"}, (400, "invalid_scope", "scope")),
+    "no credential": ({}, (401, "invalid_client", "client_missing")),
+    "a type of assertion alone": (
+        {"client_assertion_type": ASSERTION_TYPE},
+        (401, "invalid_client", "client_missing"),
+    ),
+    "wrong id": (
+        {"client_id": "x", "client_secret": "y"},
+        (401, "invalid_client", "client_id"),
+    ),
+    "empty secret": (
+        {"client_id": "x", "client_secret": ""},
+        (401, "invalid_client", "client_missing"),
+    ),
+    "another type of assertion": (
+        {"client_assertion": "x"},
+        (400, "invalid_request", "assertion_form"),
+    ),
     "not an assertion": (
         {"client_assertion": "x", "client_assertion_type": ASSERTION_TYPE},
-        401,
-        "invalid_client",
+        (401, "invalid_client", "assertion_form"),
     ),
-    "two ways": (
-        {"client_assertion": "x", "client_assertion_type": ASSERTION_TYPE, "client_secret": "y"},
-        400,
-        "invalid_request",
+    "two ways": (TWO_WAYS, (400, "invalid_request", "client_twice")),
+    "a parameter twice": (b"grant_type=client_credentials&scope=scim&scope=scim", INVALID_REQUEST),
+    "empty and then not": (b"grant_type=&grant_type=client_credentials", INVALID_REQUEST),
+    "an unknown one twice": (b"grant_type=client_credentials&x=1&x=", INVALID_REQUEST),
+    "bytes that are no UTF-8": (b"grant_type=%ff", INVALID_REQUEST),
+    "bytes that are no ASCII": ("grant_type=\u00e9".encode(), INVALID_REQUEST),
+    "30 parameters": (b"&".join(b"a%d=b" % number for number in range(30)), INVALID_REQUEST),
+    "20,000 bytes": (b"a=" + b"b" * 20_000, INVALID_REQUEST),
+    "nothing": (b"", INVALID_REQUEST),
+    "JSON": (b'{"grant_type": "client_credentials"}', INVALID_REQUEST),
+}
+
+
+def test_what_is_no_request_for_a_token(provider):
+    """RFC 6749 section 5.2: the code, a text, never a value; a 401 names the scheme."""
+    for name, (form, expected) in REJECTED_FORMS.items():
+        send = (
+            partial(provider.post, form)
+            if isinstance(form, bytes)
+            else partial(provider.token, **form)
+        )
+        rejected, outcome = provider.outcome(send)
+
+        assert outcome == expected, name
+        assert ("www-authenticate" in rejected.headers) == (rejected.status == 401)
+        assert set(rejected.body) == {"error", "error_description", "request_id"}
+        assert re.fullmatch(r"[ !#-\[\]-~]+", rejected.body["error_description"])
+        assert rejected.headers["cache-control"] == "no-store"
+
+
+# The Authorization header, made of id and secret, with other parameters; then code and reason.
+HEADERS: dict[str, tuple[Any, dict[str, str], tuple[str | None, str | None]]] = {
+    "as it should be": (basic, {}, (None, None)),
+    "the scheme in small letters": (lambda *p: basic(*p).replace("B", "b", 1), {}, (None, None)),
+    "with an unknown parameter": (basic, {"resource": "https://x.example"}, (None, None)),
+    "another id in the form": (basic, {"client_id": "x"}, ("invalid_request", "client_id")),
+    "the secret in the form too": (
+        basic,
+        {"client_secret": "x"},
+        ("invalid_request", "client_twice"),
+    ),
+    "an assertion too": (basic, TWO_WAYS, ("invalid_request", "client_twice")),
+    "a bearer token": (lambda _, s: f"Bearer {s}", {}, ("invalid_client", "client_scheme")),
+    "no base64": (lambda *p: f"Basic {':'.join(p)}", {}, ("invalid_client", "client_scheme")),
+    "no UTF-8": (lambda *_: "Basic /w==", {}, ("invalid_client", "client_scheme")),
+    "no colon": (lambda i, _: basic(i, "")[:-2], {}, ("invalid_client", "client_scheme")),
+    "nothing": (lambda *_: "Basic ", {}, ("invalid_client", "client_id")),
+    "the id in capitals": (lambda i, s: basic(i.upper(), s), {}, ("invalid_client", "client_id")),
+    "a blank behind the secret": (
+        lambda i, s: basic(i, f"{s} "),
+        {},
+        ("invalid_client", "client_secret"),
+    ),
+    "encoded twice": (
+        lambda i, s: basic(i, s.replace("_", "%255F")),
+        {},
+        ("invalid_client", "client_secret"),
     ),
 }
 
 
-@pytest.mark.parametrize("name", REJECTED_FORMS)
-def test_what_is_no_request_for_a_token(provider, name):
-    """RFC 6749 section 5.2: the code, a text, never a value; a 401 names the scheme."""
-    form, status, code = REJECTED_FORMS[name]
+def test_what_the_header_may_say(provider):
+    """client_secret_basic, exactly."""
+    sent = provider.client_secret().values()
+    for name, (write, form, expected) in HEADERS.items():
+        headers = {"Authorization": write(*sent)}
 
-    rejected = provider.token(**form)
+        _, (_, *outcome) = provider.outcome(partial(provider.token, headers, **form))
 
-    assert (rejected.status, rejected.body["error"]) == (status, code)
-    assert ("www-authenticate" in rejected.headers) == (status == 401)
-    assert set(rejected.body) == {"error", "error_description", "request_id"}
-
-
-BODIES = (
-    b"grant_type=client_credentials&grant_type=client_credentials",
-    b"grant_type=%ff",
-    "grant_type=\u00e9".encode(),
-    b"&".join(b"a%d=b" % number for number in range(30)),
-    b"a=" + b"b" * 20_000,
-    b"",
-)
+        assert tuple(outcome) == expected, name
 
 
-@pytest.mark.parametrize("body", BODIES)
-def test_a_body_that_is_no_form(provider, body):
-    """Or one that two readers could read differently."""
-    path = f"/oauth2/{provider.connection}/token"
+def test_nothing_in_the_url_counts(provider):
+    """RFC 6749 section 2.3.1: a URL stands in logs."""
+    sent = {"grant_type": "client_credentials", **provider.client_secret()}
+    path = f"/oauth2/{provider.connection}/token?{urlencode(sent)}"
+    anyone = api_client(provider.app)
 
-    rejected = api_client(provider.app)("POST", path, body, content_type=FORM)
+    assert anyone("POST", path, b"grant_type=client_credentials", content_type=FORM).status == 401
+    for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS"):
+        rejected = anyone(method, path)
+        assert (rejected.status, rejected.headers["allow"]) == (405, "POST")
 
-    assert (rejected.status, rejected.body["error"]) == (400, "invalid_request")
+
+@pytest.mark.parametrize("media_type", [f"{FORM}; charset=UTF-8", FORM.upper()])
+def test_the_media_type_has_any_case_and_parameters(provider, media_type):
+    """Entra ID names a charset."""
+    body = urlencode(GRANT | provider.client_secret()).encode()
+
+    assert provider.post(body, media_type).status == 200
 
 
 NOBODY = {
@@ -234,7 +222,8 @@ def test_where_no_connection_is_nothing_is_written(provider, name):
     before = read_all(provider.services.table)
     nobody = replace(provider, connection=NOBODY[name](provider))
 
-    statuses = {nobody.token(**form).status for form, *_ in REJECTED_FORMS.values()}
+    forms = [form for form, _ in REJECTED_FORMS.values() if isinstance(form, dict)]
+    statuses = {nobody.token(**form).status for form in forms}
 
     assert statuses == {400, 401}
     assert read_all(provider.services.table) == before
@@ -242,12 +231,12 @@ def test_where_no_connection_is_nothing_is_written(provider, name):
 
 def test_a_stranger_does_not_use_up_the_rate_of_a_connection(provider):
     """Only what the client itself asks for counts; an access token holds for an hour."""
-    sent = with_secret(provider)
+    sent = provider.client_secret()
     wrong = sent | {"client_secret": sent["client_secret"][:-1] + "_"}
 
     assert {provider.token(**wrong).status for _ in range(2 * RATE.burst)} == {401}
-    assert {provider.token(**sent).status for _ in range(RATE.burst)} == {200}
-    assert provider.token(**sent).status == 429
+    statuses = [provider.token(**sent).status for _ in range(2 * RATE.burst)]
+    assert (statuses[0], statuses[-1]) == (200, 429)
 
 
 def test_json_is_not_accepted(provider):
@@ -293,7 +282,7 @@ def test_an_access_token_ends_with_what_it_was_issued_for(provider, end):
 
 def test_an_access_token_ends_after_an_hour(provider, manual_clock):
     """The provider gets the next one by itself."""
-    sent = with_secret(provider)
+    sent = provider.client_secret()
     scim = provider.scim(provider.token(**sent).body["access_token"])
 
     manual_clock.advance(seconds=3601)
@@ -305,7 +294,7 @@ def test_an_access_token_ends_after_an_hour(provider, manual_clock):
 
 def test_no_text_is_taken_for_one_of_another_type(provider):
     """A client secret, written as a static token or an access token, lets nobody in."""
-    secret = with_secret(provider)["client_secret"]
+    secret = provider.client_secret()["client_secret"]
     body = secret.removeprefix("psl_secret_").rpartition("_")[0]
 
     for form in ("psl_scim_", "psl_test_", "psl_access_"):
@@ -319,11 +308,11 @@ def test_an_access_token_of_another_connection_is_rejected(provider, services):
     """Both connections accept it; each knows its own only."""
     other = replace(provider, connection=a_customer(services).connection)
     other.accept("client_secret")
-    access = other.token(**with_secret(other)).body["access_token"]
+    access = other.token(**other.client_secret()).body["access_token"]
 
     assert other.scim(access)("GET", "/Users").status == 200
     assert provider.scim(access)("GET", "/Users").status == 401
-    assert other.token(**with_secret(provider)).status == 401
+    assert other.token(**provider.client_secret()).status == 401
 
 
 def test_a_connection_accepts_no_type_that_it_was_not_told_to(provider):
@@ -366,9 +355,9 @@ def test_a_tenant_of_entra_says_issuer_and_keys(provider):
 
 def test_the_admin_sees_why_an_assertion_was_rejected(provider, issuer):
     """The provider's own log has one text."""
-    federated(provider, issuer)
+    provider.federated(issuer.url)
     told = [
-        provider.token(**assertion(provider, issuer, **claims)).body["error_description"]
+        provider.token(**provider.assertion(issuer, **claims)).body["error_description"]
         for claims in ({"aud": "other"}, {"sub": "other"}, {"iss": "https://x"}, {"exp": 1})
     ]
 

@@ -131,8 +131,10 @@ REJECTED: Mapping[str, tuple[dict[str, Any], str]] = {
     "end as a text": ({"exp": str(SECONDS + 60)}, "assertion_claims"),
     "end as a truth": ({"exp": True}, "assertion_claims"),
     "endless": ({"exp": 10**30}, "assertion_claims"),
-    "infinite": ({"exp": float("inf")}, "assertion_claims"),
-    "not a number": ({"exp": float("nan")}, "assertion_claims"),
+    "as long as a double": ({"exp": 1e308}, "assertion_claims"),
+    "infinite": ({"exp": float("inf")}, "assertion_form"),
+    "not a number": ({"exp": float("nan")}, "assertion_form"),
+    "not a number in another claim": ({"oid": [float("nan")]}, "assertion_form"),
     "before 1970": ({"exp": -1}, "assertion_claims"),
     "not yet": ({"nbf": SECONDS + 301}, "assertion_early"),
     "made in the future": ({"iat": SECONDS + 301, "nbf": None}, "assertion_early"),
@@ -233,12 +235,44 @@ def test_what_is_forged_is_rejected(name):
     assert reason(make()) == expected
 
 
-def test_a_claim_that_stands_twice_is_rejected():
-    """Two readers could take different ones."""
-    twice = json.dumps(claims())[:-1] + ', "sub": "root"}'
-    encoded = base64.urlsafe_b64encode(twice.encode()).decode().rstrip("=")
+WHOLE = json.dumps(claims())
+READ_IN_TWO_WAYS = {
+    "a claim that stands twice": (WHOLE[:-1] + ', "sub": "root"}').encode(),
+    "in UTF-16": WHOLE.encode("utf-16"),
+    "behind a byte order mark": WHOLE.encode("utf-8-sig"),
+    "not in UTF-8": WHOLE.replace("sync", "\xe9").encode("latin-1"),
+    "an endless number": WHOLE.replace(str(SECONDS), "9" * 5_000).encode(),
+    "with more behind it": f"{WHOLE}{WHOLE}".encode(),
+}
 
-    assert reason(moved(RSA.sign(claims()), 1, encoded)) == "assertion_form"
+
+@pytest.mark.parametrize("name", READ_IN_TWO_WAYS)
+def test_what_two_readers_could_read_differently_is_rejected(name):
+    """Though the issuer itself has signed it."""
+    signed = jwt.PyJWS().encode(
+        READ_IN_TWO_WAYS[name], RSA.private, "RS256", headers={"kid": "rsa"}
+    )
+
+    assert reason(signed) == "assertion_form"
+
+
+PUBLISHED_BADLY = {
+    "on another curve": {"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"},
+    "a point beside the curve": EC.jwk | {"x": EC.jwk["y"]},
+    "no modulus": {"kty": "RSA", "e": "AQAB"},
+    "an exponent of one": RSA.jwk | {"e": "AQ"},
+    "a shared secret": {"kty": "oct", "k": "AAAA"},
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED_BADLY)
+def test_a_published_key_that_is_none_proves_nothing(name):
+    """Nor is it an internal error."""
+    signer = EC if PUBLISHED_BADLY[name]["kty"] == "EC" else RSA
+
+    with pytest.raises(InvalidClient) as rejected:
+        verify(signer.sign(claims()), [CREDENTIAL], lambda *_: PUBLISHED_BADLY[name], NOW)
+    assert rejected.value.reason == "assertion_algorithm"
 
 
 def test_another_connections_credential_is_not_proved():

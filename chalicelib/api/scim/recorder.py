@@ -23,6 +23,7 @@ from chalicelib.errors import (
     Busy,
     Forbidden,
     InternalError,
+    IssuerUnavailable,
     NotFound,
     OAuthError,
     TooManyRequests,
@@ -64,7 +65,7 @@ SENT_ELSEWHERE = frozenset({None, "foreign", "ended"})
 # A part of a route that stands for what was sent.
 SENT = re.compile(r"{\w+}")
 
-Rejection = Unauthorized | Forbidden | OAuthError | TooManyRequests | WrongUrl
+Rejection = Unauthorized | Forbidden | OAuthError | IssuerUnavailable | TooManyRequests | WrongUrl
 
 
 @dataclass(frozen=True, slots=True)
