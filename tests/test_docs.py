@@ -15,7 +15,9 @@ from chalicelib.directory import context, search
 from chalicelib.organisations import tokens
 from chalicelib.organisations.inputs import (
     Body,
+    ConnectionChanges,
     NewConnection,
+    NewConnectionCredential,
     NewConsoleLink,
     NewOrganisation,
     NewToken,
@@ -54,6 +56,8 @@ SHAPES: dict[str, type[Body]] = {
     "organisations": NewOrganisation,
     "connections": NewConnection,
     "tokens": NewToken,
+    "credentials": NewConnectionCredential,
+    "$CONNECTION": ConnectionChanges,
     "console-links": NewConsoleLink,
     "account": AccountOfUser,
     "resolve": Identity,
