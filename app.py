@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import boto3
 from botocore.config import Config
-from chalice.app import Chalice, CloudWatchEvent, ConvertToMiddleware, Rate
+from chalice.app import Chalice, CloudWatchEvent, ConvertToMiddleware, DynamoDBEvent, Rate
 
 from chalicelib.api import router, routes
 from chalicelib.api.chalice_errors import rewrite_chalice_errors
@@ -21,6 +21,9 @@ from chalicelib.storage.table import Table
 ONCE = Config(
     retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=3, max_pool_connections=50
 )
+
+# How many records of the stream one invocation gets at most.
+MAX_RECORDS = 100
 
 
 def services_of(settings: Settings) -> Services:
@@ -43,6 +46,8 @@ def build(services: Services) -> Chalice:
     application.register_middleware(rewrite_chalice_errors, "http")
     application.register_blueprint(router.blueprint(services, routes.all_paths(services)))
     schedule_sweep(application, services)
+    if services.settings.stream_arn:
+        subscribe_to_stream(application, services)
     return application
 
 
@@ -61,6 +66,22 @@ def schedule_sweep(application: Chalice, services: Services) -> None:
         sweeper.sweep(services)
 
 
+def subscribe_to_stream(application: Chalice, services: Services) -> None:
+    """Register the function of the table's stream, as `schedule_sweep` does its own."""
+
+    @application.on_dynamodb_record(
+        stream_arn=services.settings.stream_arn,
+        batch_size=MAX_RECORDS,
+        starting_position="TRIM_HORIZON",
+        name="stream",
+    )
+    def stream(event: DynamoDBEvent) -> None:
+        from chalicelib import stream  # noqa: PLC0415 - as in `schedule_sweep`
+
+        stream.append(services, event.to_dict()["Records"])
+
+
 app = build(services_of(Settings.from_environment()))
-# Lambda finds the scheduled function by its name in this module.
+# Lambda finds the other functions by their names in this module.
 sweep = app.handler_map["sweep"]
+stream = app.handler_map.get("stream")

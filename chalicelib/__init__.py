@@ -2,9 +2,11 @@
 
 Each line names a package or module and what it imports; every arrow leads down the list:
 
-    app -> sweeper, api, auth, storage, observability, settings
+    app -> sweeper, stream, api, auth, storage, observability, settings
     sweeper -> api, organisations, directory, storage, observability, errors
-    api -> organisations, directory, auth, scim, storage, observability, settings, errors
+    stream -> api, events, storage, observability
+    api -> events, organisations, directory, auth, scim, storage, observability, settings, errors
+    events -> storage, errors
     organisations -> auth, scim, storage, settings, errors
     directory -> scim, storage, observability, errors
     auth -> storage, outbound, settings, errors
@@ -16,11 +18,12 @@ Each line names a package or module and what it imports; every arrow leads down 
     errors -> nothing
 
 `app` makes the AWS clients and registers the routes; `sweeper` is the function that runs on a
-schedule. `api` turns HTTP requests into calls of the packages below it, and results into
-responses. `organisations` holds what the SaaS and its admins manage, `directory` the users and
-groups that SCIM provisions, `auth` the credentials. `storage` is the only package that speaks to
-DynamoDB, `outbound` the only module that sends requests to hosts outside of AWS. `scim` is the
-protocol as pure functions.
+schedule, `stream` the one that the table's stream invokes. `api` turns HTTP requests into calls of
+the packages below it, and results into responses. `organisations` holds what the SaaS and its
+admins manage, `directory` the users and groups that SCIM provisions, `auth` the credentials;
+`events` tells the SaaS what happened. `storage` is the only package that speaks to DynamoDB,
+`outbound` the only module that sends requests to hosts outside of AWS. `scim` is the protocol as
+pure functions.
 """
 
 VERSION = "0.1.0"

@@ -155,6 +155,11 @@ class Settings(BaseModel):
         alias="EMBEDDING_ORIGINS",
         description="whose pages may show the console in a frame: a JSON list of https origins",
     )
+    stream_arn: str = Field(
+        default="",
+        alias="STREAM_ARN",
+        description="the stream of the table; empty: no events, and no feed of all organisations",
+    )
     plans: Json[dict[str, Plan]] | Mapping[str, Plan] = Field(default=PLANS, alias="PLANS")
 
     @classmethod

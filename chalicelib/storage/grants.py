@@ -7,6 +7,7 @@ grants instead. A namespace can be narrowed to fewer grants and never widened.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -187,6 +188,28 @@ def signing_keys(issuer: str) -> tuple[Grant, ...]:
 def rate_limit(key: Key) -> tuple[Grant, ...]:
     """Return the grants for counting requests for a rate limit."""
     return (Grant(key.pk, UPDATE),)
+
+
+def append_events() -> tuple[Grant, ...]:
+    """Return the grants of the stream's function: it appends to the feed of all organisations."""
+    return (Grant("E", ALL_VERBS),)
+
+
+def read_events() -> tuple[Grant, ...]:
+    """Return the grants for reading the feed of all organisations, which has ids only."""
+    return (Grant("E", READ),)
+
+
+def told_objects(organisations: Iterable[str]) -> tuple[Grant, ...]:
+    """Return the grants for reading what events of these organisations are about."""
+    return tuple(
+        grant
+        for each in organisations
+        for grant in (
+            Grant(OrganisationKeys(each).partition, READ),
+            Grant(f"S#{each}", READ, whole=False),
+        )
+    )
 
 
 def pending_changes() -> tuple[Grant, ...]:

@@ -27,6 +27,7 @@ What each access needs (consistent reads throughout, no index, no Scan):
     links and sessions of a console       Query  C#<org>#V    L#.. or S#..
     rejected requests, while listening    Query  S#<conn>#RJ   <ulid> ..
     who listens for a token               Get    X#listen#<token>
+    the feed of all organisations         Get    E#HEAD, then BatchGet E#B#<number>
     the audit, of a deployment            Query  C#<org>#A or A#AUDIT   <ulid> .. <ulid>
     the requests of a rate limit          Update S#<conn>#B or C#<org>#B  <limit>
 
@@ -56,6 +57,8 @@ ORGANISATION_LIST = "A#ORG"
 DEPLOYMENT_AUDIT = "A#AUDIT"
 DEPLOYMENT_HEALTH = "A#H"
 OPERATOR_KEYS = "A#KEY"
+EVENT_HEAD = "E#HEAD"
+EVENT_BATCHES = "E#B"
 PENDING_CHANGES = "O"
 # One partition takes 1,000 write units a second; that of pending changes is shared by all tenants.
 PENDING_CHANGE_PARTITIONS = 4
@@ -668,6 +671,21 @@ def console(credential: str) -> Key:
 def signing_keys(issuer: str) -> Key:
     """Key of the public keys of an issuer of assertions."""
     return Key(f"J#{digest(issuer)}", ONLY)
+
+
+def event_head() -> Key:
+    """Key of the end of the feed of all organisations: how many batches it has."""
+    return Key(EVENT_HEAD, ONLY)
+
+
+def event_batch(number: int) -> Key:
+    """Key of a batch of events; each has a partition of its own."""
+    return Key(f"{EVENT_BATCHES}#{number}", ONLY)
+
+
+def event_batch_number(key: Key) -> int:
+    """Return the number of a batch of events."""
+    return int(key.pk.rpartition("#")[2])
 
 
 def idempotency(owner: str, principal: str, key: str) -> Key:

@@ -30,9 +30,17 @@ from chalicelib.storage.directory_items import (
     packed,
     unpacked,
 )
+from chalicelib.storage.event_items import Batch, Event, FeedHead
 from chalicelib.storage.expressions import NEW, Condition, Item, Put, Update, equals, key_of
 from chalicelib.storage.issuer_keys import SigningKeys
-from chalicelib.storage.keys import Key, console_id, setting_of, ulid, user_and_group
+from chalicelib.storage.keys import (
+    Key,
+    console_id,
+    event_batch_number,
+    setting_of,
+    ulid,
+    user_and_group,
+)
 from chalicelib.storage.local_users import Assignment, LocalUser
 from chalicelib.storage.log_entries import LogEntry, LoggedOperation
 from chalicelib.storage.operator_keys import OperatorKey
@@ -86,6 +94,11 @@ OPERATIONS = Format(
         else None
     ),
     lambda packed: tuple(LoggedOperation(*each) for each in json.loads(zlib.decompress(packed))),
+)
+# Compressed: most of an event is the same for all of an organisation.
+EVENTS = Format(
+    lambda events: zlib.compress(json.dumps([asdict(each) for each in events]).encode()),
+    lambda packed: tuple(Event(**each) for each in json.loads(zlib.decompress(packed))),
 )
 ROLES = Format(
     lambda roles: [each.item() for each in roles],
@@ -239,6 +252,11 @@ RECORDS: Mapping[type, Record] = {
             **_same_name("name", "state", "hint", "created"),
         },
         {"id": _sort_key},
+    ),
+    FeedHead: Record({"number": ("n", PLAIN), "tag": ("tag", PLAIN)}),
+    Batch: Record(
+        {"events": ("events", EVENTS), **_same_name("tag", "previous")},
+        {"number": event_batch_number},
     ),
     ConsoleReference: Record({"organisation": ("org", PLAIN), **_same_name("id")}),
     ConsoleLink: Record(

@@ -13,6 +13,7 @@ from chalicelib.api.admin import (
     audit,
     connections,
     digest,
+    events,
     extensions,
     feed,
     groups,
@@ -80,6 +81,7 @@ BUCKET = Parameter(
     TEXT,
     "List the objects of a bucket: two hexadecimal digits; more for a part.",
 )
+OF_ORGANISATION = Parameter("organisation", TEXT, "Only changes of this organisation: an id.")
 AFTER_BUCKET = Parameter("after", TEXT, "The `next` of the page before, unchanged.")
 WORKSPACE = Parameter("workspace", TEXT, "Another workspace than the connection's.")
 USERS = Parameter("users", {"enum": ["keep", "deactivate", "delete"]}, "What happens to its users.")
@@ -120,6 +122,7 @@ TAKES: Mapping[Handler, Takes] = {
     audit.list_audit: Takes(parameters=(*PAGING, FROM, TO, ACTOR, ACTION)),
     audit.list_deployment_audit: Takes(parameters=(*PAGING, FROM, TO, ACTOR, ACTION)),
     feed.list_changes: Takes(parameters=(PAGING[0], AFTER)),
+    events.list_events: Takes(parameters=(PAGING[0], AFTER, OF_ORGANISATION), errors=(404, 409)),
     # connections
     connections.create_connection: Takes(inputs.NewConnection, parameters=(IDEMPOTENCY_KEY,)),
     connections.list_connections: Takes(parameters=PAGING),

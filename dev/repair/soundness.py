@@ -32,7 +32,7 @@ from chalicelib.storage.keys import (
 )
 from chalicelib.storage.records import from_item
 
-CLASSES = frozenset("SOCAXVILJ")
+CLASSES = frozenset("SOCAXVILJEW")
 
 Items = Mapping[Key, Item]
 

@@ -11,12 +11,17 @@ from chalicelib.storage.settings_items import Organisation
 
 
 def list_changes(request: AdminRequest) -> Ok[Changes]:
-    """GET /admin/organisations/{org}/changes: after the cursor `after`, oldest first.
+    """GET /admin/organisations/{org}/changes: after the cursor `after`, oldest first."""
+    return Ok(read_changes(request, request.http.path["organisation"]))
+
+
+def read_changes(request: AdminRequest, organisation: str) -> Changes:
+    """Read a page of the feed of an organisation.
 
     An entry for each membership that came or went has its state of this moment, so that entries
     applied in order end in the truth. `unbroken_since` says from when on nothing is missing.
     """
-    admin = request.admin_context()
+    admin = request.admin_context(organisation)
     since = feed.unbroken_since(admin.now(), request.services.settings.feed_unbroken_since)
     after = request.http.query.get("after")
     if after == feed.NOW:
@@ -25,14 +30,12 @@ def list_changes(request: AdminRequest) -> Ok[Changes]:
         found = feed.list_changes(
             admin, feed.parse_cursor(after, since, admin.now()), request.page_size
         )
-    return Ok(
-        {
-            "items": [_document(found.organisation, each) for each in found.entries],
-            "next": str(found.next_cursor),
-            "more": found.has_more,
-            "unbroken_since": timestamp(since),
-        }
-    )
+    return {
+        "items": [_document(found.organisation, each) for each in found.entries],
+        "next": str(found.next_cursor),
+        "more": found.has_more,
+        "unbroken_since": timestamp(since),
+    }
 
 
 def _document(organisation: Organisation, entry: Entry) -> Change | MembershipChange:

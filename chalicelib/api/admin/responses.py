@@ -450,6 +450,48 @@ class Changes(TypedDict):
     unbroken_since: Moment
 
 
+class ToldChange(TypedDict):
+    """What happened to `subject`: a user (of role and account, too), a team or a connection.
+
+    `id` is the same whenever this is told. `version` is that of the user or team afterwards, null
+    where it is gone. `connection` is null for what the organisation itself changes.
+    """
+
+    id: str
+    type: Annotated[str, _one_of("user", "team", "role", "account", "connection")]
+    action: str
+    subject: str
+    organisation: str
+    reference: str | None
+    connection: str | None
+    version: int | None
+    attributes: list[str]
+    at: Moment
+
+
+class ToldMembership(TypedDict):
+    """A membership that came or went: `action`; `state` is what is so when this is told."""
+
+    id: str
+    type: Annotated[str, _one_of("membership")]
+    action: Annotated[str, _one_of("added", "removed")]
+    organisation: str
+    reference: str | None
+    connection: str
+    team: str
+    user: str
+    state: Annotated[str, _one_of("present", "absent")]
+    at: Moment
+
+
+class EventPage(TypedDict):
+    """A page of the feed of all organisations; `next` is a cursor even where it is the end."""
+
+    items: list[ToldChange | ToldMembership]
+    next: str
+    more: bool
+
+
 class Preview(TypedDict):
     """What ending a connection would do: its state afterwards, and what would be affected."""
 

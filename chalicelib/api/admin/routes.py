@@ -10,6 +10,7 @@ from chalicelib.api.admin import (
     audit,
     connections,
     digest,
+    events,
     extensions,
     feed,
     groups,
@@ -102,6 +103,7 @@ ROUTES = (
     Route("GET", f"{ORGANISATION}/audit", OWN_ADMIN, audit.list_audit),
     Route("GET", "/admin/audit", OPERATOR, audit.list_deployment_audit),
     Route("GET", f"{ORGANISATION}/changes", OPERATOR, feed.list_changes, scope=CHANGES),
+    Route("GET", "/admin/changes", OPERATOR, events.list_events, scope=CHANGES),
     Route("POST", f"{ORGANISATION}/resolve", OPERATOR, users.resolve, scope=READ),
     # Its connections
     Route(

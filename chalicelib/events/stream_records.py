@@ -1,0 +1,152 @@
+"""The events of a record of the table's stream: an item as it was, and as it is. Pure.
+
+The stream keeps the order of each item, so that events of one user, of one group and of one
+membership come in the order of their changes. What no event tells of (counters, the log, leases,
+the users of a self-test) makes no event; records that the function's filter would leave out do no
+harm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.storage.clock import timestamp
+from chalicelib.storage.directory_items import Group, User
+from chalicelib.storage.event_items import Event
+from chalicelib.storage.expressions import Item, from_wire
+from chalicelib.storage.keys import (
+    RUN,
+    Key,
+    organisation_of,
+    setting_of,
+    user_and_group,
+)
+from chalicelib.storage.records import from_item, local_user
+from chalicelib.storage.settings_items import Connection
+
+Record = Mapping[str, Any]
+ID_DIGITS = 32
+
+CREATED, UPDATED, DELETED = "created", "updated", "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemChange:
+    """An item before and after one write; None: there was or is no such item.
+
+    `owner` is the connection or organisation that its key names.
+    """
+
+    key: Key
+    owner: str
+    before: Item | None
+    after: Item | None
+    sequence_number: str
+    at: str
+
+    def event(self, event_type: str, action: str, subject: str, **more: Any) -> Event:
+        """Make an event of it; its id follows from the write and the type."""
+        text = "\n".join((*self.key, self.sequence_number, event_type))
+        event_id = hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
+        place = {"organisation": organisation_of(self.owner), "connection": self.owner}
+        return Event(event_id, event_type, action, subject=subject, at=self.at, **(place | more))
+
+
+def events_of(record: Record) -> Iterator[Event]:
+    """Yield the events of a record, as DynamoDB Streams and Lambda give it."""
+    stream = record["dynamodb"]
+    keys = from_wire(stream["Keys"])
+    key = Key(keys["PK"], keys["SK"])
+    letter, owner, *rest = key.pk.split("#")
+    make = EVENTS.get((letter, *rest))
+    if make is None or RUN in owner:
+        return
+    before, after = (
+        from_wire(stream[image]) if image in stream else None for image in ("OldImage", "NewImage")
+    )
+    at = stream["ApproximateCreationDateTime"]  # seconds in Lambda, a moment in boto3
+    moment = at if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
+    yield from make(
+        ItemChange(key, owner, before, after, stream["SequenceNumber"], timestamp(moment))
+    )
+
+
+def _of_users_partition(change: ItemChange) -> Iterator[Event]:
+    """Yield the event of a user's item, or of the item beside it that says they are in a group."""
+    uid, gid = user_and_group(change.key)
+    if gid is None:
+        yield from _of_document(change, "user", User, _users_action)
+    elif change.before is None or change.after is None:
+        action = "added" if change.before is None else "removed"
+        yield change.event("membership", action, gid, user=uid)
+
+
+def _of_group(change: ItemChange) -> Iterator[Event]:
+    return _of_document(change, "team", Group, lambda *_: UPDATED)
+
+
+def _of_document(
+    change: ItemChange,
+    event_type: str,
+    of: type[User | Group],
+    updated: Callable[[Any, Any], str],
+) -> Iterator[Event]:
+    """Yield the event of a user or group; none where only counts or the lease have changed."""
+    before = from_item(of, change.before) if change.before else None
+    after = from_item(of, change.after) if change.after else None
+    version = after.version if after else None
+    old, new = (each.document if each else {} for each in (before, after))
+    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    if before is None or after is None:
+        action = CREATED if after else DELETED
+        named = names if after else []
+        yield change.event(event_type, action, change.key.sk, version=version, attributes=named)
+    elif before.version != after.version:
+        action = updated(before, after)
+        yield change.event(event_type, action, change.key.sk, version=version, attributes=names)
+
+
+def _users_action(before: User, after: User) -> str:
+    active = bool(before.document.get("active")), bool(after.document.get("active"))
+    return {(True, False): "deactivated", (False, True): "reactivated"}.get(active, UPDATED)
+
+
+def _of_local_user(change: ItemChange) -> Iterator[Event]:
+    """Yield the events of a user's roles and account; a deleted user's own event says enough."""
+    if change.after is None:
+        return
+    before, after = (local_user(change.key.sk, item) for item in (change.before, change.after))
+    of = {"connection": None, "organisation": change.owner}
+    if before.roles != after.roles:
+        yield change.event("role", "changed", change.key.sk, attributes=["roles"], **of)
+    if before.account != after.account:
+        action = "linked" if after.account is not None else "unlinked"
+        yield change.event("account", action, change.key.sk, attributes=["account"], **of)
+
+
+def _of_settings(change: ItemChange) -> Iterator[Event]:
+    """Yield the event of a connection; the console's own changes of it are none."""
+    setting = setting_of(change.key)
+    if setting.setting_type != "connection":
+        return
+    before = from_item(Connection, change.before) if change.before else None
+    after = from_item(Connection, change.after) if change.after else None
+    if before and after and before.version == after.version:
+        return
+    action = UPDATED if before and after else CREATED if after else DELETED
+    of = {"connection": setting.id, "organisation": change.owner}
+    yield change.event(
+        "connection", action, setting.id, version=after.version if after else None, **of
+    )
+
+
+EVENTS: Mapping[tuple[str, ...], Callable[[ItemChange], Iterator[Event]]] = {
+    ("S", "U"): _of_users_partition,
+    ("S", "G"): _of_group,
+    ("L",): _of_local_user,
+    ("C",): _of_settings,
+}

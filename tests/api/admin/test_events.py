@@ -1,0 +1,185 @@
+"""The feed of all organisations: the table's stream, told once in order, in pages by cursor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from app import build
+from chalicelib.stream import append_records
+from dev.measure.meter import Cost, Meter
+from dev.run.stream import StreamReader, provide
+from tests.support.builders import a_customer, api_client, scim_client
+from tests.support.environment import OPERATOR_KEY
+
+
+@pytest.fixture
+def services(services, dynamodb):
+    """Deploy with a stream."""
+    arn = provide(dynamodb, services.table.name)
+    settings = services.settings.model_copy(update={"stream_arn": arn})
+    return replace(services, settings=settings)
+
+
+@pytest.fixture
+def play(services):
+    """Give what has come in the stream to its function; returns the batches of records."""
+    # moto knows the address of the region alone.
+    config = Config(account_id_endpoint_mode="disabled")
+    client = boto3.Session().client("dynamodbstreams", config=config)
+    reader = StreamReader(client, services.settings.stream_arn)
+
+    def read():
+        batches = list(reader.read())
+        for records in batches:
+            append_records(services, records)
+        return batches
+
+    return read
+
+
+@pytest.fixture
+def scim(services):
+    """Be the identity provider of an organisation."""
+    context = a_customer(services, identity_provider="other")
+    return scim_client(build(services), context.connection, context.token)
+
+
+@pytest.fixture
+def events(services, play):
+    """Play the stream, then read a page of the feed; takes a query."""
+    operator = api_client(build(services), OPERATOR_KEY)
+
+    def read(query=""):
+        play()
+        return operator("GET", f"/admin/changes?{query}")
+
+    return read
+
+
+def brief(items):
+    """Return events by type, action and whom."""
+    return [
+        (e["type"], e["action"], e.get("subject") or (e["team"], e["user"], e["state"]))
+        for e in items
+    ]
+
+
+def test_a_life_is_told_in_order(scim, events):
+    """Each change of an object once; of a user also when they came and went, by the state."""
+    events()
+    after = events("after=now").body["next"]
+    ada = scim.a_user("ada")["id"]
+    gid = scim("POST", "/Groups", {"displayName": "E", "members": [{"value": ada}]}).body["id"]
+    for active in (False, True):
+        body = {"Operations": [{"op": "replace", "path": "active", "value": active}]}
+        scim("PATCH", f"/Users/{ada}", body)
+    scim("DELETE", f"/Groups/{gid}")
+    scim("DELETE", f"/Users/{ada}")
+
+    told = brief(events(f"after={after}").body["items"])
+    of_user = [action for kind, action, whom in told if (kind, whom) == ("user", ada)]
+    assert of_user == ["created", "deactivated", "reactivated", "deleted"]
+    assert [a for kind, a, whom in told if (kind, whom) == ("team", gid)] == ["created", "deleted"]
+    pair = [each for each in told if each[0] == "membership"]
+    assert pair == [
+        ("membership", "added", (gid, ada, "absent")),
+        ("membership", "removed", (gid, ada, "absent")),
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_pages_of_any_size_tell_the_same(scim, events, size):
+    """Each event once, in one order, whatever the page."""
+    for number in range(9):
+        scim.a_user(f"u{number}")
+    whole = events().body["items"]
+    told: list[object] = []
+    after = "0.0.0"
+    while len(told) < len(whole):
+        page = events(f"after={after}&limit={size}").body
+        assert 0 < len(page["items"]) <= size
+        told, after = told + page["items"], page["next"]
+
+    assert told == whole
+    assert events(f"after={after}").body == {"items": [], "next": after, "more": False}
+
+
+def test_records_that_are_sent_twice_tell_the_same_ids(scim, services, play, events):
+    """Lambda sends a batch again whose answer it did not get."""
+    scim.a_user("ada")
+    batches = play()
+    first = events().body["items"]
+    for records in batches:
+        append_records(services, records)
+
+    again = events().body["items"]
+    assert [each["id"] for each in again] == [each["id"] for each in first] * 2
+
+
+def test_an_idle_poll_reads_one_item(scim, events, services):
+    """The head of the feed, beside the item of the operator key."""
+    scim.a_user("ada")
+    after = events("after=now").body["next"]
+    meter = Meter(services.table.client)
+    metered = replace(services, table=replace(services.table, client=meter))
+    api_client(build(metered), OPERATOR_KEY)("GET", f"/admin/changes?after={after}")
+
+    assert meter.take() == Cost({"GetItem": 2}, 2, 0)
+
+
+@pytest.mark.parametrize(
+    "after", ["", "x", "-1.0.0", "1.0", "9.0.0", "1.1000.0", "0.0.1a.0", "0.0.Z"]
+)
+def test_another_cursor_is_rejected(scim, events, after):
+    """Also one of the future: the feed has not returned it."""
+    scim.a_user("ada")
+
+    assert events(f"after={after}").status == 400
+
+
+def test_a_cursor_from_before_a_restore_is_rejected(scim, events, services, dynamodb):
+    """The same numbers come again with other tags: nothing is skipped in silence."""
+    scim.a_user("ada")
+    after = events("after=now").body["next"]
+    head = {"PK": {"S": "E#HEAD"}, "SK": {"S": "#"}}
+    dynamodb.delete_item(TableName=services.table.name, Key=head)
+    scim.a_user("bob")
+    events()
+    scim.a_user("eve")
+
+    response = events(f"after={after}")
+    assert (response.status, "digest" in response.body["detail"]) == (400, True)
+
+
+def test_what_nobody_has_to_know_is_not_told(scim, events, services):
+    """Neither what changes nothing, nor counts, logs and tokens, nor the users of a self-test."""
+    ada = scim.a_user("ada")["id"]
+    after = events("after=now").body["next"]
+    same = {"Operations": [{"op": "replace", "path": "userName", "value": "ada"}]}
+    scim("PATCH", f"/Users/{ada}", same)
+    scim("GET", "/Users?filter=userName%20eq%20%22ada%22")
+
+    assert events(f"after={after}").body["items"] == []
+
+
+def test_the_feed_of_one_organisation_is_there_too(scim, events):
+    """By the same route, with cursors of its own; of another organisation it is a 404."""
+    organisation = scim.root.split("/")[3][:10]
+    after = events(f"organisation={organisation}&after=now").body["next"]
+    ada = scim.a_user("ada")["id"]
+
+    of_one = events(f"organisation={organisation}&after={after}").body
+    assert (of_one["items"][-1]["type"], of_one["items"][-1]["id"]) == ("user", ada)
+    assert events("organisation=0123456789").status == 404
+
+
+def test_without_a_stream_there_is_no_feed_of_all(services):
+    """It says so instead of being empty for ever."""
+    settings = services.settings.model_copy(update={"stream_arn": ""})
+    operator = api_client(build(replace(services, settings=settings)), OPERATOR_KEY)
+
+    assert operator("GET", "/admin/changes").status == 409
