@@ -107,7 +107,7 @@ def parse_cursor(text: str) -> EventCursor:
 
 
 def read_page(items: Namespace, cursor: EventCursor, size: int) -> EventPage:
-    """Read the events after a cursor: 1 RCU where there are none, else those of the batches.
+    """Read the events after a cursor: 1 RCU, and those of the batches that follow.
 
     Raises:
         BadRequest: the feed has not, or no longer, what follows.

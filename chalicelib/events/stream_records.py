@@ -129,7 +129,7 @@ def _of_local_user(change: ItemChange) -> Iterator[Event]:
 
 
 def _of_settings(change: ItemChange) -> Iterator[Event]:
-    """Yield the event of a connection; the console's own changes of it are none."""
+    """Yield the event of a connection, where its version has changed."""
     setting = setting_of(change.key)
     if setting.setting_type != "connection":
         return

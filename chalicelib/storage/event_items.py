@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+EVENT_TYPES = ("user", "team", "membership", "role", "account", "connection")
 EVENTS_KEPT = timedelta(days=90)
 
 
@@ -17,9 +18,9 @@ EVENTS_KEPT = timedelta(days=90)
 class Event:
     """One change of one object.
 
-    `type` is user, team, membership, role, account or connection, `action` what happened to it.
-    `subject` is the id of the user (of role and account too), of the team (of a membership too) or
-    of the connection, and `user` the member. `id` is the same whenever the event is told.
+    `type` is one of EVENT_TYPES and `action` what happened to it. `subject` is the id of the user
+    (of role and account too), of the group (of a membership too) or of the connection, and `user`
+    the member. `id` is the same whenever the event is told.
     """
 
     id: str
@@ -35,7 +36,7 @@ class Event:
 
     @property
     def object(self) -> str:
-        """What its order is kept for: one user, one team, one pair of both, one connection."""
+        """What its order is kept for: one user, one group, one pair of both, one connection."""
         place = self.connection or self.organisation
         return f"{place}/{self.subject}" + (f"/{self.user}" if self.user else "")
 

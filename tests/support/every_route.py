@@ -58,6 +58,7 @@ def life(send: Recorded, scim: ApiClient) -> None:
         f"{own}/changes",
     ):
         send("GET", target)
+    send("GET", f"/admin/changes?organisation={own.rpartition('/')[2]}")
     send("POST", f"{path}/test")
     for target in (f"{path}?preview=true", path, own):
         send("DELETE", target)

@@ -11,7 +11,7 @@ from botocore.config import Config
 from app import build
 from chalicelib.stream import append_records
 from dev.measure.meter import Cost, Meter
-from dev.run.stream import StreamReader, provide
+from dev.run.stream_reader import StreamReader, provide
 from tests.support.builders import a_customer, api_client, scim_client
 from tests.support.environment import OPERATOR_KEY
 
@@ -109,7 +109,7 @@ def test_pages_of_any_size_tell_the_same(scim, events, size):
 
 
 def test_records_that_are_sent_twice_tell_the_same_ids(scim, services, play, events):
-    """Lambda sends a batch again whose answer it did not get."""
+    """Lambda sends a batch again where the function has failed."""
     scim.a_user("ada")
     batches = play()
     first = events().body["items"]
