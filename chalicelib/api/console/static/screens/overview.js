@@ -7,8 +7,6 @@ import { reasonText } from "../entries.js";
 const { t, useConsole } = kit;
 const POLL_SECONDS = 15;
 const HOURS = 48;
-// Days before the end of a credential at which the page begins to say so.
-const ENDS_SOON = 30;
 
 export const overview = () => {
   const { connection } = useConsole();
@@ -63,7 +61,7 @@ const Figures = ({ health }) =>
 /** What somebody should do something about, the most urgent first. */
 function Attention({ health, credentials, reasons }) {
   const items = [
-    ...credentials.filter(endsSoon).map((each) => ({ key: each.id, tone: "warn", ...ending(each) })),
+    ...credentials.filter((each) => kit.endsSoon(each, credentials)).map((each) => ({ key: each.id, tone: "warn", ...ending(each) })),
     ...health.refusals.map((each) => rejection(each, reasons)),
     ...health.advice.map((each) => ({ key: each.reason, tone: "warn", title: t(`advice.${each.reason}`), text: kit.withNames(each.text) })),
     ...ignored(health),
@@ -82,8 +80,6 @@ function Attention({ health, credentials, reasons }) {
     </ul>
   </${kit.Section}>`;
 }
-
-const endsSoon = (credential) => credential.state === "live" && kit.daysUntil(credential.expires_at) <= ENDS_SOON;
 
 const ending = ({ name, type, expires_at }) => ({
   title: t("attention.ends", { name, n: Math.max(0, kit.daysUntil(expires_at)) }),

@@ -129,6 +129,7 @@ function Test() {
       ? html`<${kit.Notice} tone="good" title=${t("setup.good.title")}><p>${t("setup.good.text", { provider })}</p></${kit.Notice}>`
       : html`<p>${kit.withNames(t("setup.test.text", { provider }))}</p>`}
     <${Live} onGood=${() => setGood(true)} />
+    ${!isGood && html`<p class="note">${t("setup.test.nothing", { provider })} <a href="#/setup/connect">${t("setup.test.back")}</a></p>`}
     <p class="next actions">
       <a class="button ${isGood ? "primary" : ""}" href="#/overview">${t("setup.to.overview")}</a>
       ${isGood && summary.session?.purpose === "setup" && html`<${kit.Button} act=${finish}>${t("setup.finish")}</${kit.Button}>`}
