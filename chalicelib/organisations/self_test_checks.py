@@ -83,7 +83,7 @@ CHECKS = (
     Check(
         "Token",
         lambda details: bool(details.live_tokens),
-        "The connection has {live} valid token(s){until}.",
+        "Valid tokens: {live}{until}.",
         "Create a new token and paste it into the identity provider.",
     ),
     Check(

@@ -53,7 +53,7 @@ def test_a_role_is_assigned_and_removed(
     visitor.page.get_by_label("Another role").select_option("Editor")
     visitor.click("Assign role")
 
-    visitor.sees("given here")
+    visitor.sees("set by an admin")
     visitor.click("Remove role Reader")
     visitor.page.get_by_role("button", name="Remove role Reader").wait_for(state="detached")
     roles = acme.send("GET", f"/users/{people[0]}")["roles"]
@@ -130,7 +130,7 @@ def test_disconnecting_shows_first_what_it_does(
     visitor.page.get_by_label("to confirm").fill("Entra ID")
     visitor.click("Disconnect now")
 
-    visitor.sees("Your identity provider")
+    visitor.sees("Where does your company keep its users")
     assert acme.send("GET", connected.path)["state"] == "ended"
     assert acme.send("GET", f"/users/{people[0]}")["active"] is False
 

@@ -98,11 +98,11 @@ def test_the_heading_has_the_focus_when_a_screen_opens(
 ):
     """Reading begins there, and the window's title says where one is."""
     visitor.open(acme.link())
-    visitor.page.get_by_role("link", name="Tokens").click()
-    visitor.page.get_by_role("heading", name="Tokens").wait_for()
+    visitor.page.get_by_role("link", name="Credentials").click()
+    visitor.page.get_by_role("heading", name="Credentials").wait_for()
 
-    assert visitor.page.evaluate("() => document.activeElement.innerText") == "Tokens"
-    assert visitor.page.title().startswith("Tokens")
+    assert visitor.page.evaluate("() => document.activeElement.innerText") == "Credentials"
+    assert visitor.page.title().startswith("Credentials")
 
 
 def test_what_changes_is_announced(acme: Acme, connected: Connected, visitor: Visitor):

@@ -156,10 +156,10 @@ def test_a_lost_token_is_replaced(acme: Acme, connected: Connected, visitor: Vis
     """Its text is shown once; the page offers another."""
     visitor.open(acme.link())
     visitor.go("setup/connect")
-    visitor.sees("its text was shown once")
+    visitor.sees("Its text was shown once")
     visitor.click("Create another token")
 
-    visitor.sees("Copy the token now")
+    visitor.sees("Copy it now")
 
 
 def test_without_a_network_it_says_so_and_goes_on_afterwards(
@@ -170,12 +170,12 @@ def test_without_a_network_it_says_so_and_goes_on_afterwards(
     visitor.go("log")
     visitor.page.context.set_offline(True)
     visitor.page.get_by_label("Outcome").select_option("Rejected")
-    visitor.sees("The network is away")
+    visitor.sees("No network")
     visitor.page.context.set_offline(False)
     visitor.click("Try again")
 
     visitor.sees("No such requests")
-    visitor.page.get_by_text("The network is away").wait_for(state="detached")
+    visitor.page.get_by_text("No network").wait_for(state="detached")
 
 
 def test_a_setup_link_in_a_second_browser_asks_for_the_code_of_the_first(

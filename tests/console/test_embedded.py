@@ -37,9 +37,10 @@ def test_the_setup_path_works_in_a_frame(acme: Acme, visitor: Visitor):
     frame = embed(visitor, acme.link(purpose="setup", embedded=True))
     frame.get_by_role("button", name="Open").click()
     frame.get_by_role("button", name="Save and continue").click()
+    frame.get_by_label("Secret token").check()
     frame.get_by_role("button", name="Create the token").click()
     token = frame.get_by_label("Secret token", exact=True).input_value()
-    frame.get_by_role("link", name="I have entered both").click()
+    frame.get_by_role("link", name="I have entered everything").click()
     [connection] = acme.send("GET", "/connections")["items"]
     Provider(connection["scim_url"], token).look_up("/Users?count=1", 0)
 

@@ -31,6 +31,7 @@ function App() {
   const [link, setLink] = useState(() => location.hash.match(LINK)?.[1] ?? null);
   const [summary, setSummary] = useState(null);
   const [ended, setEnded] = useState(false);
+  const [closed, setClosed] = useState(null);
   const [, setLanguage] = useState(kit.currentLanguage());
 
   const load = async () => {
@@ -58,7 +59,7 @@ function App() {
   };
 
   // Another browser that opens the link asks for a code, which this one shows.
-  useTimer(load, summary?.session.purpose === "setup" && !ended ? POLL_SECONDS : 0, []);
+  useTimer(load, summary?.session.purpose === "setup" && !ended && !closed ? POLL_SECONDS : 0, []);
   useEffect(() => {
     if (!link) load();
     askParent(open);
@@ -69,8 +70,9 @@ function App() {
   }, []);
 
   if (link) return html`<${Greeting} key=${link} link=${link} open=${open} speak=${speak} />`;
-  if (ended && !summary) return html`<${Ended} speak=${speak} />`;
-  return html`<${Shell} summary=${summary} ended=${ended} refresh=${load} speak=${speak} />`;
+  if (closed) return html`<${Closing} how=${closed} back=${summary.session.return_url} speak=${speak} />`;
+  if (ended && !summary) return html`<${Closing} how="ended" speak=${speak} />`;
+  return html`<${Shell} summary=${summary} ended=${ended} refresh=${load} close=${setClosed} speak=${speak} />`;
 }
 
 /** An embedded page that was loaded again has no session: its parent may send a new link. */
@@ -161,13 +163,21 @@ async function exchange(body) {
   }
 }
 
-const Ended = ({ speak }) =>
-  html`<main class="greeting">
+/** What is shown when a session is over: it was "left", "finished", or has "ended". */
+function Closing({ how, back, speak }) {
+  const heading = useRef(null);
+  useEffect(() => heading.current.focus(), []);
+  return html`<main class="greeting">
     <${Brand} />
-    <h1>${t("ended.title")}</h1>
-    <p>${t("ended.text", { brand: brand.name })}</p>
+    <h1 tabindex="-1" ref=${heading}>${t(`${how}.title`)}</h1>
+    <p>${t(`${how}.text`, { brand: brand.name })}</p>
+    ${back && html`<p><${Back} href=${back} class="button primary" /></p>`}
     <${Language} speak=${speak} />
   </main>`;
+}
+
+/** The page of the SaaS that the link came from; also out of a frame. */
+const Back = (given) => html`<a ...${given} target="_top">${t("back.to", { brand: brand.name })}</a>`;
 
 // --- the screens -----------------------------------------------------------------------------
 
@@ -194,21 +204,23 @@ function useRoute(guard) {
   return route;
 }
 
-function Shell({ summary, ended, refresh, speak }) {
+function Shell({ summary, ended, refresh, close, speak }) {
   const guard = useRef(false);
   const [chosen, choose] = useState(null);
   const route = useRoute(guard);
-  const connections = summary?.connections.filter((each) => each.state !== "ended") ?? [];
+  const connections = summary?.connections ?? [];
   const connection = connections.find((each) => each.id === chosen) ?? connections[0] ?? null;
   const visible = Object.keys(SCREENS).filter((name) => isVisible(SCREENS[name], summary, connection));
-  const name = visible.includes(route[0]) ? route[0] : connection?.setting_up ? "setup" : visible[0];
-  const shared = { summary, connection, brand, guard, refresh, choose, connections, place: route.slice(1) };
+  const start = summary?.session.purpose === "setup" ? "setup" : visible[0];
+  const name = visible.includes(route[0]) ? route[0] : start;
+  const shared = { summary, connection, brand, guard, refresh, close, place: route.slice(1) };
   return html`<${Console.Provider} value=${shared}>
     <a class="skip" href="#screen" onClick=${skip}>${t("skip")}</a>
     <header>
       <${Brand} />
+      ${connections.length > 1 && html`<${Connections} connections=${connections} chosen=${connection} choose=${choose} />`}
       <${Menu} visible=${visible} current=${name} />
-      <${Foot} summary=${summary} speak=${speak} />
+      <${Foot} summary=${summary} close=${close} speak=${speak} />
     </header>
     <main id="screen" tabindex="-1">
       <${Banners} ended=${ended} />
@@ -219,7 +231,7 @@ function Shell({ summary, ended, refresh, speak }) {
 }
 
 function isVisible(screen, summary, connection) {
-  const isSetup = summary?.session?.purpose === "setup";
+  const isSetup = summary?.session.purpose === "setup";
   return (!isSetup || screen.forSetup) && (!summary || !screen.needs || connection !== null);
 }
 
@@ -246,14 +258,22 @@ function Menu({ visible, current }) {
   </nav>`;
 }
 
-function Foot({ summary, speak }) {
+/** Which of several connections the screens are about. */
+const Connections = ({ connections, chosen, choose }) =>
+  html`<label class="connections">
+    <span class="hidden">${t("settings.connection")}</span>
+    <${kit.Select} options=${connections.map(({ id, name }) => ({ id, title: name }))} value=${chosen.id} choose=${choose} />
+  </label>`;
+
+function Foot({ summary, close, speak }) {
   const leave = async () => {
     await send("DELETE", "sessions/current");
-    location.reload();
+    close("left");
   };
   return html`<div class="foot">
     <${Language} speak=${speak} />
-    ${summary && html`<p class="note">${summary.session?.name}<br />${summary.organisation.name}</p>`}
+    ${summary && html`<p class="note">${summary.session.name}<br />${summary.organisation.name}</p>`}
+    ${summary?.session.return_url && html`<p class="note"><${Back} href=${summary.session.return_url} /></p>`}
     ${summary && html`<${kit.Button} class="quiet" act=${leave}>${t("leave")}</${kit.Button}>`}
   </div>`;
 }
@@ -270,11 +290,11 @@ function Banners({ ended }) {
     organisation?.state === "suspended" && "suspended",
     organisation && !organisation.scim && "plan",
     connection?.state === "paused" && "paused",
-    summary?.session?.code && "code",
+    summary?.session.code && "code",
   ].filter(Boolean);
   return shown.map(
     (each) => html`<${kit.Notice} key=${each} tone=${each === "ended" ? "bad" : "warn"} role="alert">
-      <p>${t(`banner.${each}`, { brand: brand.name, plan: organisation?.plan, code: summary?.session?.code })}</p>
+      <p>${t(`banner.${each}`, { brand: brand.name, plan: organisation?.plan, code: summary?.session.code })}</p>
     </${kit.Notice}>`,
   );
 }

@@ -1,6 +1,9 @@
 // A request of the identity provider in one sentence, as the log and the live list show it.
 import { html, useState } from "./preact.js";
-import { Moment, Pill, announce, hasText, short, t, useConsole, withNames } from "./kit.js";
+import { useLoaded } from "./api.js";
+import * as kit from "./kit.js";
+
+const { Moment, Pill, announce, currentLanguage, fetchTranslations, hasText, short, t, translate, useConsole, withNames } = kit;
 
 const TONES = { success: "good", refused: "bad", failed: "warn" };
 
@@ -12,10 +15,18 @@ export function describe(entry) {
   const [, root, id] = entry.path.split("?")[0].split("/");
   const resource = { Users: "user", Groups: "team" }[root];
   if (entry.outcome === "failed") return t("did.failed");
-  if (entry.outcome === "refused") return t(entry.status === 404 ? "did.missing" : "did.rejected");
+  if (entry.outcome === "refused") return attempt(entry, resource, id);
   if (root === "Bulk") return t("did.bulk", { n: entry.operations.length });
   if (!resource) return t("did.discovery");
   return t(`did.${resource}.${act(entry, id)}`, changed(entry));
+}
+
+/** Say what a rejected request wanted: "could not create a user". */
+function attempt({ status, method }, resource, id) {
+  if (status === 404) return t("did.missing");
+  if (!resource) return t("did.rejected");
+  const verbs = { POST: "create", PUT: "change", PATCH: "change", DELETE: "delete", GET: id ? "read" : "search" };
+  return t(`could.not.${verbs[method]}.${resource}`);
 }
 
 /** Name what a successful request for users or teams did. */
@@ -44,11 +55,11 @@ export const reasonText = (reasons, rejected) => ({
   fix: reasons[rejected.reason]?.fix ?? rejected.fix,
 });
 
-/** What an error of the log means and what to do, by its status and scimType. */
-export function meaning(entry) {
-  const keys = [`meaning.${entry.scim_type}`, `meaning.${entry.status}`, "meaning.other"];
-  return t(keys.find(hasText));
-}
+/** What an error of the log means and what to do, by its scimType or status: the name of a text. */
+export const causeOf = ({ scim_type, status }) =>
+  [`meaning.${scim_type}`, `meaning.${status}`, "meaning.other"].find(hasText);
+
+export const meaning = (entry) => t(causeOf(entry));
 
 /** An entry as text, for the support of the identity provider: nothing in it identifies a person. */
 export function forSupport(entry, connection) {
@@ -82,38 +93,41 @@ export function Entry({ entry, connection }) {
       <${Moment} at=${entry.at} write=${short} />
       <${Outcome} entry=${entry} />
       <span class="what">
-        ${describe(entry)} ${entry.detail && html`<span class="note">${entry.detail}</span>`}
+        ${describe(entry)} ${entry.detail && html`<span class="note" lang="en">${entry.detail}</span>`}
       </span>
     </button>
     ${open && html`<${Unfolded} entry=${entry} connection=${connection} />`}
   </li>`;
 }
 
-/** The address of the user or team that a request was about, unless it is deleted. */
-function pageOf({ method, path, target }) {
+/** The part of an address for the user or team that a request was about: "users/abc". */
+function targetOf({ path, target }) {
   const page = { Users: "users", Groups: "teams" }[path.split(/[/?]/)[1]];
-  return page && target && method !== "DELETE" ? `#/${page}/${target}` : null;
+  return page && target ? `${page}/${target}` : null;
 }
 
 function Unfolded({ entry, connection }) {
   const { summary } = useConsole();
-  const page = summary.session.purpose === "admin" && pageOf(entry);
+  const translations = useLoaded(fetchTranslations, [currentLanguage()]);
+  const target = targetOf(entry);
+  const hasPage = target && entry.method !== "DELETE" && summary.session.purpose === "admin";
   const copy = async () => {
     await navigator.clipboard.writeText(forSupport(entry, connection));
     announce(t("copied", { what: t("entry.support") }));
   };
   return html`<div class="unfolded">
     <p class="mono">${entry.method} ${entry.path} → ${entry.status} ${entry.scim_type} · ${entry.duration_ms} ms</p>
-    ${entry.detail && html`<p>${t("entry.response")} <q>${entry.detail}</q></p>`}
+    ${entry.detail && html`<p>${t("entry.response")} <q lang="en">${entry.detail}</q></p>`}
     ${entry.outcome !== "success" && html`<p>${meaning(entry)}</p>`}
-    ${entry.advice.map((each) => html`<p key=${each}>${withNames(each)}</p>`)}
+    ${entry.advice.map((each) => html`<p key=${each}>${withNames(translate(translations.data ?? {}, each))}</p>`)}
     ${entry.ignored.length > 0 && html`<p>${t("entry.ignored", { names: entry.ignored.join(", ") })}</p>`}
     <${Values} title=${t("entry.before")} values=${entry.before} />
     <${Values} title=${t("entry.after")} values=${entry.after} />
     ${entry.operations.length > 0 && html`<${Values} title=${t("entry.operations")} values=${entry.operations} />`}
     <p class="note">${t("entry.credential", { token: entry.token })} · ${t("entry.id", { id: entry.request_id })}</p>
     <div class="actions">
-      ${page && html`<a class="button quiet" href=${page}>${t("entry.open")}</a>`}
+      ${hasPage && html`<a class="button quiet" href=${`#/${target}`}>${t("entry.open")}</a>`}
+      ${target && html`<a class="button quiet" href=${`#/log/${target}`}>${t("entry.same")}</a>`}
       <button type="button" class="quiet" onClick=${copy}>${t("entry.support")}</button>
     </div>
   </div>`;

@@ -4,8 +4,6 @@ import { ApiError, useAction } from "./api.js";
 
 export const LANGUAGES = { en: "English", fr: "Français" };
 const KEPT_LANGUAGE = "passerelle.language";
-// Days before the end of a credential at which the page begins to say so.
-const ENDS_SOON = 30;
 
 // --- texts -----------------------------------------------------------------------------------
 
@@ -63,18 +61,35 @@ export const hasText = (key) => key in texts;
 export const withNames = (text) =>
   text.split(/[*`]/).map((part, at) => (at % 2 ? html`<b>${part}</b>` : part));
 
+/** The translations of the API's own sentences: none in English. */
+export const fetchTranslations = async () => (language === "en" ? {} : fetchTexts("texts/api"));
+
+/** Return a sentence of the API in the page's language; `{}` in the translations is any value. */
+export function translate(translations, sentence) {
+  for (const [english, own] of Object.entries(translations)) {
+    const parts = english.split("{}").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    const found = sentence.match(new RegExp(`^${parts.join("(.*)")}$`, "s"));
+    if (found) return found.slice(1).reduce((text, value) => text.replace("{}", () => value), own);
+  }
+  return sentence;
+}
+
 // --- formats ---------------------------------------------------------------------------------
 
 /** The browser's own form of the language, so that a British reader gets British dates. */
 const locale = () => navigator.languages.find((each) => each.startsWith(language)) ?? language;
 
 export const number = (value) => new Intl.NumberFormat(locale()).format(value);
+export const percent = (value) => new Intl.NumberFormat(locale(), { style: "percent" }).format(value / 100);
 
 const dateFormat = (value, options) => new Intl.DateTimeFormat(locale(), options).format(new Date(value));
 
 export const day = (value) => dateFormat(value, { dateStyle: "medium" });
-export const clock = (value) => dateFormat(value, { timeStyle: "medium" });
+export const clock = (value, timeStyle = "medium") => dateFormat(value, { timeStyle });
 export const moment = (value) => dateFormat(value, { dateStyle: "medium", timeStyle: "medium" });
+
+/** Write the moments in a sentence of the API as a person reads them. */
+export const withMoments = (sentence) => sentence.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, moment);
 
 /** The time of today, else the day with the time: short enough for a list. */
 export const short = (value) =>
@@ -96,12 +111,6 @@ export function relative(value, now = Date.now()) {
   const format = new Intl.RelativeTimeFormat(locale(), { numeric: "auto" });
   return format.format(Math.trunc(seconds / size), unit);
 }
-
-/** Whether a credential ends soon and no newer one of its way has come in its place. */
-export const endsSoon = (credential, all) =>
-  credential.state === "live" &&
-  daysUntil(credential.expires_at) <= ENDS_SOON &&
-  !all.some((each) => each.state === "live" && each.type === credential.type && each.created > credential.created);
 
 export const daysUntil = (value) => Math.ceil((new Date(value) - Date.now()) / 86_400_000);
 
@@ -191,7 +200,7 @@ export function Loaded({ data, error, reload, lines, children }) {
     <button type="button" onClick=${reload}>${t("again")}</button>`;
 }
 
-const MARKS = { good: "✓", warn: "!", bad: "✕", off: "–" };
+const MARKS = { good: "✓", warn: "!", bad: "✕", off: "–", info: "i" };
 
 /** A state: its colour, its mark and its word say the same. */
 export const Pill = ({ tone, children }) =>

@@ -40,8 +40,8 @@ function Chosen({ credentials, path, reload }) {
     <div class="stack">
       ${ways.length > 1 && html`<${Ways} ways=${ways} way=${way} choose=${choose} others=${credentials.length - own.length} />`}
       ${way === "federated" ? html`<${Federated} ...${screen} />` : html`<${WithSecret} way=${way} ...${screen} />`}
-      <${Live} quiet />
       <p class="next"><a class="button primary" href="#/setup/test">${t("setup.entered")}</a></p>
+      <${Live} quiet />
     </div>
     <${Guide} provider=${connection.identity_provider} way=${way} />
   </div>`;
@@ -69,7 +69,7 @@ const Ways = ({ ways, way, choose, others }) =>
 function WithSecret({ connection, way, own, made, create }) {
   const [known, ...others] = own;
   const button = t(`setup.${way}.${known ? "another" : "create"}`);
-  return html`<${kit.Section} title=${t("setup.values")} note=${t("setup.values.note")}>
+  return html`<${kit.Section} title=${t("setup.values")} note=${t("setup.values.note", { provider: kit.providerName(connection.identity_provider) })}>
     <${Addresses} connection=${connection} way=${way} />
     ${made
       ? html`<${NewSecret} made=${made} />`
@@ -92,7 +92,7 @@ function Federated({ connection, own, create }) {
         ? html`<${TrustForm} provider=${provider} save=${save} />`
         : html`<button type="button" onClick=${() => open(true)}>${t("setup.trust.another")}</button>`}
     </${kit.Section}>
-    <${kit.Section} title=${t("setup.values")} note=${t("setup.values.note")}>
+    <${kit.Section} title=${t("setup.values")} note=${t("setup.values.note", { provider: kit.providerName(connection.identity_provider) })}>
       <${Addresses} connection=${connection} way="federated" />
     </${kit.Section}>`;
 }

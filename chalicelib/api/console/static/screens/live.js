@@ -2,7 +2,7 @@
 import { html, useEffect, useRef } from "../preact.js";
 import { connectionPath, send, useLoaded } from "../api.js";
 import * as kit from "../kit.js";
-import { describe, reasonText } from "../entries.js";
+import { describe, meaning, reasonText } from "../entries.js";
 
 const { t, useConsole } = kit;
 const POLL_SECONDS = 2;
@@ -10,7 +10,7 @@ const POLL_SECONDS = 2;
 const LISTEN_SECONDS = 120;
 const SHOWN = 20;
 
-/** `quiet` shows nothing until something comes. `onGood` is called at the first good request. */
+/** `quiet` shows the last request only, and nothing before it. `onGood` is called at the first good one. */
 export function Live({ quiet, onGood }) {
   const { connection } = useConsole();
   const since = useRef(new Date(Date.now() - 60_000).toISOString());
@@ -25,7 +25,7 @@ export function Live({ quiet, onGood }) {
   if (quiet && !events.length) return html`<p class="note listening">${t("live.listening")}</p>`;
   return html`<${kit.Section} title=${t("live.title")}>
     ${!events.length && html`<p class="listening">${t("live.waiting")}</p>`}
-    <ol class="live">${events.map((each) => html`<${Event} key=${each.id} event=${each} reasons=${reasons.data} />`)}</ol>
+    <ol class="live">${(quiet ? events.slice(0, 1) : events).map((each) => html`<${Event} key=${each.id} event=${each} reasons=${reasons.data} />`)}</ol>
     <${kit.Problem} error=${polled.error} />
   </${kit.Section}>`;
 }
@@ -45,12 +45,13 @@ const sentence = (event, reasons) =>
 
 function Event({ event, reasons }) {
   const isGood = event.outcome === "success";
-  const { title, fix } = event.reason ? reasonText(reasons ?? {}, event) : { title: describe(event), fix: event.detail };
+  const { title, fix } = event.reason ? reasonText(reasons ?? {}, event) : { title: describe(event), fix: !isGood && meaning(event) };
   return html`<li class=${isGood ? "good" : "bad"}>
     <time datetime=${event.at}>${kit.clock(event.at)}</time>
     <div>
       <b>${title}</b>
-      ${!isGood && fix && html`<p>${fix}</p>`}
+      ${fix && html`<p>${fix}</p>`}
+      ${event.detail && html`<q class="note" lang="en">${event.detail}</q>`}
       <span class="note">${event.method} ${event.path?.split("?")[0]} ${event.user_agent}</span>
     </div>
   </li>`;

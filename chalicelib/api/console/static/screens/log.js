@@ -7,11 +7,14 @@ import { Entry } from "../entries.js";
 const { t, useConsole } = kit;
 const PAGE = 50;
 const OUTCOMES = ["success", "refused", "failed"];
+// The parameter of a log that is opened for one user or team: `#/log/users/abc`.
+const TARGETS = { users: "user", teams: "group" };
 
 export const log = () => {
-  const { connection } = useConsole();
-  const [filter, setFilter] = useState({ outcome: "", from: "", to: "" });
-  const parameters = { outcome: filter.outcome, from: utc(filter.from), to: utc(filter.to) };
+  const { connection, place } = useConsole();
+  const [outcome] = OUTCOMES.filter((each) => each === place[0]);
+  const [filter, setFilter] = useState({ outcome: outcome ?? "", from: "", to: "" });
+  const parameters = { outcome: filter.outcome, from: utc(filter.from), to: utc(filter.to), [TARGETS[place[0]]]: place[1] };
   const path = connectionPath(connection, "log");
   const list = useList(`${path}${query({ limit: PAGE, ...parameters })}`);
   const download = async () => {
@@ -21,6 +24,7 @@ export const log = () => {
   const csv = html`<${kit.Button} class="quiet" act=${download}>${t("csv")}</${kit.Button}>`;
   return html`<${kit.Screen} title=${t("screen.log")} lead=${t("log.lead")} actions=${csv}>
     <${Filters} filter=${filter} setFilter=${setFilter} />
+    ${place[0] in TARGETS && html`<p>${t(`log.one.${TARGETS[place[0]]}`)} <a href="#/log">${t("log.everything")}</a></p>`}
     <${kit.Section}>
       <${kit.Loaded} data=${list.items} error=${list.error} reload=${list.reload} lines=${8}>
         ${(items) => html`

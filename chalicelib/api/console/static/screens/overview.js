@@ -1,51 +1,82 @@
 // The overview: does it work, what needs attention, and what is new.
 import { html } from "../preact.js";
-import { connectionPath, send, useLoaded } from "../api.js";
+import { connectionPath, query, send, useLoaded } from "../api.js";
 import * as kit from "../kit.js";
-import { reasonText } from "../entries.js";
+import { causeOf, reasonText } from "../entries.js";
 
 const { t, useConsole } = kit;
 const POLL_SECONDS = 15;
 const HOURS = 48;
+// Days before the end of a credential at which the page begins to say so.
+const ENDS_SOON = 30;
+// How often a provider sends something by itself, in minutes; the others do when somebody changes.
+const CYCLES = { entra: 40, authentik: 60 };
+// A provider with cycles that was not heard of for so long has stopped, in hours.
+const SILENT_HOURS = 3;
+// Entra ID stops its cycles where so many requests fail, by its own documentation.
+const QUARANTINE = { percent: 40, failures: 5000 };
+const MINUTE = 60_000;
 
 export const overview = () => {
   const { connection } = useConsole();
   const path = connectionPath(connection);
   const loaded = useLoaded(() => readAll(path), [path], POLL_SECONDS);
-  const reasons = useLoaded(() => kit.fetchTexts("texts/reasons"), [kit.currentLanguage()]);
+  const hasRejections = Boolean(loaded.data?.connection.health.refusals.length);
+  const reasons = useLoaded(
+    async () => (hasRejections ? kit.fetchTexts("texts/reasons") : {}),
+    [hasRejections, kit.currentLanguage()],
+  );
   return html`<${kit.Screen} title=${connection.name} lead=${connection.identity_provider !== "other" && kit.providerName(connection.identity_provider)}>
     <${kit.Loaded} ...${loaded} lines=${8}>
-      ${([current, credentials]) => html`
-        <${State} connection=${current} />
-        <${Figures} health=${current.health} />
-        <${Attention} health=${current.health} credentials=${credentials.items} reasons=${reasons.data ?? {}} />
-        <${Hours} health=${current.health} />
+      ${(found) => html`
+        <${State} connection=${found.connection} />
+        <${Figures} health=${found.connection.health} />
+        <${Attention} ...${found} reasons=${reasons.data ?? {}} />
+        <${Hours} health=${found.connection.health} />
+        <${Quarantine} connection=${found.connection} />
       `}
     </${kit.Loaded}>
   </${kit.Screen}>`;
 };
 
-const readAll = (path) => Promise.all([send("GET", path), send("GET", `${path}/credentials`)]);
+/** Read the connection with its health, its credentials, and the errors of a day where there are any. */
+async function readAll(path) {
+  const [connection, credentials] = await Promise.all([send("GET", path), send("GET", `${path}/credentials`)]);
+  const since = new Date(Date.now() - 24 * 60 * MINUTE).toISOString();
+  const filter = query({ outcome: "refused", from: since, limit: 100 });
+  const errors = connection.health.errors_24h ? await send("GET", `${path}/log${filter}`) : { items: [] };
+  return { connection, credentials: credentials.items, errors: errors.items };
+}
 
 /** The state in one word and one sentence. */
 function State({ connection }) {
   const { health } = connection;
   const name = stateOf(connection);
-  const tone = { working: "good", waiting: "off", errors: "warn", rejected: "bad", paused: "warn" }[name];
+  const tone = { working: "good", waiting: "off", errors: "warn", silent: "warn", rejected: "bad", paused: "warn" }[name];
   const last = health.last_call && kit.relative(health.last_call);
+  const next = nextCycle(connection);
   return html`<div class="state ${tone}" role="status">
     <${kit.Pill} tone=${tone}>${t(`state.${name}`)}</${kit.Pill}>
-    <p>${t(`state.${name}.text`, { last })}</p>
+    <p>${t(`state.${name}.text`, { last })} ${next && name !== "silent" && name !== "paused" && t("state.next", { at: kit.clock(next, "short") })}</p>
     ${name === "waiting" && html`<p><a class="button primary" href="#/setup">${t("overview.go.setup")}</a></p>`}
   </div>`;
 }
 
-function stateOf({ state, health }) {
+function stateOf({ state, health, identity_provider }) {
   if (state === "paused") return "paused";
   const rejectedLast = health.refusals[0]?.last_at > (health.last_call ?? "");
   if (rejectedLast) return "rejected";
   if (!health.last_call) return "waiting";
+  const isSilent = Date.now() - new Date(health.last_call) > SILENT_HOURS * 60 * MINUTE;
+  if (isSilent && identity_provider in CYCLES) return "silent";
   return health.errors_24h ? "errors" : "working";
+}
+
+/** When the provider should have sent its next requests; null where it has no cycle, or is late. */
+function nextCycle({ health, identity_provider }) {
+  const minutes = CYCLES[identity_provider];
+  const next = minutes && health.last_call && new Date(health.last_call).getTime() + minutes * MINUTE;
+  return next > Date.now() ? next : null;
 }
 
 const Figures = ({ health }) =>
@@ -59,11 +90,12 @@ const Figures = ({ health }) =>
   </dl>`;
 
 /** What somebody should do something about, the most urgent first. */
-function Attention({ health, credentials, reasons }) {
+function Attention({ connection: { health }, credentials, errors, reasons }) {
   const items = [
-    ...credentials.filter((each) => kit.endsSoon(each, credentials)).map((each) => ({ key: each.id, tone: "warn", ...ending(each) })),
     ...health.refusals.map((each) => rejection(each, reasons)),
-    ...health.advice.map((each) => ({ key: each.reason, tone: "warn", title: t(`advice.${each.reason}`), text: kit.withNames(each.text) })),
+    ...credentials.filter(endsSoon).map((each) => ({ key: each.id, tone: "warn", ...ending(each) })),
+    ...causes(errors),
+    ...health.advice.map(({ reason }) => ({ key: reason, tone: "warn", title: t(`advice.${reason}`), text: kit.withNames(t(`advice.${reason}.text`)) })),
     ...ignored(health),
   ];
   return html`<${kit.Section} title=${t("attention.title")}>
@@ -81,6 +113,8 @@ function Attention({ health, credentials, reasons }) {
   </${kit.Section}>`;
 }
 
+const endsSoon = (credential) => credential.state === "live" && kit.daysUntil(credential.expires_at) <= ENDS_SOON;
+
 const ending = ({ name, type, expires_at }) => ({
   title: t("attention.ends", { name, n: Math.max(0, kit.daysUntil(expires_at)) }),
   text: kit.withNames(t(type === "federated" ? "attention.ends.federated" : "attention.ends.text")),
@@ -93,10 +127,21 @@ function rejection(rejected, reasons) {
   return { key: rejected.reason, tone: "bad", title, text: fix, note };
 }
 
+/** The errors of a day by their cause: the first sentence of what each means is its title. */
+function causes(errors) {
+  const found = Map.groupBy(errors, causeOf);
+  return [...found].map(([cause, entries]) => {
+    const [title, ...fix] = t(cause).split(". ");
+    const values = { n: entries.length, last: kit.relative(entries[0].at) };
+    const log = html`${t("attention.cause", values)} <a href="#/log/refused">${t("attention.log")}</a>`;
+    return { key: cause, tone: "warn", title, text: fix.join(". "), note: log };
+  });
+}
+
 function ignored({ ignored: names, unnamed }) {
   if (!names.length && !unnamed) return [];
   const text = t("attention.ignored.text", { names: names.map((each) => each.name).join(", ") || "…" });
-  return [{ key: "ignored", tone: "off", title: t("attention.ignored"), text }];
+  return [{ key: "ignored", tone: "info", title: t("attention.ignored"), text }];
 }
 
 /** Two days, an hour in each square: grey without requests, green, or red where one failed. */
@@ -107,6 +152,7 @@ function Hours({ health }) {
     <ul class="hours">
       ${hours.map((hour) => html`<${Hour} key=${hour} hour=${hour} counted=${known.get(hour)} />`)}
     </ul>
+    <p class="note span"><span>${t("hours.from")}</span><span>${t("hours.now")}</span></p>
     <p class="note legend"><i class="good"></i>${t("hours.good")} <i class="bad"></i>${t("hours.bad")} <i></i>${t("hours.none")}</p>
   </${kit.Section}>`;
 }
@@ -118,4 +164,18 @@ function Hour({ hour, counted }) {
   const failed = errors + rejected;
   const text = t("hours.one", { at: kit.short(`${hour}:00:00Z`), calls: calls + rejected, errors: failed });
   return html`<li class=${failed ? "bad" : calls ? "good" : ""} title=${text}><span class="hidden">${text}</span></li>`;
+}
+
+/** How far Entra ID is from its quarantine, in which it sends less and less, at last once a day. */
+function Quarantine({ connection: { health, identity_provider } }) {
+  if (identity_provider !== "entra" || !health.calls_24h) return null;
+  const since = hourBefore(24);
+  const rejected = health.hours.filter(({ hour }) => hour >= since).reduce((sum, each) => sum + each.rejected, 0);
+  const failures = health.errors_24h + rejected;
+  const percent = Math.round((100 * failures) / (health.calls_24h + rejected));
+  return html`<${kit.Section} title=${t("quarantine.title")}>
+    <p>${t("quarantine.now", { percent: kit.percent(percent), n: failures })}</p>
+    <meter min="0" max="100" low="20" high=${QUARANTINE.percent} optimum="0" value=${percent} aria-label=${t("quarantine.title")}></meter>
+    <p class="note">${t("quarantine.rule", { most: kit.percent(QUARANTINE.percent), least: kit.number(QUARANTINE.failures) })}</p>
+  </${kit.Section}>`;
 }

@@ -1,6 +1,6 @@
 // The self-test: the provider's own requests on a copy of the connection, step by step.
 import { html, useState } from "../preact.js";
-import { connectionPath, send, useAction } from "../api.js";
+import { connectionPath, send, useAction, useLoaded } from "../api.js";
 import * as kit from "../kit.js";
 
 const { t, useConsole } = kit;
@@ -19,12 +19,14 @@ export const test = () => {
     await reveal(found.steps.length, setShown);
     kit.announce(t(`test.${found.outcome}`));
   });
+  const translations = useLoaded(kit.fetchTranslations, [kit.currentLanguage()]);
+  const own = (sentence) => kit.withNames(kit.withMoments(kit.translate(translations.data ?? {}, sentence)));
   const provider = kit.providerName(connection.identity_provider);
   return html`<${kit.Screen} title=${t("screen.test")} lead=${t("test.lead", { provider })}>
     <p><button class="primary" aria-disabled=${busy} onClick=${run}>${t(busy ? "test.running" : "test.run")}</button></p>
     <${kit.Problem} error=${error} />
     ${busy && !report && html`<${kit.Skeleton} lines=${8} />`}
-    ${report && html`<${Report} report=${report} steps=${report.steps.slice(0, shown)} />`}
+    ${report && html`<${Report} report=${report} steps=${report.steps.slice(0, shown)} own=${own} />`}
   </${kit.Screen}>`;
 };
 
@@ -37,7 +39,8 @@ async function reveal(count, setShown) {
   }
 }
 
-function Report({ report, steps }) {
+/** `own` says a sentence of the API in the page's language. */
+function Report({ report, steps, own }) {
   const isWhole = steps.length === report.steps.length;
   const failed = report.steps.filter((each) => each.outcome === "failed").length;
   return html`
@@ -45,20 +48,21 @@ function Report({ report, steps }) {
     html`<${kit.Notice} tone=${TONES[report.outcome]} title=${t(`test.${report.outcome}`)}>
       <p>${t(`test.${report.outcome}.text`, { n: failed })}</p>
     </${kit.Notice}>`}
-    ${isWhole && report.advice.map((each) => html`<${kit.Notice} key=${each} tone="off"><p lang="en">${kit.withNames(each)}</p></${kit.Notice}>`)}
+    ${isWhole && report.advice.map((each) => html`<${kit.Notice} key=${each} tone="info"><p>${own(each)}</p></${kit.Notice}>`)}
     <${kit.Section} title=${t("test.steps")}>
-      <ol class="checks">${steps.map((each) => html`<${Step} key=${each.name} step=${each} />`)}</ol>
+      <ol class="checks">${steps.map((each) => html`<${Step} key=${each.name} step=${each} own=${own} />`)}</ol>
     </${kit.Section}>
   `;
 }
 
-const Step = ({ step }) =>
-  html`<li lang="en">
+/** Of a request that passed, its response says nothing more. */
+const Step = ({ step, own }) =>
+  html`<li>
     <${kit.Pill} tone=${TONES[step.outcome]}>${t(`step.${step.outcome}`)}</${kit.Pill}>
     <div>
-      <b>${step.name}</b>
+      <b>${own(step.name)}</b>
       ${step.request && html`<p class="note mono">${step.request}</p>`}
-      <p class="note">${kit.withNames(step.detail)}</p>
-      ${step.fix && html`<p>${kit.withNames(step.fix)}</p>`}
+      ${!(step.request && step.outcome === "passed") && html`<p class="note">${own(step.detail)}</p>`}
+      ${step.fix && html`<p>${own(step.fix)}</p>`}
     </div>
   </li>`;

@@ -1,6 +1,6 @@
 // Set up: choose, copy and connect, test. Every step can be left and found again.
 import { html, useEffect, useState } from "../preact.js";
-import { connectionPath, send, useAction } from "../api.js";
+import { connectionPath, send, useAction, useLoaded } from "../api.js";
 import * as kit from "../kit.js";
 import { PROVIDERS, waysOf } from "../providers.js";
 import { Connect } from "./connect.js";
@@ -24,7 +24,7 @@ export const setup = () => {
 function Recommendation() {
   const { summary, brand } = useConsole();
   if (summary.organisation.sso?.forced) return null;
-  return html`<${kit.Notice} tone="off" title=${t("setup.sso.title")}>
+  return html`<${kit.Notice} tone="info" title=${t("setup.sso.title")}>
     <p>${t("setup.sso.text", { brand: brand.name })}</p>
   </${kit.Notice}>`;
 }
@@ -63,7 +63,7 @@ function Choose() {
   });
   if (!roles.length || !organisation.workspaces.length) return html`<${NothingToChoose} />`;
   return html`<form onSubmit=${(event) => [event.preventDefault(), saving.run()]}>
-    <${kit.Section} title=${t("setup.provider")}>
+    <${kit.Section}>
       <${kit.Choices}
         legend=${t("setup.provider.legend")}
         name="provider"
@@ -116,23 +116,24 @@ function saveChoice(organisation, connection, form) {
 // --- test ------------------------------------------------------------------------------------
 
 function Test() {
-  const { connection, summary } = useConsole();
-  const [isGood, setGood] = useState(false);
+  const { connection, summary, close } = useConsole();
+  const known = useLoaded(() => send("GET", connectionPath(connection)), [connection.id]);
+  const [isSeen, setSeen] = useState(false);
+  const isGood = isSeen || Boolean(known.data?.health.last_call);
   const provider = kit.providerName(connection.identity_provider);
   useEffect(() => isGood && kit.announce(t("setup.good.title")), [isGood]);
   const finish = async () => {
     await send("POST", "sessions/current/finish");
-    location.reload();
+    close("finished");
   };
   return html`<div class="stack">
     ${isGood
       ? html`<${kit.Notice} tone="good" title=${t("setup.good.title")}><p>${t("setup.good.text", { provider })}</p></${kit.Notice}>`
       : html`<p>${kit.withNames(t("setup.test.text", { provider }))}</p>`}
-    <${Live} onGood=${() => setGood(true)} />
-    ${!isGood && html`<p class="note">${t("setup.test.nothing", { provider })} <a href="#/setup/connect">${t("setup.test.back")}</a></p>`}
     <p class="next actions">
-      <a class="button ${isGood ? "primary" : ""}" href="#/overview">${t("setup.to.overview")}</a>
-      ${isGood && summary.session?.purpose === "setup" && html`<${kit.Button} act=${finish}>${t("setup.finish")}</${kit.Button}>`}
+      ${isGood && summary.session.purpose === "setup" && html`<${kit.Confirm} class="primary" label=${t("setup.finish")} text=${t("setup.finish.text")} act=${finish} />`}
+      <a class="button ${isGood && summary.session.purpose === "admin" ? "primary" : ""}" href="#/overview">${t("setup.to.overview")}</a>
     </p>
+    <${Live} onGood=${() => setSeen(true)} />
   </div>`;
 }
