@@ -109,7 +109,8 @@ class Clients:
         if sent.client_id != connection_id:
             raise InvalidClient(reason="client_id")
         if secret is None or secret.token_type != tokens.CLIENT_SECRET:
-            raise InvalidClient(reason="client_secret")
+            is_token = sent.secret.startswith("psl_scim_")
+            raise InvalidClient(reason="token_as_secret" if is_token else "client_secret")
         keys = OrganisationKeys(organisation_of(connection_id))
         item = items.get(keys.token(connection_id, secret.id))
         credential = from_item(ConnectionToken, item) if item else None

@@ -96,6 +96,7 @@ SLIPS: Sequence[tuple[str, Callable[[str], bool]]] = (
     ("operator_key", _begins("psl_op_")),
     ("admin_link", _begins("psl_link_")),
     ("admin_session", _begins("psl_session_")),
+    ("secret_as_token", _begins("psl_secret_")),
     ("bare", lambda text: _word(text) != "bearer" and text.startswith("psl_")),
     ("jwt", _is_jwt),
     ("id_alone", lambda text: ID_ALONE.fullmatch(_token(text)) is not None),

@@ -55,6 +55,9 @@ FIXES: Mapping[str, str] = {
     "paste that.",
     "admin_session": "The token of an admin's session was sent. Create a token for this connection "
     "and paste that.",
+    "secret_as_token": "The client secret was sent as a token. Choose OAuth 2.0 client "
+    "credentials as the authentication mode and enter it as the client secret; or create a token "
+    "here and paste that.",
     "jwt": "The identity provider sent a token of its own. Choose the authentication mode in which "
     "you enter a token yourself, and paste one of this connection.",
     "id_alone": "Only the id of a token was sent. Copy the whole token; if it is no longer shown, "
@@ -66,14 +69,16 @@ FIXES: Mapping[str, str] = {
     "mistyped": "The token has a typing error. Copy the whole token again, or create a new one.",
     "garbage": "What was sent is not a token of Passerelle. Copy the whole token again, or create "
     "a new one.",
-    "wrong": "The token's secret part is wrong. Copy the whole token again, or create a new one.",
-    "foreign": "The token belongs to another connection. Create one here, or correct the SCIM URL.",
+    "wrong": "The secret part is wrong. Copy the whole token or client secret again, or create a "
+    "new one.",
+    "foreign": "It belongs to another connection. Create a token or client secret here, or correct "
+    "the SCIM URL or token URL.",
     "other_url": "The token is right, but it was sent to the URL of another connection. Copy the "
     "SCIM URL of this connection into the identity provider, unchanged.",
-    "revoked": "The token was revoked. Create a new one in the console and paste it into your "
-    "identity provider.",
-    "expired": "The token has expired. Create a new one in the console and paste it into your "
-    "identity provider.",
+    "revoked": "It was revoked. Create a new token or client secret in the console and paste it "
+    "into your identity provider.",
+    "expired": "It has expired. Create a new token or client secret in the console and paste it "
+    "into your identity provider.",
     "type": "The connection does not accept credentials of this type any more. Use one of the "
     "types that its settings name, or let it accept this one too.",
     "access_expired": "The access token has expired. The identity provider gets the next one by "
@@ -82,18 +87,20 @@ FIXES: Mapping[str, str] = {
     "Choose OAuth 2.0 client credentials in the identity provider; it sends grant_type and the "
     "credential in the body, each once.",
     "client_missing": "The request for an access token had no client secret and no assertion. "
-    "Enter client id and client secret in the identity provider.",
+    "Enter client identifier and client secret in the identity provider.",
     "client_twice": "The request for an access token had two credentials at once. Choose one way "
     "of authentication in the identity provider.",
     "client_scheme": "The request for an access token had an Authorization header that cannot be "
-    "read. Expected: Basic, with client id and client secret.",
-    "client_id": "The client id is not the one of this connection. Copy it again, and the token "
-    "URL too.",
+    "read. Expected: Basic, with client identifier and client secret.",
+    "client_id": "The client identifier is not the one of this connection. Copy it again, and "
+    "the token endpoint too.",
     "client_secret": "What was sent as the client secret is something else, or a part of it is "
     "missing. Copy the whole secret again, or create a new one.",
+    "token_as_secret": "A secret token was sent as the client secret. Create a client secret "
+    "here and paste that, or choose bearer token as the authentication mode.",
     "scope": "Another scope than scim was asked for. Enter scim, or leave the field empty.",
     "assertion_form": "The assertion cannot be read. Choose workload identity federation in the "
-    "identity provider, and check the token URL.",
+    "identity provider, and check the token endpoint.",
     "assertion_issuer": "The assertion comes from an issuer that no credential of this connection "
     "trusts. Compare the tenant id in the identity provider with the one entered here.",
     "assertion_key": "The assertion was signed with a key that its issuer does not publish. If the "
@@ -116,10 +123,10 @@ FIXES: Mapping[str, str] = {
     "assertion_claims": "The assertion lacks a time, or has one that is no number.",
     "assertion_expired": "The assertion has expired. Check the clock of the identity provider.",
     "assertion_early": "The assertion is not valid yet. Check the clock of the identity provider.",
-    "assertion_subject": "The assertion has another subject. Copy the object id of the identity "
-    "provider's service principal again.",
-    "assertion_audience": "The assertion is for another audience. Copy the application id URI "
-    "again, with or without /.default.",
+    "assertion_subject": "The assertion has another subject than the one entered here. Copy the "
+    "subject again, as the portal of the identity provider shows it.",
+    "assertion_audience": "The assertion is for another audience than the one entered here. Copy "
+    "the audience again, as the portal of the identity provider shows it.",
     "url": "The token is right, but the SCIM URL in the identity provider is not: a part of it is "
     "missing, added or in other letters. Copy the SCIM URL of this connection again, unchanged; it "
     "ends with the id of the connection.",

@@ -170,6 +170,11 @@ HEADERS: dict[str, tuple[Any, dict[str, str], tuple[str | None, str | None]]] = 
         {},
         ("invalid_client", "client_secret"),
     ),
+    "a token in its place": (
+        lambda i, s: basic(i, s.replace("secret", "scim", 1)),
+        {},
+        ("invalid_client", "token_as_secret"),
+    ),
     "encoded twice": (
         lambda i, s: basic(i, s.replace("_", "%255F")),
         {},

@@ -82,6 +82,8 @@ FORMS: list[tuple[str, list[str]]] = [
     ("operator_key", [f"Bearer {mint('op', RANDOM).text[:40]}"]),
     ("admin_link", [f"Bearer {mint('link', RANDOM).text}"]),
     ("admin_session", [f"Bearer {mint('session', RANDOM).text}"]),
+    ("secret_as_token", [f"Bearer {mint('secret', RANDOM).text}"]),
+    ("secret_as_token", [mint("secret", RANDOM).text]),
     ("bare", [T]),
     ("bare", [T[:50]]),
     ("jwt", ["Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2ln"]),

@@ -129,6 +129,8 @@ def test_each_mistake_at_the_token_endpoint_is_named_with_its_fix(
 ):
     """Within five seconds, while the page listens."""
     made = _both(acme, connected, issuer)
+    with fake_issuer() as closed:
+        _trusting(acme, connected, closed)
     visitor.open(acme.link())
     visitor.go("setup/test")
     visitor.sees("Waiting for a request")
@@ -137,15 +139,20 @@ def test_each_mistake_at_the_token_endpoint_is_named_with_its_fix(
         unknown = assertion(other)
     mistakes: dict[str, dict[str, str]] = {
         "client_secret": {**right, "client_secret": made["client_secret"][:-9]},
+        "token_as_secret": {**right, "client_secret": connected.token},
         "client_id": {**right, "client_id": "entra"},
+        "scope": {**right, "scope": "https://graph.microsoft.com/.default"},
         "assertion_audience": assertion(issuer, aud="api://other"),
         "assertion_subject": assertion(issuer, sub="other"),
         "assertion_issuer": unknown,
         "assertion_expired": assertion(issuer, exp=int(time.time()) - 3600),
+        "keys_unreachable": assertion(closed),
     }
     for reason, form in mistakes.items():
         assert "error" in token(_token_url(connected), **form), reason
         named(visitor, reason)
+    assert connected.request(f"Bearer {made['client_secret']}") == 401
+    named(visitor, "secret_as_token")
     acme.send("DELETE", f"{connected.path}/credentials/{made['id']}")
     assert "error" in token(_token_url(connected), **right)
     named(visitor, "revoked")
@@ -159,10 +166,15 @@ def _both(acme: Acme, connected: Connected, issuer: FakeIssuer) -> Any:
     """Let the connection accept all ways, with a client secret and an issuer."""
     ways = ["token", "client_secret", "federated"]
     acme.send("PATCH", connected.path, {"authentication": ways})
-    path = f"{connected.path}/credentials"
+    _trusting(acme, connected, issuer)
+    secret = {"type": "client_secret", "name": "Entra ID"}
+    return acme.send("POST", f"{connected.path}/credentials", secret)
+
+
+def _trusting(acme: Acme, connected: Connected, issuer: FakeIssuer) -> None:
     values = {"issuer": issuer.url, "subject": SUBJECT, "audience": AUDIENCE}
-    acme.send("POST", path, {"type": "federated", "name": "Entra ID", **values})
-    return acme.send("POST", path, {"type": "client_secret", "name": "Entra ID"})
+    body = {"type": "federated", "name": "Entra ID", **values}
+    acme.send("POST", f"{connected.path}/credentials", body)
 
 
 def test_a_connection_moves_from_a_token_to_client_credentials(

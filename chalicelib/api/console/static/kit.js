@@ -4,6 +4,8 @@ import { ApiError, useAction } from "./api.js";
 
 export const LANGUAGES = { en: "English", fr: "Français" };
 const KEPT_LANGUAGE = "passerelle.language";
+// Days before the end of a credential at which the page begins to say so.
+const ENDS_SOON = 30;
 
 // --- texts -----------------------------------------------------------------------------------
 
@@ -111,6 +113,12 @@ export function relative(value, now = Date.now()) {
   const format = new Intl.RelativeTimeFormat(locale(), { numeric: "auto" });
   return format.format(Math.trunc(seconds / size), unit);
 }
+
+/** Whether a credential ends soon and no newer one of its way has come in its place. */
+export const endsSoon = (credential, all) =>
+  credential.state === "live" &&
+  daysUntil(credential.expires_at) <= ENDS_SOON &&
+  !all.some((each) => each.state === "live" && each.type === credential.type && each.created > credential.created);
 
 export const daysUntil = (value) => Math.ceil((new Date(value) - Date.now()) / 86_400_000);
 

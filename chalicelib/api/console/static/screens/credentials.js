@@ -9,7 +9,6 @@ const POLL_SECONDS = 5;
 const YEAR = 365;
 const LIVES = [90, 180, YEAR, 2 * YEAR];
 const OVERLAPS = [24, 8, 1, 0];
-const ENDS_SOON = 30;
 const TONES = { live: "good", expired: "bad", revoked: "off" };
 const WAYS = ["federated", "client_secret", "token"];
 
@@ -29,7 +28,7 @@ export const credentials = () => {
         <${Accepted} items=${page.items.filter(isLive)} reload=${list.reload} />
         <${kit.Section}>
           ${page.items.length
-            ? html`<ul class="tokens">${page.items.map((each) => html`<${Credential} key=${each.id} credential=${each} path=${path} show=${show} reload=${list.reload} />`)}</ul>`
+            ? html`<ul class="tokens">${page.items.map((each) => html`<${Credential} key=${each.id} credential=${each} all=${page.items} path=${path} show=${show} reload=${list.reload} />`)}</ul>`
             : html`<${kit.Empty} title=${t("credentials.none")}><p>${t("credentials.none.text")}</p></${kit.Empty}>`}
         </${kit.Section}>
         <${Create} path=${path} show=${show} />
@@ -129,7 +128,7 @@ function movedTo(accepted, items) {
 
 // --- each of them ----------------------------------------------------------------------------
 
-function Credential({ credential, path, show, reload }) {
+function Credential({ credential, all, path, show, reload }) {
   const { summary, connection } = useConsole();
   const { name, type } = credential;
   const live = isLive(credential);
@@ -150,7 +149,7 @@ function Credential({ credential, path, show, reload }) {
       ${" "}${credential.last_used_at ? t("credentials.last", { last: kit.relative(credential.last_used_at) }) : t("credentials.never")}
     </p>
     ${live && !connection.authentication.includes(type) && html`<${kit.Notice}><p>${t("credentials.not.accepted")}</p></${kit.Notice}>`}
-    ${live && html`<${Expiry} credential=${credential} />`}
+    ${live && html`<${Expiry} credential=${credential} soon=${kit.endsSoon(credential, all)} />`}
     ${live &&
     html`<div class="actions">
       ${type !== "federated" && html`<${Rotate} credential=${credential} path=${path} show=${show} />`}
@@ -165,10 +164,9 @@ function Credential({ credential, path, show, reload }) {
   </li>`;
 }
 
-function Expiry({ credential }) {
-  const days = kit.daysUntil(credential.expires_at);
-  const text = t("credentials.ends", { n: days, at: kit.day(credential.expires_at) });
-  return days > ENDS_SOON ? html`<p class="note">${text}</p>` : html`<${kit.Notice}><p>${text}</p></${kit.Notice}>`;
+function Expiry({ credential, soon }) {
+  const text = t("credentials.ends", { n: kit.daysUntil(credential.expires_at), at: kit.day(credential.expires_at) });
+  return soon ? html`<${kit.Notice}><p>${text}</p></${kit.Notice}>` : html`<p class="note">${text}</p>`;
 }
 
 /** A new secret in the place of one that goes on for some hours, so that nothing is rejected. */

@@ -7,8 +7,6 @@ import { causeOf, reasonText } from "../entries.js";
 const { t, useConsole } = kit;
 const POLL_SECONDS = 15;
 const HOURS = 48;
-// Days before the end of a credential at which the page begins to say so.
-const ENDS_SOON = 30;
 // How often a provider sends something by itself, in minutes; the others do when somebody changes.
 const CYCLES = { entra: 40, authentik: 60 };
 // A provider with cycles that was not heard of for so long has stopped, in hours.
@@ -93,7 +91,7 @@ const Figures = ({ health }) =>
 function Attention({ connection: { health }, credentials, errors, reasons }) {
   const items = [
     ...health.refusals.map((each) => rejection(each, reasons)),
-    ...credentials.filter(endsSoon).map((each) => ({ key: each.id, tone: "warn", ...ending(each) })),
+    ...credentials.filter((each) => kit.endsSoon(each, credentials)).map((each) => ({ key: each.id, tone: "warn", ...ending(each) })),
     ...causes(errors),
     ...health.advice.map(({ reason }) => ({ key: reason, tone: "warn", title: t(`advice.${reason}`), text: kit.withNames(t(`advice.${reason}.text`)) })),
     ...ignored(health),
@@ -112,8 +110,6 @@ function Attention({ connection: { health }, credentials, errors, reasons }) {
     </ul>
   </${kit.Section}>`;
 }
-
-const endsSoon = (credential) => credential.state === "live" && kit.daysUntil(credential.expires_at) <= ENDS_SOON;
 
 const ending = ({ name, type, expires_at }) => ({
   title: t("attention.ends", { name, n: Math.max(0, kit.daysUntil(expires_at)) }),

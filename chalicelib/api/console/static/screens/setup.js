@@ -135,5 +135,6 @@ function Test() {
       <a class="button ${isGood && summary.session.purpose === "admin" ? "primary" : ""}" href="#/overview">${t("setup.to.overview")}</a>
     </p>
     <${Live} onGood=${() => setSeen(true)} />
+    ${!isGood && html`<p class="note">${t("setup.test.nothing", { provider })} <a href="#/setup/connect">${t("setup.test.back")}</a></p>`}
   </div>`;
 }
