@@ -1,53 +1,183 @@
-"""What differs between deployments, read from the environment once and then frozen."""
+"""What differs between deployments, read from the environment once and then frozen.
+
+Checked without pydantic, which would be a fifth of a cold start: a SCIM request needs it for
+nothing else.
+"""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Annotated, Literal, Self
-
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    Json,
-    StringConstraints,
-)
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, Self
 
 CredentialType = Literal["token", "client_secret", "federated"]
 CREDENTIAL_TYPES: tuple[CredentialType, ...] = ("token", "client_secret", "federated")
 
 
-class Rate(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Rate:
     """How many requests all processes accept together; twice Entra ID's 25/s by default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    per_second: float = Field(default=50, gt=0)
-    burst: int = Field(default=200, ge=1)
+    per_second: float = 50
+    burst: int = 200
 
 
-class Plan(BaseModel):
-    """What an organisation on this plan may do."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an organisation on this plan may do.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    `scim`: whether its connections are served; `rate` None: no limit; `log_days`: how long a call
+    stays in the log.
+    """
 
-    scim: bool = Field(description="whether its connections are served")
-    max_connections: int = Field(default=1, ge=0)
-    max_members_a_request: int = Field(default=10_000, ge=1)
-    rate: Rate | None = Field(default=Rate(), description="None: no limit")
-    log_days: int = Field(default=30, ge=1, le=90, description="how long a call stays in the log")
+    scim: bool
+    max_connections: int = 1
+    max_members_a_request: int = 10_000
+    rate: Rate | None = Rate()
+    log_days: int = 30
 
 
 PLANS: Mapping[str, Plan] = {"free": Plan(scim=False), "enterprise": Plan(scim=True)}
 
 LONGEST_CREDENTIAL = timedelta(days=730)
 
-Origin = Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(:[0-9]{1,5})?$")]
-Url = Annotated[str, StringConstraints(pattern=r"^(https?://[^\s?#]+)?$")]
+# How often the admins of one organisation may change something: well above what
+# a console's page sends, and below what would make a table grow.
+ADMIN_CHANGES = Rate(per_second=5, burst=100)
+
+
+@dataclass(frozen=True, slots=True)
+class Branding:
+    """What the console shows of the SaaS: name, logo (a data URI of an SVG or PNG), colour."""
+
+    name: str = "Passerelle"
+    logo: str = ""
+    colour: str = "#3a4fc4"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of one deployment; the environment variable of each is its name in capitals.
+
+    `feed_unbroken_since`: when the table was restored from a backup: older cursors are rejected.
+    `admin_changes`: requests of an organisation's admins that change something; None: no limit.
+    `longest_credential_days`: no token may be valid for longer.
+    `authentication_types`: the types of credentials that connections may accept.
+    `federated_issuers`: issuers of assertions beside Microsoft Entra ID, each with the URL of its
+    key set.
+    `return_origins`: where a console link may lead back to.
+    `embedding_origins`: whose pages may show the console in a frame.
+    `stream_arn`: the stream of the table; empty: no events, and no feed of all organisations.
+    """
+
+    table_name: str
+    stage: str
+    public_url: str = ""
+    feed_unbroken_since: datetime | None = None
+    admin_changes: Rate | None = ADMIN_CHANGES
+    longest_credential_days: int = LONGEST_CREDENTIAL.days
+    authentication_types: Sequence[CredentialType] = CREDENTIAL_TYPES
+    federated_issuers: Mapping[str, str] = field(default_factory=dict)
+    return_origins: Sequence[str] = ()
+    branding: Branding = Branding()
+    embedding_origins: Sequence[str] = ()
+    stream_arn: str = ""
+    plans: Mapping[str, Plan] = field(default_factory=lambda: PLANS)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings.
+
+        Raises:
+            InvalidSettings: says of each that is missing or wrong what was expected.
+        """
+        found: dict[str, Any] = {}
+        faults: list[str] = []
+        for name, read in READERS.items():
+            variable = name.upper()
+            try:
+                if variable in environment:
+                    found[name] = read(environment[variable])
+                elif name in REQUIRED:
+                    faults.append(f"{variable}: missing.")
+            except ValueError as error:
+                faults.append(f"{variable}: {error}.")
+        if faults:
+            raise InvalidSettings(*faults)
+        return cls(**found)
+
+    @property
+    def secrets_prefix(self) -> str:
+        """What the name of every secret of this deployment begins with."""
+        return f"passerelle/{self.stage}"
+
+    @property
+    def longest_credential(self) -> timedelta:
+        """How long a credential may be valid at most."""
+        return timedelta(days=self.longest_credential_days)
+
+    @property
+    def base_url(self) -> str:
+        """The public URL without a trailing slash; empty: derived from each request."""
+        return self.public_url.rstrip("/")
+
+
+class InvalidSettings(ValueError):
+    """Settings that are missing or wrong; the arguments say each of them."""
+
+
+# -- How values are read. Each reader raises ValueError, with what was expected.
+
+Reader = Callable[[Any], Any]
+
+
+def _text(pattern: str, expected: str) -> Reader:
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or re.fullmatch(pattern, value) is None:
+            raise ValueError(f"expected {expected}")
+        return value
+
+    return read
+
+
+def _whole_number(least: int, most: int | None = None) -> Reader:
+    expected = f"expected a whole number of at least {least}"
+    expected += "" if most is None else f" and at most {most}"
+
+    def read(value: Any) -> int:
+        if type(value) is not int or value < least or (most is not None and value > most):
+            raise ValueError(expected)
+        return value
+
+    return read
+
+
+def _number_above_0(value: Any) -> float:
+    if type(value) not in {int, float} or not 0 < value < float("inf"):
+        raise ValueError("expected a number above 0")
+    return float(value)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("expected true or false")  # noqa: TRY004 - as every wrong value
+    return value
+
+
+def _moment(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError("expected a time with its zone")
+    return moment
 
 
 # White text on a colour, and the colour on white, must be readable: WCAG 2.2, 1.4.3.
@@ -69,119 +199,109 @@ def _linear(part: float) -> float:
     return part / 12.92 if part <= DARKEST else ((part + 0.055) / 1.055) ** 2.4
 
 
-def _readable(colour: str) -> str:
+def _colour(value: Any) -> str:
+    colour = _text(r"#[0-9a-fA-F]{6}", "a colour like #3a4fc4")(value)
     ratio = _contrast_with_white(colour)
     if ratio < LEAST_CONTRAST:
         raise ValueError(
             f"its contrast with white is {ratio:.1f}, expected {LEAST_CONTRAST} or more: "
             "choose a darker colour"
         )
-    return colour
+    return str(colour)
 
 
-class Branding(BaseModel):
-    """What the console shows of the SaaS."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(default="Passerelle", min_length=1, max_length=60)
-    logo: Annotated[
-        str,
-        StringConstraints(
-            pattern=r"^(data:image/(svg\+xml|png)[;,][A-Za-z0-9+/=%;,._~:?#@!$&'()*-]*)?$",
-            max_length=20_480,
-        ),
-    ] = ""
-    colour: Annotated[
-        str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$"), AfterValidator(_readable)
-    ] = "#3a4fc4"
+def _or_null(read: Reader) -> Reader:
+    return lambda value: None if value is None else read(value)
 
 
-# How often the admins of one organisation may change something: well above what
-# a console's page sends, and below what would make a table grow.
-ADMIN_CHANGES = Rate(per_second=5, burst=100)
+def _one_of(words: Sequence[str]) -> Reader:
+    return _text("|".join(words), f"one of {', '.join(words)}")
 
 
-class Settings(BaseModel):
-    """Settings of one deployment, named as the environment variables that hold them."""
+def _array(read: Reader, least: int = 0) -> Reader:
+    def read_all(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list) or len(value) < least:
+            raise ValueError("expected an array" + (f" of at least {least}" if least else ""))
+        return tuple(_at(f"[{position}]", read, each) for position, each in enumerate(value))
 
-    model_config = ConfigDict(frozen=True)
+    return read_all
 
-    table_name: str = Field(alias="TABLE_NAME", min_length=3)
-    stage: str = Field(alias="STAGE", pattern=r"^[A-Za-z0-9_-]+$")
-    public_url: Url = Field(default="", alias="PUBLIC_URL")
-    feed_unbroken_since: AwareDatetime | None = Field(
-        default=None,
-        alias="FEED_UNBROKEN_SINCE",
-        description="when the table was restored from a backup: older cursors are rejected",
-    )
-    admin_changes: Json[Rate] | Rate | None = Field(
-        default=ADMIN_CHANGES,
-        alias="ADMIN_CHANGES",
-        description="requests of an organisation's admins that change something; None: no limit",
-    )
-    longest_credential_days: int = Field(
-        default=LONGEST_CREDENTIAL.days,
-        alias="LONGEST_CREDENTIAL_DAYS",
-        ge=1,
-        le=3650,
-        description="no token may be valid for longer",
-    )
-    authentication_types: Json[list[CredentialType]] | Sequence[CredentialType] = Field(
-        default=CREDENTIAL_TYPES,
-        alias="AUTHENTICATION_TYPES",
-        min_length=1,
-        description="the types of credentials that connections may accept: a JSON list",
-    )
-    federated_issuers: Json[dict[str, Url]] | Mapping[str, Url] = Field(
-        default={},
-        alias="FEDERATED_ISSUERS",
-        description="issuers of assertions beside Microsoft Entra ID: a JSON object of each "
-        "issuer with the URL of its key set",
-    )
-    return_origins: Json[list[Origin]] | Sequence[Origin] = Field(
-        default=(),
-        alias="RETURN_ORIGINS",
-        description="where a console link may lead back to: a JSON list of https origins",
-    )
-    branding: Json[Branding] | Branding = Field(
-        default=Branding(),
-        alias="BRANDING",
-        description="name, logo (a data URI of an SVG or PNG, at most 20 KB) and colour of the "
-        "SaaS in the console: a JSON object",
-    )
-    embedding_origins: Json[list[Origin]] | Sequence[Origin] = Field(
-        default=(),
-        alias="EMBEDDING_ORIGINS",
-        description="whose pages may show the console in a frame: a JSON list of https origins",
-    )
-    stream_arn: str = Field(
-        default="",
-        alias="STREAM_ARN",
-        description="the stream of the table; empty: no events, and no feed of all organisations",
-    )
-    plans: Json[dict[str, Plan]] | Mapping[str, Plan] = Field(default=PLANS, alias="PLANS")
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the settings.
+def _map(read: Reader) -> Reader:
+    def read_all(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValueError("expected an object")  # noqa: TRY004 - as every wrong value
+        return {name: _at(name, read, each) for name, each in value.items()}
 
-        Raises:
-            pydantic.ValidationError: names what is missing or wrong.
-        """
-        return cls.model_validate(dict(environment))
+    return read_all
 
-    @property
-    def secrets_prefix(self) -> str:
-        """What the name of every secret of this deployment begins with."""
-        return f"passerelle/{self.stage}"
 
-    @property
-    def longest_credential(self) -> timedelta:
-        """How long a credential may be valid at most."""
-        return timedelta(days=self.longest_credential_days)
+def _object(make: Callable[..., Any], readers: Mapping[str, Reader], *required: str) -> Reader:
+    def read(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError("expected an object")  # noqa: TRY004 - as every wrong value
+        wrong = [*(value.keys() - readers.keys()), *({*required} - value.keys())]
+        if wrong:
+            raise ValueError(
+                f"expected an object of {', '.join(readers)}, with {', '.join(required) or 'any'}"
+            )
+        return make(**{name: _at(name, readers[name], each) for name, each in value.items()})
 
-    @property
-    def base_url(self) -> str:
-        """The public URL without a trailing slash; empty: derived from each request."""
-        return self.public_url.rstrip("/")
+    return read
+
+
+def _at(place: str, read: Reader, value: Any) -> Any:
+    """Read a part of a value; what is wrong is said with its place."""
+    try:
+        return read(value)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
+
+
+def _json(read: Reader) -> Reader:
+    def read_text(text: str) -> Any:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            raise ValueError("expected JSON") from None
+        return read(value)
+
+    return read_text
+
+
+URL = _text(r"(https?://[^\s?#]+)?", "an https URL without query")
+ORIGIN = _text(r"https://[a-z0-9.-]+(:[0-9]{1,5})?", "an origin like https://app.example.com")
+RATE = _object(Rate, {"per_second": _number_above_0, "burst": _whole_number(1)})
+PLAN = _object(
+    Plan,
+    {
+        "scim": _flag,
+        "max_connections": _whole_number(0),
+        "max_members_a_request": _whole_number(1),
+        "rate": _or_null(RATE),
+        "log_days": _whole_number(1, 90),
+    },
+    "scim",
+)
+LOGO = _text(
+    r"(?=.{0,20480}\Z)(data:image/(svg\+xml|png)[;,][A-Za-z0-9+/=%;,._~:?#@!$&'()*-]*)?",
+    "a data URI of an SVG or PNG, at most 20 KB",
+)
+NAME = _text(r"(?s:.{1,60})", "1 to 60 characters")
+
+REQUIRED = frozenset({"table_name", "stage"})
+READERS: Mapping[str, Reader] = {
+    "table_name": _text(r"(?s:.{3,})", "the name of a table"),
+    "stage": _text(r"[A-Za-z0-9_-]+", "letters, digits, - and _"),
+    "public_url": URL,
+    "feed_unbroken_since": _moment,
+    "admin_changes": _json(_or_null(RATE)),
+    "longest_credential_days": _json(_whole_number(1, 3650)),
+    "authentication_types": _json(_array(_one_of(CREDENTIAL_TYPES), least=1)),
+    "federated_issuers": _json(_map(URL)),
+    "return_origins": _json(_array(ORIGIN)),
+    "branding": _json(_object(Branding, {"name": NAME, "logo": LOGO, "colour": _colour})),
+    "embedding_origins": _json(_array(ORIGIN)),
+    "stream_arn": str,
+    "plans": _json(_map(PLAN)),
+}

@@ -25,6 +25,8 @@ LATE = {
     "chalicelib.auth.clients": "a token endpoint",
     "chalicelib.sweeper": "the schedule",
     "chalicelib.directory.recovery": "the schedule",
+    "chalicelib.stream": "the table's stream",
+    "pydantic": "/admin",
     "jwt": "an assertion",
     "cryptography": "an assertion",
 }

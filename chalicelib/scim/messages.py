@@ -8,11 +8,9 @@ beside the code that enforces them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from typing import Any, Literal, Self, TypeVar, get_args
 
 from chalicelib.errors import ApiError, PayloadTooLarge
 from chalicelib.scim.errors import InvalidSyntax, InvalidValue
@@ -36,6 +34,7 @@ MAX_BULK_BYTES = 1_000_000
 MAX_RESPONSE_BYTES = 5_500_000
 
 Op = Literal["add", "replace", "remove"]
+METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +74,15 @@ def parse_patch(body: Mapping[str, Any]) -> tuple[RawOperation, ...]:
         InvalidSyntax: no `Operations`, an unknown `op`, another message's `schemas`.
         PayloadTooLarge: more than `MAX_OPERATIONS` operations.
     """
-    message = _read_message(_PatchOp, body, PATCH_URN, "section 3.5.2")
+    message = _Message.read(body, PATCH_URN, "section 3.5.2")
     return tuple(
-        RawOperation(each.op, each.path or None, each.value, "value" in each.model_fields_set)
-        for each in message.operations
+        RawOperation(
+            op=each.word("op", get_args(Op), str.lower),
+            path=each.text("path") or None,
+            value=each.values.get("value"),
+            has_value="value" in each.values,
+        )
+        for each in message.objects("Operations", MAX_OPERATIONS)
     )
 
 
@@ -88,14 +92,14 @@ def parse_search(body: Mapping[str, Any]) -> dict[str, str]:
     Raises:
         InvalidSyntax: a parameter of another type, another message's `schemas`.
     """
-    message = _read_message(_SearchRequest, body, SEARCH_URN, "section 3.4.3")
+    message = _Message.read(body, SEARCH_URN, "section 3.4.3")
     found = {
-        "attributes": ",".join(message.attributes) or None,
-        "excludedAttributes": ",".join(message.excludedattributes) or None,
-        "filter": message.filter,
-        "cursor": message.cursor,
-        "startIndex": message.startindex,
-        "count": message.count,
+        "attributes": ",".join(message.names("attributes")) or None,
+        "excludedAttributes": ",".join(message.names("excludedAttributes")) or None,
+        "filter": message.text("filter"),
+        "cursor": message.text("cursor"),
+        "startIndex": message.whole_number("startIndex"),
+        "count": message.whole_number("count"),
     }
     return {name: str(value) for name, value in found.items() if value is not None}
 
@@ -108,15 +112,22 @@ def parse_bulk(body: Mapping[str, Any]) -> tuple[tuple[BulkOperation, ...], int 
         PayloadTooLarge: more than `MAX_BULK_OPERATIONS` operations.
         InvalidValue: two POST operations have the same `bulkId`.
     """
-    message = _read_message(_BulkRequest, body, BULK_URN, "section 3.7")
-    if not message.operations:
-        raise InvalidSyntax("Operations: expected at least one (RFC 7644 section 3.7).")
+    message = _Message.read(body, BULK_URN, "section 3.7")
+    max_errors = message.whole_number("failOnErrors", at_least=1)
     operations = tuple(
-        BulkOperation(op.method, op.path, op.bulkid, op.data, op.version)
-        for op in message.operations
+        BulkOperation(
+            method=each.word("method", METHODS, str.upper),
+            path=each.required_text("path"),
+            bulk_id=each.text("bulkId"),
+            data=each.values.get("data"),
+            version=each.text("version"),
+        )
+        for each in message.objects("Operations", MAX_BULK_OPERATIONS)
     )
+    if not operations:
+        raise InvalidSyntax("Operations: expected at least one (RFC 7644 section 3.7).")
     _check_bulk_ids(operations)
-    return operations, message.failonerrors
+    return operations, max_errors
 
 
 def _check_bulk_ids(operations: Iterable[BulkOperation]) -> None:
@@ -132,138 +143,118 @@ def _check_bulk_ids(operations: Iterable[BulkOperation]) -> None:
                 )
 
 
-# -- Models: keys in lower case, so that clients may write them in any
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """An object of a request: its values by key in lower case, so that clients may use any.
 
+    Each method reads the value of a key, which it names as the RFC spells it; what is wrong is
+    said with the place and without repeating its content. Unknown keys are ignored.
+    """
 
-def _fold_keys(message: Any) -> Any:
-    if not isinstance(message, Mapping):
+    values: Mapping[str, Any]
+    section: str
+    place: str = ""
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any], urn: str, section: str) -> Self:
+        """Read a body; `schemas` may be missing, but must not be another message's.
+
+        Raises:
+            InvalidSyntax: it is, or a key is there twice.
+        """
+        message = cls(_fold_keys(body), section)
+        schemas = message.texts("schemas") if message.values.get("schemas") is not None else []
+        if schemas and urn.lower() not in (each.lower() for each in schemas):
+            raise InvalidSyntax(f"schemas: expected {urn} (RFC 7644 {section}).")
         return message
+
+    def text(self, key: str) -> str | None:
+        """Read a string; None where it is absent or null."""
+        return None if self.values.get(key.lower()) is None else self.required_text(key)
+
+    def required_text(self, key: str) -> str:
+        """Read a string that must be there."""
+        value = self._required(key)
+        if not isinstance(value, str):
+            raise self._unexpected(key, "a string", value)
+        return value
+
+    def word(self, key: str, words: Sequence[str], fold: Callable[[str], str]) -> Any:
+        """Read one of some words, written in any case."""
+        value = self._required(key)
+        folded = fold(value) if isinstance(value, str) else None
+        if folded not in words:
+            *most, last = map(repr, words)
+            raise self._unexpected(key, f"{', '.join(most)} or {last}", value)
+        return folded
+
+    def whole_number(self, key: str, at_least: int | None = None) -> int | None:
+        """Read a whole number, which may be written as a string; None where absent or null."""
+        value = self.values.get(key.lower())
+        if value is None:
+            return None
+        try:
+            number = int(value)
+        except (TypeError, ValueError):
+            raise self._unexpected(key, "a whole number", value) from None
+        if isinstance(value, float) and number != value:
+            raise self._unexpected(key, "a whole number", value)
+        if at_least is not None and number < at_least:
+            raise self._unexpected(key, f"a whole number of at least {at_least}", value)
+        return number
+
+    def texts(self, key: str) -> list[str]:
+        """Read an array of strings."""
+        values = self._array(key)
+        for position, value in enumerate(values):
+            if not isinstance(value, str):
+                raise self._unexpected(f"{key}[{position}]", "a string", value)
+        return values
+
+    def names(self, key: str) -> list[str]:
+        """Read names: an array, or a string that may have several with commas; absent: none."""
+        value = self.values.get(key.lower())
+        if value is None or isinstance(value, str):
+            return [value] if value else []
+        return self.texts(key)
+
+    def objects(self, key: str, limit: int) -> Iterator[_Message]:
+        """Read an array of objects, one after the other, unless there are too many."""
+        values = self._array(key)
+        if len(values) > limit:
+            raise PayloadTooLarge(
+                f"{key}: a request may have at most {limit:,} operations; "
+                f"this one has {len(values):,}."
+            )
+        for position, value in enumerate(values):
+            place = f"{key}[{position}]"
+            if not isinstance(value, Mapping):
+                raise self._unexpected(place, "an object", value)
+            yield _Message(_fold_keys(value), self.section, f"{place}.")
+
+    def _array(self, key: str) -> list[Any]:
+        value = self._required(key)
+        if not isinstance(value, list):
+            raise self._unexpected(key, "an array", value)
+        return value
+
+    def _required(self, key: str) -> Any:
+        if key.lower() not in self.values:
+            raise InvalidSyntax(f"{self.place}{key}: missing (RFC 7644 {self.section}).")
+        return self.values[key.lower()]
+
+    def _unexpected(self, key: str, expected: str, value: Any) -> InvalidSyntax:
+        got = json_type(value)
+        return InvalidSyntax(
+            f"{self.place}{key}: expected {expected}, got {got} (RFC 7644 {self.section})."
+        )
+
+
+def _fold_keys(message: Mapping[str, Any]) -> Mapping[str, Any]:
     folded = {key.lower(): value for key, value in message.items()}
     if len(folded) < len(message):
         raise InvalidSyntax("A message has the same key twice, compared without case.")
     return folded
-
-
-def _at_most(limit: int) -> BeforeValidator:
-    """Reject too many operations before each of them is read."""
-
-    def check(operations: Any) -> Any:
-        if isinstance(operations, list) and len(operations) > limit:
-            raise PayloadTooLarge(
-                f"Operations: a request may have at most {limit:,} operations; "
-                f"this one has {len(operations):,}."
-            )
-        return operations
-
-    return BeforeValidator(check)
-
-
-def _lower(word: Any) -> Any:
-    return word.lower() if isinstance(word, str) else word
-
-
-def _upper(word: Any) -> Any:
-    return word.upper() if isinstance(word, str) else word
-
-
-class _Message(BaseModel):
-    """What the messages of RFC 7644 share; unknown keys are ignored."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    schemas: list[str] | None = None
-
-
-class _Operation(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    op: Annotated[Op, BeforeValidator(_lower)]
-    path: str | None = None
-    value: Any = None
-
-
-class _PatchOp(_Message):
-    operations: Annotated[
-        list[Annotated[_Operation, BeforeValidator(_fold_keys)]], _at_most(MAX_OPERATIONS)
-    ]
-
-
-def _as_list(names: Any) -> Any:
-    """Read a text as an array of one, which may be several names with commas; null as none."""
-    if names is None:
-        return []
-    return [names] if isinstance(names, str) else names
-
-
-class _SearchRequest(_Message):
-    attributes: Annotated[list[str], BeforeValidator(_as_list)] = []
-    excludedattributes: Annotated[list[str], BeforeValidator(_as_list)] = []
-    filter: str | None = None
-    cursor: str | None = None
-    startindex: int | None = None
-    count: int | None = None
-
-
-class _BulkOperation(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    method: Annotated[Literal["POST", "PUT", "PATCH", "DELETE"], BeforeValidator(_upper)]
-    path: str
-    bulkid: str | None = None
-    data: Any = None
-    version: str | None = None
-
-
-class _BulkRequest(_Message):
-    failonerrors: Annotated[int, Field(ge=1)] | None = None
-    operations: Annotated[
-        list[Annotated[_BulkOperation, BeforeValidator(_fold_keys)]], _at_most(MAX_BULK_OPERATIONS)
-    ] = []
-
-
-M = TypeVar("M", bound=_Message)
-
-
-def _read_message(model: type[M], body: Mapping[str, Any], urn: str, section: str) -> M:
-    try:
-        message = model.model_validate(_fold_keys(body))
-    except ValidationError as error:
-        raise _invalid_message(error, section) from None
-    if message.schemas and urn.lower() not in (each.lower() for each in message.schemas):
-        raise InvalidSyntax(f"schemas: expected {urn} (RFC 7644 {section}).")
-    return message
-
-
-def _invalid_message(error: ValidationError, section: str) -> InvalidSyntax:
-    """Say where a message is wrong, in the RFC's spelling and without repeating its content."""
-    first = error.errors()[0]
-    where = "".join(
-        f"[{part}]" if isinstance(part, int) else f".{_SPELLING.get(part, part)}"
-        for part in first["loc"]
-    ).removeprefix(".")
-    if first["type"] == "missing":
-        return InvalidSyntax(f"{where}: missing (RFC 7644 {section}).")
-    expected = _EXPECTED.get(first["type"], "another value").format(**first.get("ctx", {}))
-    got = json_type(first["input"])
-    return InvalidSyntax(f"{where}: expected {expected}, got {got} (RFC 7644 {section}).")
-
-
-# The keys of messages as the RFC spells them; the models have them in lower case.
-_SPELLING: Mapping[str, str] = {
-    each.lower(): each
-    for each in ("Operations", "bulkId", "failOnErrors", "excludedAttributes", "startIndex")
-}
-# What was expected, by pydantic's name for what is wrong.
-_EXPECTED: Mapping[str, str] = {
-    "literal_error": "{expected}",
-    "list_type": "an array",
-    "model_type": "an object",
-    "string_type": "a string",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "greater_than_equal": "a whole number of at least {ge}",
-}
 
 
 # -- Responses

@@ -198,7 +198,7 @@ def record(scene: Scene) -> Act:
     traced = replace(scene.set, trace=Trace())
     users.change(traced, uid, lambda now: now | {"title": "Countess", "displayName": "Ada King"})
     table = scene.measured.items.table
-    settings = Settings.model_validate({"TABLE_NAME": table.name, "STAGE": "memory"})
+    settings = Settings(table_name=table.name, stage="memory")
     services = Services(table, _secrets(), settings)
     request = Request("PATCH", "", "1", route=f"{ROOT}/Users/{{id}}", path={"id": uid})
     recorder = Recorder.start(services, scene.measured.items, scene.set.keys, request)
@@ -227,7 +227,7 @@ def _authenticator(scene: Scene) -> Callable[[Namespace], ConnectionPrincipal]:
     """Create a token; return the function that authenticates it."""
     token, secrets = configure(scene)
     values = (f"Bearer {token}",)
-    settings = Settings(TABLE_NAME="memory", STAGE="memory")
+    settings = Settings(table_name="memory", stage="memory")
     return lambda items: authenticate_connection(items, secrets, settings, CONNECTION, values, NOON)
 
 

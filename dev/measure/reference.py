@@ -80,7 +80,7 @@ def sweep(table: Table) -> None:
     """
     now = table.clock.now
     later = replace(table.clock, now=lambda: _after(now()))
-    settings = Settings.model_validate({"TABLE_NAME": table.name, "STAGE": "reference"})
+    settings = Settings(table_name=table.name, stage="reference")
     secrets = Secrets(NOBODY.client("secretsmanager"), settings.secrets_prefix)
     services = Services(replace(table, clock=later), secrets, settings)
     for _ in range(MAX_SWEEPS):

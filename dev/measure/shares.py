@@ -146,9 +146,9 @@ def bench(make: SceneMaker = do.with_crowd) -> Iterator[Bench]:
         table = Uncounted(scene.measured.items.table.client)
         still = replace(scene.set.clock, monotonic=lambda: 0.0)  # moto would reach the deadline
         measured = replace(scene.measured.items.table, client=cast("Any", table), clock=still)
-        settings = Settings.model_validate({"TABLE_NAME": measured.name, "STAGE": "memory"})
+        settings = Settings(table_name=measured.name, stage="memory")
         plans = {"enterprise": Plan(scim=True, rate=None)}
-        services = Services(measured, secrets, settings.model_copy(update={"plans": plans}))
+        services = Services(measured, secrets, replace(settings, plans=plans))
         services.user_types.keep(CONNECTION, user_type_of([], 1))
         yield Bench(scene, routes.all_paths(services), table, token, services.user_types)
 

@@ -1,6 +1,7 @@
 """Add byte code to an archive: otherwise Lambda compiles every module at each cold start.
 
-What it writes can be read by everybody, and depends on nothing but the files.
+And leave out what no code of the app imports: Lambda downloads and unpacks it each time. What it
+writes can be read by everybody, and depends on nothing but the files.
 
 The folder that Lambda unpacks the archive into is read-only, so compiled modules are not kept.
 """
@@ -24,13 +25,33 @@ TASK = "/var/task"
 MODE = stat.S_IFREG | 0o755
 READ_BY_ALL = 0o004
 
+# What packages bring along for uses that are not ours. A test imports all of the app without it.
+UNUSED = (
+    # cffi's compiler of C headers; cryptography needs its _cffi_backend, which is beside it.
+    "cffi/",
+    "pycparser/",
+    # The models of pydantic 1, and pydantic's plugin for mypy.
+    "pydantic/v1/",
+    "pydantic/mypy.py",
+    # All of powertools but Logger and Metrics.
+    "aws_lambda_powertools/event_handler/",
+    *(
+        f"aws_lambda_powertools/utilities/{name}/"
+        for name in (
+            *("auth_alpha", "batch", "circuit_breaker", "data_classes", "data_masking"),
+            *("feature_flags", "idempotency", "kafka", "metadata", "parameters", "parser"),
+            *("streaming", "typing", "validation"),
+        )
+    ),
+)
+
 
 class CannotCompile(VerbError):
     """A module of the archive is not valid for this Python version; its name is printed above."""
 
 
 def add(archive: Path) -> None:
-    """Add byte code beside every module, for the Python that runs this.
+    """Add byte code beside every module, for the Python that runs this; leave out the unused.
 
     Unchecked: a module in an archive does not change, and its date means nothing. Adding it twice
     changes nothing.
@@ -40,7 +61,8 @@ def add(archive: Path) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         with ZipFile(archive) as file:
-            file.extractall(folder)
+            used = [name for name in file.namelist() if not name.startswith(UNUSED)]
+            file.extractall(folder, used)
         _compile(Path(folder))
         new = archive.with_suffix(".new")
         with ZipFile(new, "w", ZIP_DEFLATED) as file:

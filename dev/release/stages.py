@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
-from chalicelib.settings import Settings
+from chalicelib.settings import InvalidSettings, Settings
 from dev.errors import VerbError
 from dev.run import resources
 
@@ -120,8 +118,8 @@ def _wrong_names(name: str, environment: Mapping[str, str]) -> Iterator[str]:
         )
     try:
         Settings.from_environment(environment)
-    except ValidationError as error:
-        yield from (f"{fault['loc'][0]}: {fault['msg']}." for fault in error.errors())
+    except InvalidSettings as error:
+        yield from error.args
 
 
 def _wrong_policies(settings: Mapping[str, Any]) -> Iterator[str]:

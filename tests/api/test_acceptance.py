@@ -208,7 +208,7 @@ def test_m8_an_organisation_has_one_connection_unless_its_plan_has_more(customer
     """The limit is the plan's, in the settings of the deployment."""
     path = f"{customer.organisation}/connections"
     plans = {"enterprise": Plan(scim=True, max_connections=2)}
-    larger = replace(services, settings=services.settings.model_copy(update={"plans": plans}))
+    larger = replace(services, settings=replace(services.settings, plans=plans))
 
     rejected = customer.admin("POST", path, connection_body())
     taken = api_client(build(larger), OPERATOR_KEY)("POST", path, connection_body())

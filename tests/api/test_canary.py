@@ -82,7 +82,7 @@ def world(services):
     """Make the services, without a limit of requests and connections."""
     plans = {"enterprise": Plan(scim=True, max_connections=900, rate=None)}
     quick: Any = QuickQueries(services.table.client)
-    settings = services.settings.model_copy(update={"plans": plans})
+    settings = replace(services.settings, plans=plans)
     return replace(services, settings=settings, table=replace(services.table, client=quick))
 
 

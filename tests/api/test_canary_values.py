@@ -190,7 +190,7 @@ class World:
     def __init__(self, services, unknown_attributes: str) -> None:
         """Create them."""
         plans = {"enterprise": Plan(scim=True, rate=None)}
-        limitless = services.settings.model_copy(update={"plans": plans})
+        limitless = replace(services.settings, plans=plans)
         services = replace(services, settings=limitless)
         settings = {"unknown_attributes": unknown_attributes}
         customer = a_customer(services, identity_provider="other", settings=settings)

@@ -265,7 +265,7 @@ OF_THE_PAGE = {REVALIDATED, KEPT}
 @pytest.mark.parametrize("url", ["", "https://scim.example.com", "http://127.0.0.1:8000"])
 def test_every_response_has_the_headers_of_a_careful_site(services, url):
     """Nothing is kept on the way, nothing is guessed, and https stays https."""
-    settings = services.settings.model_copy(update={"public_url": url})
+    settings = replace(services.settings, public_url=url)
     deployed = replace(services, settings=settings)
     expected = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
     if not url.startswith("http:"):

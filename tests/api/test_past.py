@@ -109,7 +109,7 @@ class World:
 def world(services, manual_clock) -> World:
     """Make it, on a plan with room."""
     plans = {"enterprise": Plan(scim=True, max_connections=9, rate=None)}
-    settings = services.settings.model_copy(update={"plans": plans})
+    settings = replace(services.settings, plans=plans)
     made = World(replace(services, settings=settings))
     # The secret of a token can then no longer be in the making.
     manual_clock.advance(minutes=2)
@@ -265,7 +265,7 @@ def end_with_a_user(world: World, name: str) -> Any:
 def test_an_organisation_makes_a_bounded_number_of_changes(world):
     """429 with Retry-After; reads go on, and so do the operator and other organisations."""
     rate = Rate(per_second=0.01, burst=2)
-    settings = world.services.settings.model_copy(update={"admin_changes": rate})
+    settings = replace(world.services.settings, admin_changes=rate)
     limited = replace(world.services, settings=settings)
     own, other = (
         a_session(limited, each)

@@ -85,7 +85,7 @@ def world(services, manual_clock):
     quick: Any = QuickQueries(services.table.client)
     services = replace(
         services,
-        settings=services.settings.model_copy(update={"plans": plans, "admin_changes": None}),
+        settings=replace(services.settings, plans=plans, admin_changes=None),
         table=replace(services.table, client=quick),
     )
     own, other = a_side(services, "okapi"), a_side(services, "zebra")

@@ -54,7 +54,7 @@ def authenticate(services, connection, token, plans=None):
     return authenticate_connection(
         scim_namespace(services, connection),
         services.secrets,
-        services.settings.model_copy(update={"plans": plans} if plans else {}),
+        replace(services.settings, plans=plans or services.settings.plans),
         connection,
         (f"Bearer {token}",),
         services.table.clock.now(),

@@ -231,6 +231,26 @@ def test_it_runs_from_the_archive_alone(alone: Alone, unpacked: Path):
     assert alone.started["file"] == str(unpacked / "app.py")
 
 
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+sys.path.insert(0, ".")
+import app, chalicelib
+for each in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+    importlib.import_module(each.name)
+import jwt.algorithms
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+jwt.algorithms.get_default_algorithms()["RS256"].prepare_key(generate_private_key(65537, 2048))
+"""
+
+
+def test_all_that_is_imported_later_is_packed(cloud: Cloud, unpacked: Path):
+    """The admin API, the console, the sweeper, and what checks the signature of an assertion."""
+    environment = {**cloud.environment(), **ACCOUNT, **SETTINGS}
+
+    command = [str(LAMBDA), "-IB", "-c", IMPORT_ALL]
+    subprocess.run(command, cwd=unpacked, env=environment, check=True)  # noqa: S603 - our own
+
+
 @pytest.mark.parametrize("name", DIALOGUES)
 def test_entra_gets_the_responses_that_it_needs(send: Callable[[Request], Response], name: str):
     """Through every form of event: what differs is the gateway's business, not the customer's."""

@@ -52,6 +52,20 @@ def test_adding_twice_changes_nothing(archive: Path):
     assert ZipFile(archive).namelist() == names
 
 
+def test_what_no_code_of_the_app_imports_is_left_out(archive: Path):
+    """It would be downloaded at each cold start; what stands beside it stays."""
+    kept = "aws_lambda_powertools/utilities/jmespath_utils/__init__.py"
+    with ZipFile(archive, "a") as file:
+        for name in (kept, "pydantic/v1/main.py", "cffi/api.py", "_cffi_backend.so"):
+            file.writestr(name, "")
+
+    bytecode.add(archive)
+
+    names = ZipFile(archive).namelist()
+    assert {kept, "_cffi_backend.so"} <= {*names}
+    assert not [name for name in names if name.startswith(("pydantic/", "cffi/"))]
+
+
 def test_a_module_that_is_not_python_is_rejected_and_the_archive_left(archive: Path):
     """It would fail in Lambda, at the first request."""
     with ZipFile(archive, "a") as file:

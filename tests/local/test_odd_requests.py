@@ -6,6 +6,7 @@ They run on DynamoDB Local, since moto reads all items for each Query.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -25,7 +26,7 @@ ID = "0" * 32
 def scim(table, secretsmanager):
     """Send SCIM requests without a rate limit; paths are relative to the connection's URL."""
     plans = {"enterprise": Plan(scim=True, rate=None)}
-    settings = Settings.from_environment().model_copy(update={"plans": plans})
+    settings = replace(Settings.from_environment(), plans=plans)
     services = Services(table, Secrets(secretsmanager, settings.secrets_prefix), settings)
     context = a_customer(services, identity_provider="other")
     client = api_client(build(services), context.token)

@@ -20,7 +20,7 @@ from tests.support.environment import OPERATOR_KEY
 def services(services, dynamodb):
     """Deploy with a stream."""
     arn = provide(dynamodb, services.table.name)
-    settings = services.settings.model_copy(update={"stream_arn": arn})
+    settings = replace(services.settings, stream_arn=arn)
     return replace(services, settings=settings)
 
 
@@ -179,7 +179,7 @@ def test_the_feed_of_one_organisation_is_there_too(scim, events):
 
 def test_without_a_stream_there_is_no_feed_of_all(services):
     """It says so instead of being empty for ever."""
-    settings = services.settings.model_copy(update={"stream_arn": ""})
+    settings = replace(services.settings, stream_arn="")
     operator = api_client(build(replace(services, settings=settings)), OPERATOR_KEY)
 
     assert operator("GET", "/admin/changes").status == 409

@@ -183,7 +183,7 @@ def test_two_changes_of_one_membership_end_in_the_truth_in_either_order(
 def test_connections_are_merged_in_the_order_of_time(services, operator, manual_clock):
     """An organisation's consumer follows one feed, however many connections it has."""
     plans = {"enterprise": Plan(scim=True, max_connections=3)}
-    settings = services.settings.model_copy(update={"plans": plans})
+    settings = replace(services.settings, plans=plans)
     tenants = several(replace(services, settings=settings))
     for number in range(9):
         manual_clock.advance(seconds=1)
@@ -317,7 +317,7 @@ def test_a_cursor_from_before_a_restore_is_rejected(
     cursor = page_of(operator, context, query).body["next"]
     manual_clock.advance(seconds=10)
     since = NOON + timedelta(seconds=manual_clock.passed)
-    restored = services.settings.model_copy(update={"feed_unbroken_since": since})
+    restored = replace(services.settings, feed_unbroken_since=since)
     client = api_client(build(replace(services, settings=restored)), operator.credential)
 
     assert page_of(client, context, f"after={cursor}").status == 400

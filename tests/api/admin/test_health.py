@@ -143,7 +143,7 @@ def test_an_expired_token_is_counted(operator, root, call, context, manual_clock
 def test_too_many_requests_are_counted(services, operator, root, context):
     """A flood is held off without an item for each of its requests."""
     plans = {"enterprise": Plan(scim=True, rate=Rate(per_second=0.1, burst=1))}
-    settings = services.settings.model_copy(update={"plans": plans})
+    settings = replace(services.settings, plans=plans)
     app = build(replace(services, settings=settings))
     responses = [
         api_client(app, context.token)("GET", f"/scim/v2/{context.connection}/Users")

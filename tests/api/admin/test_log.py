@@ -354,7 +354,7 @@ def test_at_its_deadline_a_request_is_responded_to_rather_than_logged(
 def test_a_call_is_kept_for_as_long_as_the_plan_says(services, context, scim, manual_clock):
     """30 days, where it does not say."""
     plans = {"enterprise": Plan(scim=True, log_days=7)}
-    shorter = replace(services, settings=services.settings.model_copy(update={"plans": plans}))
+    shorter = replace(services, settings=replace(services.settings, plans=plans))
     scim("GET", "/Users")
     api_client(build(shorter), context.token)("GET", f"/scim/v2/{context.connection}/Groups")
 

@@ -158,7 +158,7 @@ def test_operations_count_as_requests_in_the_health(scim, operator, root):
 def test_operations_count_as_requests_in_the_rate(services, context):
     """The next request waits for what they have taken."""
     plans = {"enterprise": Plan(scim=True, rate=Rate(per_second=0.1, burst=10))}
-    settings = services.settings.model_copy(update={"plans": plans})
+    settings = replace(services.settings, plans=plans)
     app = build(replace(services, settings=settings))
     scim = scim_client(app, context.connection, context.token)
     bulk(scim, [create(f"user{number}") for number in range(12)])

@@ -197,7 +197,7 @@ def test_a_page_gets_its_session_as_a_cookie_only(operator, link, organisation, 
 
 def test_the_origin_is_that_of_the_public_url(services, link):
     """Not that of API Gateway's own domain, which nobody opens."""
-    settings = services.settings.model_copy(update={"public_url": "https://scim.acme.example/x"})
+    settings = replace(services.settings, public_url="https://scim.acme.example/x")
     client = api_client(build(replace(services, settings=settings)))
 
     for origin, status in (("https://id.example.com", 403), ("https://scim.acme.example", 201)):

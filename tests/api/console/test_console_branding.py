@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
-from pydantic import ValidationError
 
 from app import build
-from chalicelib.settings import Branding
+from chalicelib.settings import Branding, InvalidSettings, Settings
 from tests.support.builders import api_client
+from tests.support.environment import ENVIRONMENT
 
 LOGO = "data:image/png;base64,iVBORw0KGgo="
 
@@ -18,9 +19,7 @@ def test_the_page_shows_name_logo_and_colour_and_may_be_framed(services):
     """They are written into the page and its stylesheet, and escaped."""
     brand = Branding(name="Acme <b>", logo=LOGO, colour="#005a9c")
     origins = ["https://app.example.com"]
-    settings = services.settings.model_copy(
-        update={"branding": brand, "embedding_origins": origins}
-    )
+    settings = replace(services.settings, branding=brand, embedding_origins=origins)
     get = api_client(build(replace(services, settings=settings)))
     page = get("GET", "/console/")
     assert "Acme &lt;b&gt;" in page.body
@@ -42,5 +41,5 @@ def test_the_page_shows_name_logo_and_colour_and_may_be_framed(services):
 )
 def test_what_cannot_be_read_or_is_no_picture_is_rejected(wrong):
     """The deployment does not start, and says why."""
-    with pytest.raises(ValidationError):
-        Branding(**wrong)
+    with pytest.raises(InvalidSettings, match=f"BRANDING: {next(iter(wrong))}: "):
+        Settings.from_environment({**ENVIRONMENT, "BRANDING": json.dumps(wrong)})

@@ -55,7 +55,7 @@ def test_a_change_of_a_group_too_large_to_return_is_not_an_error(
     gid = scim("POST", "/Groups", {"displayName": "Tour", "members": members}).body["id"]
     # A megabyte for each member: a response holds five.
     changes = {"public_url": f"https://id.example.com/{'x' * 1_000_000}"}
-    settings = services.settings.model_copy(update=changes)
+    settings = replace(services.settings, **changes)
     app = build(replace(services, settings=settings))
     body = {"displayName": "Choir"}
     sent = (

@@ -32,7 +32,7 @@ def published(suite: suites.Suite) -> dict[str, int]:
 def connection(services: Services) -> Iterator[tuple[str, str]]:
     """Serve an empty connection; return its URL and token."""
     plans = {"enterprise": Plan(scim=True, rate=None)}  # the suites send more than the plan's rate
-    unlimited = replace(services, settings=services.settings.model_copy(update={"plans": plans}))
+    unlimited = replace(services, settings=replace(services.settings, plans=plans))
     context = a_customer(unlimited, identity_provider="other")
     gateway = Gateway(build(unlimited), "test", HOST)
     with listening(gateway, 0) as port:

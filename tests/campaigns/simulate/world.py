@@ -36,13 +36,11 @@ from tests.support.clock import NOON
 # As Lambda and API Gateway, in seconds.
 FUNCTION_TIMEOUT, GATEWAY_TIMEOUT = 28.0, 29.0
 MAX_IDLE = 16
-SETTINGS = Settings.model_validate(
-    {
-        "TABLE_NAME": "simulated",
-        "STAGE": "test",
-        "ADMIN_CHANGES": None,
-        "PLANS": {"enterprise": Plan(scim=True, max_connections=1, rate=None)},
-    }
+SETTINGS = Settings(
+    table_name="simulated",
+    stage="test",
+    admin_changes=None,
+    plans={"enterprise": Plan(scim=True, max_connections=1, rate=None)},
 )
 CALM = Weather(half=0.0)
 
