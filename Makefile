@@ -18,7 +18,7 @@ VERB := exec $(VENV) -m dev
 RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo idp corpus providers gallery suites crowd test quick local-test deploy-test planted check format guides openapi console-test console-size screenshots damage \
+.PHONY: help run demo idp corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi console-test console-size screenshots damage \
 	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded kills simulate differential scale oracle domains budget bench costs performance repair \
 	clean environment release engine emulator python
 
@@ -98,6 +98,9 @@ simulate: environment ## our code in virtual time, with faults, kills and stalls
 
 differential: environment ## compare the simulated table with DynamoDB Local (ARGS='--sequences 2000 --seed 1')
 	@$(VERB) differential $(ARGS)
+
+assertions: environment ## send 110 assertions to the running demo, then try 100,000 mutations of valid ones (ARGS='--count 1000')
+	@$(VERB) assertions $(ARGS)
 
 planted: environment engine ## plant bugs (29 at present), one at a time: the tests must find each (ARGS='--only NAME')
 	@$(VERB) planted $(ARGS)

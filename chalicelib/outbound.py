@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ipaddress import IPv4Address, IPv6Address
-from threading import Timer
+from threading import Event, Timer
 from urllib.parse import SplitResult, urlsplit
 
 HTTPS_PORT = 443
@@ -87,12 +87,13 @@ class OutboundClient:
             NotAllowed: the URL may not be reached.
             Unreachable: there was no whole response of at most `max_bytes` in time.
         """
-        url = urlsplit(request.url)
+        url, host, port = _split(request.url)
         target = f"{url.path or '/'}{'?' if url.query else ''}{url.query}"
         try:
-            connection = self._connection(url, seconds)
+            connection = self._connection(url, host, port, seconds)
             # The time of a socket begins again with every byte that comes.
-            end = Timer(seconds, _shut_down, (connection,))
+            late = Event()
+            end = Timer(seconds, _shut_down, (connection, late))
             end.start()
             try:
                 connection.request(request.method, target, request.body, dict(request.headers))
@@ -103,18 +104,20 @@ class OutboundClient:
                 connection.close()
         except (OSError, HTTPException, ValueError) as error:
             raise Unreachable from error
-        if len(body) > max_bytes or response.length:
+        # Without a length the end of the connection looks like that of the body.
+        if len(body) > max_bytes or response.length or late.is_set():
             raise Unreachable
         return OutboundResponse(response.status, body)
 
-    def _connection(self, url: SplitResult, seconds: float) -> HTTPConnection:
+    def _connection(
+        self, url: SplitResult, host: str, port: int | None, seconds: float
+    ) -> HTTPConnection:
         """Make a connection to an address that was checked.
 
         Raises:
             NotAllowed: the URL may not be reached.
             OSError: the name has no address.
         """
-        host, port = _host_and_port(url)
         is_local = self.allow_loopback and host in {"127.0.0.1", "localhost"}
         if is_local:
             return _pinned(HTTPConnection(host, port or 80, timeout=seconds), "127.0.0.1")
@@ -127,23 +130,25 @@ class OutboundClient:
         return _pinned(HTTPSConnection(host, timeout=seconds, context=context), addresses[0])
 
 
-def _host_and_port(url: SplitResult) -> tuple[str, int | None]:
-    """Read host and port of a URL.
+def _split(text: str) -> tuple[SplitResult, str, int | None]:
+    """Read a URL, its host and its port.
 
     Raises:
         NotAllowed: there is no host, or the port is no number.
     """
     try:
+        url = urlsplit(text)
         host, port = url.hostname, url.port
     except ValueError as error:
         raise NotAllowed from error
     if not host:
         raise NotAllowed
-    return host, port
+    return url, host, port
 
 
-def _shut_down(connection: HTTPConnection) -> None:
+def _shut_down(connection: HTTPConnection, late: Event) -> None:
     """End whatever a connection is waiting for."""
+    late.set()
     if connection.sock is not None:
         with suppress(OSError):
             connection.sock.shutdown(socket.SHUT_RDWR)

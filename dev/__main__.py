@@ -39,6 +39,7 @@ MODULES: Mapping[str, str] = {
     "contention": "tests.campaigns.contention",
     "kills": "tests.campaigns.kills",
     "oracle": "tests.campaigns.oracle",
+    "assertions": "tests.campaigns.mutations",
     "damage": "tests.campaigns.damage",
     "simulate": "tests.campaigns.simulate.campaign",
     "differential": "tests.campaigns.differential",

@@ -63,6 +63,7 @@ class KeyRing:
 
     issuers: Issuers = field(default_factory=Issuers)
     client: OutboundClient = field(default_factory=OutboundClient)
+    fetch_seconds: float = FETCH_SECONDS
     _remembered: OrderedDict[str, _Remembered] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -118,7 +119,7 @@ class KeyRing:
         url = self.issuers.keys_url(issuer)
         request = OutboundRequest("GET", url or "", {"Accept": "application/json"})
         try:
-            response = self.client.send(request, seconds=FETCH_SECONDS, max_bytes=MAX_BYTES)
+            response = self.client.send(request, seconds=self.fetch_seconds, max_bytes=MAX_BYTES)
         except NotAllowed:
             return "keys_address"
         except Unreachable:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -72,13 +72,22 @@ class FakeIssuer:
 
 
 @contextmanager
-def fake_issuer(*keys: SigningKey, port: int = 0) -> Iterator[FakeIssuer]:
-    """Run an issuer on loopback; without keys it makes two."""
+def fake_issuer(
+    *keys: SigningKey,
+    port: int = 0,
+    respond: Callable[[BaseHTTPRequestHandler], None] | None = None,
+) -> Iterator[FakeIssuer]:
+    """Run an issuer on loopback; without keys it makes two. `respond` sends something else."""
     made = list(keys) or [SigningKey.rsa("key-1"), SigningKey.rsa("key-2")]
     issuer = FakeIssuer("", made)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if respond is not None:
+                # The client may not wait for the end.
+                with suppress(ConnectionError):
+                    respond(self)
+                return
             body = issuer.key_set()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")

@@ -12,12 +12,13 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from app import build
 from chalicelib.api.oauth import RATE
 from chalicelib.auth.tokens import checksum
 from dev.run.fake_issuer import FakeIssuer, SigningKey, fake_issuer
-from tests.support.builders import a_customer, api_client
+from tests.support.builders import a_customer
 from tests.support.invariants import read_all
-from tests.support.oauth_provider import ASSERTION_TYPE, FORM, GRANT, basic, provider_of
+from tests.support.oauth_provider import ASSERTION_TYPE, FORM, GRANT, basic, provider_of, trusting
 
 
 @pytest.fixture
@@ -28,9 +29,10 @@ def issuer() -> Iterator[FakeIssuer]:
 
 
 @pytest.fixture
-def provider(services, context, issuer):
-    """Let the deployment trust the issuer, and the connection accept all types."""
-    return provider_of(services, context.connection, {issuer.url: issuer.keys_url})
+def provider(services, context):
+    """Let the deployment trust issuers on loopback, and the connection accept all types."""
+    app = build(trusting(services, {}))
+    return provider_of(app, context.connection, services.table.clock.now)
 
 
 def test_a_client_secret_gets_an_access_token_that_provisions(provider):
@@ -198,7 +200,7 @@ def test_nothing_in_the_url_counts(provider):
     """RFC 6749 section 2.3.1: a URL stands in logs."""
     sent = {"grant_type": "client_credentials", **provider.client_secret()}
     path = f"/oauth2/{provider.connection}/token?{urlencode(sent)}"
-    anyone = api_client(provider.app)
+    anyone = provider.anyone
 
     assert anyone("POST", path, b"grant_type=client_credentials", content_type=FORM).status == 401
     for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS"):
@@ -222,16 +224,16 @@ NOBODY = {
 
 
 @pytest.mark.parametrize("name", NOBODY)
-def test_where_no_connection_is_nothing_is_written(provider, name):
+def test_where_no_connection_is_nothing_is_written(provider, services, name):
     """Or a stranger could fill the table with counters, and the memory with buckets of rates."""
-    before = read_all(provider.services.table)
+    before = read_all(services.table)
     nobody = replace(provider, connection=NOBODY[name](provider))
 
     forms = [form for form, _ in REJECTED_FORMS.values() if isinstance(form, dict)]
     statuses = {nobody.token(**form).status for form in forms}
 
     assert statuses == {400, 401}
-    assert read_all(provider.services.table) == before
+    assert read_all(services.table) == before
 
 
 def test_a_stranger_does_not_use_up_the_rate_of_a_connection(provider):
@@ -248,7 +250,7 @@ def test_json_is_not_accepted(provider):
     """The text says what is."""
     path = f"/oauth2/{provider.connection}/token"
 
-    rejected = api_client(provider.app)("POST", path, {"grant_type": "client_credentials"})
+    rejected = provider.anyone("POST", path, {"grant_type": "client_credentials"})
 
     assert (rejected.status, rejected.body["error"]) == (400, "invalid_request")
     assert FORM in rejected.body["error_description"]
@@ -374,7 +376,7 @@ def test_the_admin_sees_why_an_assertion_was_rejected(provider, issuer):
 
 def test_the_metadata_stands_in_both_places(provider):
     """RFC 8414 section 3; whether the connection exists is not said."""
-    well_known, anyone = "/.well-known/oauth-authorization-server", api_client(provider.app)
+    well_known, anyone = "/.well-known/oauth-authorization-server", provider.anyone
     issuer = f"/oauth2/{provider.connection}"
     found = [anyone("GET", path) for path in (f"{well_known}{issuer}", f"{issuer}{well_known}")]
 

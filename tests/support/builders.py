@@ -28,6 +28,7 @@ from chalicelib.storage.table import Namespace
 from dev.run.gateway import Gateway, HttpRequest
 from tests.support import described
 from tests.support.clock import ManualClock
+from tests.support.wire import Wire
 
 OPERATOR = Actor("operator", "operator", "operator")
 
@@ -45,7 +46,7 @@ class Response:
 class ApiClient:
     """Send requests to the app, as API Gateway passes them on, with a credential."""
 
-    gateway: Gateway
+    gateway: Gateway | Wire
     credential: str = ""
 
     def __call__(

@@ -5,19 +5,19 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from chalice.app import Chalice
 
-from app import build
 from chalicelib.api.services import Services
 from chalicelib.auth.issuers import Issuers
 from chalicelib.auth.signing_keys import KeyRing
 from chalicelib.outbound import OutboundClient
 from dev.run.fake_issuer import FakeIssuer
-from tests.support.builders import ApiClient, Response, ScimClient, api_client, scim_client
+from tests.support.builders import ApiClient, Response, ScimClient, api_client
 from tests.support.environment import OPERATOR_KEY
 
 FORM = "application/x-www-form-urlencoded"
@@ -33,14 +33,16 @@ Outcome = tuple[int, str | None, str | None]
 class Provider:
     """An identity provider of one connection: how it asks for a token, and what it may do."""
 
-    services: Services
-    app: Chalice
+    anyone: ApiClient
     connection: str
+    now: Callable[[], datetime]
+    operator_key: str = field(default=OPERATOR_KEY, repr=False)
+    _counted: Counter[str] = field(default_factory=Counter)
 
     @property
     def admin(self) -> ApiClient:
         """A client of the admin API."""
-        return api_client(self.app, OPERATOR_KEY)
+        return self.anyone.with_credential(self.operator_key)
 
     @property
     def path(self) -> str:
@@ -67,13 +69,17 @@ class Provider:
         trust = {"issuer": issuer, "subject": SUBJECT, "audience": f"{AUDIENCE}/.default"}
         return self.create(type="federated", **trust)
 
+    def revoke(self, credential: str) -> None:
+        """Revoke a credential."""
+        assert self.admin("DELETE", f"{self.path}/credentials/{credential}").status == 204
+
     def assertion(self, issuer: FakeIssuer, key: int = 0, **claims: Any) -> dict[str, str]:
         """Return what the client sends: an assertion that holds now."""
         return assertion_form(issuer.keys[key].sign(self.claims(issuer.url, **claims)))
 
     def claims(self, issuer: str, **changes: Any) -> dict[str, Any]:
         """Return the claims of an assertion that holds now, with changes."""
-        now = int(self.services.table.clock.now().timestamp())
+        now = int(self.now().timestamp())
         whole = {"iss": issuer, "sub": SUBJECT, "aud": AUDIENCE, "iat": now, "exp": now + 600}
         return {name: value for name, value in {**whole, **changes}.items() if value is not None}
 
@@ -84,11 +90,16 @@ class Provider:
     def post(self, body: bytes, media_type: str = FORM, headers: Any = None) -> Response:
         """Send anything to the token endpoint."""
         path = f"/oauth2/{self.connection}/token"
-        return api_client(self.app)("POST", path, body, headers, content_type=media_type)
+        return self.anyone("POST", path, body, headers, content_type=media_type)
 
     def scim(self, credential: str) -> ScimClient:
         """Return a SCIM client with this bearer token."""
-        return scim_client(self.app, self.connection, credential)
+        client = self.anyone.with_credential(credential)
+        return ScimClient(client, f"/scim/v2/{self.connection}")
+
+    def prove(self, assertion: str) -> Outcome:
+        """Ask for an access token by an assertion; return what its client and its admin see."""
+        return self.outcome(lambda: self.token(**assertion_form(assertion)))[1]
 
     def reasons(self) -> dict[str, int]:
         """Read why requests were rejected."""
@@ -96,20 +107,31 @@ class Provider:
         return {each["reason"]: each["count"] for each in health["refusals"]}
 
     def outcome(self, send: Callable[[], Response]) -> tuple[Response, Outcome]:
-        """Send a request for a token; return the response, and what its client and admin see."""
-        before = Counter(self.reasons())
+        """Send a request for a token; return the response, and what its client and admin see.
+
+        Every request that may be rejected is sent this way, or the reason could be another's.
+        """
         response = send()
-        reasons = [*(Counter(self.reasons()) - before).elements()]
+        after = Counter(self.reasons())
+        reasons = [*(after - self._counted).elements()]
         assert len(reasons) <= 1
+        self._counted.update(reasons)
         reason = reasons[0] if reasons else None
         return response, (response.status, response.body.get("error"), reason)
 
 
-def provider_of(services: Services, connection: str, issuers: Mapping[str, str]) -> Provider:
-    """Let the deployment trust issuers on loopback, and a connection accept all types."""
-    ring = KeyRing(Issuers(issuers), OutboundClient(allow_loopback=True))
-    trusting = replace(services, key_ring=ring)
-    made = Provider(trusting, build(trusting), connection)
+def trusting(
+    services: Services, issuers: Mapping[str, str], fetch_seconds: float = 5.0
+) -> Services:
+    """Let a deployment trust issuers on loopback, and others with the URL of their keys."""
+    trusted = Issuers(issuers, trust_loopback=True)
+    client = OutboundClient(allow_loopback=True)
+    return replace(services, key_ring=KeyRing(trusted, client, fetch_seconds))
+
+
+def provider_of(app: Chalice, connection: str, now: Callable[[], datetime]) -> Provider:
+    """Let a connection of an app accept all types of credentials."""
+    made = Provider(api_client(app), connection, now)
     made.accept("token", "client_secret", "federated")
     return made
 
