@@ -26,6 +26,7 @@ place in each API turns them into a body: a SCIM Error (RFC 7644 section 3.12) o
     +-- Busy                    503, with Retry-After: contended or throttled, the client may repeat
     +-- Unavailable             503, with Retry-After: something we depend on cannot be read
         +-- IssuerUnavailable   503, of the token endpoint
+        +-- LaterRelease        503, as above: an item of a later release
 """
 
 from __future__ import annotations
@@ -314,4 +315,13 @@ class IssuerUnavailable(Unavailable, _Rejected):
     default = (
         "The keys of the assertion's issuer cannot be read at the moment. Repeat the request in a "
         "few seconds; the connection's health in the console says why."
+    )
+
+
+class LaterRelease(Unavailable):
+    """An item was written by a later release, which this one cannot read: one is being deployed."""
+
+    default = (
+        "The data was written by a later release of the service than the one that serves this "
+        "request. Repeat the request in a few seconds."
     )

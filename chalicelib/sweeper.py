@@ -8,6 +8,7 @@ An event source, not a route: EventBridge invokes it, and `make run` does in its
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from heapq import merge
@@ -32,6 +33,7 @@ from chalicelib.storage.keys import (
     pending_change_owner,
     pending_changes_due,
 )
+from chalicelib.storage.records import SCHEMA, schema_of
 from chalicelib.storage.retries import Deadline
 
 # How many pending changes of a job one run finishes; the next run goes on.
@@ -90,10 +92,15 @@ def _due(services: Services, deadline: Deadline) -> dict[Job, list[Item]]:
     parts = pending_changes_due(timestamp(services.table.clock.now()))
     due = merge(*map(items.query, parts), key=lambda item: str(item["SK"]))
     by_job: dict[Job, list[Item]] = {job: [] for job in (DIRECTORY_CHANGE, *JOBS.values())}
+    unknown: Counter[str] = Counter()
     for item in islice(due, MAX_READ):
-        found = by_job[_job(item)]
-        if len(found) < MAX_CHANGES:
-            found.append(item)
+        job = _job(item)
+        if job is None:
+            unknown[item["change_type"]] += 1
+        elif len(by_job[job]) < MAX_CHANGES:
+            by_job[job].append(item)
+    if unknown:
+        logger.warning("pending changes of a later release are left", extra={"left": unknown})
     return {job: found for job, found in by_job.items() if found}
 
 
@@ -169,5 +176,9 @@ JOBS: Mapping[str, Job] = {
 }
 
 
-def _job(item: Item) -> Job:
-    return JOBS.get(item["change_type"], DIRECTORY_CHANGE)
+def _job(item: Item) -> Job | None:
+    """Return how a pending change is finished; None if only a later release knows that."""
+    change_type = item["change_type"]
+    if schema_of(item) > SCHEMA:
+        return None
+    return JOBS.get(change_type) or (DIRECTORY_CHANGE if change_type in recovery.FINISH else None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from chalicelib.auth import sessions, tokens
@@ -48,6 +48,9 @@ from chalicelib.storage.settings_items import (
 from chalicelib.storage.table import Namespace, Table
 
 T = TypeVar("T")
+
+# Secrets Manager shows a new secret to every reader within seconds.
+SECRET_APPEARS = timedelta(minutes=5)
 
 # RFC 6750 section 2.1 with the scheme in any case (RFC 9110 section 11.1): one space, then
 # characters of `b64token`; so no comma list, no tab, no second value.
@@ -393,18 +396,29 @@ def check_secret(
 ) -> None:
     """Compare the secret of a static token or client secret with the stored digest.
 
-    A secret that is gone though its token is live was lost. That is 503: after a 401 the identity
-    provider would stop provisioning until somebody starts it again.
+    Raises:
+        Unauthorized: it differs, or the token was revoked: its secret is deleted for good, also
+            where the table was restored to a moment before that and has the token as live.
+        Unavailable: the secret cannot be read, or not yet.
     """
     try:
         stored = secrets.digest_of(connection_id, credential.id, items.deadline)
     except Gone:
         item = items.get(_token_key(connection_id, credential))
-        if item is not None and from_item(ConnectionToken, item).live(now):
+        token = from_item(ConnectionToken, item) if item else None
+        if token is not None and token.live(now) and _may_appear(token.created, now):
             raise Unavailable from None
         raise Unauthorized(reason="revoked") from None
     if not tokens.matches(credential.secret, stored):
         raise Unauthorized(reason="wrong")
+
+
+def _may_appear(created: str, now: datetime) -> bool:
+    """Return whether a secret is so new that not every reader may know it yet.
+
+    That is 503: after a 401 an identity provider stops until somebody starts it again.
+    """
+    return created > timestamp(now - SECRET_APPEARS)
 
 
 def check_service(
@@ -476,7 +490,7 @@ def _authenticate_operator(
 
     Raises:
         Unauthorized: there is no such key, it was revoked, or its secret part is wrong.
-        Unavailable: its secret cannot be read.
+        Unavailable: its secret cannot be read, or not yet.
     """
     item = table.namespace(grants.operator_key(), deadline).get(operator_key(credential.id))
     key = from_item(OperatorKey, item) if item else None
@@ -485,8 +499,10 @@ def _authenticate_operator(
     try:
         stored = secrets.operator_digest(key.id, deadline)
     except Gone:
-        # Lost: the item says that it is valid.
-        raise Unavailable from None
+        # As for a token: the table may be of a moment before it was revoked.
+        if _may_appear(key.created, deadline.clock.now()):
+            raise Unavailable from None
+        raise Unauthorized(INVALID_ADMIN_CREDENTIAL, reason="credential") from None
     if not tokens.matches(credential.secret, stored):
         raise Unauthorized(INVALID_ADMIN_CREDENTIAL, reason="credential")
     return OperatorPrincipal(key.id, key.name, frozenset(key.scopes))

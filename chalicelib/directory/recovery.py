@@ -18,7 +18,6 @@ def finish(context: ConnectionContext, change_type: str, change_id: str, target:
     """Finish one pending change; one whose lease has not expired is left to its process.
 
     Raises:
-        KeyError: this release does not know the type of change.
         Busy: not finished at the deadline; the next sweep goes on.
     """
     FINISH[change_type](context, change_id, target)

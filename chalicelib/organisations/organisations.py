@@ -29,6 +29,7 @@ from chalicelib.storage.expressions import (
     Put,
     Update,
     equals,
+    equals_or_absent,
     key_of,
 )
 from chalicelib.storage.keys import Key
@@ -326,10 +327,11 @@ def _replacement(
     old, new = _reference_key(before), _reference_key(after)
     if old == new:
         return
+    # Of a damaged table the old reference may have no item, or the new one may be ours already.
     if old:
-        yield Delete(old, equals("org", after.id))
+        yield Delete(old, equals_or_absent("org", after.id))
     if new:
-        yield Put(new, {"org": after.id}, NEW)
+        yield Put(new, {"org": after.id}, equals_or_absent("org", after.id))
 
 
 def _require_plan(plan: str, plans: Mapping[str, Plan]) -> None:

@@ -236,8 +236,9 @@ def _clear_settings(admin: AdminContext, organisation: Organisation) -> None:
     keys, scope = admin.keys, ConnectionScope(admin.items, ConnectionKeys(organisation.id))
     for item in admin.items.query(keys.domains()):
         uniqueness_key = verified_domain(setting_of(key_of(item)).id)
-        # Fails where it has been released before.
-        admin.items.try_commit([Delete(uniqueness_key, equals("org", organisation.id))])
+        _release(admin, uniqueness_key)
+    if organisation.reference is not None:
+        _release(admin, reference(organisation.reference))
     since = datetime.fromisoformat(organisation.created)
     for day in purge_directory.days(since, admin.now()):
         # Where another sweeper has finished, the change that it wrote last must stay.
@@ -255,6 +256,11 @@ def _clear_settings(admin: AdminContext, organisation: Organisation) -> None:
         purge_directory.delete_all(scope, each)
 
 
+def _release(admin: AdminContext, uniqueness_key: Key) -> None:
+    """Let others have a domain or reference; one that is not the organisation's stays."""
+    admin.items.try_commit([Delete(uniqueness_key, equals("org", admin.keys.organisation))])
+
+
 def _last_actions(
     admin: AdminContext, organisation: Organisation, pending: Key
 ) -> Iterator[Action]:
@@ -262,6 +268,4 @@ def _last_actions(
     yield Delete(admin.keys.own_item, equals("state", DELETING))
     yield Delete(admin.keys.list_item())
     yield Delete(pending)
-    if organisation.reference is not None:
-        yield Delete(reference(organisation.reference), equals("org", organisation.id))
     yield admin.change_item(Change("connection", organisation.id))

@@ -17,7 +17,15 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.storage import keys as table_keys
 from chalicelib.storage.directory_items import Change
-from chalicelib.storage.expressions import EXISTS, NEW, Action, Delete, Item, Put, equals
+from chalicelib.storage.expressions import (
+    EXISTS,
+    Action,
+    Condition,
+    Delete,
+    Item,
+    Put,
+    equals_or_absent,
+)
 from chalicelib.storage.keys import Key, setting_of
 from chalicelib.storage.records import SCHEMA_ATTRIBUTE, from_item, to_item, with_schema
 from chalicelib.storage.settings_items import (
@@ -183,7 +191,7 @@ def _put_actions(
     yield Put(setting.key, setting.item)
     yield audit.entry_item(admin, edit)
     if before is None and setting.uniqueness_key:
-        yield Put(setting.uniqueness_key, {"org": admin.keys.organisation}, NEW)
+        yield Put(setting.uniqueness_key, {"org": admin.keys.organisation}, _own(admin))
 
 
 def _delete(admin: AdminContext, setting: OrganisationSetting) -> None:
@@ -203,7 +211,12 @@ def _delete_actions(admin: AdminContext, setting: OrganisationSetting) -> Iterat
     yield Delete(setting.key, EXISTS)
     yield audit.entry_item(admin, Edit(setting.setting_type, setting.id, before=before))
     if setting.uniqueness_key:
-        yield Delete(setting.uniqueness_key, equals("org", admin.keys.organisation))
+        yield Delete(setting.uniqueness_key, _own(admin))
+
+
+def _own(admin: AdminContext) -> Condition:
+    """Require that no other organisation has a domain; a restore may keep half of ours."""
+    return equals_or_absent("org", admin.keys.organisation)
 
 
 def _change_items(

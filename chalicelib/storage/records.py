@@ -15,6 +15,7 @@ from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from chalicelib.errors import LaterRelease
 from chalicelib.storage.audit_entries import Actor, AuditEntry
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.console_items import ConsoleLink, ConsoleReference, ConsoleSession
@@ -58,8 +59,9 @@ from chalicelib.storage.settings_items import (
 
 T = TypeVar("T")
 
-# What items of another number say is read by another release only. 2: names are folded character
-# by character in keys.
+# What items of another number say is read by another release only. What a release adds and the one
+# before may ignore keeps the number: attributes that are not known stay. 2: names are folded
+# character by character in keys.
 SCHEMA = 2
 SCHEMA_ATTRIBUTE = "sv"
 
@@ -313,7 +315,13 @@ def schema_of(item: Item) -> int:
 
 
 def from_item(of: type[T], item: Item) -> T:
-    """Read a value from its item."""
+    """Read a value from its item.
+
+    Raises:
+        LaterRelease: its schema has a higher number than this release knows.
+    """
+    if schema_of(item) > SCHEMA:
+        raise LaterRelease
     record = RECORDS[of]
     fields = {
         each: form.read(item[name])

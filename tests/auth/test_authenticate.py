@@ -288,13 +288,25 @@ def delete_secret(secretsmanager, context):
     secretsmanager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
 
-def test_a_missing_secret_of_a_valid_token_is_503(fresh, table, context, secretsmanager):
+def test_a_missing_secret_of_a_new_token_is_503(fresh, table, context, secretsmanager):
     """A 401 would stop the provider's job until an admin restarts it; so the item is read again."""
     delete_secret(secretsmanager, context)
 
     with pytest.raises(Unavailable):
         authenticate(fresh, context.connection, context.token)
     assert table.calls == ["batch_get_item", "get_item"]
+
+
+def test_a_token_that_was_revoked_after_the_moment_of_a_restored_table_is_401(
+    fresh, context, secretsmanager, manual_clock
+):
+    """The table has it as live, and its secret will never be there again; before, 503 for ever."""
+    delete_secret(secretsmanager, context)
+    manual_clock.advance(minutes=6)
+
+    with pytest.raises(Unauthorized) as raised:
+        authenticate(fresh, context.connection, context.token)
+    assert raised.value.reason == "revoked"
 
 
 def test_a_secret_deleted_by_a_revoke_is_401(fresh, services, table, context):
@@ -415,14 +427,19 @@ def test_an_unknown_operator_key_costs_no_secret(services, secretsmanager, opera
     assert between.calls == []
 
 
-def test_an_operator_key_whose_secret_was_lost_is_503(services, secretsmanager, operator_keys):
-    """Its item says that it is valid."""
+def test_an_operator_key_whose_secret_is_gone_is_401(
+    services, secretsmanager, operator_keys, manual_clock
+):
+    """Its item says that it is valid, as in a restored table; 503 while the secret may appear."""
     text = another_key(25)
     key = operator_keys.create(text, "billing", ["changes"])
     name = operator_key_name("passerelle/test", key.id)
     secretsmanager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
     with pytest.raises(Unavailable):
+        authenticate_for_admin_api(through(services, secretsmanager), text)
+    manual_clock.advance(minutes=6)
+    with pytest.raises(Unauthorized):
         authenticate_for_admin_api(through(services, secretsmanager), text)
 
 

@@ -17,7 +17,13 @@ from chalicelib.organisations.inputs import OrganisationChanges
 from chalicelib.storage import grants
 from chalicelib.storage.expressions import Item, Put
 from chalicelib.storage.grants import ALL_VERBS, Grant
-from chalicelib.storage.keys import DEPLOYMENT_AUDIT, ConnectionKeys, Key
+from chalicelib.storage.keys import (
+    DEPLOYMENT_AUDIT,
+    ConnectionKeys,
+    Key,
+    reference,
+    verified_domain,
+)
 from chalicelib.storage.table import chunks
 from chalicelib.sweeper import SECONDS_PER_RUN, sweep_due
 from dev.measure.scene import write
@@ -183,6 +189,21 @@ def test_reference_and_domain_are_free_afterwards(world: World) -> None:
     sweep(world)
 
     an_organisation(world.services, reference="going", domains=["going.example"])
+
+
+@pytest.mark.parametrize("key", [reference("going"), verified_domain("going.example")])
+def test_an_organisation_is_purged_whose_reference_or_domain_is_not_its_own(
+    world: World, key: Key
+) -> None:
+    """A restore may have lost the item, or kept that of another one; before, it never ended."""
+    delete_organisation(world)
+    write(world.services.table, [{"PK": key.pk, "SK": key.sk, "org": "another"}])
+    world.manual_clock.advance(seconds=61)
+
+    sweep(world)
+
+    assert only_the_last_change_is_left(world)
+    assert world.items()[key]["org"] == "another"
 
 
 def test_a_deleted_connection_leaves_only_its_audit_and_feed_entries(world: World) -> None:
