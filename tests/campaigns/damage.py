@@ -1,5 +1,7 @@
 """Damage tables at random, repair them, and compare: `make damage ARGS='--tables 100 --seed 1'`.
 
+With `--requests` every request is sent to damaged tables instead (`damaged_requests`).
+
 Each table has a history of several moments. One to five of its items are removed, or are as they
 were at an earlier moment, as a restore or an accident leaves them. After the repair every invariant
 holds, nobody has more than in truth, and what was whole is as it was.
@@ -8,6 +10,7 @@ holds, nobody has more than in truth, and what was whole is as it was.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -75,7 +78,11 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make damage", description=__doc__)
     parser.add_argument("--tables", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--requests", action="store_true")
+    parser.add_argument("--write", action="store_true")
     wanted = parser.parse_args(arguments)
+    if wanted.requests:
+        return _compare_requests(write=wanted.write)
     failed = 0
     for seed in range(wanted.seed, wanted.seed + wanted.tables):
         wrong = trial(seed)
@@ -84,6 +91,13 @@ def main(arguments: Sequence[str]) -> int:
             print(f"seed {seed}: {each}", flush=True)
     print(f"{wanted.tables} tables damaged and repaired, {failed} wrong")
     return bool(failed)
+
+
+def _compare_requests(*, write: bool) -> int:
+    os.environ.update(ENVIRONMENT)
+    from tests.campaigns import damaged_requests  # noqa: PLC0415 - the app reads the environment
+
+    return damaged_requests.compare(write=write)
 
 
 def trial(seed: int) -> list[str]:
