@@ -7,10 +7,12 @@ CloudFormation fails without it. An account that has one is left as it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dev.patience import Patience
 from dev.release import roles
 from dev.release.account import Account, find_account
+from dev.release.stages import Stage
 
 LOGS_ROLE = "passerelle-api-gateway-logs"
 LOGS_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
@@ -20,6 +22,8 @@ NEW_ROLE = Patience(
 )
 # From this many on nothing is said: AWS's usual quota is 1,000, that of a new account is 10.
 ENOUGH_CONCURRENCY = 100
+# AWS rejects a reservation that leaves fewer.
+UNRESERVED = 100
 CONCURRENCY_QUOTA = "L-B99A9384"  # "Concurrent executions" in Service Quotas
 
 
@@ -53,10 +57,26 @@ def allow_access_log(account: Account) -> None:
     print(f"  API Gateway in {account.region} now writes its logs as {LOGS_ROLE}.")
 
 
+def within_quota(stage: Stage, account: Account) -> Stage:
+    """Return the stage without its reserved concurrency where the account's quota is too low."""
+    wanted, quota = stage.reserved_concurrency, _concurrency_quota(account)
+    if wanted is None or quota - wanted >= UNRESERVED:
+        return stage
+    print(
+        f"  {wanted} concurrent executions are not reserved: the account may run {quota}, and "
+        f"{UNRESERVED} must be left for its other functions."
+    )
+    return replace(stage, reserved_concurrency=None)
+
+
+def _concurrency_quota(account: Account) -> int:
+    limits = account.client("lambda").get_account_settings()["AccountLimit"]
+    return int(limits["ConcurrentExecutions"])
+
+
 def warn_of_quota(account: Account) -> None:
     """Say what a new account's quota means, before a customer meets it."""
-    limits = account.client("lambda").get_account_settings()["AccountLimit"]
-    concurrency = limits["ConcurrentExecutions"]
+    concurrency = _concurrency_quota(account)
     if concurrency < ENOUGH_CONCURRENCY:
         print(
             f"\nThis account runs at most {concurrency} functions at once, as new accounts do: "

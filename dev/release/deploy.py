@@ -3,7 +3,7 @@
     1 check the settings and the credentials
     2 create or update what .chalice/resources.json defines; data is never replaced
     3 `chalice deploy`, with byte code in the archive
-    4 create what Chalice does not: gateway responses, access log, dead-letter queue
+    4 create what Chalice does not: gateway responses, access log, throttle, dead-letter queue
     5 run a smoke test on the live URL, and print what to do next
 
 Afterwards a plain `chalice deploy` leaves a working service too.
@@ -125,7 +125,7 @@ def _make_resources(stage: Stage, account: Account) -> dict[str, resources.Prope
 def _deploy_functions(stage: Stage, account: Account) -> None:
     # Chalice keeps built archives and uses them again while nothing has changed: so the byte code
     # that is added after the first run is deployed by the second.
-    source.copy(stage, roles.make(stage, account))
+    source.copy(account_setup.within_quota(stage, account), roles.make(stage, account))
     source.run_chalice("package", "--stage", stage.name, str(source.BUILD / "archive"))
     runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for archive in (source.SOURCE / ".chalice" / "deployments").glob(f"*-{runtime}*.zip"):
@@ -137,7 +137,7 @@ def _deploy_functions(stage: Stage, account: Account) -> None:
 def _make_the_rest(
     stage: Stage, account: Account, made: Mapping[str, resources.Properties]
 ) -> None:
-    print("Gateway responses, access log, dead-letter queue ...", flush=True)
+    print("Gateway responses, access log, throttle, dead-letter queue ...", flush=True)
     queue, log = made["DeadLetters"]["QueueName"], made["AccessLog"]["LogGroupName"]
     here = f"{account.region}:{account.number}"
     account.client("lambda").update_function_configuration(
@@ -146,7 +146,7 @@ def _make_the_rest(
     )
     account_setup.allow_access_log(account)
     gateway = account.client("apigateway")
-    front.put(gateway, api_of(stage), stage.api_stage, f"arn:aws:logs:{here}:log-group:{log}")
+    front.put(gateway, api_of(stage), stage, f"arn:aws:logs:{here}:log-group:{log}")
 
 
 def _next(stage: Stage, url: str) -> str:

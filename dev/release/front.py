@@ -1,4 +1,4 @@
-"""What API Gateway needs and Chalice does not create: gateway responses and an access log.
+"""What API Gateway needs and Chalice does not create: gateway responses, access log, throttle.
 
 API Gateway responds to some requests by itself; gateway responses give these a SCIM Error body.
 One definition, used twice: for the template of `make package`, and for the calls of `make deploy`
@@ -13,6 +13,7 @@ from typing import Any
 
 from chalicelib.errors import ApiError
 from chalicelib.scim.messages import error_body
+from dev.release.stages import Stage
 from dev.run.gateway import GATEWAY_ERRORS
 
 Properties = Mapping[str, Any]
@@ -64,10 +65,10 @@ def _headers(error: ApiError) -> dict[str, str]:
     return {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in sent.items()}
 
 
-def put(apigateway: Any, api: str, stage: str, log_arn: str) -> None:
-    """Set the gateway responses of a live API and the access log of its stage.
+def put(apigateway: Any, api: str, stage: Stage, log_arn: str) -> None:
+    """Set the gateway responses of a live API, and the access log and throttle of its stage.
 
-    The responses are lost when Chalice imports the API's routes again; the log setting stays.
+    The responses are lost when Chalice imports the API's routes again; the others stay.
 
     Raises:
         ClientError: AWS rejects a call.
@@ -81,12 +82,18 @@ def put(apigateway: Any, api: str, stage: str, log_arn: str) -> None:
             responseTemplates=each["ResponseTemplates"],
         )
     # A stage serves what it was deployed with.
-    apigateway.create_deployment(restApiId=api, stageName=stage)
+    apigateway.create_deployment(restApiId=api, stageName=stage.api_stage)
+    settings = {
+        "/accessLogSettings/destinationArn": log_arn,
+        "/accessLogSettings/format": ACCESS_LOG_FORMAT,
+        # Of all paths and methods.
+        "/*/*/throttling/rateLimit": f"{stage.throttle.per_second}",
+        "/*/*/throttling/burstLimit": f"{stage.throttle.burst}",
+    }
     apigateway.update_stage(
         restApiId=api,
-        stageName=stage,
+        stageName=stage.api_stage,
         patchOperations=[
-            {"op": "replace", "path": f"/accessLogSettings/{name}", "value": value}
-            for name, value in (("destinationArn", log_arn), ("format", ACCESS_LOG_FORMAT))
+            {"op": "replace", "path": path, "value": value} for path, value in settings.items()
         ],
     )

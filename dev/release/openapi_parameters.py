@@ -154,7 +154,7 @@ TAKES: Mapping[Handler, Takes] = {
     sign_in.find_sign_in_method: Takes(sign_in.Visitor),
     # the console
     sessions.revoke_console_link: Takes(parameters=(CREDENTIALS,)),
-    sessions.create_console_link: Takes(inputs.NewConsoleLink),
+    sessions.create_console_link: Takes(inputs.NewConsoleLink, errors=(429,)),
     sessions.create_session: Takes(sessions.Exchange, errors=(401, 403)),
     sessions.end_own_session: Takes(errors=(404,)),
     sessions.finish_setup: Takes(errors=(404,)),

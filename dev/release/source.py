@@ -1,8 +1,8 @@
 """The copy of the project that Chalice packages and deploys: what is shipped, and nothing else.
 
 Built into build/source, so that no file of this working folder gets in. `.chalice` is completed
-there with what differs between accounts and regions, and cannot stand in a file: the roles, and
-the name of a restored table in the policies.
+there with what differs between accounts and regions, and cannot stand in a file: the roles, the
+reserved concurrency, and the name of a restored table in the policies.
 """
 
 from __future__ import annotations
@@ -101,4 +101,5 @@ def _complete(stage: Stage, roles: Mapping[str, str]) -> None:
         (folder / settings["iam_policy_file"]).write_text(text, encoding="utf-8")
         if name in roles:
             settings |= {"manage_iam_role": False, "iam_role_arn": roles[name]}
+    functions["api_handler"]["reserved_concurrency"] = stage.reserved_concurrency
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")

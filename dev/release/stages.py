@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.settings import InvalidSettings, Settings
+from chalicelib.settings import RATE, InvalidSettings, Rate, Settings
 from dev.errors import VerbError
 from dev.run import resources
 
@@ -18,6 +18,9 @@ FUNCTIONS = ("api_handler", "sweep")
 
 # The minor versions of Lambda's Python runtimes; Chalice uses that of its own interpreter.
 RUNTIMES = range(10, 16)
+# What API Gateway lets in for all customers together: what 50 processes can reject, which keeps
+# each of them for 25 ms. Above that they would not be free for others.
+THROTTLE = Rate(per_second=2_000, burst=2_000)
 # API Gateway waits 29 s; a later response is lost.
 MAX_SECONDS = 28
 
@@ -35,6 +38,8 @@ class Stage:
     public_url: str
     domain: str
     table: str
+    throttle: Rate
+    reserved_concurrency: int | None
 
     @property
     def has_restored_table(self) -> bool:
@@ -81,6 +86,8 @@ def read(name: str) -> Stage:
         public_url=environment.get("PUBLIC_URL", "").rstrip("/"),
         domain=own.get("api_gateway_custom_domain", {}).get("domain_name", ""),
         table=environment["TABLE_NAME"],
+        throttle=_throttle({**config, **own}),
+        reserved_concurrency=own["lambda_functions"]["api_handler"].get("reserved_concurrency"),
     )
 
 
@@ -93,6 +100,7 @@ def faults(name: str, settings: Mapping[str, Any], environment: Mapping[str, str
     """Yield what is wrong with a stage: its settings, its functions' environment variables."""
     yield from _wrong_names(name, environment)
     yield from _wrong_policies(settings)
+    yield from _wrong_limits(settings)
     domain = settings.get("api_gateway_custom_domain", {}).get("domain_name", "")
     url = environment.get("PUBLIC_URL", "")
     if domain and url.partition("://")[2].partition("/")[0] != domain:
@@ -120,6 +128,22 @@ def _wrong_names(name: str, environment: Mapping[str, str]) -> Iterator[str]:
         Settings.from_environment(environment)
     except InvalidSettings as error:
         yield from error.args
+
+
+def _throttle(settings: Mapping[str, Any]) -> Rate:
+    found: Rate = RATE(settings["throttle"]) if "throttle" in settings else THROTTLE
+    return found
+
+
+def _wrong_limits(settings: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        _throttle(settings)
+    except ValueError as error:
+        yield f"throttle: {error}."
+    handler = settings.get("lambda_functions", {}).get("api_handler", {})
+    reserved = handler.get("reserved_concurrency")
+    if reserved is not None and not (isinstance(reserved, int) and reserved > 0):
+        yield "reserved_concurrency of api_handler must be a whole number from 1 on."
 
 
 def _wrong_policies(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 They are the content of `.chalice/resources.json`, with the parameter Stage fixed to the packaged
 stage, and the settings that Chalice does not know: the names of the functions, the dead-letter
-queue, the gateway responses and the access log. Chalice merges dictionaries deeply and replaces
-lists.
+queue, the gateway responses, the access log and the throttle. Chalice merges dictionaries deeply
+and replaces lists.
 """
 
 from __future__ import annotations
@@ -64,6 +64,14 @@ def _api(stage: Stage) -> Mapping[str, Any]:
     api = {
         "Properties": {
             "AccessLogSetting": log,
+            "MethodSettings": [
+                {
+                    "ResourcePath": "/*",
+                    "HttpMethod": "*",
+                    "ThrottlingRateLimit": stage.throttle.per_second,
+                    "ThrottlingBurstLimit": stage.throttle.burst,
+                }
+            ],
             # Part of the API's document, so that they are deployed with its routes: as resources
             # of their own they would come after the deployment, which does not wait for them.
             "DefinitionBody": {GATEWAY_RESPONSES: dict(front.documented_responses())},

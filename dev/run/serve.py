@@ -2,7 +2,8 @@
 
 The settings are environment variables: PORT (8000), LOCAL_DIR (.local), FRESH (1: start empty),
 PUBLIC_URL (http://127.0.0.1:PORT; another one for a tunnel that an identity provider can reach),
-ENGINE (ministack; dynamodb-local puts the table on Amazon DynamoDB Local, secrets stay).
+ENGINE (ministack; dynamodb-local puts the table on Amazon DynamoDB Local, secrets stay), PLANS (as
+on AWS, by default without a limit).
 What Lambda would send to CloudWatch goes to LOCAL_DIR/server.log. The sweeper runs every minute.
 """
 
@@ -245,7 +246,8 @@ def _account(engine_url: str, table_url: str, options: Options) -> Iterator[str]
     config = resources.read_json("config.json")["environment_variables"]
     endpoints = {"AWS_ENDPOINT_URL": engine_url, "AWS_ENDPOINT_URL_DYNAMODB": table_url}
     os.environ.update({**config, **ACCOUNT, **endpoints})
-    os.environ.update({"STAGE": STAGE, "PUBLIC_URL": options.public_url, "PLANS": UNLIMITED})
+    os.environ.update({"STAGE": STAGE, "PUBLIC_URL": options.public_url})
+    os.environ.setdefault("PLANS", UNLIMITED)
     os.environ["TABLE_NAME"] = resources.define({"Stage": STAGE})["Table"]["TableName"]
     clients = boto3.client("dynamodb"), boto3.client("secretsmanager")
     key = resources.make(STAGE, *clients, lambda: mint("op", SystemRandom()).text)

@@ -38,11 +38,11 @@ from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Table
 from dev.measure import reference
 from dev.measure.costs import ASSUMED
+from dev.release.stages import THROTTLE
 from dev.run import dynamodb_local
 from tests.support.clock import ManualClock
 
 PROCESSES = 50
-THROTTLE = Rate(per_second=2_000, burst=2_000)
 ACCEPTED_SECONDS = 0.050
 # Authentication and its call; a report is one call more.
 REJECTED_SECONDS = (ASSUMED.ms_own + ASSUMED.ms_per_call) / 1000

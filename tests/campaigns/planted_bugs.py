@@ -24,6 +24,7 @@ class Bug:
 DELETES = "chalicelib/directory/deletes.py"
 GROUPS = "chalicelib/directory/groups.py"
 MEMBERS = "chalicelib/directory/members.py"
+RATES = "chalicelib/api/rate_limit.py"
 PENDING = "chalicelib/directory/pending_changes.py"
 USERS = "chalicelib/directory/users.py"
 
@@ -279,5 +280,40 @@ BUGS: Sequence[Bug] = (
         'return f"{text} ({length})"',
         "values that must not be in a log entry",
         ["tests/scim/test_masking.py"],
+    ),
+    # Fair share.
+    Bug(
+        "each process accepts the whole rate of a connection",
+        RATES,
+        "            self.times = times if self.times == 1 else (self.times + times) / 2\n",
+        "            self.times = 1.0\n",
+        "a connection at 20 times its limit",
+        ["tests/campaigns/test_crowded.py"],
+    ),
+    Bug(
+        "the requests of a connection are counted by each process alone",
+        "chalicelib/api/scim/handler.py",
+        "take_shared(limit, principal.plan.rate, services.table, items.deadline)",
+        "take(limit, principal.plan.rate)",
+        "two processes with one connection",
+        ["tests/api/test_rates.py"],
+    ),
+    Bug(
+        "each request reports",
+        RATES,
+        "limit.asked if limit.asked >= REPORT else 0",
+        "limit.asked",
+        "calls for each request of a crowd",
+        ["tests/campaigns/test_crowded.py"],
+    ),
+    Bug(
+        "reports of other processes look like more requests",
+        RATES,
+        "        self.shared.left -= asked\n"
+        "        self.shared.fill(self.rate.per_second, _shared_burst(self.rate), now)\n",
+        "        self.shared.fill(self.rate.per_second, _shared_burst(self.rate), now)\n"
+        "        self.shared.left -= asked\n",
+        "a provider at nine tenths of its limit",
+        ["tests/campaigns/test_crowded.py"],
     ),
 )

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 from zipfile import ZipFile
 
 from ministack import app as emulator
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
 from ministack.services import apigateway_v1 as gateway
 from ministack.services import dynamodb
@@ -259,6 +259,16 @@ def policies_in_force(role: str, account_id: str) -> Any:
     return policies_now(role, account_id)
 
 
+lambda_action_by_the_emulator = iam_actions._lambda_action
+
+
+def lambda_action(method: str, path: str) -> Any:
+    """Tell the three actions of a function's concurrency apart."""
+    if path.endswith("/concurrency"):
+        return f"{method.capitalize()}FunctionConcurrency"
+    return lambda_action_by_the_emulator(method, path)
+
+
 # What the emulator does not read from a request: it checks these on another resource, or on none.
 RESOURCES: Mapping[str, str] = {
     "events": "arn:aws:events:{region}:000000000000:rule/passerelle-dev-sweep-event",
@@ -400,6 +410,7 @@ def install() -> None:
         emulator.SERVICE_HANDLERS[service] = saying(service, handler)
     iam_evaluator._gather_role_policies = policies_in_force
     iam_evaluator.enforce = enforce
+    iam_actions._lambda_action = lambda_action
     gateway._execute_in_scope = execute
     gateway._lambda_proxy_response = proxy_response
     gateway._import_rest_api = import_rest_api

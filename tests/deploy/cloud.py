@@ -40,6 +40,7 @@ ACCOUNT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 DOMAIN = "scim.example.com"
 PUBLIC_URL = f"https://{DOMAIN}"
+RESERVED = 50
 # How long a second of AWS lasts here: what takes it a minute takes 1.2 s.
 AWS_SECOND = 0.02
 RUNTIME = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -177,12 +178,13 @@ class Project:
         return done.stdout
 
     def configure(self) -> None:
-        """Give stage dev a domain, as the guide says, and this machine's processor."""
+        """Give stage dev a domain and processes of its own, and this machine's processor."""
         file = self.folder / ".chalice" / "config.json"
         config = json.loads(file.read_text(encoding="utf-8"))
         config["lambda_architecture"] = ARCHITECTURE
         stage = config["stages"]["dev"]
         stage["environment_variables"]["PUBLIC_URL"] = PUBLIC_URL
+        stage["lambda_functions"]["api_handler"]["reserved_concurrency"] = RESERVED
         stage["api_gateway_custom_domain"] = {
             "domain_name": DOMAIN,
             "certificate_arn": f"arn:aws:acm:{REGION}:000000000000:certificate/0f6c",

@@ -84,7 +84,8 @@ def connected(admin: AdminPrincipal) -> Connected:
 
 @pytest.fixture(scope="session")
 def again(project: Project, page: dict[str, str], connected: Connected) -> str:
-    """Deploy again, with a route that was not there before."""
+    """Deploy again, with a route that was not there before, in an account of the usual quota."""
+    project.cloud.grant(concurrency=1_000)
     project.append("app.py", ROUTE)
     return project.run(page["Deploy again"])
 

@@ -15,6 +15,7 @@ from dev.play.corpus_files import load, play
 from tests.deploy.cloud import (
     DOMAIN,
     PUBLIC_URL,
+    RESERVED,
     AdminPrincipal,
     Cloud,
     Connected,
@@ -204,6 +205,35 @@ def test_chalice_alone_leaves_a_working_service(
     """An engineer who knows Chalice may use it as usual."""
     assert admin.need(200, "GET", "/newer") == "answered"
     works(connected.principal, "bob@example.com")
+
+
+def limits(cloud: Cloud, project: Project) -> tuple[float, int, int | None]:
+    """Read the throttle of the stage, and the concurrency that is reserved."""
+    api = project.record()["rest_api"]["rest_api_id"]
+    stage = cloud.client("apigateway").get_stage(restApiId=api, stageName="dev")
+    every = stage["methodSettings"]["*/*"]
+    function = cloud.client("lambda").get_function_concurrency(FunctionName="passerelle-dev")
+    reserved = function.get("ReservedConcurrentExecutions")
+    return every["throttlingRateLimit"], every["throttlingBurstLimit"], reserved
+
+
+def test_a_new_account_gets_the_throttle_and_reserves_nothing(
+    cloud: Cloud, project: Project, first: str
+):
+    """AWS would reject the reservation, and with it the first deployment."""
+    assert limits(cloud, project) == (2_000, 2_000, None)
+
+
+def test_concurrency_is_reserved_where_the_quota_admits_it(
+    cloud: Cloud, project: Project, again: str
+):
+    """The setting of the stage, once the account has the usual quota."""
+    assert limits(cloud, project) == (2_000, 2_000, RESERVED)
+
+
+def test_chalice_alone_keeps_throttle_and_reservation(cloud: Cloud, project: Project, plain: str):
+    """It knows the one, and leaves the other as it is."""
+    assert limits(cloud, project) == (2_000, 2_000, RESERVED)
 
 
 # --- away -------------------------------------------------------------------------------------

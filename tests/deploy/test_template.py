@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dev.run.gateway import GATEWAY_ERRORS
-from tests.deploy.cloud import DOMAIN, EMULATOR
+from tests.deploy.cloud import DOMAIN, EMULATOR, RESERVED
 
 pytestmark = pytest.mark.deploy
 
@@ -98,6 +98,23 @@ def test_the_deployment_has_the_gateway_responses(made: Resources):
     assert set(responses) == set(GATEWAY_ERRORS)
     assert of_type(made, "ApiGateway::GatewayResponse") == {}
     assert "RestAPI" in after(made, next(iter(of_type(made, "ApiGateway::Deployment"))))
+
+
+def test_stage_and_function_have_their_limits(made: Resources):
+    """Throttle and reserved concurrency, as `make deploy` sets them."""
+    (stage,) = of_type(made, "ApiGateway::Stage").values()
+    reserved = made["APIHandler"]["Properties"]["ReservedConcurrentExecutions"]
+
+    assert stage["Properties"]["MethodSettings"] == [
+        {
+            "ResourcePath": "/*",
+            "HttpMethod": "*",
+            "ThrottlingRateLimit": 2_000,
+            "ThrottlingBurstLimit": 2_000,
+        }
+    ]
+    assert reserved == RESERVED
+    assert "ReservedConcurrentExecutions" not in made["Sweep"]["Properties"]
 
 
 def test_a_changed_text_is_deployed(template: Any, made: Resources):

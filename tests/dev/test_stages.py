@@ -44,6 +44,10 @@ CASES = [
     ({"api_gateway_custom_domain": {"domain_name": "a.example"}}, "domain is 'a.example'"),
     ({"lambda_timeout": 60}, "28 at most"),
     ({"lambda_timeout": None}, "28 at most"),
+    ({"throttle": {"per_second": 0}}, "throttle: per_second: expected"),
+    ({"throttle": 2000}, "throttle: expected an object"),
+    ({"lambda_functions": {"api_handler": {"reserved_concurrency": "50"}}}, "a whole number"),
+    ({"lambda_functions": {"api_handler": {"reserved_concurrency": 0}}}, "a whole number"),
     ({"lambda_functions": {}}, "sweep has no iam_policy_file"),
     (
         {"lambda_functions": {"api_handler": {"iam_policy_file": "policy-nowhere.json"}}},
