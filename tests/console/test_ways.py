@@ -92,6 +92,11 @@ def test_federation_from_a_setup_link_to_green(acme: Acme, issuer: FakeIssuer, v
     visitor.page.get_by_label("Audience").fill(AUDIENCE)
     visitor.click("Save")
     visitor.sees("This issuer is not known here")
+    tenant = "https://login.microsoftonline.com/6F1D1C8E-0000-4000-8000-000000000001"
+    visitor.page.get_by_label("Issuer").fill(tenant)
+    visitor.click("Save")
+    visitor.sees(f"{tenant.lower()}/v2.0")
+    visitor.click("Enter other values")
     trust(visitor, issuer)
     scim_url, url, client_id = pasted(visitor, *ADDRESSES)
     found += violations(visitor.page)
@@ -99,7 +104,7 @@ def test_federation_from_a_setup_link_to_green(acme: Acme, issuer: FakeIssuer, v
     issued = token(url, client_id=client_id, **assertion(issuer))
     Provider(scim_url, issued["access_token"]).look_up("/Users?count=1", 0)
 
-    visitor.sees("What arrives")
+    visitor.sees("Incoming requests")
     visitor.sees("Read the list of users", seconds=10)
     assert found == []
 

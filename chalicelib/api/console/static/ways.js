@@ -5,6 +5,8 @@ import * as kit from "./kit.js";
 
 const { t } = kit;
 const TENANT = /^[0-9a-f-]{36}$/i;
+// Some of Microsoft's pages show the issuer without its end.
+const MICROSOFT = /^(https:\/\/login\.[a-z.]+\/[0-9a-f-]{36})(?:\/|\/v2\.0\/?)?$/i;
 const TRUST = ["issuer", "subject", "audience"];
 
 export const isLive = (credential) => credential.state === "live";
@@ -54,10 +56,11 @@ export const TrustFields = ({ provider, value, set, error }) =>
 
 export const NO_TRUST = { issuer: "", subject: "", audience: "" };
 
-/** Read what was pasted: the id of a tenant alone stands for its issuer. */
+/** Read what was pasted: the id of a tenant stands for its issuer, with or without the end. */
 export function trustOf(value) {
   const { issuer, ...rest } = Object.fromEntries(TRUST.map((name) => [name, value[name].trim()]));
-  return TENANT.test(issuer) ? { tenant: issuer.toLowerCase(), ...rest } : { issuer, ...rest };
+  if (TENANT.test(issuer)) return { tenant: issuer.toLowerCase(), ...rest };
+  return { issuer: issuer.replace(MICROSOFT, (_, tenant) => `${tenant.toLowerCase()}/v2.0`), ...rest };
 }
 
 const wrongIn = (error, name) =>
