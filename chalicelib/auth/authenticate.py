@@ -246,7 +246,9 @@ def authenticate_connection(
             _check_access_token(credential, access_token, now)
         else:
             check_secret(items, secrets, connection_id, credential, now)
-        check_service(organisation, connection, token, settings)
+        # The token of a self-test's run is ours, and of none of the provider's types.
+        of_type = None if credential.token_type == tokens.TEST else token.credential_type
+        check_service(organisation, connection, of_type, settings)
     except (Unauthorized, Forbidden) as rejection:
         rejection.is_listened_to = connection.is_listened_to(now)
         raise
@@ -424,16 +426,17 @@ def _may_appear(created: str, now: datetime) -> bool:
 def check_service(
     organisation: Organisation,
     connection: Connection,
-    credential: ConnectionToken,
+    credential_type: CredentialType | None,
     settings: Settings,
 ) -> None:
-    """Check that a connection is served now, with a credential of this type.
+    """Check that a connection is served now, with a credential of this type; None: of any.
 
     Raises:
         Unauthorized: the connection, its organisation or the deployment does not accept the type.
         Forbidden: organisation or connection are not active, or the plan does not include SCIM.
     """
-    if credential.credential_type not in accepted_types(organisation, connection, settings):
+    accepted = accepted_types(organisation, connection, settings)
+    if credential_type is not None and credential_type not in accepted:
         raise Unauthorized(reason="type")
     if organisation.state != "active":
         raise Forbidden(SUSPENDED, reason="suspended")

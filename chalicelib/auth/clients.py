@@ -94,7 +94,8 @@ class Clients:
         else:
             credential = self._of_assertion(items, connection_id, sent, now)
         try:
-            check_service(served.organisation, served.connection, credential, self.settings)
+            of_type = credential.credential_type
+            check_service(served.organisation, served.connection, of_type, self.settings)
         except Unauthorized as error:
             raise InvalidClient(reason=error.reason) from None
         except Forbidden as error:

@@ -81,10 +81,10 @@ CHECKS = (
         blocks_requests=True,
     ),
     Check(
-        "Token",
+        "Credential",
         lambda details: bool(details.live_tokens),
-        "Valid tokens: {live}{until}.",
-        "Create a new token and paste it into the identity provider.",
+        "Valid credentials of a type that is accepted: {live}{until}.",
+        "Create a new credential and enter it in the identity provider.",
     ),
     Check(
         "Workspace",
@@ -113,11 +113,14 @@ def read_details(
     """
     now = admin.now()
     snapshot = read_snapshot(admin)
+    allowed = snapshot.organisation.allowed_types(admin.authentication_types)
+    accepted = allowed & {*connection.authentication}
+    stored = tokens.stored_tokens(admin, connection.id)
     return ConnectionDetails(
         snapshot,
         connection,
         plan=plans.get(snapshot.organisation.plan),
-        live_tokens=tuple(t for t in tokens.stored_tokens(admin, connection.id) if t.live(now)),
+        live_tokens=tuple(t for t in stored if t.live(now) and t.credential_type in accepted),
         last_request=health.read(admin, connection.id, waiting).last_call,
         now=now,
     )
@@ -152,6 +155,6 @@ def advice(details: ConnectionDetails) -> Iterator[str]:
         )
     if details.live_tokens and details.last_expiry < timestamp(details.now + EXPIRES_SOON):
         yield (
-            f"The last token expires at {details.last_expiry}: rotate it, and paste the new one "
-            "into the identity provider before then."
+            f"The last credential expires at {details.last_expiry}: rotate it, and enter the new "
+            "one in the identity provider before then."
         )

@@ -123,6 +123,21 @@ def test_a_run_does_not_count_against_the_connection(operator, services):
     assert len(operator("GET", f"{path_of(context)}/tokens").body["items"]) == 5
 
 
+@pytest.mark.parametrize("accepted", ["client_secret", "federated"])
+def test_a_connection_without_tokens_is_tested_too(operator, context, accepted):
+    """The run has a token of its own, whatever the provider signs in with."""
+    operator("PATCH", path_of(context), {"authentication": [accepted]})
+    before = run(operator, context)
+    body = {"type": "client_secret", "name": "Entra ID"}
+    operator("POST", f"{path_of(context)}/credentials", body)
+    after = run(operator, context)
+
+    assert step(before, "Test connection")["outcome"] == "passed"
+    assert step(before, "Credential")["outcome"] == "failed"
+    expected = "passed" if accepted == "client_secret" else "failed"
+    assert step(after, "Credential")["outcome"] == expected
+
+
 # --- what stands in the way -------------------------------------------------------------------
 
 
@@ -160,7 +175,7 @@ OBSTACLES = [
     (is_on_a_plan_without_scim, "Plan", "skipped", "does not include SCIM"),
     (is_suspended, "Organisation", "skipped", "to active again"),
     (is_paused, "Connection", "skipped", "Set a paused connection to active"),
-    (has_no_token, "Token", "passed", "Create a new token"),
+    (has_no_token, "Credential", "passed", "Create a new credential"),
     (has_no_workspace, "Workspace", "passed", "Choose another one"),
     (has_no_role, "Default role", "passed", "Choose another one"),
 ]
@@ -325,7 +340,7 @@ def test_a_token_that_ends_soon_is_advice(operator, context, manual_clock):
 
     advice = run(operator, context)["advice"]
 
-    assert [each for each in advice if "The last token expires at 2028-01-31T12:00" in each]
+    assert [each for each in advice if "The last credential expires at 2028-01-31T12:00" in each]
 
 
 # --- who may ----------------------------------------------------------------------------------

@@ -75,5 +75,5 @@ def test_no_translation_is_left_over():
     assert {key[:20] for key in FRENCH.keys() - used} == {
         "The response was {},",
         "status {} instead of",
-        "Valid tokens: {}, th",
+        "Valid credentials of",
     }
