@@ -19,7 +19,7 @@ RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo idp corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi console-test console-size screenshots damage \
-	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded kills simulate differential scale oracle domains budget bench costs performance repair \
+	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded replays kills simulate differential scale memory oracle domains budget bench costs performance repair \
 	clean environment release engine emulator python
 
 help: ## list the verbs
@@ -87,6 +87,9 @@ contention: environment engine ## many writers of one group, before and after (d
 crowded: environment ## one noisy connection beside ten quiet ones, on a virtual clock (ARGS='--minutes 10 --seconds 60')
 	@$(VERB) crowded $(ARGS)
 
+replays: environment ## read the feed after a contention by five page sizes (ARGS='--runs 100 --seed 1')
+	@$(VERB) replays $(ARGS)
+
 kills: environment ## kill -9 during large changes on DynamoDB Local (ARGS='--count 20 --seed 1')
 	@$(VERB) kills $(ARGS)
 
@@ -122,6 +125,9 @@ budget: environment ## calls and units of each operation (docs/storage.md), CPU 
 scale: environment ## the same with 20,000 users in one group on DynamoDB Local (ARGS='--users 20000')
 	@$(VERB) scale $(ARGS)
 
+memory: environment ## peak of each operation on 10,000 members of 40 KB (docs/performance.md; ARGS='--members 500')
+	@$(VERB) memory $(ARGS)
+
 console-size: environment engine ## weight and requests of a first visit of the console (docs/console.md)
 	@$(VERB) console-size $(ARGS)
 
@@ -134,7 +140,7 @@ performance: environment emulator ## size of the archive and cold start (docs/pe
 capacity: environment ## how much a connection, a group and all tenants take (docs/capacity.md)
 	@$(VERB) capacity $(ARGS)
 
-costs: environment ## what a deployment costs a month (docs/costs.md)
+costs: environment ## what a deployment costs a month (docs/costs.md), and a user by their size (docs/storage.md)
 	@$(VERB) costs $(ARGS)
 
 ## Deploy

@@ -37,6 +37,8 @@ MODULES: Mapping[str, str] = {
     "crowded": "tests.campaigns.crowded",
     "storm": "tests.campaigns.storm",
     "contention": "tests.campaigns.contention",
+    "replays": "tests.campaigns.replays",
+    "memory": "tests.campaigns.memory",
     "kills": "tests.campaigns.kills",
     "oracle": "tests.campaigns.oracle",
     "assertions": "tests.campaigns.mutations",

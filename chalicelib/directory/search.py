@@ -54,10 +54,11 @@ MAX_RESOURCES = 10_000
 MAX_ITEMS = 100_000
 # The most members that the groups of one page may have together.
 MAX_MEMBERS_PER_PAGE = 5_000
-# The most characters that the documents of one page may have together: a process has 512 MB.
-MAX_PAGE_CHARACTERS = 16_000_000
+# The most characters that the documents of one page may have together: in memory they are several
+# times as large, and `make memory` gives each operation 64 MB. A response takes 5.5 MB of them.
+MAX_PAGE_CHARACTERS = 6_000_000
 # So many users are in memory at a time while a filter is applied.
-USERS_AT_ONCE = 100
+USERS_AT_ONCE = 50
 # The smallest page of a Query: 3 RCU; a smaller one would save nothing.
 MIN_QUERY_ITEMS = 100
 

@@ -1,7 +1,7 @@
 """`make costs`: what a deployment costs a month, computed from measured operations.
 
     make costs                 print the tables
-    make costs ARGS=--write    put them into docs/costs.md
+    make costs ARGS=--write    put them into docs/costs.md and docs/storage.md
 
 The cost of an operation in DynamoDB and the size of items are measured here; how many requests
 Entra ID sends follows from `CUSTOMER`, prices are in `PRICES`, and what cannot be measured without
@@ -18,7 +18,7 @@ from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.groups import GroupChange
 from chalicelib.scim.member_changes import MemberChange
 from chalicelib.storage.keys import PENDING_CHANGE_PARTITIONS
-from dev.measure import budget, operations
+from dev.measure import budget, operations, sizes
 from dev.measure.meter import Cost, item_size
 from dev.measure.pages import Section
 from dev.measure.scene import context, memory
@@ -260,9 +260,8 @@ def standing(sizes: Sizes) -> dict[str, float]:
 # --- the tables -------------------------------------------------------------------------------
 
 
-def report() -> str:
+def report(measured: Mapping[str, Units]) -> str:
     """Return both tables."""
-    measured = measure()
     once, month, fixed = initial(CUSTOMER), monthly(CUSTOMER), standing(weigh())
     return "\n".join(
         [
@@ -301,6 +300,7 @@ def _dollars(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the tables, and put them into the page where that is asked for."""
-    SECTION.publish(report(), arguments)
+    """Print the tables, and put them into the pages where that is asked for."""
+    SECTION.publish(report(measure()), arguments)
+    sizes.SECTION.publish(sizes.table(PRICES["DynamoDB, a write unit"]), arguments)
     return 0

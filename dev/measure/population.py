@@ -6,7 +6,7 @@ For tests and measurements that need a large directory.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -33,34 +33,15 @@ ITEMS_PER_TASK = 500
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """The ids of all users, the group that the first of them are in, and a user in many groups."""
+    """The ids of all users, the group that the first of them are in, and a user in many groups.
+
+    `others` are more groups of the same members.
+    """
 
     uids: tuple[str, ...]
     group: str
     joiner: str
-
-
-def populate(
-    table: Table, users: int, *, joined: int, groups: int = 0, connection: str = CONNECTION
-) -> Population:
-    """Write users, a group of the first `joined`, and one more user who is in `groups` others."""
-    context = reference.request(table, connection)
-    uids = tuple(table.clock.new_id() for _ in range(users))
-    joiner, group = table.clock.new_id(), table.clock.new_id()
-    gids = [table.clock.new_id() for _ in range(groups)]
-    items = [
-        *_users(context, uids),
-        *_users(context, [joiner]),
-        *_groups(context, [group], uids[:joined]),
-        *_groups(context, gids, [joiner]),
-        *_counters(context, "U", [*uids, joiner]),
-        *_counters(context, "G", [group, *gids]),
-        *(item for uid in uids[:joined] for item in _membership(context, group, uid)),
-        *(item for gid in gids for item in _membership(context, gid, joiner)),
-    ]
-    with ThreadPoolExecutor(THREADS) as threads:
-        list(threads.map(partial(write, table), chunks(items, ITEMS_PER_TASK)))
-    return Population(uids, group, joiner)
+    others: tuple[str, ...] = ()
 
 
 def user_document(uid: str) -> Document:
@@ -75,15 +56,46 @@ def user_document(uid: str) -> Document:
     }
 
 
+def populate(  # noqa: PLR0913 - the size of a directory
+    table: Table,
+    users: int,
+    *,
+    joined: int,
+    groups: int = 0,
+    others: int = 0,
+    connection: str = CONNECTION,
+    document: Callable[[str], Document] = user_document,
+) -> Population:
+    """Write users, a group of the first `joined`, and one more user who is in `groups` others."""
+    context = reference.request(table, connection)
+    uids = tuple(table.clock.new_id() for _ in range(users))
+    joiner, *full = (table.clock.new_id() for _ in range(2 + others))
+    gids = [table.clock.new_id() for _ in range(groups)]
+    items = [
+        *_users(context, [*uids, joiner], document),
+        *_groups(context, full, uids[:joined]),
+        *_groups(context, gids, [joiner]),
+        *_counters(context, "U", [*uids, joiner]),
+        *_counters(context, "G", [*full, *gids]),
+        *(item for gid in full for uid in uids[:joined] for item in _membership(context, gid, uid)),
+        *(item for gid in gids for item in _membership(context, gid, joiner)),
+    ]
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(partial(write, table), chunks(items, ITEMS_PER_TASK)))
+    return Population(uids, full[0], joiner, tuple(full[1:]))
+
+
 def group_document(gid: str) -> Document:
     """Return a group's document."""
     return {"displayName": f"Group {gid}", "externalId": f"{gid[:8]}-0000-4000-8000-{gid[-12:]}"}
 
 
-def _users(context: ConnectionContext, uids: Iterable[str]) -> Iterator[Item]:
+def _users(
+    context: ConnectionContext, uids: Iterable[str], document_of: Callable[[str], Document]
+) -> Iterator[Item]:
     keys, now = context.keys, context.now()
     for uid in uids:
-        document = user_document(uid)
+        document = document_of(uid)
         user = User(uid, 1, 1, document, context.default_role, now, now)
         yield _item(keys.user(uid), to_item(user))
         yield _item(keys.user_name(document["userName"]), {"uid": uid})
