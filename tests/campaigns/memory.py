@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -226,14 +226,14 @@ OPERATIONS: Mapping[str, Callable[[Place], HttpRequest]] = {
     ),
     "Bulk, 500 PATCH of users": _bulk_changes,
     "Bulk, creates of 1 MB": _bulk_creates,
-    "POST group of 2,000": lambda p: p.members("/Groups", "new", "POST"),
-    "PATCH group, remove 2,000": lambda p: p.members(f"/Groups/{p.people.group}", "remove"),
-    "PATCH group, add 2,000": lambda p: p.members(f"/Groups/{p.people.group}", "add"),
+    "POST group with all": lambda p: p.members("/Groups", "new", "POST"),
+    "PATCH group, remove all by id": lambda p: p.members(f"/Groups/{p.people.group}", "remove"),
+    "PATCH group, add all by id": lambda p: p.members(f"/Groups/{p.people.group}", "add"),
     "Bulk, 9,000 members": _bulk_members,
     "GET group of 1,000 with members.display": lambda p: p.scim(
         "GET", f"/Groups/{p.people.others[2]}?attributes=members.display"
     ),
-    "PUT group, 2,000 remain": lambda p: p.members(f"/Groups/{p.people.others[0]}", "whole", "PUT"),
+    "PUT group with all": lambda p: p.members(f"/Groups/{p.people.others[0]}", "whole", "PUT"),
     "PATCH group, remove all": lambda p: p.scim(
         "PATCH", f"/Groups/{p.people.others[1]}", _patch(op="remove", path="members")
     ),
@@ -323,9 +323,8 @@ def place(url: str, members: int) -> Iterator[Place]:
     os.environ.update(ENVIRONMENT)
     from app import build  # noqa: PLC0415 - it reads the environment
 
-    settings = Settings.from_environment().model_copy(
-        update={"plans": {"enterprise": Plan(scim=True, rate=None)}}
-    )
+    plans = {"enterprise": Plan(scim=True, rate=None)}
+    settings = replace(Settings.from_environment(), plans=plans)
     # Whatever else this machine does, no request is ended by its deadline.
     patient = Clock(monotonic=lambda: time.monotonic() / 20)
     with reference.table(reference.client(url), patient) as table, mock_aws():

@@ -81,7 +81,7 @@ def _apply(memberships: Memberships, pair: tuple[str, str], *, present: bool) ->
 
 def contend(table: Table, seed: int, rounds: int = ROUNDS) -> Contended:
     """Let writers change the same memberships, each as a process of its own."""
-    settings = Settings.model_validate({"TABLE_NAME": table.name, "STAGE": "test"})
+    settings = Settings(table_name=table.name, stage="test")
     secrets = Secrets(NOBODY.client("secretsmanager"), settings.secrets_prefix)
     services = Services(table, secrets, settings)
     admin = an_organisation(services)
