@@ -34,6 +34,7 @@ from chalicelib.storage.expressions import (
 )
 from chalicelib.storage.keys import ONLY, Key, ResourceClass
 from chalicelib.storage.records import with_schema
+from chalicelib.storage.table import Namespace
 from dev.repair.reading import State
 from dev.repair.soundness import counted, group_names, user_names
 
@@ -56,8 +57,13 @@ class Finding:
 Plan = Callable[[State], Iterator[Finding]]
 
 
+def commits(items: Namespace, actions: Sequence[Action]) -> Callable[[], bool]:
+    """Return a repair: a transaction."""
+    return lambda: items.try_commit(actions) is None
+
+
 def _commit(state: State, actions: Sequence[Action]) -> Callable[[], bool]:
-    return lambda: state.context.try_commit(actions) is None
+    return commits(state.context.items, actions)
 
 
 def _done(operation: Callable[[], None]) -> bool:

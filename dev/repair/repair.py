@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 
 from chalicelib.directory.context import ConnectionContext
@@ -18,15 +17,15 @@ from chalicelib.storage.keys import (
     ConnectionKeys,
     OrganisationKeys,
     organisations,
-    setting_of,
 )
 from chalicelib.storage.local_users import LocalUser
 from chalicelib.storage.records import to_item
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Namespace, Table
 from dev.repair import reading
-from dev.repair.findings import PLANS, Finding
+from dev.repair.findings import PLANS, Finding, commits
 from dev.repair.reading import State
+from dev.repair.settings import connections, settings
 from dev.repair.soundness import violations_of
 
 # For everything of one organisation: it may have 40,000 users.
@@ -56,33 +55,26 @@ class Line:
     text: str
 
 
-def organisation_ids(table: Table, after: str = "") -> Iterator[str]:
+def organisation_ids(table: Table) -> Iterator[str]:
     """Yield the ids of the organisations, in order."""
     deadline = Deadline.after(SECONDS_PER_ORGANISATION, table.clock)
     items = table.namespace(grants.organisation_list(), deadline)
-    return (item["SK"] for item in items.query(organisations(after)))
+    return (item["SK"] for item in items.query(organisations()))
 
 
 def repair_organisation(table: Table, organisation: str, options: Options) -> list[Line]:
-    """Check the connections of an organisation and what it stores about users; repair if asked."""
+    """Check an organisation, its connections and what it stores about users; repair if asked."""
     keys = OrganisationKeys(organisation)
     deadline = Deadline.after(SECONDS_PER_ORGANISATION, table.clock)
     items = table.namespace(grants.purge(keys), deadline)
     states: list[State] = []
-    lines: list[Line] = []
-    for connection in sorted(_connections(items, keys)):
+    lines = [settle(each, options) for each in settings(items, keys)]
+    for connection in sorted(connections(items, keys)):
         state, found = _repair_connection(_context(items, connection), options)
         states.append(state)
         lines += found
     lines += _repair_local_users(items, keys, states, options)
     return [*lines, *_lost_roles(items, keys, states, options)]
-
-
-def _connections(items: Namespace, keys: OrganisationKeys) -> set[str]:
-    """Return the ids of the connections, also of one whose own item is missing."""
-    found = chain.from_iterable(items.query(each) for each in keys.of_connections())
-    settings = (setting_of(key_of(item)) for item in found)
-    return {each.connection or each.id for each in settings}
 
 
 def _context(items: Namespace, connection: str) -> ConnectionContext:
@@ -159,11 +151,7 @@ def _lost_roles(
         for uid in sorted(given & state.directory.users.keys() - stored):
             put = Put(state.context.keys.local(uid), to_item(LocalUser(uid, 1, ())), NEW)
             text = f"roles of user {uid} are lost; they have none until an admin gives one"
-            yield settle(Finding(text, partial(_commits, items, [put])), options)
-
-
-def _commits(items: Namespace, actions: Sequence[Action]) -> bool:
-    return items.try_commit(actions) is None
+            yield settle(Finding(text, commits(items, [put])), options)
 
 
 def _without_user(
@@ -173,4 +161,4 @@ def _without_user(
     gone = [Check(state.context.keys.user(uid), NEW) for state in states]
     text = f"I12 user {uid}, who {'was deleted' if was_deleted else 'is lost'}, has roles here"
     actions: list[Action] = [Delete(key_of(item)), *gone]
-    return Finding(text, partial(_commits, items, actions), is_remains=not was_deleted)
+    return Finding(text, commits(items, actions), is_remains=not was_deleted)
