@@ -129,9 +129,14 @@ def trusting(
     return replace(services, key_ring=KeyRing(trusted, client, fetch_seconds))
 
 
-def provider_of(app: Chalice, connection: str, now: Callable[[], datetime]) -> Provider:
+def provider_of(
+    app: Chalice,
+    connection: str,
+    now: Callable[[], datetime],
+    operator_key: str = OPERATOR_KEY,
+) -> Provider:
     """Let a connection of an app accept all types of credentials."""
-    made = Provider(api_client(app), connection, now)
+    made = Provider(api_client(app), connection, now, operator_key)
     made.accept("token", "client_secret", "federated")
     return made
 
