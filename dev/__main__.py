@@ -70,7 +70,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "quick": (*WORKERS, "-q", *QUICK, "-k", "not on_reference"),
     "local-test": (*WORKERS, "tests/local"),
     "deploy-test": ("tests/deploy", "-m", "deploy"),
-    "console-test": ("tests/console", "-m", "console"),
+    "console-test": (*WORKERS, "tests/console", "-m", "console"),
 }
 
 Program = Sequence[str]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from chalicelib.storage.keys import Key
+from dev.run.serve import ENGINE_FILE
 from tests.support import browsers
 from tests.support.browsers import Acme, Connected, Visitor
 
@@ -24,10 +29,38 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory) -> Iterator[Mapping[str, Any]]:
+def served(tmp_path_factory) -> Path:
+    """Make the directory of the service."""
+    directory: Path = tmp_path_factory.mktemp("served")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def demo(served: Path) -> Iterator[Mapping[str, Any]]:
     """Run the service."""
-    with browsers.running(tmp_path_factory.mktemp("served")) as demo:
+    with browsers.running(served) as demo:
         yield demo
+
+
+@pytest.fixture
+def age(served: Path, demo: Mapping[str, Any]) -> Callable[..., None]:
+    """Set attributes of an item in the table, as if time had passed: no test waits for minutes."""
+    engine = json.loads((served / ENGINE_FILE).read_text(encoding="utf-8"))
+    client = boto3.Session("local", "local", region_name=engine["region"])
+    table = client.client("dynamodb", endpoint_url=engine["dynamodb"])
+    [name] = table.list_tables()["TableNames"]
+
+    def age(key: Key, **moments: str) -> None:
+        for attribute, moment in moments.items():
+            table.update_item(
+                TableName=name,
+                Key={"PK": {"S": key.pk}, "SK": {"S": key.sk}},
+                UpdateExpression="SET #name = :moment",
+                ExpressionAttributeNames={"#name": attribute},
+                ExpressionAttributeValues={":moment": {"S": moment}},
+            )
+
+    return age
 
 
 @pytest.fixture(scope="session")

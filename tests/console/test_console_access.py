@@ -19,6 +19,14 @@ SCREENS = (
 )
 
 
+# What can have the focus, in its order: the first of it, and what nobody sees or has taken out.
+REACHED = """() => {
+    const all = [...document.querySelectorAll("a[href], button, input, select, summary")];
+    const unseen = (each) => !each.checkVisibility() || each.tabIndex < 0;
+    return { first: all[0].innerText, hidden: all.filter(unseen).map((each) => each.outerHTML) };
+}"""
+
+
 @pytest.fixture
 def busy(acme: Acme, connected: Connected) -> str:
     """Provision a user and a group, let some requests be rejected; returns the user's id."""
@@ -31,8 +39,8 @@ def busy(acme: Acme, connected: Connected) -> str:
     return member["value"]
 
 
-@pytest.mark.parametrize("appearance", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
+# Colours do not depend on the width, so a phone needs one appearance.
+@pytest.mark.parametrize(("appearance", "width"), [("light", 1280), ("dark", 1280), ("light", 360)])
 def test_axe_finds_nothing_on_any_screen(
     acme: Acme, busy: str, visit: Visit, appearance: str, width: int
 ):
@@ -77,20 +85,77 @@ def test_axe_finds_nothing_in_what_unfolds(acme: Acme, busy: str, visitor: Visit
 def test_axe_finds_nothing_before_there_is_a_session(
     acme: Acme, demo, visit: Visit, appearance: str
 ):
-    """The greeting, a used link, no link, and the first step of somebody who has nothing yet."""
+    """The greeting, one that asks for a code, no link, and the first step with nothing yet."""
     visitor = visit(color_scheme=appearance)
     link = acme.link()
     visitor.page.goto(link)
     visitor.page.get_by_role("button", name="Open").wait_for()
     found = violations(visitor.page)
-    visitor.open(acme.link(purpose="setup"))
+    setup = acme.link(purpose="setup")
+    visitor.open(setup)
     found += violations(visitor.page)
     other = visit(color_scheme=appearance)
     other.page.goto(link.partition("#")[0])
     other.sees("You are not signed in here")
     found += violations(other.page)
+    other.page.goto(setup)
+    other.click("Open")
+    other.page.get_by_label("Six-digit code").wait_for()
+    found += violations(other.page)
 
     assert found == []
+
+
+@pytest.mark.parametrize("appearance", ["light", "dark"])
+def test_axe_finds_nothing_where_there_is_nothing_yet(
+    acme: Acme, connected: Connected, visit: Visit, appearance: str
+):
+    """Empty lists, a search that finds nobody, and what is not there any more; under all bars."""
+    acme.send("PATCH", connected.path, {"state": "paused"})
+    acme.send("DELETE", f"{connected.path}/tokens/{connected.token_id}")
+    acme.send("PATCH", "", {"plan": "free", "state": "suspended"})
+    visitor = visit(color_scheme=appearance)
+    visitor.open(acme.link())
+    screens = ("overview", "setup/connect", "users", "teams", "log/refused", "credentials")
+    found = {screen: _violations_on(visitor, screen) for screen in (*screens, "users/none")}
+    visitor.go("users")
+    visitor.page.get_by_label("Search by name or e-mail").fill("nobody")
+    visitor.sees("Nobody found")
+    found["nobody"] = violations(visitor.page)
+
+    assert {screen: faults for screen, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize("appearance", ["light", "dark"])
+def test_axe_finds_nothing_where_something_is_wrong(
+    acme: Acme, connected: Connected, visit: Visit, appearance: str
+):
+    """A field that is rejected, no network, and a session that has ended."""
+    visitor = visit(color_scheme=appearance)
+    page = visitor.page
+    visitor.open(acme.link())
+    visitor.go("settings")
+    page.get_by_label("Name", exact=True).fill("x" * 300)
+    visitor.click("Save")
+    page.locator(".problem").first.wait_for()
+    found = {"field": violations(page)}
+    page.context.set_offline(offline=True)
+    visitor.click("Save")
+    visitor.sees("No network")
+    found["offline"] = violations(page)
+    page.context.set_offline(offline=False)
+    acme.send("DELETE", "/sessions")
+    visitor.click("Save")
+    visitor.sees("Your session has ended")
+    found["ended"] = violations(page)
+
+    assert {state: faults for state, faults in found.items() if faults} == {}
+
+
+def _violations_on(visitor: Visitor, screen: str) -> list[str]:
+    visitor.go(screen)
+    visitor.page.locator("h1").wait_for()
+    return violations(visitor.page)
 
 
 def test_the_heading_has_the_focus_when_a_screen_opens(
@@ -103,6 +168,30 @@ def test_the_heading_has_the_focus_when_a_screen_opens(
 
     assert visitor.page.evaluate("() => document.activeElement.innerText") == "Credentials"
     assert visitor.page.title().startswith("Credentials")
+
+
+def test_the_keyboard_reaches_everything_on_a_screen(acme: Acme, busy: str, visitor: Visitor):
+    """By Tab, in the order in which it is read; the first stop skips the menu."""
+    visitor.open(acme.link())
+    page = visitor.page
+    for screen in (
+        "overview",
+        "users",
+        f"users/{busy}",
+        "log",
+        "credentials",
+        "settings",
+        "activity",
+    ):
+        visitor.go(screen)
+        page.locator("#screen h1").wait_for()
+        reached = page.evaluate(REACHED)
+        assert reached["first"] == "Skip to the content"
+        assert reached["hidden"] == [], screen
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    assert page.evaluate("() => document.activeElement.tagName") != "BODY"
 
 
 def test_what_changes_is_announced(acme: Acme, connected: Connected, visitor: Visitor):

@@ -9,12 +9,14 @@ import pytest
 import requests
 from playwright.sync_api import Dialog
 
+from chalicelib.storage.keys import OrganisationKeys
 from tests.support import browsers
 from tests.support.browsers import Acme, Connected, Visitor
 
 pytestmark = pytest.mark.console
 
 Visit = Callable[..., Visitor]
+LONG_AGO = "2020-01-31T12:00:00.000Z"
 CODE = re.compile(r"\b[0-9]{6}\b")
 
 
@@ -42,6 +44,60 @@ def test_a_used_or_revoked_link_says_where_to_get_another(
         visitor.click("Open")
         visitor.sees("This link no longer works")
         visitor.sees("ask the person who sent you the link for a new one")
+
+
+def test_an_expired_link_says_where_to_get_another(
+    acme: Acme, connected: Connected, age: Callable[..., None], visitor: Visitor
+):
+    """The same sentence as for a used one; a setup link as an admin link."""
+    for purpose in ("admin", "setup"):
+        made = acme.send("POST", "/console-links", {"name": "Ada", "purpose": purpose})
+        age(OrganisationKeys(acme.organisation).console_link(made["id"]), expires=LONG_AGO)
+        visitor.page.goto("about:blank")
+        visitor.page.goto(made["url"])
+        visitor.click("Open")
+        visitor.sees("This link no longer works")
+        visitor.sees("ask the person who sent you the link for a new one")
+
+
+def test_a_session_that_nobody_used_for_long_has_ended(
+    acme: Acme, connected: Connected, age: Callable[..., None], visitor: Visitor
+):
+    """It says so at the next click, over what is shown."""
+    visitor.open(acme.link())
+    [session] = acme.send("GET", "/sessions")["items"]
+    age(OrganisationKeys(acme.organisation).console_session(session["id"]), last_used=LONG_AGO)
+    visitor.go("log")
+
+    visitor.sees("Your session has ended")
+
+
+def test_who_signs_out_in_one_tab_is_out_in_the_other(
+    acme: Acme, connected: Connected, visitor: Visitor
+):
+    """And the tab that was left says how to come back."""
+    visitor.open(acme.link())
+    second = Visitor(visitor.page.context.new_page())
+    second.page.goto(visitor.page.url)
+    second.page.locator("#screen h1").wait_for()
+    visitor.click("Sign out")
+
+    visitor.sees("You are signed out")
+    second.go("log")
+    second.sees("Your session has ended")
+
+
+def test_finish_ends_the_link(acme: Acme, connected: Connected, visitor: Visitor):
+    """Once a good request has come; the page says that all is done."""
+    link = acme.link(purpose="setup", connection=connected.id)
+    visitor.open(link)
+    visitor.go("setup/test")
+    assert connected.request(f"Bearer {connected.token}") == 200
+    visitor.click("Finish")
+    visitor.click("Finish")
+
+    visitor.sees("Set-up complete")
+    assert acme.send("GET", "/console-links")["items"] == []
 
 
 def test_a_used_link_in_the_same_browser_goes_on(
