@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
-from dev.release import roles, stages
-from dev.release.account import Account
-from tests.deploy.cloud import DEPLOYER, REGION, Cloud, Project
+from tests.deploy.cloud import DEPLOYER, Cloud, Project
 
 pytestmark = pytest.mark.deploy
 
@@ -58,29 +53,3 @@ def test_the_policy_does_not_reach_other_things_of_the_account(cloud: Cloud, fir
         client = cloud.client(service, **session)
         with pytest.raises(client.exceptions.ClientError, match=r"AccessDenied|not authorized"):
             getattr(client, call)(**arguments)
-
-
-def account_in(cloud: Cloud) -> Account:
-    """Reach the account as a verb does."""
-    session: Any = SimpleNamespace(region_name=cloud.region, client=cloud.client)
-    return Account(cast("Any", session), "000000000000")
-
-
-def test_roles_of_two_regions_do_not_meet(cloud: Cloud, first: str):
-    """D8: what one region deletes, the other does not use."""
-    stage = stages.read("dev")
-    one, other = account_in(cloud), account_in(replace(cloud, region="us-east-1"))
-    iam = cloud.client("iam")
-
-    made = roles.make(stage, other)
-    kept = [roles.name_of(stage, REGION, function) for function in made]
-    policies = [iam.get_role_policy(RoleName=n, PolicyName=n)["PolicyDocument"] for n in kept]
-    roles.delete(stage, other)
-    roles.delete(stage, other)
-
-    names = {each["RoleName"] for each in iam.list_roles(MaxItems=100)["Roles"]}
-    assert names & {roles.name_of(stage, other.region, function) for function in made} == set()
-    assert set(kept) <= names
-    after = [iam.get_role_policy(RoleName=n, PolicyName=n)["PolicyDocument"] for n in kept]
-    assert after == policies
-    assert one.region == REGION
