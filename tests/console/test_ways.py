@@ -127,6 +127,9 @@ def test_only_ways_that_are_allowed_and_that_the_provider_knows_are_offered(
 
     visitor.page.get_by_role("button", name="Create the token").wait_for()
     assert visitor.page.get_by_label("Client credentials").count() == 0
+    acme.send("PATCH", "", {"authentication": ["federated"]})
+    visitor.page.reload()
+    visitor.sees("Okta cannot sign in here")
 
 
 def test_each_mistake_at_the_token_endpoint_is_named_with_its_fix(

@@ -11,8 +11,5 @@ const WAYS = {
   other: ["token", "client_secret", "federated"],
 };
 
-/** The ways that a provider knows and its organisation allows; all of those, if it knows none. */
-export function waysOf(provider, allowed) {
-  const known = (WAYS[provider] ?? ["token"]).filter((way) => allowed.includes(way));
-  return known.length ? known : allowed;
-}
+/** The ways that a provider knows and its organisation allows, the best first. */
+export const waysOf = (provider, allowed) => (WAYS[provider] ?? ["token"]).filter((way) => allowed.includes(way));

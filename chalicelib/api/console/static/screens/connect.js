@@ -13,17 +13,22 @@ const { t, useConsole } = kit;
 let shown = null;
 
 export function Connect() {
-  const { connection } = useConsole();
+  const { connection, summary, brand } = useConsole();
   const path = connectionPath(connection, "credentials");
   const loaded = useLoaded(() => send("GET", path), [path]);
+  const provider = connection.identity_provider;
+  const ways = waysOf(provider, summary.organisation.authentication);
+  if (!ways.length) {
+    const values = { provider: kit.providerName(provider), brand: brand.name };
+    return html`<${kit.Notice} role="alert" title=${t("way.unknown", values)}><p>${t("way.unknown.text", values)}</p></${kit.Notice}>`;
+  }
   return html`<${kit.Loaded} ...${loaded} lines=${8}>
-    ${(page) => html`<${Chosen} credentials=${page.items.filter(isLive)} path=${path} reload=${loaded.reload} />`}
+    ${(page) => html`<${Chosen} ways=${ways} credentials=${page.items.filter(isLive)} path=${path} reload=${loaded.reload} />`}
   </${kit.Loaded}>`;
 }
 
-function Chosen({ credentials, path, reload }) {
-  const { connection, summary, refresh } = useConsole();
-  const ways = waysOf(connection.identity_provider, summary.organisation.authentication);
+function Chosen({ ways, credentials, path, reload }) {
+  const { connection, refresh } = useConsole();
   const [way, choose] = useState(() => firstOf(ways, connection, credentials));
   const [made, setMade] = useState(shown?.connection === connection.id ? shown.credential : null);
   const create = async (trust = {}) => {

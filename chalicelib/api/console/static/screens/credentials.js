@@ -67,6 +67,7 @@ function Made({ made, list, path, close }) {
 function Accepted({ items, reload }) {
   const { connection, summary, refresh } = useConsole();
   const accepted = connection.authentication;
+  const typed = (way) => summary.session.embedded && t(`way.${way}`);
   const allowed = WAYS.filter((way) => summary.organisation.authentication.includes(way));
   const change = async (ways) => {
     await send("PATCH", connectionPath(connection), { authentication: ways });
@@ -78,7 +79,7 @@ function Accepted({ items, reload }) {
     ${moved &&
     html`<${kit.Notice} tone="good" title=${t("accepted.moved", { way: t(`way.${moved.type}`), at: kit.moment(moved.last_used_at) })}>
       <p>${t("accepted.moved.text")}</p>
-      <${kit.Confirm} class="danger" label=${t("accepted.only", { way: t(`way.${moved.type}`) })} text=${cutOff(items.filter((each) => each.type !== moved.type))} act=${() => change([moved.type])} />
+      <${kit.Confirm} class="danger" label=${t("accepted.only", { way: t(`way.${moved.type}`) })} text=${cutOff(items.filter((each) => each.type !== moved.type))} name=${typed(moved.type)} act=${() => change([moved.type])} />
     </${kit.Notice}>`}
     <ul class="roles">
       ${allowed.map(
@@ -87,6 +88,7 @@ function Accepted({ items, reload }) {
           way=${way}
           isAccepted=${accepted.includes(way)}
           isOnly=${accepted.length === 1}
+          typed=${typed(way)}
           own=${items.filter((each) => each.type === way)}
           add=${() => change([...accepted, way])}
           end=${() => change(accepted.filter((each) => each !== way))}
@@ -96,7 +98,7 @@ function Accepted({ items, reload }) {
   </${kit.Section}>`;
 }
 
-function Way({ way, isAccepted, isOnly, own, add, end }) {
+function Way({ way, isAccepted, isOnly, typed, own, add, end }) {
   const name = t(`way.${way}`);
   return html`<li>
     <div class="words">
@@ -104,7 +106,7 @@ function Way({ way, isAccepted, isOnly, own, add, end }) {
       <span class="note">${t(`way.${way}.text`)}</span>
     </div>
     ${!isAccepted && html`<${kit.Button} class="quiet" aria-label=${t("accepted.add.what", { way: name })} act=${add}>${t("accepted.add")}</${kit.Button}>`}
-    ${isAccepted && !isOnly && html`<${kit.Confirm} class="quiet danger" label=${t("accepted.end")} aria-label=${t("accepted.end.what", { way: name })} text=${cutOff(own)} act=${end} />`}
+    ${isAccepted && !isOnly && html`<${kit.Confirm} class="quiet danger" label=${t("accepted.end")} aria-label=${t("accepted.end.what", { way: name })} text=${cutOff(own)} name=${typed} act=${end} />`}
   </li>`;
 }
 

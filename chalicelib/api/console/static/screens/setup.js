@@ -108,8 +108,8 @@ const NothingToChoose = () => {
 function saveChoice(organisation, connection, form) {
   if (connection) return send("PATCH", connectionPath(connection), form);
   const name = t(`provider.${form.identity_provider}`);
-  const [best] = waysOf(form.identity_provider, organisation.authentication);
-  const body = { name, ...form, authentication: [best] };
+  const best = waysOf(form.identity_provider, organisation.authentication).slice(0, 1);
+  const body = { name, ...form, ...(best.length && { authentication: best }) };
   return send("POST", `organisations/${organisation.id}/connections`, body);
 }
 
