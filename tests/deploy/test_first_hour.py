@@ -9,12 +9,14 @@ import http.client
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
 
+from dev.run import resources
 from tests.deploy.cloud import AdminPrincipal, Cloud, Connected
 
 pytestmark = pytest.mark.deploy
@@ -58,11 +60,11 @@ def test_a_new_table_has_no_backups_yet_and_a_deleted_one_is_still_there(cloud: 
 def test_a_name_is_not_free_at_once(cloud: Cloud):
     """D10: a queue's for a minute, a secret's for some seconds."""
     sqs, secrets = cloud.client("sqs"), cloud.client("secretsmanager")
-    sqs.delete_queue(QueueUrl=sqs.create_queue(QueueName="young")["QueueUrl"])
     secrets.create_secret(Name="young", SecretString="0")
-    secrets.delete_secret(SecretId="young", ForceDeleteWithoutRecovery=True)
 
+    sqs.delete_queue(QueueUrl=sqs.create_queue(QueueName="young")["QueueUrl"])
     queue = code_of(lambda: sqs.create_queue(QueueName="young"))
+    secrets.delete_secret(SecretId="young", ForceDeleteWithoutRecovery=True)
     secret = code_of(lambda: secrets.create_secret(Name="young", SecretString="0"))
 
     assert queue == "AWS.SimpleQueueService.QueueDeletedRecently"
@@ -71,15 +73,21 @@ def test_a_name_is_not_free_at_once(cloud: Cloud):
 
 def test_a_new_role_is_not_seen_at_once(cloud: Cloud):
     """D5: neither by API Gateway, which can be told once in 20 s, nor by Lambda."""
-    iam, gateway = cloud.client("iam"), cloud.client("apigateway")
-    role = iam.create_role(RoleName="young", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    change = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}]
-    call = {"FunctionName": "young", "Role": role, "Code": {"ZipFile": b""}, "Handler": "a.b"}
+    iam, gateway, functions = (cloud.client(n) for n in ("iam", "apigateway", "lambda"))
 
-    codes = [
-        code_of(lambda: cloud.client("lambda").create_function(**call, Runtime="python3.13")),
-        code_of(lambda: gateway.update_account(patchOperations=change)),
-    ]
+    def role(name: str) -> str:
+        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+        return str(made["Role"]["Arn"])
+
+    def make_function() -> None:
+        call = {"FunctionName": "young", "Code": {"ZipFile": b""}, "Handler": "a.b"}
+        functions.create_function(**call, Role=role("young"), Runtime="python3.13")
+
+    def tell_gateway() -> None:
+        change = {"op": "replace", "path": "/cloudwatchRoleArn", "value": role("younger")}
+        gateway.update_account(patchOperations=[change])
+
+    codes = [code_of(make_function), code_of(tell_gateway)]
 
     assert codes == ["InvalidParameterValueException", "BadRequestException"]
 
@@ -105,6 +113,27 @@ def test_a_gateway_speaks_of_signatures_to_a_bearer(bare_api: str):
 
 
 # --- what comes of it -----------------------------------------------------------------------------
+
+
+def test_what_was_just_deleted_is_made_again(cloud: Cloud, capsys: pytest.CaptureFixture[str]):
+    """D10: `make deploy` right after `make destroy` waits for the names to be free."""
+    region = replace(cloud, region="eu-north-1")
+    dynamodb, sqs = region.client("dynamodb"), region.client("sqs")
+    defined = resources.define({"Stage": "brief"})
+    table, queue = ({**defined[name]} for name in ("Table", "DeadLetters"))
+    table["DeletionProtectionEnabled"] = False
+    resources.make_table(dynamodb, table)
+    resources.make_queue(sqs, queue)
+
+    dynamodb.delete_table(TableName=table["TableName"])
+    resources.make_table(dynamodb, table)
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=queue["QueueName"])["QueueUrl"])
+    resources.make_queue(sqs, queue)
+
+    said = capsys.readouterr().out
+    assert f"Waiting for the deleted table {table['TableName']} to be gone ..." in said
+    assert "Waiting for the name of the queue: AWS keeps that of a deleted queue" in said
+    assert table["TableName"] in dynamodb.list_tables()["TableNames"]
 
 
 def test_deploy_waits_and_says_for_what(first: str):
