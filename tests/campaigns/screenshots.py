@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import requests
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -27,6 +28,13 @@ COLOURS = 128
 FOLDER = Path(__file__).parents[2] / "docs" / "console"
 LANGUAGES = {"en": "en-GB", "fr": "fr-FR"}
 APPEARANCES = ("light", "dark")
+# As the portal of Entra ID shows it.
+TRUST = {
+    "type": "federated",
+    "issuer": "https://login.microsoftonline.com/ce5f061f-abe6-4e40-9615-301f87bcb7f0/v2.0",
+    "subject": "d2f8ee76-c549-45b8-a143-f5b640669704",
+    "audience": "api://b5ba7a93-4452-4522-aeb4-a2b5da870c16/.default",
+}
 SCREENS = ("setup/choose", "setup/connect", "users", "teams", "log", "credentials", "settings")
 WIDTHS = {"wide": {"width": 1280, "height": 860}, "phone": {"width": 360, "height": 760}}
 
@@ -56,7 +64,7 @@ def _filled(demo: Mapping[str, Any], directory: str) -> Acme:
     fill_demo.main([])
     acme = Acme(demo, demo["organisation"])
     acme.send("PUT", "/roles/editor", {"name": "Editor", "may_be_default": True})
-    acme.send("PATCH", f"/connections/{demo['connection']}", {"identity_provider": "entra"})
+    _sign_in_by_all_ways(acme, f"/connections/{demo['connection']}")
     for text in (f'"{demo["token"]}"', demo["token"][:-9]):
         _request(demo, text)
     [user] = acme.send("GET", "/users?limit=1")["items"]
@@ -64,9 +72,23 @@ def _filled(demo: Mapping[str, Any], directory: str) -> Acme:
     return acme
 
 
+def _sign_in_by_all_ways(acme: Acme, path: str) -> None:
+    ways = ["token", "client_secret", "federated"]
+    acme.send("PATCH", path, {"identity_provider": "entra", "authentication": ways})
+    for credential in ({"type": "client_secret"}, TRUST):
+        acme.send("POST", f"{path}/credentials", {"name": "Entra ID gallery", **credential})
+
+
 def _request(demo: Mapping[str, Any], token: str) -> None:
     provider = fill_demo.Provider(demo["scim_url"], token)
     provider.send("GET", "/Users?count=1")
+
+
+def _ask_for_a_token(demo: Mapping[str, Any]) -> None:
+    """Ask with the id of another client, as an admin who has pasted the wrong one."""
+    url = demo["scim_url"].replace("/scim/v2/", "/oauth2/") + "/token"
+    form = {"grant_type": "client_credentials", "client_id": "entra", "client_secret": "x"}
+    requests.post(url, data=form, timeout=30)
 
 
 def _draw(browser: Browser, acme: Acme, variant: tuple[str, str, str], only: str) -> None:
@@ -105,7 +127,12 @@ def _screens(visitor: Visitor, acme: Acme) -> Iterator[str]:
     for name in SCREENS:
         visitor.go(name)
         yield _settled(page, name)
+    visitor.go("setup/connect")
+    for way in ("client_secret", "token"):
+        page.locator(f"input[value={way}]").check()
+        yield _settled(page, f"setup/connect/{way.replace('_', '-')}")
     visitor.go("setup/test")
+    _ask_for_a_token(demo)
     _request(demo, f"Bearer {demo['token']}")
     Provider(demo["scim_url"], demo["token"]).look_up('/Users?filter=userName eq "nobody"', 0)
     page.locator(".live li:first-child.good").wait_for()
