@@ -6,6 +6,7 @@ has two Authorization headers.
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from dev.errors import VerbError
 
 HOST = "127.0.0.1"
 THREADS = 16
+BLANKS = re.compile(rb"[ \t]{2,}")
 
 
 class PortTaken(VerbError):
@@ -35,7 +37,8 @@ class _Parser(HTTPRequestParser):
     wire_headers: tuple[tuple[str, str], ...] = ()
 
     def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
+        # waitress reads a run of blanks again from each of them: 9,000 took a third of a second.
+        super().parse_header(BLANKS.sub(b" ", header_plus))
         lines = get_header_lines(header_plus.partition(b"\r\n")[2])
         pairs = [line.decode("latin-1").partition(":") for line in lines]
         # A name with an underscore is dropped, as waitress does: WSGI could mistake it for another.

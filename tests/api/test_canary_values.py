@@ -9,17 +9,18 @@ from __future__ import annotations
 import io
 import json
 import logging
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from app import build
 from chalicelib.observability import logger
 from chalicelib.settings import Plan
-from tests.support.builders import a_customer, api_client, scim_client
+from tests.support.builders import Response, a_customer, api_client, scim_client
 from tests.support.environment import OPERATOR_KEY
 from tests.support.invariants import read_all
 
@@ -256,3 +257,111 @@ def test_an_error_does_not_repeat_a_canary(services, unknown_attributes):
         detail = response.body["detail"] if response.status >= 400 and response.body else ""
         if "no user of this connection has the id" not in detail:
             assert found_in(detail.partition("\n")[0]) == set(), each
+
+
+# --- beside SCIM: the admin API, OAuth, the console ---------------------------------------------
+
+ADMIN_PATHS = [
+    "{root}/users?search={}",
+    "{root}/users?cursor={}",
+    "{root}/users?{}=1",
+    "{root}/users/{}",
+    "{root}/teams?search={}",
+    "{root}/teams/{}/members",
+    "{root}/audit?actor={}",
+    "{root}/audit?action={}&since={}",
+    "{root}/changes?after={}",
+    "{root}/connections/{}",
+    "{connection}/log?user={}",
+    "{connection}/log?group={}&cursor={}",
+    "{connection}/tokens/{}/rotate",
+    "{connection}/credentials/{}",
+    "{connection}/schemas/{}",
+    "/admin/organisations?reference={}",
+    "/admin/{}",
+    "/console/{}/{}",
+    "/{}",
+    "/scim/v2/{}/Users/{}",
+    "/.well-known/oauth-authorization-server/oauth2/{}",
+    "/oauth2/{}/token",
+]
+FORMS = [
+    {"client_id": "{}", "client_secret": "{}"},
+    {"client_id": "{}", "scope": "{}"},
+    {"{}": "{}"},
+    {"grant_type": "{}"},
+    {"client_assertion": "{}", "client_assertion_type": "{}"},
+]
+FORM = "application/x-www-form-urlencoded"
+
+
+def admin_requests(world: World) -> Iterator[Sent]:
+    """Yield requests of the admin API and of paths that nobody has."""
+    for value in VALUES:
+        text = quote(str(value), safe="")
+        for form in ADMIN_PATHS:
+            path = form.replace("{root}", world.root).replace("{connection}", world.connection)
+            is_posted = path.endswith(("rotate", "token", "/{}"))
+            body = {str(value): value} if is_posted else None
+            yield "POST" if is_posted else "GET", path.replace("{}", text), body
+        for name in ("user_name", "external_id", "email", str(value)):
+            yield "POST", f"{world.root}/resolve", {name: value}
+        yield "POST", "/sign-in", {"email": f"{str(value)[:60]}@canary.example"}
+        yield "POST", "/admin/sessions", {"link": value, "code": value}
+        yield "PUT", f"{world.root}{world.user.lower()}/roles", {"roles": [value]}
+        yield "PATCH", world.connection, {"settings": {str(value): value}}
+        yield "PUT", f"{world.connection}/schemas/{SHOP}", {**SCHEMA, str(value): value}
+        yield "POST", f"{world.connection}/credentials", {"type": value, "subject": value}
+
+
+def token_requests(value: Any) -> Iterator[bytes]:
+    """Yield forms of the token endpoint."""
+    for form in FORMS:
+        sent = {k.replace("{}", str(value)): v.replace("{}", str(value)) for k, v in form.items()}
+        yield urlencode({"grant_type": "client_credentials", **sent}).encode()
+    claims = urlsafe_b64encode(json.dumps({"iss": value, "sub": value}).encode()).decode()
+    parts = f"{claims.rstrip('=')}.{claims.rstrip('=')}.AAAA"
+    yield urlencode({"grant_type": "client_credentials", "client_assertion": parts}).encode()
+
+
+def sent_beside_scim(world: World) -> Iterator[tuple[Sent, Response]]:
+    """Send them while a page listens; as the operator, and as somebody with a canary for a key."""
+    world.operator("POST", f"{world.connection}/listen")
+    endpoint = f"/oauth2/{world.connection.rpartition('/')[2]}/token"
+    for sent in admin_requests(world):
+        yield sent, world.operator(*sent)
+    for value in VALUES:
+        stranger = world.operator.with_credential(str(value))
+        agent = {"User-Agent": KEY}
+        for target in (world.root, f"/scim/v2/{world.connection.rpartition('/')[2]}/Users"):
+            yield ("GET", target, None), stranger("GET", target, headers=agent)
+        for body in token_requests(value):
+            yield ("POST", endpoint, body), stranger("POST", endpoint, body, agent, FORM)
+            response = world.operator.with_credential("")("POST", endpoint, body, agent, FORM)
+            yield ("POST", endpoint, body), response
+    yield ("POST", "test", None), world.operator("POST", f"{world.connection}/test")
+
+
+def test_no_canary_of_the_admin_api_or_of_oauth_is_told(services, written):
+    """In no log line, metric, audit or rejected request, nor in the text of an error."""
+    world = World(services, "lenient")
+    told = {}
+    for sent, response in sent_beside_scim(world):
+        assert response.status < 500, sent
+        detail = response.body if response.status >= 400 else ""
+        if found := found_in(json.dumps(detail, ensure_ascii=False)):
+            told[f"{sent}"] = found
+    pages = [*world.pages(), *more_pages(world)]
+
+    assert told == {}
+    assert found_in(written()) == set()
+    assert [found_in(page) for page in pages if found_in(page)] == []
+
+
+def more_pages(world: World) -> Iterator[str]:
+    """Read what else an admin or the operator reads."""
+    for path in ("/admin/audit", f"{world.connection}/rejected", world.root):
+        yield json.dumps(world.operator("GET", path).body, ensure_ascii=False)
+    csv = {"Accept": "text/csv"}
+    for path in ("/admin/audit", f"{world.root}/audit"):
+        yield str(world.operator("GET", path, headers=csv).body)

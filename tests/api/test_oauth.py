@@ -123,6 +123,8 @@ REJECTED_FORMS: dict[str, tuple[Any, tuple[int, str, str]]] = {
     "a parameter twice": (b"grant_type=client_credentials&scope=scim&scope=scim", INVALID_REQUEST),
     "empty and then not": (b"grant_type=&grant_type=client_credentials", INVALID_REQUEST),
     "an unknown one twice": (b"grant_type=client_credentials&x=1&x=", INVALID_REQUEST),
+    "half an escape": (b"grant_type=client_credentials&scope=%4", INVALID_REQUEST),
+    "no escape": (b"grant_type=client_credentials&scope=%zz", INVALID_REQUEST),
     "bytes that are no UTF-8": (b"grant_type=%ff", INVALID_REQUEST),
     "bytes that are no ASCII": ("grant_type=\u00e9".encode(), INVALID_REQUEST),
     "30 parameters": (b"&".join(b"a%d=b" % number for number in range(30)), INVALID_REQUEST),
@@ -319,7 +321,11 @@ def test_an_access_token_of_another_connection_is_rejected(provider, services):
 
     assert other.scim(access)("GET", "/Users").status == 200
     assert provider.scim(access)("GET", "/Users").status == 401
-    assert other.token(**provider.client_secret()).status == 401
+    own = provider.client_secret()
+    assert other.token(**own).status == 401
+    assert other.token(**own | {"client_id": other.connection}).status == 401
+    assert provider.token(**own | {"client_id": other.connection}).status == 401
+    assert provider.token(**own).status == 200
 
 
 def test_a_connection_accepts_no_type_that_it_was_not_told_to(provider):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -17,13 +18,14 @@ from chalicelib.storage.expressions import Item
 from dev.measure.meter import Meter
 from dev.measure.scene import write
 from tests.support.builders import (
-    ApiClient,
+    Response,
     a_session,
     an_organisation,
     api_client,
     connection_body,
     organisation_body,
 )
+from tests.support.clock import ManualClock
 from tests.support.environment import OPERATOR_KEY
 from tests.support.invariants import read_all
 
@@ -41,9 +43,10 @@ EMAIL = "ada@acme.example.com"
 class World:
     """An organisation whose requests are measured, with a connection that is served."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, clock: ManualClock) -> None:
         """Create both, with a user."""
         self.plain = services
+        self.clock = clock
         self.meter = Meter(services.table.client)
         metered: Any = self.meter
         self.services = replace(services, table=replace(services.table, client=metered))
@@ -57,6 +60,11 @@ class World:
         self.token = token["token"]
         self.scim = api_client(build(self.services), self.token)
         self.scim("POST", self.users, {"userName": EMAIL})
+        self.operator("PATCH", self.path, {"authentication": ["token", "client_secret"]})
+        body = {"name": "client", "type": "client_secret"}
+        self.secret = self.operator("POST", f"{self.path}/credentials", body).body
+        self.client = api_client(build(self.services), self.issue().body["access_token"])
+        self.admin = api_client(build(self.services), a_session(services, self.organisation))
 
     @property
     def users(self) -> str:
@@ -67,6 +75,14 @@ class World:
     def path(self) -> str:
         """The path of the connection."""
         return f"{self.root}/connections/{self.connection}"
+
+    def issue(self, *_: Any) -> Response:
+        """Let the client get an access token."""
+        sent = {name: self.secret[name] for name in ("client_id", "client_secret")}
+        form = urlencode({"grant_type": "client_credentials", **sent}).encode()
+        anyone = api_client(build(self.services))
+        path = f"/oauth2/{self.connection}/token"
+        return anyone("POST", path, form, content_type="application/x-www-form-urlencoded")
 
     def add_connection(self, name: str) -> str:
         """Create a connection."""
@@ -83,12 +99,15 @@ class World:
         assert self.operator("DELETE", f"{self.root}/connections/{path}").status == 204
 
     def costs(self) -> list[Any]:
-        """Measure a sign-in, SCIM requests, a page of users and a poll of the feed."""
+        """Measure a sign-in, requests of SCIM, OAuth and a session, and a poll of the feed."""
         cursor = self.operator("GET", f"{self.root}/changes?after=now").body["next"]
-        requests = [
+        requests: list[tuple[Any, str, str, Any]] = [
             (self.operator, "POST", "/sign-in", {"email": EMAIL}),
             (self.operator, "POST", "/sign-in", {"email": "nobody@acme.example.com"}),
             (self.scim, "GET", self.users, None),
+            (self.client, "GET", self.users, None),
+            (self.issue, "POST", "/oauth2", None),
+            (self.admin, "GET", "/admin/summary", None),
             (self.scim, "POST", self.users, {"userName": EMAIL}),
             (self.operator, "GET", f"{self.root}/users", None),
             (self.operator, "GET", f"{self.root}/changes?after={cursor}", None),
@@ -96,8 +115,10 @@ class World:
         ]
         return [self._cost(*each) for each in requests]
 
-    def _cost(self, client: ApiClient, method: str, path: str, body: Any) -> Any:
-        # The first one may read a secret or a schema that this process then knows.
+    def _cost(self, client: Callable[..., Response], method: str, path: str, body: Any) -> Any:
+        # The second request of a minute: the first one may read a secret or a schema that this
+        # process then knows.
+        self.clock.advance(minutes=1)
         client(method, path, body)
         self.meter.take()
         status = client(method, path, body).status
@@ -110,14 +131,21 @@ def world(services, manual_clock) -> World:
     """Make it, on a plan with room."""
     plans = {"enterprise": Plan(scim=True, max_connections=9, rate=None)}
     settings = replace(services.settings, plans=plans)
-    made = World(replace(services, settings=settings))
+    made = World(replace(services, settings=settings), manual_clock)
     # The secret of a token can then no longer be in the making.
     manual_clock.advance(minutes=2)
     return made
 
 
 def let_one_of_each_end(world: World) -> None:
-    """End a token by hand, one by its time, and a connection with tokens and a schema."""
+    """End a token by hand, one by its time, a session, and a connection with tokens and a schema.
+
+    An access token is there as well: it ends with its time.
+    """
+    world.issue()
+    api_client(build(world.services), a_session(world.plain, world.organisation))(
+        "DELETE", "/admin/sessions/current"
+    )
     connection = world.add_connection("past")
     world.end(f"{world.connection}/tokens/{world.add_token(world.connection)['id']}")
     world.end(f"{connection}/tokens/{world.add_token(connection)['id']}")
@@ -162,9 +190,9 @@ def test_a_token_that_has_expired_is_moved_by_the_sweeper(world, manual_clock):
     sweeper.sweep_due(world.plain)
 
     items = {key: item for key, item in read_all(world.plain.table).items() if "#T#" in key.sk}
-    assert [(key.pk.rpartition("#")[2], "ttl" in item) for key, item in items.items()] == [
+    assert {(key.pk.rpartition("#")[2], "ttl" in item) for key, item in items.items()} == {
         ("PT", True)
-    ]
+    }
     listed = world.operator("GET", f"{world.root}/connections/{world.connection}/tokens").body
     assert [each["state"] for each in listed["items"]] == ["expired"]
     assert world.scim("GET", world.users).status == 401

@@ -271,6 +271,16 @@ def test_repeated_headers_arrive_one_by_one(connection):
     assert event["headers"]["X-Twice"] == "2, 3"
 
 
+def test_blanks_before_a_value_take_no_time(connection):
+    """9,000 of them took a third of a second of the processor."""
+    started = time.process_time()
+    connection.request("GET", "/things", headers={"X-Blank": " " * 9_000 + "a  b"})
+    event = json.loads(connection.getresponse().read())
+
+    assert event["headers"]["X-Blank"] == "a  b"
+    assert time.process_time() - started < 0.1
+
+
 def test_a_chunked_body_arrives_whole_and_the_connection_lives_on(connection):
     """`chalice local` takes the chunks for the next request."""
     connection.request("POST", "/things", body=iter([b'{"a"', b":1}"]), encode_chunked=True)

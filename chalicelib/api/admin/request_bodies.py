@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from chalicelib.api.edge import Request
 from chalicelib.errors import MAX_FAULTS, FieldError, InvalidFields
 from chalicelib.scim.errors import InvalidSyntax
+from chalicelib.scim.sent_names import HIDDEN, NAME
 from chalicelib.scim.strict_json import parse_json, parse_value
 
 M = TypeVar("M", bound=BaseModel)
@@ -95,9 +96,17 @@ def _field_error(model: type[BaseModel], details: ErrorDetails) -> FieldError:
 
 
 def field_name(location: Location) -> str:
-    """Write the path of a field: `sso.provider`, `workspaces[0].id`."""
-    written = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return "".join(written).removeprefix(".")
+    """Write the path of a field: `sso.provider`, `workspaces[0].id`.
+
+    An unknown field's name can be anything: `…` stands for one that has not the form of a name.
+    """
+    return "".join(map(_part, location)).removeprefix(".")
+
+
+def _part(part: int | str) -> str:
+    if isinstance(part, int):
+        return f"[{part}]"
+    return f".{part if NAME.fullmatch(part) else HIDDEN}"
 
 
 def field_names(model: type[BaseModel], location: Location) -> list[str]:
