@@ -38,7 +38,7 @@ FORM = "application/x-www-form-urlencoded"
 
 # The longest assertion and what goes with it; an id and a secret of ours, encoded in every way.
 MAX_BYTES, MAX_BASIC = 10_000, 1_000
-# Escapes that are none are rejected before anything decodes them, which takes longer.
+# An invalid escape is rejected before anything is decoded, which takes longer.
 ESCAPED = re.compile(r"[^%]*+(?:%[0-9A-Fa-f]{2}[^%]*+)*+")
 MAX_PARAMETERS = 20
 GRANT_TYPE = "client_credentials"
