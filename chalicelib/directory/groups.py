@@ -353,14 +353,17 @@ def _plan(
         if before is None and not settled:  # no attempt has read the group yet
             _get_group(context, gid)
         return None
-    condition = _condition(before, wanted, edited=after is not None)
+    condition = _condition(before, wanted)
     return _Plan(gid, before, after, delta, whole.among(settled), condition)
 
 
-def _condition(before: Group | None, wanted: GroupChange, *, edited: bool) -> Condition:
-    """Return the condition on the group's item: that what the request depends on is unchanged."""
+def _condition(before: Group | None, wanted: GroupChange) -> Condition:
+    """Return the condition on the group's item: that what the request depends on is unchanged.
+
+    An edit that leaves the document as it is depends on it too: another one may change it.
+    """
     condition = EXISTS & absent("lease")
-    if before and (edited or wanted.precondition):
+    if before and (wanted.edit or wanted.precondition):
         condition &= equals("v", before.version)
     if before and (wanted.precondition or wanted.members.replace is not None):
         condition &= equals("m", before.memberships)

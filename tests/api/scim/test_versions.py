@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -162,6 +163,30 @@ def test_of_two_patches_with_one_if_match_one_succeeds(scim, services, context, 
     response = other("PATCH", f"/Groups/{gid}", {"Operations": [mine]}, headers=version)
 
     assert response.status == 412
+    read = scim("GET", f"/Groups/{gid}").body
+    assert (read["displayName"], [each["value"] for each in read["members"]]) == ("Tour", [ada])
+
+
+SAME_NAME: dict[str, Any] = {
+    "PATCH": lambda uid: {
+        "Operations": [
+            {"op": "replace", "path": "displayName", "value": "Tour"},
+            {"op": "add", "path": "members", "value": [{"value": uid}]},
+        ]
+    },
+    "PUT": lambda uid: {"displayName": "Tour", "members": [{"value": uid}]},
+}
+
+
+@pytest.mark.parametrize("method", SAME_NAME)
+def test_a_name_that_the_group_has_is_kept_from_a_rename_meanwhile(scim, services, context, method):
+    """What the request found unchanged is part of what it asks for, as its members are."""
+    ada, gid = scim.a_user("ada")["id"], a_group(scim)
+    rename = {"Operations": [RENAME]}
+    other = between(services, context, lambda: scim("PATCH", f"/Groups/{gid}", rename))
+
+    other(method, f"/Groups/{gid}", SAME_NAME[method](ada))
+
     read = scim("GET", f"/Groups/{gid}").body
     assert (read["displayName"], [each["value"] for each in read["members"]]) == ("Tour", [ada])
 
