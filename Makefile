@@ -18,7 +18,7 @@ VERB := exec $(VENV) -m dev
 RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo idp corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi console-test console-size screenshots damage \
+.PHONY: help run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi console-test console-size screenshots damage \
 	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded replays kills simulate differential scale memory oracle domains budget bench costs performance repair \
 	clean environment release engine emulator python
 
@@ -36,6 +36,9 @@ demo: environment ## fill the running demo: 40 users, 6 groups, errors, a token 
 
 idp: environment ## send what Entra ID sends over a user's life to the running demo (LOCAL_DIR=.local)
 	@$(VERB) idp
+
+receiver: environment ## receive the running demo's events and print each (LOCAL_DIR=.local RECEIVER_PORT=8100)
+	@$(VERB) receiver
 
 corpus: environment ## send recorded requests of identity providers to the running demo (LOCAL_DIR=.local)
 	@$(VERB) corpus

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import json
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 # What an import makes stays; to look for garbage among it would be a tenth of a cold start.
@@ -80,13 +82,15 @@ def schedule_sweep(application: Chalice, services: Services) -> None:
     @application.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")
     def sweep(_event: CloudWatchEvent) -> None:
         # A cold start that serves a request needs none of it.
-        from chalicelib import sweeper  # noqa: PLC0415
+        from chalicelib import stream, sweeper  # noqa: PLC0415
 
         sweeper.sweep(services)
+        if services.settings.stream_arn:
+            wake_senders(services, stream.list_due(services))
 
 
 def subscribe_to_stream(application: Chalice, services: Services) -> None:
-    """Register the function of the table's stream, as `schedule_sweep` does its own."""
+    """Register the functions of events, as `schedule_sweep` does its own."""
 
     @application.on_dynamodb_record(
         stream_arn=services.settings.stream_arn,
@@ -97,13 +101,31 @@ def subscribe_to_stream(application: Chalice, services: Services) -> None:
     def stream(event: DynamoDBEvent) -> None:
         from chalicelib import stream  # noqa: PLC0415 - as in `schedule_sweep`
 
-        stream.append(services, event.to_dict()["Records"])
+        wake_senders(services, stream.append(services, event.to_dict()["Records"]))
+
+    @application.lambda_function(name="send")
+    def send(event: Mapping[str, str], _context: object) -> None:
+        from chalicelib import stream  # noqa: PLC0415 - as in `schedule_sweep`
+
+        if stream.send(services, event["webhook"]):
+            wake_senders(services, [event["webhook"]])
+
+
+def wake_senders(services: Services, webhooks: Sequence[str]) -> None:
+    """Invoke the function that sends, once for each webhook, and do not wait for it."""
+    for webhook in webhooks:
+        boto3.client("lambda", config=ONCE).invoke(
+            FunctionName=f"passerelle-{services.settings.stage}-send",
+            InvocationType="Event",
+            Payload=json.dumps({"webhook": webhook}),
+        )
 
 
 app = build(services_of(Settings.from_environment()))
 # Lambda finds the other functions by their names in this module.
 sweep = app.handler_map["sweep"]
 stream = app.handler_map.get("stream")
+send = app.handler_map.get("send")
 
 # Later collections need not look at it either.
 gc.freeze()

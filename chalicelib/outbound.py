@@ -80,8 +80,24 @@ class OutboundClient:
         str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     ]
 
-    def send(self, request: OutboundRequest, *, seconds: float, max_bytes: int) -> OutboundResponse:
-        """Send a request and read the whole response, within `seconds` in all.
+    def require_allowed(self, url: str) -> None:
+        """Check a URL before it is stored; each request checks it again.
+
+        Raises:
+            NotAllowed: the URL may not be reached.
+            Unreachable: its host has no address.
+        """
+        try:
+            self._connection(*_split(url), seconds=1.0)
+        except OSError as error:
+            raise Unreachable from error
+
+    def send(
+        self, request: OutboundRequest, *, seconds: float, max_bytes: int, cut: bool = False
+    ) -> OutboundResponse:
+        """Send a request and read the response, within `seconds` in all.
+
+        With `cut` no more than `max_bytes` of it are read.
 
         Raises:
             NotAllowed: the URL may not be reached.
@@ -105,9 +121,10 @@ class OutboundClient:
         except (OSError, HTTPException, ValueError) as error:
             raise Unreachable from error
         # Without a length the end of the connection looks like that of the body.
-        if len(body) > max_bytes or response.length or late.is_set():
+        is_long = len(body) > max_bytes or response.length
+        if late.is_set() or (is_long and not cut):
             raise Unreachable
-        return OutboundResponse(response.status, body)
+        return OutboundResponse(response.status, body[:max_bytes])
 
     def _connection(
         self, url: SplitResult, host: str, port: int | None, seconds: float

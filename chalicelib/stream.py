@@ -1,10 +1,11 @@
-"""The function of the table's stream: it appends what happened to the feed of all organisations.
+"""The functions of events: one appends the table's stream to the feed, one sends to a webhook.
 
-It calls no target: one that fails would hold up all that come after it, and the stream keeps a
-record for a day. Lambda gives it the records of a shard in their order, and the same ones again
-until they are appended.
+The function of the stream calls no target: one that fails would hold up all that come after it, and
+the stream keeps a record for a day. Lambda gives it the records of a shard in their order, and the
+same ones again until they are appended. It wakes the function that sends, for each webhook that has
+something to send; so does the sweeper every minute, for what waits and for what was lost.
 
-An event source, not a route; `make run` reads the stream of its engine in Lambda's place.
+Event sources, not routes; `make run` plays both in Lambda's place.
 """
 
 from __future__ import annotations
@@ -13,27 +14,28 @@ from collections.abc import Iterable
 
 from chalicelib.api.services import Services
 from chalicelib.events import feed
+from chalicelib.events.sender import Sender, due_webhooks
 from chalicelib.events.stream_records import Record, events_of
 from chalicelib.observability import log_fault
 from chalicelib.storage import grants
 from chalicelib.storage.retries import Deadline
 
-# How long it tries to append the events of one invocation.
+# How long each tries to do its work, in seconds.
 SECONDS = 20.0
 
 
 class StreamFailed(Exception):
-    """Records could not be appended; the log has the types and frames of the error."""
+    """It did not come to its end; the log has the types and frames of the error."""
 
 
-def append(services: Services, records: Iterable[Record]) -> None:
-    """Append the events of one invocation.
+def append(services: Services, records: Iterable[Record]) -> list[str]:
+    """Append the events of one invocation; return the webhooks that have something to send.
 
     Raises:
         StreamFailed: not all were appended; Lambda sends the same records again.
     """
     try:
-        append_records(services, records)
+        return list_due(services) if append_records(services, records) else []
     except Exception as error:  # noqa: BLE001 - whatever it is, its text stays out of the log
         log_fault("records of the stream were not appended", error)
         # Lambda writes the text of what is raised into the log, and tries again.
@@ -51,3 +53,23 @@ def append_records(services: Services, records: Iterable[Record]) -> int:
         deadline = Deadline.after(SECONDS, services.table.clock)
         feed.append(services.table.namespace(grants.append_events(), deadline), events)
     return len(events)
+
+
+def list_due(services: Services) -> list[str]:
+    """List the webhooks that have something to send: 1 Query, and 1 Get where there are any."""
+    deadline = Deadline.after(SECONDS, services.table.clock)
+    return due_webhooks(services.table.namespace(grants.list_webhooks(), deadline))
+
+
+def send(services: Services, webhook: str) -> bool:
+    """Send what there is for a webhook; return whether there is more.
+
+    Raises:
+        StreamFailed: it was not all sent; the sweeper wakes it again.
+    """
+    sender = Sender(services.table, services.secrets, services.outbound, services.settings.base_url)
+    try:
+        return sender.run(webhook, Deadline.after(SECONDS, services.table.clock))
+    except Exception as error:  # noqa: BLE001 - as above
+        log_fault("a webhook was not sent to", error, webhook=webhook)
+        raise StreamFailed from None

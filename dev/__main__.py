@@ -23,6 +23,7 @@ MODULES: Mapping[str, str] = {
     "run": "dev.run.serve",
     "idp": "dev.play.idp",
     "demo": "dev.run.fill_demo",
+    "receiver": "dev.play.receiver",
     "corpus": "dev.play.corpus",
     "suites": "dev.play.suites",
     "providers": "dev.play.providers",

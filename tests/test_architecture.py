@@ -52,6 +52,7 @@ TWINS = {
     "settings": "of the deployment at the top, of an organisation in the packages",
     "sign_in": "decided by organisations, served by api/admin",
     "tokens": "made by auth, managed by organisations, served by api/admin",
+    "webhooks": "kept by events, served by api/admin",
     "users": "kept by directory, listed by organisations, served by api/scim and api/admin",
     "operator_keys": "stored by storage, made and revoked by dev/run",
     "test_faults": "faults of AWS met by the directory, and by one unit",

@@ -10,6 +10,7 @@ from chalicelib.api.rate_limit import Buckets
 from chalicelib.auth.secrets import Secrets
 from chalicelib.auth.signing_keys import KeyRing
 from chalicelib.directory.extensions import UserTypes
+from chalicelib.outbound import OutboundClient
 from chalicelib.settings import Settings
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Table
@@ -35,6 +36,7 @@ class Services:
     pending_log: PendingLog = field(default_factory=PendingLog)
     user_types: UserTypes = field(default_factory=UserTypes)
     key_ring: KeyRing = field(default_factory=KeyRing)
+    outbound: OutboundClient = field(default_factory=OutboundClient)
 
     def deadline(self) -> Deadline:
         """Return the deadline of a request that has just come."""

@@ -105,6 +105,15 @@ class Secrets:
         except Gone:
             return
 
+    def text_of(self, owner: str, secret_id: str, deadline: Deadline) -> str:
+        """Return the text of a secret, which is not kept in memory.
+
+        Raises:
+            Gone: there is no such secret.
+            Unavailable: it cannot be read before the deadline.
+        """
+        return self._read(self._name(owner, secret_id), deadline)
+
     def operator_digest(self, key_id: str, deadline: Deadline) -> str:
         """Return the digest of an operator key's secret: one call at first, then none.
 

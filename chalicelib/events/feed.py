@@ -15,12 +15,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 
 from chalicelib.errors import BadRequest
 from chalicelib.storage.event_items import EVENTS_KEPT, Batch, Event, FeedHead
 from chalicelib.storage.expressions import NEW, Put, Update, equals
 from chalicelib.storage.keys import event_batch, event_head
-from chalicelib.storage.records import from_item, to_item
+from chalicelib.storage.records import from_item, from_items, to_item
 from chalicelib.storage.table import Namespace, chunks
 
 # How many events one batch has at most: below 100 KB in the table.
@@ -53,10 +54,19 @@ class EventCursor:
 
 
 @dataclass(frozen=True, slots=True)
-class EventPage:
-    """Events in their order, each with the cursor after it, and the cursor after the page."""
+class FeedEntry:
+    """An event, its place in the feed, `<number of the batch>.<position>`, and the cursor after."""
 
-    events: Sequence[tuple[Event, EventCursor]]
+    event: Event
+    place: str
+    after: EventCursor
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Entries in their order, and the cursor after the page."""
+
+    entries: Sequence[FeedEntry]
     next_cursor: EventCursor
     has_more: bool
 
@@ -118,16 +128,29 @@ def read_page(items: Namespace, cursor: EventCursor, size: int) -> EventPage:
     ):
         raise BadRequest(TOO_OLD)
     last = min(head.number, cursor.number + MAX_BATCHES)
-    events: list[tuple[Event, EventCursor]] = []
+    told = cursor.told
+    entries: list[FeedEntry] = []
     for batch in _batches(items, cursor, last):
-        for position, event in enumerate(batch.events):
-            if batch.number == cursor.number + 1 and position < cursor.told:
-                continue
-            if len(events) == size:
-                return EventPage(events, events[-1][1], has_more=True)
-            events.append((event, _after(batch, position)))
-    next_cursor = events[-1][1] if events else cursor
-    return EventPage(events, next_cursor, has_more=last < head.number)
+        for entry in islice(_entries(batch), told, None):
+            if len(entries) == size:
+                return EventPage(entries, entries[-1].after, has_more=True)
+            entries.append(entry)
+        told = 0
+    next_cursor = entries[-1].after if entries else cursor
+    return EventPage(entries, next_cursor, has_more=last < head.number)
+
+
+def read_places(items: Namespace, places: Sequence[str]) -> dict[str, FeedEntry]:
+    """Read entries by their places; those that are no longer kept are left out."""
+    numbers = {int(place.partition(".")[0]) for place in places}
+    found = items.batch_get(map(event_batch, numbers)) if numbers else {}
+    entries = (each for batch in from_items(Batch, found.values()) for each in _entries(batch))
+    return {each.place: each for each in entries if each.place in places}
+
+
+def _entries(batch: Batch) -> Iterator[FeedEntry]:
+    for position, event in enumerate(batch.events):
+        yield FeedEntry(event, f"{batch.number}.{position}", _after(batch, position))
 
 
 def _after(batch: Batch, position: int) -> EventCursor:

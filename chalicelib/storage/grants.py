@@ -14,12 +14,15 @@ from typing import Literal
 from chalicelib.storage.keys import (
     DEPLOYMENT_AUDIT,
     DEPLOYMENT_HEALTH,
+    EVENT_HEAD,
     OPERATOR_KEYS,
     ORGANISATION_LIST,
     PENDING_CHANGES,
+    WEBHOOKS,
     ConnectionKeys,
     Key,
     OrganisationKeys,
+    WebhookKeys,
     console,
     listened_token,
     organisation_of,
@@ -198,6 +201,29 @@ def append_events() -> tuple[Grant, ...]:
 def read_events() -> tuple[Grant, ...]:
     """Return the grants for reading the feed of all organisations, which has ids only."""
     return (Grant("E", READ),)
+
+
+def webhook_management() -> tuple[Grant, ...]:
+    """Return the grants of the operator who manages webhooks."""
+    return (
+        Grant("W", ALL_VERBS),
+        Grant(EVENT_HEAD, READ),
+        Grant(DEPLOYMENT_AUDIT, PUT),
+    )
+
+
+def list_webhooks() -> tuple[Grant, ...]:
+    """Return the grants for finding the webhooks that have something to send."""
+    return (Grant(WEBHOOKS, READ), Grant(EVENT_HEAD, READ))
+
+
+def sender(keys: WebhookKeys) -> tuple[Grant, ...]:
+    """Return the grants for sending to one webhook."""
+    return (
+        Grant(WEBHOOKS, READ | UPDATE, sort_key_part=keys.webhook),
+        Grant(keys.prefix, ALL_VERBS),
+        *read_events(),
+    )
 
 
 def told_objects(organisations: Iterable[str]) -> tuple[Grant, ...]:

@@ -59,6 +59,7 @@ DEPLOYMENT_HEALTH = "A#H"
 OPERATOR_KEYS = "A#KEY"
 EVENT_HEAD = "E#HEAD"
 EVENT_BATCHES = "E#B"
+WEBHOOKS = "W#LIST"
 PENDING_CHANGES = "O"
 # One partition takes 1,000 write units a second; that of pending changes is shared by all tenants.
 PENDING_CHANGE_PARTITIONS = 4
@@ -681,6 +682,52 @@ def event_head() -> Key:
 def event_batch(number: int) -> Key:
     """Key of a batch of events; each has a partition of its own."""
     return Key(f"{EVENT_BATCHES}#{number}", ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookKeys:
+    """Keys of one webhook: itself, what waits, what was sent and what was given up."""
+
+    webhook: str
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of the partitions of all but the webhook itself."""
+        return f"W#{self.webhook}"
+
+    @property
+    def own_item(self) -> Key:
+        """Key of the webhook."""
+        return Key(WEBHOOKS, self.webhook)
+
+    def waiting(self, object_: str) -> Key:
+        """Key of the events of an object that wait."""
+        return Key(f"{self.prefix}#R", object_)
+
+    def all_waiting(self) -> Range:
+        """Range of what waits, by object."""
+        return Range(self.waiting("").pk)
+
+    def delivery(self, delivery: str) -> Key:
+        """Key of an attempt, by its ULID."""
+        return Key(f"{self.prefix}#L", delivery)
+
+    def deliveries(self, last: str = LAST) -> Range:
+        """Range of the attempts up to a ULID."""
+        return Range(self.delivery("").pk, FIRST, last)
+
+    def dead_letter(self, letter: str) -> Key:
+        """Key of an event that was given up, by its ULID."""
+        return Key(f"{self.prefix}#D", letter)
+
+    def dead_letters(self, last: str = LAST) -> Range:
+        """Range of what was given up, up to a ULID."""
+        return Range(self.dead_letter("").pk, FIRST, last)
+
+
+def webhooks() -> Range:
+    """Range of all webhooks."""
+    return Range(WEBHOOKS)
 
 
 def event_batch_number(key: Key) -> int:

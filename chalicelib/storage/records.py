@@ -56,6 +56,13 @@ from chalicelib.storage.settings_items import (
     Trust,
     Workspace,
 )
+from chalicelib.storage.webhook_items import (
+    DeadLetter,
+    Delivery,
+    SigningSecret,
+    Waiting,
+    Webhook,
+)
 
 T = TypeVar("T")
 
@@ -101,6 +108,10 @@ OPERATIONS = Format(
 EVENTS = Format(
     lambda events: zlib.compress(json.dumps([asdict(each) for each in events]).encode()),
     lambda packed: tuple(Event(**each) for each in json.loads(zlib.decompress(packed))),
+)
+SIGNING_SECRETS = Format(
+    lambda secrets: [asdict(each) for each in secrets],
+    lambda secrets: tuple(SigningSecret(**each) for each in secrets),
 )
 ROLES = Format(
     lambda roles: [each.item() for each in roles],
@@ -255,6 +266,27 @@ RECORDS: Mapping[type, Record] = {
         },
         {"id": _sort_key},
     ),
+    Webhook: Record(
+        {
+            "types": ("types", TYPES),
+            "organisations": ("organisations", TYPES),
+            "secrets": ("secrets", SIGNING_SECRETS),
+            "lease": ("lease", LEASE),
+            **_same_name("url", "state", "created", "cursor", "include_object", "failures"),
+            **_same_name("next_attempt", "next_waiting"),
+        },
+        {"id": _sort_key},
+        separate=frozenset({"cursor", "failures", "next_attempt", "next_waiting", "lease"}),
+    ),
+    Waiting: Record(
+        {"places": ("places", TYPES), **_same_name("since", "next_attempt", "attempts")},
+        {"object": _sort_key},
+    ),
+    Delivery: Record(
+        _same_name("event", "at", "milliseconds", "status", "length", "error"),
+        {"id": _sort_key},
+    ),
+    DeadLetter: Record(_same_name("event", "place", "object", "at"), {"id": _sort_key}),
     FeedHead: Record({"number": ("n", PLAIN), "tag": ("tag", PLAIN)}),
     Batch: Record(
         {"events": ("events", EVENTS), **_same_name("tag", "previous")},

@@ -28,6 +28,7 @@ from chalicelib.api.admin import (
     summary,
     tokens,
     users,
+    webhooks,
 )
 from chalicelib.api.admin.requests import MAX_PAGE, Handler
 from chalicelib.organisations import inputs
@@ -123,6 +124,11 @@ TAKES: Mapping[Handler, Takes] = {
     audit.list_deployment_audit: Takes(parameters=(*PAGING, FROM, TO, ACTOR, ACTION)),
     feed.list_changes: Takes(parameters=(PAGING[0], AFTER)),
     events.list_events: Takes(parameters=(PAGING[0], AFTER, OF_ORGANISATION), errors=(404, 409)),
+    webhooks.create_webhook: Takes(webhooks.NewWebhook, errors=(409,)),
+    webhooks.change_webhook: Takes(webhooks.WebhookChanges),
+    webhooks.replay: Takes(webhooks.Replay),
+    webhooks.list_deliveries: Takes(parameters=PAGING),
+    webhooks.list_dead_letters: Takes(parameters=PAGING),
     # connections
     connections.create_connection: Takes(inputs.NewConnection, parameters=(IDEMPOTENCY_KEY,)),
     connections.list_connections: Takes(parameters=PAGING),

@@ -40,15 +40,17 @@ from chalicelib.auth.signing_keys import KeyRing
 from chalicelib.auth.tokens import mint
 from chalicelib.outbound import OutboundClient
 from dev.errors import VerbError
-from dev.run import demo, dynamodb_local, engines, resources
+from dev.run import demo, dynamodb_local, engines, resources, stream_reader
 from dev.run.gateway import Gateway
 from dev.run.listener import HOST, listening
+from dev.run.stream_reader import StreamReader
 
 STAGE = "local"
 # Where the engines are, for `make operator-key STAGE=local`; there while the server runs.
 ENGINE_FILE = "engine.json"
 MINISTACK, DYNAMODB_LOCAL = "ministack", "dynamodb-local"
 SWEEP_SECONDS = 60.0
+STREAM_SECONDS = 0.3
 WATCH_SECONDS = 0.5
 
 # With these boto3 reaches the engine and nothing else, whatever the engineer's own settings are.
@@ -154,7 +156,8 @@ def _run(options: Options, started: float) -> None:
         stack.enter_context(redirect_stderr(log))
         gateway = Gateway(_app(), STAGE, HOST, _reporter(terminal, log))
         stack.enter_context(listening(gateway, options.port))
-        stack.enter_context(_sweeping())
+        for other_function in (_sweeping, _streaming):
+            stack.enter_context(other_function())
         stack.callback(file.withdraw)
         admin = demo.Admin(f"http://{HOST}:{options.port}/admin", key)
         ready = _describe(demo.provide(admin, file.known()), admin)
@@ -192,6 +195,37 @@ def _sweeping() -> Iterator[None]:
                 log_fault("the sweep failed", error)
 
     thread = Thread(target=sweep, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def _streaming() -> Iterator[None]:
+    """Read the table's stream and send to webhooks, as Lambda does in AWS."""
+    log_fault = importlib.import_module("chalicelib.observability").log_fault
+    stream = importlib.import_module("chalicelib.stream")
+    app = importlib.import_module("app")
+    services = app.services_of(app.Settings.from_environment())
+    # Only here, and by no setting: a receiver on this machine (make receiver).
+    services = replace(services, outbound=OutboundClient(allow_loopback=True))
+    reader = StreamReader(boto3.client("dynamodbstreams"), services.settings.stream_arn)
+    ended = Event()
+
+    def play() -> None:
+        while not ended.wait(STREAM_SECONDS):
+            try:
+                for records in reader.read():
+                    stream.append(services, records)
+                for webhook in stream.list_due(services):
+                    stream.send(services, webhook)
+            except Exception as error:  # noqa: BLE001 - as in AWS, it tries again
+                log_fault("the stream was not played", error)
+
+    thread = Thread(target=play, daemon=True)
     thread.start()
     try:
         yield
@@ -244,13 +278,18 @@ def _account(engine_url: str, table_url: str, options: Options) -> Iterator[str]
     for name in [*FORGOTTEN, *(n for n in os.environ if n.startswith("AWS_ENDPOINT_URL"))]:
         os.environ.pop(name, None)
     config = resources.read_json("config.json")["environment_variables"]
-    endpoints = {"AWS_ENDPOINT_URL": engine_url, "AWS_ENDPOINT_URL_DYNAMODB": table_url}
+    endpoints = {
+        "AWS_ENDPOINT_URL": engine_url,
+        "AWS_ENDPOINT_URL_DYNAMODB": table_url,
+        "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": table_url,
+    }
     os.environ.update({**config, **ACCOUNT, **endpoints})
     os.environ.update({"STAGE": STAGE, "PUBLIC_URL": options.public_url})
     os.environ.setdefault("PLANS", UNLIMITED)
     os.environ["TABLE_NAME"] = resources.define({"Stage": STAGE})["Table"]["TableName"]
     clients = boto3.client("dynamodb"), boto3.client("secretsmanager")
     key = resources.make(STAGE, *clients, lambda: mint("op", SystemRandom()).text)
+    os.environ["STREAM_ARN"] = stream_reader.provide(clients[0], os.environ["TABLE_NAME"])
     file = options.directory / ENGINE_FILE
     urls = {"secretsmanager": engine_url, "dynamodb": table_url, "region": engines.REGION}
     file.write_text(json.dumps(urls), encoding="utf-8")
@@ -267,7 +306,8 @@ def _app() -> Any:
     # Only here, and by no setting: assertions of an issuer on this machine (make gallery).
     issuers = Issuers(services.settings.federated_issuers, trust_loopback=True)
     key_ring = KeyRing(issuers, OutboundClient(allow_loopback=True))
-    return app.build(replace(services, key_ring=key_ring))
+    outbound = OutboundClient(allow_loopback=True)
+    return app.build(replace(services, key_ring=key_ring, outbound=outbound))
 
 
 def _reporter(terminal: TextIO, log: TextIO) -> Callable[[str], None]:

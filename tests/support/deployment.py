@@ -8,6 +8,7 @@ import boto3
 
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
+from chalicelib.outbound import OutboundClient
 from chalicelib.settings import Settings
 from chalicelib.storage.clock import Clock
 from chalicelib.storage.table import Table
@@ -15,6 +16,9 @@ from dev.measure.scene import QuickQueries
 from dev.run import resources
 from tests.support.environment import ENVIRONMENT, OPERATOR_KEY
 from tests.support.in_process import InProcessClient
+
+# No such stream exists, so no test pays for it; webhooks are accepted as where one does.
+NO_STREAM = "arn:aws:dynamodb:eu-west-1:000000000000:table/passerelle-test/stream/none"
 
 
 class Clients(NamedTuple):
@@ -53,8 +57,10 @@ def make_clients() -> Clients:
 def deploy(dynamodb: Any, secretsmanager: Any, clock: Clock) -> Services:
     """Make what deployment makes, and the services on it."""
     resources.make("test", dynamodb, secretsmanager, lambda: OPERATOR_KEY)
-    settings = Settings.from_environment(ENVIRONMENT)
+    settings = Settings.from_environment({**ENVIRONMENT, "STREAM_ARN": NO_STREAM})
     in_process: Any = InProcessClient(dynamodb)
     quick: Any = QuickQueries(in_process)
     table = Table(quick, settings.table_name, clock)
-    return Services(table, Secrets(secretsmanager, settings.secrets_prefix), settings)
+    secrets = Secrets(secretsmanager, settings.secrets_prefix)
+    outbound = OutboundClient(allow_loopback=True)
+    return Services(table, secrets, settings, outbound=outbound)

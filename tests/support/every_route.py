@@ -60,10 +60,23 @@ def life(send: Recorded, scim: ApiClient) -> None:
         send("GET", target)
     send("GET", f"/admin/changes?organisation={own.rpartition('/')[2]}")
     send("POST", f"{path}/test")
+    _webhook(send)
     for target in (f"{path}?preview=true", path, own):
         send("DELETE", target)
     for target in ("/health", "/openapi.json", f"{at}?limit=1", own, "/admin/audit"):
         send("GET", target)
+
+
+def _webhook(send: Recorded) -> None:
+    at = "/admin/webhooks"
+    made = f"{at}/{send('POST', at, {'url': 'http://127.0.0.1:9/'}).body['id']}"
+    for target in (at, made, f"{made}/deliveries", f"{made}/dead-letters"):
+        send("GET", target)
+    for action, body in (("test", None), ("rotate", None), ("replay", {"after": "now"})):
+        send("POST", f"{made}/{action}", body)
+    send("PATCH", made, {"state": "paused"})
+    send("DELETE", f"{made}/dead-letters")
+    send("DELETE", made)
 
 
 def _settings(send: Recorded, own: str) -> None:

@@ -15,6 +15,7 @@ from chalicelib.organisations.audit import AuditQuery, Edit
 from chalicelib.organisations.paging import Page
 from chalicelib.storage import audit_entries, grants
 from chalicelib.storage.counters import Rejections
+from chalicelib.storage.grants import Grant
 from chalicelib.storage.keys import OrganisationKeys, deployment_audit, deployment_health_hours
 
 
@@ -36,7 +37,7 @@ def list_audit(request: AdminRequest) -> Ok[Audit] | File:
 
 def list_deployment_audit(request: AdminRequest) -> Ok[Audit] | File:
     """GET /admin/audit: what concerns the deployment, or outlives an organisation."""
-    admin = _deployment(request)
+    admin = deployment_context(request, grants.deployment_audit())
     items = admin.items
     found = audit.list_entries(items, deployment_audit, _query(request), request.page_size)
     entries = [_document(each) for each in found.items]
@@ -49,11 +50,11 @@ def list_deployment_audit(request: AdminRequest) -> Ok[Audit] | File:
     return _page(entries, found, rejected)
 
 
-def _deployment(request: AdminRequest) -> AdminContext:
+def deployment_context(request: AdminRequest, may: tuple[Grant, ...]) -> AdminContext:
     """Return the context of a request that concerns no single organisation."""
     http = request.http
     return AdminContext(
-        request.services.table.namespace(grants.deployment_audit(), request.deadline),
+        request.services.table.namespace(may, request.deadline),
         OrganisationKeys(""),
         request.principal.actor,
         http.request_id,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from chalicelib.api.admin.feed import read_changes
 from chalicelib.api.admin.requests import AdminRequest
-from chalicelib.api.admin.responses import Changes, EventPage, Ok, ToldChange, ToldMembership
+from chalicelib.api.admin.responses import Changes, EventPage, Ok
 from chalicelib.errors import Conflict
 from chalicelib.events import feed
-from chalicelib.events.told import ToldEvent, tell
+from chalicelib.events.envelope import document
+from chalicelib.events.told import tell
 from chalicelib.organisations.feed import NOW
 from chalicelib.storage import grants
 
@@ -30,40 +31,10 @@ def list_events(request: AdminRequest) -> Ok[Changes | EventPage]:
         return Ok({"items": [], "next": str(feed.end(items)), "more": False})
     cursor = feed.EventCursor() if after is None else feed.parse_cursor(after)
     found = feed.read_page(items, cursor, request.page_size)
-    told = tell(services.table, [event for event, _ in found.events], request.deadline)
+    told = tell(services.table, [each.event for each in found.entries], request.deadline)
     page: EventPage = {
         "items": [document(each) for each in told],
         "next": str(found.next_cursor),
         "more": found.has_more,
     }
     return Ok(page)
-
-
-def document(told: ToldEvent) -> ToldChange | ToldMembership:
-    """Describe an event as the feed and webhooks tell it."""
-    event = told.event
-    if event.user is not None and event.connection is not None:
-        return {
-            "id": event.id,
-            "type": event.type,
-            "action": event.action,
-            "organisation": event.organisation,
-            "reference": told.reference,
-            "connection": event.connection,
-            "team": event.subject,
-            "user": event.user,
-            "state": "present" if told.present else "absent",
-            "at": event.at,
-        }
-    return {
-        "id": event.id,
-        "type": event.type,
-        "action": event.action,
-        "subject": event.subject,
-        "organisation": event.organisation,
-        "reference": told.reference,
-        "connection": event.connection,
-        "version": event.version,
-        "attributes": list(event.attributes),
-        "at": event.at,
-    }

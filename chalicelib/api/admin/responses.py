@@ -492,6 +492,52 @@ class EventPage(TypedDict):
     more: bool
 
 
+class Webhook(TypedDict):
+    """A URL that events are sent to; empty lists mean all types and all organisations.
+
+    Everything up to `cursor` of the feed was sent, waits, or was given up. `failures` counts the
+    attempts since something was accepted last; nothing is sent before `next_attempt`.
+    """
+
+    id: str
+    url: Address
+    state: Annotated[str, _one_of("active", "paused")]
+    types: list[str]
+    organisations: list[str]
+    created: Moment
+    cursor: str
+    failures: int
+    next_attempt: Moment | None
+
+
+class NewWebhookSecret(TypedDict):
+    """The secret of a webhook, which is shown only now: `whsec_` and 32 bytes in base64."""
+
+    id: str
+    secret: str
+
+
+class Delivery(TypedDict):
+    """An attempt: status and length of the response, or the `error` why there was none."""
+
+    id: str
+    event: str
+    at: Moment
+    status: int | None
+    length: int | None
+    error: str | None
+    milliseconds: int
+
+
+class DeadLetter(TypedDict):
+    """An event that was given up after three days."""
+
+    id: str
+    event: str
+    object: str
+    at: Moment
+
+
 class Preview(TypedDict):
     """What ending a connection would do: its state afterwards, and what would be affected."""
 

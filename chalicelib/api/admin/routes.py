@@ -26,6 +26,7 @@ from chalicelib.api.admin import (
     summary,
     tokens,
     users,
+    webhooks,
 )
 from chalicelib.api.admin.problems import problem
 from chalicelib.api.admin.requests import Access, Route, respond
@@ -49,6 +50,7 @@ CONSOLE_LINK = f"{ORGANISATION}/console-links/{{link}}"
 SESSION = f"{ORGANISATION}/sessions/{{session}}"
 TEAM = f"{ORGANISATION}/teams/{{team}}"
 USER = f"{ORGANISATION}/users/{{user}}"
+WEBHOOK = "/admin/webhooks/{webhook}"
 
 ROUTES = (
     Route("GET", "/health", ANYONE, health.get_health),
@@ -103,7 +105,19 @@ ROUTES = (
     Route("GET", f"{ORGANISATION}/audit", OWN_ADMIN, audit.list_audit),
     Route("GET", "/admin/audit", OPERATOR, audit.list_deployment_audit),
     Route("GET", f"{ORGANISATION}/changes", OPERATOR, feed.list_changes, scope=CHANGES),
+    # Events of all organisations
     Route("GET", "/admin/changes", OPERATOR, events.list_events, scope=CHANGES),
+    Route("POST", "/admin/webhooks", OPERATOR, webhooks.create_webhook),
+    Route("GET", "/admin/webhooks", OPERATOR, webhooks.list_webhooks),
+    Route("GET", WEBHOOK, OPERATOR, webhooks.get_webhook),
+    Route("PATCH", WEBHOOK, OPERATOR, webhooks.change_webhook),
+    Route("DELETE", WEBHOOK, OPERATOR, webhooks.delete_webhook),
+    Route("POST", f"{WEBHOOK}/test", OPERATOR, webhooks.send_test_event),
+    Route("POST", f"{WEBHOOK}/rotate", OPERATOR, webhooks.rotate_webhook),
+    Route("POST", f"{WEBHOOK}/replay", OPERATOR, webhooks.replay),
+    Route("GET", f"{WEBHOOK}/deliveries", OPERATOR, webhooks.list_deliveries),
+    Route("GET", f"{WEBHOOK}/dead-letters", OPERATOR, webhooks.list_dead_letters),
+    Route("DELETE", f"{WEBHOOK}/dead-letters", OPERATOR, webhooks.clear_dead_letters),
     Route("POST", f"{ORGANISATION}/resolve", OPERATOR, users.resolve, scope=READ),
     # Its connections
     Route(

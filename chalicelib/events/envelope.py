@@ -1,0 +1,73 @@
+"""A told event as a document: of the feed, and as CloudEvents 1.0 for a webhook. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from chalicelib.events.told import ToldEvent
+
+# What `type` begins with (CloudEvents 1.0: a reverse-DNS or other prefix of who defines it).
+PREFIX = "passerelle"
+CONTENT_TYPE = "application/cloudevents+json"
+# A whole object is left out of an event that would be larger than SQS takes.
+MAX_BYTES = 256_000
+SECRET_PREFIX = "whsec_"  # noqa: S105 - of Standard Webhooks, in front of a secret
+
+
+def document(told: ToldEvent) -> Any:
+    """Describe an event as the feed and webhooks tell it."""
+    event = told.event
+    common = {
+        "id": event.id,
+        "type": event.type,
+        "action": event.action,
+        "organisation": event.organisation,
+        "reference": told.reference,
+        "connection": event.connection,
+        "at": event.at,
+    }
+    if event.user is not None:
+        state = "present" if told.present else "absent"
+        return {**common, "team": event.subject, "user": event.user, "state": state}
+    attributes = list(event.attributes)
+    return {**common, "subject": event.subject, "version": event.version, "attributes": attributes}
+
+
+def cloud_event(told: ToldEvent, source: str, whole: Mapping[str, Any] | None = None) -> bytes:
+    """Write the body of a delivery; `whole` has the object where the webhook includes it."""
+    event = told.event
+    data = {**document(told), **(whole or {})}
+    envelope = {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": f"{source}/admin/organisations/{event.organisation}",
+        "type": f"{PREFIX}.{event.type}.{event.action}",
+        "subject": event.object,
+        "time": event.at,
+        "datacontenttype": "application/json",
+    }
+    body = _json({**envelope, "data": data})
+    if whole and len(body) > MAX_BYTES:
+        return _json({**envelope, "data": {**data, "object": None, "truncated": True}})
+    return body
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def signed_headers(event_id: str, at: int, body: bytes, secrets: Iterable[str]) -> dict[str, str]:
+    """Return the headers of Standard Webhooks: one signature for each secret, by HMAC-SHA256."""
+    content = f"{event_id}.{at}.".encode() + body
+    keys = (base64.b64decode(secret.removeprefix(SECRET_PREFIX)) for secret in secrets)
+    digests = (hmac.new(key, content, hashlib.sha256).digest() for key in keys)
+    return {
+        "webhook-id": event_id,
+        "webhook-timestamp": str(at),
+        "webhook-signature": " ".join(f"v1,{base64.b64encode(each).decode()}" for each in digests),
+    }

@@ -1,0 +1,321 @@
+"""Send events to one webhook, in the order of each object, until there are no more.
+
+One process sends to a webhook at a time: it holds the webhook's lease, and what it writes depends
+on the lease. A page of the feed is sent object by object, several objects at a time. Where an event
+of an object fails, it and the later ones of that object wait, and the cursor moves on; where every
+object of a page fails, it is the receiver that fails: the cursor stays, and the page is sent again
+later. What waits is sent again at growing intervals for three days; then the event is given up,
+and listed as a dead letter. An event is sent at least once; its id says whether it was before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from types import MappingProxyType
+from typing import Any
+
+from chalicelib.auth.secrets import Secrets
+from chalicelib.errors import BadRequest
+from chalicelib.events import feed
+from chalicelib.events.envelope import CONTENT_TYPE, cloud_event, signed_headers
+from chalicelib.events.feed import FeedEntry
+from chalicelib.events.told import ToldEvent, tell
+from chalicelib.events.webhooks import OWNER, list_webhooks
+from chalicelib.observability import logger
+from chalicelib.outbound import NotAllowed, OutboundClient, OutboundRequest, Unreachable
+from chalicelib.storage import grants
+from chalicelib.storage.clock import timestamp
+from chalicelib.storage.directory_items import Lease, lease_unchanged
+from chalicelib.storage.event_items import Event
+from chalicelib.storage.expressions import Action, Check, Delete, Put, Update, absent, equals
+from chalicelib.storage.keys import WebhookKeys, ulid
+from chalicelib.storage.records import from_item, from_items, to_item
+from chalicelib.storage.retries import Deadline
+from chalicelib.storage.table import Namespace, Table
+from chalicelib.storage.webhook_items import (
+    DEAD_LETTERS_KEPT,
+    DELIVERIES_KEPT,
+    DeadLetter,
+    Delivery,
+    Waiting,
+    Webhook,
+)
+
+# The waits between attempts, in minutes: about three days in all.
+INTERVALS = (1, 2, 5, 10, 30, 60, 120, 240, 480, 720, 1440, 1440)
+# A receiver that fails altogether is asked at least this often, however long it fails.
+LONGEST_PAUSE = 60
+# A page is sent with the transaction that moves the cursor: one action for each of its objects.
+PAGE = 90
+AT_A_TIME = 8
+# So many objects may wait at a time; then nothing else is sent until some are accepted.
+MAX_WAITING = 1_000
+SECONDS_PER_REQUEST = 10.0
+MAX_RESPONSE_BYTES = 16_384
+LEASE = timedelta(seconds=60)
+USER_AGENT = "Passerelle"
+SUCCESS = 2
+ACTIVE = equals("state", "active")
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class _LostLease(Exception):
+    """Another process sends to the webhook by now, or it was paused, changed or deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What sending needs of this deployment; `source` is the URL that events name as theirs."""
+
+    table: Table
+    secrets: Secrets
+    outbound: OutboundClient
+    source: str
+
+    def run(self, webhook_id: str, deadline: Deadline) -> bool:
+        """Send what there is for a webhook; return whether there is more.
+
+        Raises:
+            Busy, Unavailable: the table or the secrets do not respond before the deadline.
+        """
+        items = self.table.namespace(grants.sender(WebhookKeys(webhook_id)), deadline)
+        webhook = _acquire(items, webhook_id)
+        if webhook is None:
+            return False
+        now = timestamp(self.table.clock.now())
+        live = [each for each in webhook.secrets if each.until is None or each.until > now]
+        secrets = [self.secrets.text_of(OWNER, each.id, deadline) for each in live]
+        try:
+            return _Run(self, items, webhook, secrets).send_all()
+        except _LostLease:
+            return False
+
+    def send(self, webhook: Webhook, secrets: Sequence[str], told: ToldEvent) -> Delivery:
+        """Send one event, once."""
+        clock = self.table.clock
+        at, began = clock.now(), clock.monotonic()
+        body = cloud_event(told, self.source)
+        headers = signed_headers(told.event.id, int(at.timestamp()), body, secrets)
+        headers |= {"content-type": CONTENT_TYPE, "user-agent": USER_AGENT}
+        request = OutboundRequest("POST", webhook.url, headers, body)
+        attempt = Delivery(ulid(at, clock.random.getrandbits(80)), told.event.id, timestamp(at), 0)
+        try:
+            response = self.outbound.send(
+                request, seconds=SECONDS_PER_REQUEST, max_bytes=MAX_RESPONSE_BYTES, cut=True
+            )
+        except NotAllowed:
+            attempt = replace(attempt, error="not allowed")
+        except Unreachable:
+            attempt = replace(attempt, error="unreachable")
+        else:
+            attempt = replace(attempt, status=response.status, length=len(response.body))
+        return replace(attempt, milliseconds=int((clock.monotonic() - began) * 1000))
+
+
+def _acquire(items: Namespace, webhook_id: str) -> Webhook | None:
+    """Acquire the lease of a webhook; None where there is nothing to do, or another sends."""
+    key = WebhookKeys(webhook_id).own_item
+    item, clock = items.get(key), items.table.clock
+    webhook = None if item is None else from_item(Webhook, item)
+    now = timestamp(clock.now())
+    if webhook is None or webhook.state != "active" or (webhook.next_attempt or "") > now:
+        return None
+    if webhook.lease is not None and webhook.lease.expires_at > now:
+        return None
+    lease = Lease(clock.new_id(), timestamp(clock.now() + LEASE))
+    free = absent("lease") if webhook.lease is None else lease_unchanged(webhook.lease)
+    taken = Update(
+        key, set={"lease": lease.attribute()}, condition=equals("state", "active") & free
+    )
+    return None if items.try_commit([taken]) is not None else replace(webhook, lease=lease)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run of a sender for one webhook, whose lease it holds."""
+
+    sender: Sender
+    items: Namespace
+    webhook: Webhook
+    secrets: Sequence[str]
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+
+    def send_all(self) -> bool:
+        """Send what waits and is to be sent again by now, then what is new."""
+        keys = WebhookKeys(self.webhook.id)
+        found = from_items(Waiting, self.items.query(keys.all_waiting()))
+        self.waiting = {each.object: each for each in islice(found, MAX_WAITING)}
+        try:
+            self._send_waiting()
+            while len(self.waiting) < MAX_WAITING and self._has_time() and self._send_page():
+                pass
+        except BadRequest:
+            # The feed has no longer what follows: a restore, or 90 days without a receiver.
+            logger.error(
+                "a webhook is paused: its cursor is too old", extra={"id": self.webhook.id}
+            )
+            self._write({"state": "paused"}, ("lease",))
+            return False
+        self._release()
+        return self._has_more()
+
+    def _has_time(self) -> bool:
+        return self.items.deadline.left() > SECONDS_PER_REQUEST + 1
+
+    def _has_more(self) -> bool:
+        is_behind = str(feed.end(self.items)) != self.webhook.cursor
+        return is_behind and self.webhook.next_attempt is None
+
+    def _now(self) -> datetime:
+        return self.sender.table.clock.now()
+
+    def _send_page(self) -> bool:
+        """Send a page of the feed; return whether there may be another one."""
+        page = feed.read_page(self.items, feed.parse_cursor(self.webhook.cursor), PAGE)
+        objects: dict[str, list[FeedEntry]] = defaultdict(list)
+        for entry in page.entries:
+            if self.webhook.wants(entry.event):
+                objects[entry.event.object].append(entry)
+        blocked = {name: found for name, found in objects.items() if name in self.waiting}
+        free = {name: found for name, found in objects.items() if name not in blocked}
+        sent = self._send_objects({name: [e.event for e in each] for name, each in free.items()})
+        left = {name: each[sent[name] :] for name, each in free.items() if sent[name] < len(each)}
+        if left and not any(sent.values()) and self._has_time():
+            self._pause()
+            return False
+        self._move(str(page.next_cursor), {**blocked, **left})
+        return page.has_more
+
+    def _send_objects(self, objects: Mapping[str, Sequence[Event]]) -> dict[str, int]:
+        """Send the events of each object in order; return how many of each were accepted."""
+        every = [event for events in objects.values() for event in events]
+        told = {each.event.id: each for each in tell(self.sender.table, every, self.items.deadline)}
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            chains = ([told[event.id] for event in events] for events in objects.values())
+            return dict(zip(objects, pool.map(self._send_in_order, chains), strict=True))
+
+    def _send_in_order(self, chain: Sequence[ToldEvent]) -> int:
+        """Send until one is not accepted, or no time is left; return how many were."""
+        for number, told in enumerate(chain):
+            if not self._has_time() or not self._is_accepted(told):
+                return number
+        return len(chain)
+
+    def _is_accepted(self, told: ToldEvent) -> bool:
+        attempt = self.sender.send(self.webhook, self.secrets, told)
+        key = WebhookKeys(self.webhook.id).delivery(attempt.id)
+        self.items.try_once(Put(key, to_item(attempt, expires=self._now() + DELIVERIES_KEPT)))
+        return attempt.status is not None and attempt.status // 100 == SUCCESS
+
+    def _pause(self) -> None:
+        """Leave the cursor where it is: the receiver accepts nothing at present."""
+        failures = self.webhook.failures + 1
+        minutes = min(LONGEST_PAUSE, INTERVALS[min(failures, len(INTERVALS)) - 1])
+        next_attempt = timestamp(self._now() + timedelta(minutes=minutes))
+        self._write({"failures": failures, "next_attempt": next_attempt})
+        self.webhook = replace(self.webhook, failures=failures, next_attempt=next_attempt)
+
+    def _move(self, cursor: str, held: Mapping[str, Sequence[FeedEntry]]) -> None:
+        """Move the cursor over a page; what was not accepted of it waits."""
+        now = self._now()
+        again = timestamp(now + timedelta(minutes=INTERVALS[0]))
+        for name, entries in held.items():
+            before = self.waiting.get(name, Waiting(name, (), timestamp(now), again))
+            places = (*before.places, *(each.place for each in entries))
+            self.waiting[name] = replace(before, places=places)
+        keys = WebhookKeys(self.webhook.id)
+        puts = [Put(keys.waiting(name), to_item(self.waiting[name])) for name in held]
+        self._write({"cursor": cursor, "failures": 0}, ("next_attempt",), puts)
+        self.webhook = replace(self.webhook, cursor=cursor, failures=0, next_attempt=None)
+
+    def _send_waiting(self) -> None:
+        """Send again what waits, where its time has come."""
+        now = timestamp(self._now())
+        due = [each for each in self.waiting.values() if each.next_attempt <= now]
+        found = feed.read_places(self.items, [place for each in due for place in each.places])
+        kept = {
+            each.object: [found[place] for place in each.places if place in found] for each in due
+        }
+        sent = self._send_objects({name: [e.event for e in each] for name, each in kept.items()})
+        for each in due:
+            count = sent[each.object]
+            self._settle(each, kept[each.object][count:], has_moved=count > 0)
+
+    def _settle(self, before: Waiting, left: Sequence[FeedEntry], *, has_moved: bool) -> None:
+        """Write what still waits of an object; after the last attempt its first event goes."""
+        keys, now = WebhookKeys(self.webhook.id), self._now()
+        attempts = 1 if has_moved else before.attempts + 1
+        others: list[Action] = []
+        if left and attempts > len(INTERVALS):
+            others.append(self._give_up(left[0]))
+            left, attempts = left[1:], 1
+        key = keys.waiting(before.object)
+        if left:
+            again = timestamp(now + timedelta(minutes=INTERVALS[attempts - 1]))
+            places = tuple(each.place for each in left)
+            after = replace(before, places=places, attempts=attempts, next_attempt=again)
+            self._write(others=[Put(key, to_item(after)), *others])
+            self.waiting[before.object] = after
+        else:
+            self._write(others=[Delete(key), *others])
+            del self.waiting[before.object]
+
+    def _give_up(self, entry: FeedEntry) -> Put:
+        """Make the dead letter of an event."""
+        now, chance = self._now(), self.sender.table.clock.random.getrandbits(80)
+        event = entry.event
+        letter = DeadLetter(ulid(now, chance), event.id, entry.place, event.object, timestamp(now))
+        item = to_item(letter, expires=now + DEAD_LETTERS_KEPT)
+        return Put(WebhookKeys(self.webhook.id).dead_letter(letter.id), item)
+
+    def _release(self) -> None:
+        """Let another process send; say when what waits is to be sent again."""
+        earliest = min((each.next_attempt for each in self.waiting.values()), default=None)
+        gone = () if earliest else ("next_waiting",)
+        self._write({"next_waiting": earliest} if earliest else {}, ("lease", *gone))
+
+    def _write(
+        self,
+        values: Mapping[str, Any] = NOTHING,
+        remove: Sequence[str] = (),
+        others: Sequence[Action] = (),
+    ) -> None:
+        """Write a step of the run, while it holds the lease.
+
+        Raises:
+            _LostLease: it holds it no longer.
+        """
+        if self.webhook.lease is None:
+            raise _LostLease
+        key = WebhookKeys(self.webhook.id).own_item
+        held = ACTIVE & lease_unchanged(self.webhook.lease)
+        own = (
+            Update(key, set=values, remove=tuple(remove), condition=held)
+            if values or remove
+            else Check(key, held)
+        )
+        if self.items.try_commit([own, *others]) is not None:
+            raise _LostLease
+
+
+def due_webhooks(items: Namespace) -> list[str]:
+    """List the webhooks that have something to send now: 1 Query and 1 Get.
+
+    Behind the feed and not paused after a failure, or with something that waits for this moment.
+    """
+    now = timestamp(items.table.clock.now())
+    active = [each for each in list_webhooks(items) if each.state == "active"]
+    if not active:
+        return []
+    end = str(feed.end(items))
+    return [
+        each.id
+        for each in active
+        if (each.next_attempt or "") <= now
+        and (each.cursor != end or (each.next_waiting is not None and each.next_waiting <= now))
+    ]

@@ -1,0 +1,93 @@
+"""Webhooks of the SaaS, what waits to be sent again, and what was given up, as values. Pure.
+
+None of them has more of an event than its id and its place in the feed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from chalicelib.storage.directory_items import Lease
+from chalicelib.storage.event_items import Event
+
+WebhookState = Literal["active", "paused"]
+
+DELIVERIES_KEPT = timedelta(days=7)
+DEAD_LETTERS_KEPT = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSecret:
+    """A secret that deliveries are signed with, by its id in Secrets Manager, and until when."""
+
+    id: str
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A URL of the SaaS that events are sent to.
+
+    No `types` means all, as no `organisations` does. `cursor` is the place in the feed up to which
+    all was sent, waits, or was given up. `failures` counts the attempts since something was
+    accepted last; nothing is sent before `next_attempt`. `next_waiting` is when the first of what
+    waits is sent again. Who holds the lease sends.
+    """
+
+    id: str
+    url: str
+    state: WebhookState
+    created: str
+    cursor: str
+    secrets: Sequence[SigningSecret]
+    types: Sequence[str] = ()
+    organisations: Sequence[str] = ()
+    include_object: bool = False
+    failures: int = 0
+    next_attempt: str | None = None
+    next_waiting: str | None = None
+    lease: Lease | None = None
+
+    def wants(self, event: Event) -> bool:
+        """Tell whether an event is one of those that it asks for."""
+        return (not self.types or event.type in self.types) and (
+            not self.organisations or event.organisation in self.organisations
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The events of one object that wait, by their places in the feed, since the first failed."""
+
+    object: str
+    places: Sequence[str]
+    since: str
+    next_attempt: str
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One attempt: the status and length of the response, or why there was none."""
+
+    id: str
+    event: str
+    at: str
+    milliseconds: int
+    status: int | None = None
+    length: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that was given up: its place in the feed and what it was about."""
+
+    id: str
+    event: str
+    place: str
+    object: str
+    at: str

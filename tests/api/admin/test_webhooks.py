@@ -1,0 +1,345 @@
+"""Webhooks: each event is sent, signed, in the order of its object, until it is accepted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+from botocore.config import Config
+from standardwebhooks import Webhook as Verifier
+
+from app import build
+from chalicelib.events.sender import Sender, due_webhooks
+from chalicelib.outbound import OutboundClient
+from chalicelib.storage import grants
+from chalicelib.storage.retries import Deadline
+from chalicelib.stream import append_records
+from dev.run.stream_reader import StreamReader, provide
+from tests.support.builders import a_customer, api_client, scim_client
+from tests.support.environment import OPERATOR_KEY
+from tests.support.webhook_receiver import receiving
+
+
+@pytest.fixture
+def services(services, dynamodb):
+    """Deploy with a stream, and send to this machine."""
+    arn = provide(dynamodb, services.table.name)
+    settings = replace(services.settings, stream_arn=arn)
+    return replace(services, settings=settings)
+
+
+@pytest.fixture
+def operator(services):
+    """Send requests with the operator key."""
+    return api_client(build(services), OPERATOR_KEY)
+
+
+@pytest.fixture
+def scim(services):
+    """Be the identity provider of an organisation."""
+    context = a_customer(services, identity_provider="other")
+    return scim_client(build(services), context.connection, context.token)
+
+
+@pytest.fixture
+def receiver():
+    """Run a receiver."""
+    with receiving() as found:
+        yield found
+
+
+@pytest.fixture
+def push(services):
+    """Play the stream, then send to each webhook that has something to send."""
+    # moto knows the address of the region alone.
+    config = Config(account_id_endpoint_mode="disabled")
+    client = boto3.Session().client("dynamodbstreams", config=config)
+    reader = StreamReader(client, services.settings.stream_arn)
+
+    def play(outbound=services.outbound):
+        base_url = services.settings.base_url
+        sender = Sender(services.table, services.secrets, outbound, base_url)
+        for records in reader.read():
+            append_records(services, records)
+        deadline = Deadline.after(60, services.table.clock)
+        items = services.table.namespace(grants.list_webhooks(), deadline)
+        return {each: sender.run(each, deadline) for each in due_webhooks(items)}
+
+    return play
+
+
+@pytest.fixture
+def webhook(operator, receiver, scim, push):
+    """Create a webhook to the receiver; returns what its creation returned."""
+    push()
+    return operator("POST", "/admin/webhooks", {"url": receiver.url}).body
+
+
+def verified(receiver, secret):
+    """Check every signature by the library; return the types of the events.
+
+    Its `verify` compares the time with that of this machine, where the clock here is a test's.
+    """
+    signer = Verifier(secret)
+    for headers, body in receiver.requests:
+        at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+        expected = signer.sign(headers["webhook-id"], at, body.decode())
+        assert expected in headers["webhook-signature"].split(" "), "the signature is another one"
+    return [json.loads(body)["type"] for _, body in receiver.requests]
+
+
+def test_what_happens_is_sent_and_signed(webhook, scim, receiver, push):
+    """As CloudEvents, by Standard Webhooks; nothing of before the webhook, and nothing twice."""
+    ada = scim.a_user("ada")["id"]
+    scim("DELETE", f"/Users/{ada}")
+    assert push() == {webhook["id"]: False}
+
+    names = ["passerelle.user.created", "passerelle.user.deleted"]
+    assert verified(receiver, webhook["secret"]) == names
+    event = receiver.accepted[0]
+    assert (event["data"]["subject"], event["data"]["version"]) == (ada, 1)
+    assert "ada" not in str({**event, "data": {**event["data"], "attributes": []}})
+    assert push() == {}
+
+
+def test_another_secret_does_not_verify(webhook, operator, scim, receiver, push):
+    """Neither that of another webhook nor one that was made up."""
+    other = operator("POST", "/admin/webhooks", {"url": receiver.url}).body
+    operator("DELETE", f"/admin/webhooks/{other['id']}")
+    scim.a_user("ada")
+    push()
+
+    with pytest.raises(AssertionError, match="signature"):
+        verified(receiver, other["secret"])
+
+
+def test_both_secrets_verify_for_a_day_after_rotation(
+    webhook, operator, scim, receiver, push, manual_clock
+):
+    """Then only the new one does."""
+    path = f"/admin/webhooks/{webhook['id']}"
+    rotated = operator("POST", f"{path}/rotate").body["secret"]
+    scim.a_user("ada")
+    push()
+    assert verified(receiver, webhook["secret"]) == verified(receiver, rotated)
+
+    manual_clock.advance(seconds=25 * 3600)
+    receiver.requests.clear()
+    scim.a_user("bob")
+    push()
+    with pytest.raises(AssertionError, match="signature"):
+        verified(receiver, webhook["secret"])
+
+
+def test_events_of_one_object_wait_and_others_do_not(webhook, scim, receiver, push, manual_clock):
+    """In order, when the receiver accepts them again; the living are not held up."""
+    ada, bob = scim.a_user("ada")["id"], scim.a_user("bob")["id"]
+    receiver.respond = lambda event: 500 if event["data"]["subject"] == ada else 204
+    for title in ("Dr", "Prof"):
+        change = {"Operations": [{"op": "replace", "path": "title", "value": title}]}
+        for uid in (ada, bob):
+            scim("PATCH", f"/Users/{uid}", change)
+    push()
+    assert [each["data"]["subject"] for each in receiver.accepted] == [bob, bob, bob]
+    assert len(receiver.requests) == 4, "one attempt for ada, and her later events wait"
+
+    receiver.respond = lambda _: 204
+    manual_clock.advance(seconds=61)
+    push()
+    versions = [e["data"]["version"] for e in receiver.accepted if e["data"]["subject"] == ada]
+    assert versions == [1, 2, 3]
+
+
+def test_a_receiver_that_accepts_nothing_gets_everything_later(
+    webhook, operator, scim, receiver, push, manual_clock
+):
+    """The cursor stays, and nothing is lost after half a day."""
+    receiver.respond = lambda _: 503
+    before = operator("GET", f"/admin/webhooks/{webhook['id']}").body["cursor"]
+    scim.a_user("ada")
+    scim.a_user("bob")
+    for _ in range(12):
+        push()
+        shown = operator("GET", f"/admin/webhooks/{webhook['id']}").body
+        assert (shown["cursor"], receiver.accepted) == (before, [])
+        manual_clock.advance(seconds=3600)
+
+    assert operator("GET", f"/admin/webhooks/{webhook['id']}").body["failures"] == 12
+    receiver.respond = lambda _: 204
+    push()
+    assert len(receiver.accepted) == 2
+
+
+def test_after_three_days_an_event_is_given_up_and_can_be_sent_again(
+    webhook, operator, scim, receiver, push, manual_clock
+):
+    """It is listed by ids alone; what follows of its object is sent, and so is it when asked."""
+    path = f"/admin/webhooks/{webhook['id']}"
+    ada, _ = scim.a_user("ada")["id"], scim.a_user("bob")
+    receiver.respond = lambda event: 400 if event["data"]["subject"] == ada else 204
+    for _ in range(14):
+        push()
+        manual_clock.advance(seconds=24 * 3600)
+    [letter] = operator("GET", f"{path}/dead-letters").body["items"]
+    assert ada in letter["object"]
+
+    receiver.respond = lambda _: 204
+    assert operator("POST", f"{path}/replay", {"dead_letters": True}).status == 204
+    push()
+    assert receiver.accepted[-1]["id"] == letter["event"]
+    assert operator("GET", f"{path}/dead-letters").body["items"] == []
+    assert push() == {}
+
+
+def test_everything_can_be_sent_again_from_a_cursor(webhook, operator, scim, receiver, push):
+    """With the same ids, so that a receiver knows what it had."""
+    scim.a_user("ada")
+    push()
+    path = f"/admin/webhooks/{webhook['id']}"
+    first = list(receiver.accepted)
+    assert operator("POST", f"{path}/replay", {"after": "0.0.0"}).status == 204
+    push()
+
+    ids = [each["id"] for each in receiver.accepted]
+    assert ids.count(first[0]["id"]) == 2
+    assert len(ids) > 2, "also what was before the webhook"
+
+
+def test_a_webhook_gets_the_types_and_organisations_that_it_asks_for(
+    operator, scim, receiver, push
+):
+    """Its cursor passes the others."""
+    push()
+    made = operator("POST", "/admin/webhooks", {"url": receiver.url, "types": ["team"]}).body
+    scim.a_user("ada")
+    scim("POST", "/Groups", {"displayName": "E"})
+    push()
+    assert [each["type"] for each in receiver.accepted] == ["passerelle.team.created"]
+
+    elsewhere = {"types": [], "organisations": ["aaaaaaaaaa"]}
+    operator("PATCH", f"/admin/webhooks/{made['id']}", elsewhere)
+    scim.a_user("bob")
+    push()
+    assert len(receiver.accepted) == 1
+
+
+def test_deliveries_say_what_came_back_and_never_what_it_said(
+    webhook, operator, scim, receiver, push
+):
+    """Status, length and duration of each attempt."""
+    receiver.respond = lambda _: 418
+    scim.a_user("ada")
+    push()
+    [shown] = operator("GET", f"/admin/webhooks/{webhook['id']}/deliveries").body["items"]
+
+    assert (shown["status"], shown["length"], shown["error"]) == (418, 0, None)
+
+
+def test_a_test_event_is_sent_at_once(webhook, operator, receiver):
+    """Before anything happens: the receiver's check of signatures can be tried."""
+    shown = operator("POST", f"/admin/webhooks/{webhook['id']}/test").body
+
+    assert shown["status"] == 204
+    assert verified(receiver, webhook["secret"]) == ["passerelle.test.sent"]
+
+
+class KilledByTest(BaseException):
+    """The process was killed."""
+
+
+def killed(*_: object, **__: object):
+    """Die."""
+    raise KilledByTest
+
+
+class Killed:
+    """Dies in the middle of a request."""
+
+    send = staticmethod(killed)
+
+
+def test_one_process_sends_at_a_time_and_a_killed_one_is_succeeded(
+    webhook, scim, receiver, push, manual_clock
+):
+    """Its lease ends a minute after it was acquired; until then nobody else sends."""
+    scim.a_user("ada")
+    with pytest.raises(KilledByTest):
+        push(Killed())
+    push()
+    assert receiver.accepted == []
+
+    manual_clock.advance(seconds=61)
+    push()
+    assert len(receiver.accepted) == 1
+
+
+PRIVATE = [
+    "http://example.com/",
+    "https://example.com:8443/",
+    "https://user@example.com/",
+    "https://127.0.0.1/",
+    "https://10.0.0.1/",
+    "https://172.16.0.1/",
+    "https://192.168.1.1/",
+    "https://169.254.169.254/latest/meta-data/",
+    "https://100.64.0.1/",
+    "https://0.0.0.0/",
+    "https://224.0.0.1/",
+    "https://255.255.255.255/",
+    "https://[::1]/",
+    "https://[::]/",
+    "https://[fe80::1]/",
+    "https://[fc00::1]/",
+    "https://[fd00:ec2::254]/",
+    "https://[::ffff:127.0.0.1]/",
+    "https://[::ffff:10.0.0.1]/",
+    "https://[64:ff9b::7f00:1]/",
+    "https://[64:ff9b::a9fe:a9fe]/",
+    "https://[2002:7f00:1::]/",
+    "https://[2001:0:7f00:1::]/",
+    "https://[ff02::1]/",
+    "https://[2001:db8::1]/",
+    "https://192.0.2.1/",
+    "https://198.18.0.1/",
+    "https://203.0.113.7/",
+    "https://240.0.0.1/",
+    "https://2130706433/",
+    "https://0x7f000001/",
+    "https://127.1/",
+    "https://0177.0.0.1/",
+    "ftp://example.com/",
+    "file:///etc/passwd",
+    "gopher://example.com/",
+    "https:///path",
+    "https://",
+    "//example.com/",
+    "javascript:alert(1)",
+    "https://example.com:0x50/",
+    "https://example.com:443@127.0.0.1/",
+]
+
+
+@pytest.mark.parametrize("url", PRIVATE)
+def test_only_public_addresses_are_accepted(services, url):
+    """https, port 443, and no name or number that leads into a network of ours."""
+    outbound = OutboundClient()
+    operator = api_client(build(replace(services, outbound=outbound)), OPERATOR_KEY)
+    response = operator("POST", "/admin/webhooks", {"url": url})
+
+    assert response.status == 400
+    assert operator("GET", "/admin/webhooks").body["items"] == []
+
+
+def test_a_name_that_leads_elsewhere_later_is_not_followed(services):
+    """It is resolved at each request, and every address must be public."""
+    answers = [["93.184.215.14"], ["93.184.215.14", "10.0.0.1"]]
+    outbound = OutboundClient(resolve=lambda *_: answers.pop(0))
+    operator = api_client(build(replace(services, outbound=outbound)), OPERATOR_KEY)
+    made = operator("POST", "/admin/webhooks", {"url": "https://example.com/hook"})
+    assert made.status == 201
+
+    shown = operator("POST", f"/admin/webhooks/{made.body['id']}/test").body
+    assert (shown["status"], shown["error"]) == (None, "not allowed")
