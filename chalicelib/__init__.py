@@ -5,7 +5,8 @@ Each line names a package or module and what it imports; every arrow leads down 
     app -> sweeper, stream, api, auth, storage, observability, settings
     sweeper -> api, organisations, directory, storage, observability, errors
     stream -> api, events, storage, observability
-    api -> events, organisations, directory, auth, scim, storage, outbound, observability, settings, errors
+    api -> events, organisations, directory, auth, scim, storage, outbound, observability,
+        settings, errors
     events -> organisations, auth, storage, observability, outbound, errors
     organisations -> auth, scim, storage, settings, errors
     directory -> scim, storage, observability, errors

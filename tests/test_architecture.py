@@ -108,7 +108,8 @@ def module_graph() -> dict[str, frozenset[str]]:
 
 def drawn_map() -> dict[str, set[str]]:
     """Read the map in the docstring of chalicelib, from the top down."""
-    lines = re.findall(r"^    (\w+) -> (.+)$", chalicelib.__doc__ or "", re.MULTILINE)
+    text = re.sub(r",\n {8}", ", ", chalicelib.__doc__ or "")
+    lines = re.findall(r"^    (\w+) -> (.+)$", text, re.MULTILINE)
     return {name: set(below.split(", ")) - {"nothing"} for name, below in lines}
 
 
