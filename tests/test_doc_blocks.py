@@ -54,6 +54,7 @@ NOT_RUN = [
     ("deploy.md", "an AWS account with a bucket (BUCKET)"),
     ("deploy.md", ACCOUNT),
     ("deploy.md", ACCOUNT),
+    ("events.md", TERMINAL),
     ("performance.md", "the emulator of AWS"),
     ("performance.md", f"{OWN_TESTS}: dev/test_bench.py"),
     ("performance.md", "several minutes"),
