@@ -1,4 +1,4 @@
-"""docs/musts.md names the tests that show what it says, and each of them is there."""
+"""The pages of demands name the tests that show what they say, and each of them is there."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parent
-PAGE = (TESTS.parent / "docs" / "musts.md").read_text(encoding="utf-8")
 
-# Sections of the three RFCs that demand something of a service provider.
-DEMANDS = 130
+# How many demands each page lists at least: of three RFCs, and of two profiles.
+DEMANDS = {"musts": 130, "conformance-interop": 25, "conformance-ipsie": 35}
+each_page = pytest.mark.parametrize("page", DEMANDS)
 
-ROWS = [
-    [cell.strip() for cell in line.strip("|").split(" | ")]
-    for line in PAGE.splitlines()
-    if re.match(r"\| \d", line)
-]
+
+def rows_of(page: str) -> list[list[str]]:
+    """Read the tables of a page; a head begins with the sign for a section."""
+    lines = (TESTS.parent / "docs" / f"{page}.md").read_text(encoding="utf-8").splitlines()
+    return [
+        [cell.strip() for cell in line.strip("|").split(" | ")]
+        for line in lines
+        if re.match(r"\| [\dA-Za-z]", line)
+    ]
 
 
 def names_of(path: Path) -> list[str]:
@@ -40,22 +46,25 @@ def known() -> set[str]:
     return tests | {str(path.relative_to(corpus)) for path in corpus.rglob("*.json")}
 
 
-def test_every_demand_is_shown_by_a_test_that_is_there():
+@each_page
+def test_every_demand_is_shown_by_a_test_that_is_there(page):
     """A claim without a test is a belief; renaming a test includes the page."""
-    shown = [(row[0], row[1], re.findall(r"`([^`]+)`", row[3])) for row in ROWS]
+    shown = [(row[0], row[1], re.findall(r"`([^`]+)`", row[3])) for row in rows_of(page)]
     tests = known()
 
     assert [row for row in shown if not row[2]] == []
     assert [(*row[:2], name) for row in shown for name in row[2] if name not in tests] == []
 
 
-def test_every_demand_is_met_or_the_page_says_why_not():
+@each_page
+def test_every_demand_is_met_or_the_page_says_why_not(page):
     """A reader looks for the departures, and for their reasons."""
-    unclear = [row for row in ROWS if not re.match(r"yes\b|(no|outside): \w.{20}", row[2])]
+    unclear = [row for row in rows_of(page) if not re.match(r"yes\b|(no|outside): \w.{20}", row[2])]
 
     assert unclear == []
 
 
-def test_the_tables_are_found():
+@each_page
+def test_the_tables_are_found(page):
     """Tables that cannot be read would leave nothing to check."""
-    assert len(ROWS) >= DEMANDS
+    assert len(rows_of(page)) >= DEMANDS[page]
