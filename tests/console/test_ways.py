@@ -132,6 +132,21 @@ def test_only_ways_that_are_allowed_and_that_the_provider_knows_are_offered(
     visitor.sees("Okta cannot sign in here")
 
 
+def test_a_way_that_the_organisation_no_longer_allows_is_left(
+    acme: Acme, connected: Connected, visitor: Visitor
+):
+    """The connection accepts nothing any more, until its admin chooses what is allowed."""
+    acme.send("PATCH", "", {"authentication": ["client_secret", "federated"]})
+    visitor.open(acme.link())
+    visitor.go("credentials")
+    visitor.sees("This connection does not accept this way")
+    assert visitor.page.get_by_role("button", name="Create a credential").count() == 0
+    visitor.click("Accept: Client credentials")
+
+    visitor.page.get_by_role("button", name="Create a credential").wait_for()
+    assert acme.send("GET", connected.path)["authentication"] == ["client_secret"]
+
+
 def test_each_mistake_at_the_token_endpoint_is_named_with_its_fix(
     acme: Acme, connected: Connected, issuer: FakeIssuer, visitor: Visitor
 ):

@@ -11,11 +11,16 @@ const TRUST = ["issuer", "subject", "audience"];
 
 export const isLive = (credential) => credential.state === "live";
 
+/** The ways that a connection accepts and its organisation still allows. */
+export const acceptedWays = (connection, { organisation }) =>
+  connection.authentication.filter((way) => organisation.authentication.includes(way));
+
 /** Let a connection accept a way; those whose credentials may be in use are accepted as before. */
-export async function accept(connection, way, credentials) {
-  if (connection.authentication.includes(way)) return;
+export async function accept(connection, summary, way, credentials) {
+  const accepted = acceptedWays(connection, summary);
+  if (accepted.includes(way)) return;
   const used = new Set(credentials.filter(isLive).map((each) => each.type));
-  const kept = connection.authentication.filter((each) => used.has(each));
+  const kept = accepted.filter((each) => used.has(each));
   await send("PATCH", connectionPath(connection), { authentication: [...kept, way] });
 }
 

@@ -28,11 +28,11 @@ export function Connect() {
 }
 
 function Chosen({ ways, credentials, path, reload }) {
-  const { connection, refresh } = useConsole();
+  const { connection, summary, refresh } = useConsole();
   const [way, choose] = useState(() => firstOf(ways, connection, credentials));
   const [made, setMade] = useState(shown?.connection === connection.id ? shown.credential : null);
   const create = async (trust = {}) => {
-    await accept(connection, way, credentials);
+    await accept(connection, summary, way, credentials);
     const name = t(`provider.${connection.identity_provider}`);
     const credential = await send("POST", path, { name, type: way, ...trust });
     shown = { connection: connection.id, credential };

@@ -2,7 +2,7 @@
 import { html, useState } from "../preact.js";
 import { connectionPath, send, useAction, useLoaded } from "../api.js";
 import * as kit from "../kit.js";
-import { Addresses, NO_TRUST, NewSecret, Trust, TrustFields, isLive, otherThanTrust, trustOf } from "../ways.js";
+import { Addresses, NO_TRUST, NewSecret, Trust, TrustFields, acceptedWays, isLive, otherThanTrust, trustOf } from "../ways.js";
 
 const { t, useConsole } = kit;
 const POLL_SECONDS = 5;
@@ -66,7 +66,7 @@ function Made({ made, list, path, close }) {
 /** The ways that the organisation allows, each accepted or not, with what a change would cut off. */
 function Accepted({ items, reload }) {
   const { connection, summary, refresh } = useConsole();
-  const accepted = connection.authentication;
+  const accepted = acceptedWays(connection, summary);
   const typed = (way) => summary.session.embedded && t(`way.${way}`);
   const allowed = WAYS.filter((way) => summary.organisation.authentication.includes(way));
   const change = async (ways) => {
@@ -119,7 +119,7 @@ function cutOff(credentials) {
   return t("accepted.cut", { n: credentials.length, names, used });
 }
 
-/** The credential that was used last, where others of another way were not used since it exists. */
+/** The newest credential in use, where none of another way was used after it. */
 function movedTo(accepted, items) {
   const used = items.filter((each) => each.last_used_at && accepted.includes(each.type));
   const [newest] = used.sort((a, b) => b.created.localeCompare(a.created));
@@ -150,7 +150,7 @@ function Credential({ credential, all, path, show, reload }) {
       ${t("credentials.created", { by: credential.created_by, at: kit.day(credential.created) })} ·
       ${" "}${credential.last_used_at ? t("credentials.last", { last: kit.relative(credential.last_used_at) }) : t("credentials.never")}
     </p>
-    ${live && !connection.authentication.includes(type) && html`<${kit.Notice}><p>${t("credentials.not.accepted")}</p></${kit.Notice}>`}
+    ${live && !acceptedWays(connection, summary).includes(type) && html`<${kit.Notice}><p>${t("credentials.not.accepted")}</p></${kit.Notice}>`}
     ${live && html`<${Expiry} credential=${credential} soon=${kit.endsSoon(credential, all)} />`}
     ${live &&
     html`<div class="actions">
@@ -201,8 +201,8 @@ function Rotate({ credential, path, show }) {
 const EMPTY = { name: "", days: YEAR, trust: NO_TRUST };
 
 function Create({ path, show }) {
-  const { connection } = useConsole();
-  const accepted = WAYS.filter((way) => connection.authentication.includes(way));
+  const { connection, summary } = useConsole();
+  const accepted = WAYS.filter((way) => acceptedWays(connection, summary).includes(way));
   const [form, setForm] = useState(EMPTY);
   const set = (name) => (value) => setForm({ ...form, [name]: value });
   const type = accepted.includes(form.type) ? form.type : accepted[0];
@@ -215,6 +215,7 @@ function Create({ path, show }) {
     await show(made);
   });
   kit.useUnsaved(form.name !== "");
+  if (!type) return null;
   return html`<${kit.Section} title=${t("credentials.create")}>
     <form onSubmit=${(event) => [event.preventDefault(), run()]}>
       ${accepted.length > 1 &&
