@@ -28,7 +28,7 @@ export const credentials = () => {
         <${Accepted} items=${page.items.filter(isLive)} reload=${list.reload} />
         <${kit.Section}>
           ${page.items.length
-            ? html`<ul class="tokens">${page.items.map((each) => html`<${Credential} key=${each.id} credential=${each} all=${page.items} path=${path} show=${show} reload=${list.reload} />`)}</ul>`
+            ? html`<ul class="tokens">${page.items.map((each) => html`<${Credential} key=${each.id} credential=${each} isNew=${each.id === made?.id} all=${page.items} path=${path} show=${show} reload=${list.reload} />`)}</ul>`
             : html`<${kit.Empty} title=${t("credentials.none")}><p>${t("credentials.none.text")}</p></${kit.Empty}>`}
         </${kit.Section}>
         <${Create} path=${path} show=${show} />
@@ -130,7 +130,7 @@ function movedTo(accepted, items) {
 
 // --- each of them ----------------------------------------------------------------------------
 
-function Credential({ credential, all, path, show, reload }) {
+function Credential({ credential, isNew, all, path, show, reload }) {
   const { summary, connection } = useConsole();
   const { name, type } = credential;
   const live = isLive(credential);
@@ -143,6 +143,7 @@ function Credential({ credential, all, path, show, reload }) {
     <div class="heading">
       <h2>${name}</h2>
       <${kit.Pill} tone=${TONES[credential.state]}>${t(`credential.${credential.state}`)}</${kit.Pill}>
+      ${isNew && html`<span class="pill">${t("credential.new")}</span>`}
       <span class="note">${t(`way.${type}`)}</span>
     </div>
     ${type === "federated" ? html`<${Trust} credential=${credential} />` : html`<p class="mono">${credential.hint}</p>`}
