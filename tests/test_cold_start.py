@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.environment import ENVIRONMENT
+from tests.test_architecture import SHIPPED, module_graph, module_of, top_levels
 
 ROOT = Path(__file__).parent.parent
 LIST_MODULES = "import json, sys, app; print(json.dumps(sorted(sys.modules)))"
@@ -55,3 +56,18 @@ def test_what_serves_other_requests_is_imported_with_the_first_of_them(imported,
 def test_what_serves_scim_is_imported_while_lambda_starts_the_container(imported):
     """Lambda gives it the most CPU then; imported with the first request it would take longer."""
     assert {"chalicelib.api.scim.users", "chalicelib.api.scim.bulk"} <= imported
+
+
+def test_what_serves_scim_leads_to_nothing_that_checks_signatures():
+    """Also not later: whatever a SCIM request imports, it is none of these."""
+    graph, reached = module_graph(), set[str]()
+    waiting = {name for name in graph if name.startswith("chalicelib.api.scim")}
+    while waiting:
+        reached |= waiting
+        waiting = {each for name in waiting for each in graph[name]} - reached
+    files = {module_of(path): path for path in SHIPPED}
+    loading = {name for name in files if top_levels(files[name]) & {"jwt", "cryptography"}}
+
+    assert loading == {"chalicelib.auth.assertions"}
+    assert "chalicelib.auth.authenticate" in reached
+    assert not reached & loading
