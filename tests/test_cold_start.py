@@ -59,7 +59,7 @@ def test_what_serves_scim_is_imported_while_lambda_starts_the_container(imported
 
 
 def test_what_serves_scim_leads_to_nothing_that_checks_signatures():
-    """Also not later: whatever a SCIM request imports, it is none of these."""
+    """Also not later: no SCIM request imports any of these."""
     graph, reached = module_graph(), set[str]()
     waiting = {name for name in graph if name.startswith("chalicelib.api.scim")}
     while waiting:
