@@ -5,7 +5,7 @@ An item holds an hour. A write adds to its attributes without reading them first
     n_<key>      number of requests by outcome (success ...) or by reason of rejection
     at_<reason>  when the last of them came, and by_<reason> the user agent that sent it
     last         when the last request was authenticated
-    used_<id>    when a request was last authenticated by this token
+    used_<id>    when a request was last authenticated by this token, and agent_<id> its user agent
     i_<name>     number of requests in which the attribute of this name was ignored; at most 20
                  names an hour and process, as a name may be any text that looks like one
     unnamed      number of ignored attributes without a name that may be shown
@@ -26,13 +26,13 @@ from chalicelib.storage.log_entries import OUTCOMES, LogEntry
 from chalicelib.storage.records import with_schema
 
 KEPT = timedelta(days=30)
-COUNT, AT, AGENT, LAST, USED = "n_", "at_", "by_", "last", "used_"
+COUNT, AT, AGENT, LAST, USED, USED_BY = "n_", "at_", "by_", "last", "used_", "agent_"
 IGNORED, UNNAMED, ADVICE = "i_", "unnamed", "a_"
 # In an expression a dot leads into a map; no name of an attribute and no URN has this character.
 STORED_DOT = "|"
 # How many names are counted in an hour, and shown.
 MAX_NAMES = 20
-MARKS = (AT, AGENT, LAST, USED)
+MARKS = (AT, AGENT, LAST, USED, USED_BY)
 ERRORS = OUTCOMES[1:]
 
 
@@ -44,10 +44,10 @@ class Counters:
     marks: dict[str, str] = field(default_factory=dict)
     names: dict[str, set[str]] = field(default_factory=dict)
 
-    def count_accepted(self, entry: LogEntry, token_id: str) -> None:
+    def count_accepted(self, entry: LogEntry, token_id: str, agent: str) -> None:
         """Count a request that was authenticated: its outcome, or those of its operations."""
         self.counts.update({COUNT + outcome: number for outcome, number in entry.outcomes.items()})
-        self.marks |= {LAST: entry.at, USED + token_id: entry.at}
+        self.marks |= {LAST: entry.at, USED + token_id: entry.at, USED_BY + token_id: agent}
         for advice in entry.advice:
             self.counts[ADVICE + advice] += 1
             self.marks[AT + advice] = entry.at
@@ -106,6 +106,14 @@ class AdviceCount:
 
 
 @dataclass(frozen=True, slots=True)
+class LastUse:
+    """When a token was last used, and by which program; None where it does not say."""
+
+    at: str
+    agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Hour:
     """An hour in which there were requests, as `2027-01-31T12`: how many, and how many failed.
 
@@ -129,7 +137,7 @@ class Health:
     ignored: Mapping[str, int]
     unnamed: int
     advice: Sequence[AdviceCount]
-    last_uses: Mapping[str, str]
+    last_uses: Mapping[str, LastUse]
     hours: Sequence[Hour]
 
 
@@ -151,7 +159,11 @@ def health_of(items: Iterable[Item], calls_since: str, refusals_since: str) -> H
         },
         unnamed=sum(item.get(UNNAMED, 0) for item in recent),
         advice=_advice(_counted(ADVICE, recent), marks),
-        last_uses={n.removeprefix(USED): at for n, at in marks.items() if n.startswith(USED)},
+        last_uses={
+            n.removeprefix(USED): LastUse(at, marks.get(USED_BY + n.removeprefix(USED)) or None)
+            for n, at in marks.items()
+            if n.startswith(USED)
+        },
         hours=[each for each in _hours(recent) if each.calls or each.rejected],
     )
 

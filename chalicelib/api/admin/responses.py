@@ -551,7 +551,7 @@ class Preview(TypedDict):
 
 
 class Token(TypedDict):
-    """A token without its secret."""
+    """A token without its secret; `last_used_by` is the user agent of its last request."""
 
     id: str
     name: str
@@ -561,6 +561,7 @@ class Token(TypedDict):
     created_by: str
     expires_at: Moment
     last_used_at: Moment | None
+    last_used_by: str | None
 
 
 class NewTokenShown(Token):

@@ -26,6 +26,7 @@ from chalicelib.errors import FieldError, InvalidFields
 from chalicelib.organisations import health, idempotency, paging, tokens
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.inputs import NewConnectionCredential, NewToken, Rotation
+from chalicelib.storage.counters import LastUse
 from chalicelib.storage.settings_items import ConnectionToken, Trust
 
 UNTRUSTED = (
@@ -89,7 +90,7 @@ def list_credentials(request: AdminRequest) -> Ok[Page[ConnectionCredential]]:
     )
 
 
-def _list(request: AdminRequest) -> tuple[paging.Page[ConnectionToken], Mapping[str, str]]:
+def _list(request: AdminRequest) -> tuple[paging.Page[ConnectionToken], Mapping[str, LastUse]]:
     admin = request.admin_context()
     cursor = request.http.query.get("cursor")
     found = tokens.list_tokens(admin, request.connection, cursor, request.page_size)
@@ -161,11 +162,11 @@ def _credential_shown(
 
 
 def _credential_document(
-    request: AdminRequest, credential: ConnectionToken, last_used: str | None = None
+    request: AdminRequest, credential: ConnectionToken, last_use: LastUse | None = None
 ) -> ConnectionCredential:
     trust = credential.trust
     return {
-        **_document(request, credential, last_used),
+        **_document(request, credential, last_use),
         "type": credential.credential_type,
         "client_id": None if credential.credential_type == "token" else request.connection,
         "issuer": trust.issuer if trust else None,
@@ -174,7 +175,9 @@ def _credential_document(
     }
 
 
-def _document(request: AdminRequest, token: ConnectionToken, last_used: str | None = None) -> Token:
+def _document(
+    request: AdminRequest, token: ConnectionToken, last_use: LastUse | None = None
+) -> Token:
     expired = token.state == "live" and not token.live(request.services.table.clock.now())
     return {
         "id": token.id,
@@ -184,5 +187,6 @@ def _document(request: AdminRequest, token: ConnectionToken, last_used: str | No
         "created": token.created,
         "created_by": token.created_by,
         "expires_at": token.expires,
-        "last_used_at": last_used,
+        "last_used_at": last_use.at if last_use else None,
+        "last_used_by": last_use.agent if last_use else None,
     }

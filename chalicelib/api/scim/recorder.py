@@ -170,9 +170,8 @@ class Recorder:
             self._write(Put(key, to_item(entry, self.at + kept)))
             # An advice is written as soon as an error is: it may be about lost access.
             counted = " ".join([entry.outcome, *entry.advice])
-            self._count(
-                counted, lambda counters: counters.count_accepted(entry, principal.token_id)
-            )
+            token_id, agent = principal.token_id, self._user_agent
+            self._count(counted, lambda each: each.count_accepted(entry, token_id, agent))
         except Exception as error:  # noqa: BLE001 - it never becomes a fault of the request
             log_fault("request not logged", error, request_id=self.request.request_id)
 

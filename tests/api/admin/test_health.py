@@ -234,16 +234,17 @@ def test_hours_show_when_requests_came_and_when_some_failed(
 
 
 def test_a_token_shows_its_last_use(operator, root, call, context, manual_clock):
-    """An admin revokes what is no longer used."""
+    """An admin revokes what is no longer used; the program says what it is pasted into."""
     operator("POST", f"{root}/tokens", {"name": "second"})
     manual_clock.advance(hours=2)
-    call(context.token)
+    call(context.token, **{"User-Agent": "Okta SCIM Client 1.0.0"})
     manual_clock.advance(days=3)
 
     listed = operator("GET", f"{root}/tokens").body["items"]
 
-    uses = {each["name"]: each["last_used_at"] for each in listed}
-    assert uses == {"first": "2027-01-31T14:00:00.000Z", "second": None}
+    uses = {each["name"]: (each["last_used_at"], each["last_used_by"]) for each in listed}
+    first = ("2027-01-31T14:00:00.000Z", "Okta SCIM Client 1.0.0")
+    assert uses == {"first": first, "second": (None, None)}
 
 
 def test_another_process_sees_what_was_written(services, operator, root, context):

@@ -282,9 +282,9 @@ export function Copyable({ text, label }) {
 
 /**
  * A button whose action cannot be undone: a first click says what happens, a second one does it.
- * Where `name` is given, it must be typed.
+ * Where `name` is given, it must be typed. `tone` is "primary" where nothing is lost.
  */
-export function Confirm({ label, text, name, act, ...rest }) {
+export function Confirm({ label, text, name, act, tone = "danger", ...rest }) {
   const [open, setOpen] = useState(false);
   const [typed, setTyped] = useState("");
   const question = useRef(null);
@@ -293,7 +293,7 @@ export function Confirm({ label, text, name, act, ...rest }) {
     return html`<button type="button" ...${rest} onClick=${() => setOpen(true)}>${label}</button>`;
   }
   const isReady = !name || typed === name;
-  return html`<div class="confirm" role="group" tabindex="-1" aria-label=${label} ref=${question}>
+  return html`<div class="confirm ${tone}" role="group" tabindex="-1" aria-label=${label} ref=${question}>
     <p>${text}</p>
     ${name &&
     html`<label>
@@ -301,7 +301,7 @@ export function Confirm({ label, text, name, act, ...rest }) {
       <input value=${typed} autocomplete="off" onInput=${(event) => setTyped(event.target.value)} />
     </label>`}
     <div class="actions">
-      <${Button} class="danger" disabled=${!isReady} act=${act}>${label}</${Button}>
+      <${Button} class=${tone} disabled=${!isReady} act=${act}>${label}</${Button}>
       <button type="button" class="quiet" onClick=${() => setOpen(false)}>${t("cancel")}</button>
     </div>
   </div>`;

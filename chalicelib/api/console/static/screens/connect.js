@@ -43,7 +43,7 @@ function Chosen({ ways, credentials, path, reload }) {
   const screen = { connection, own, create, made: made?.type === way ? made : null };
   return html`<div class="columns">
     <div class="stack">
-      ${ways.length > 1 && html`<${Ways} ways=${ways} way=${way} choose=${choose} others=${credentials.length - own.length} />`}
+      ${ways.length > 1 && html`<${Ways} provider=${kit.providerName(connection.identity_provider)} ways=${ways} way=${way} choose=${choose} others=${credentials.length - own.length} />`}
       ${way === "federated" ? html`<${Federated} ...${screen} />` : html`<${WithSecret} way=${way} ...${screen} />`}
       <p class="next"><a class="button primary" href="#/setup/test">${t("setup.entered")}</a></p>
       <${Live} quiet />
@@ -59,10 +59,10 @@ function firstOf(ways, connection, credentials) {
   return [inUse, chosen].find((way) => ways.includes(way)) ?? ways[0];
 }
 
-const Ways = ({ ways, way, choose, others }) =>
+const Ways = ({ provider, ways, way, choose, others }) =>
   html`<${kit.Section}>
     <${kit.Choices}
-      legend=${t("way.legend")}
+      legend=${t("way.legend", { provider })}
       name="way"
       value=${way}
       options=${ways.map((id) => ({ id, title: t(`way.${id}`), text: t(`way.${id}.text`) }))}

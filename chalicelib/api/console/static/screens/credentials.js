@@ -148,8 +148,8 @@ function Credential({ credential, isNew, all, path, show, reload }) {
     </div>
     ${type === "federated" ? html`<${Trust} credential=${credential} />` : html`<p class="mono">${credential.hint}</p>`}
     <p class="note">
-      ${t("credentials.created", { by: credential.created_by, at: kit.day(credential.created) })} ·
-      ${" "}${credential.last_used_at ? t("credentials.last", { last: kit.relative(credential.last_used_at) }) : t("credentials.never")}
+      ${t("credentials.created", { by: creatorOf(credential), at: kit.day(credential.created) })} ·
+      ${" "}${credential.last_used_at ? t("credentials.last", { last: kit.relative(credential.last_used_at), agent: credential.last_used_by ?? "–" }) : t("credentials.never")}
     </p>
     ${live && !acceptedWays(connection, summary).includes(type) && html`<${kit.Notice}><p>${t("credentials.not.accepted")}</p></${kit.Notice}>`}
     ${live && html`<${Expiry} credential=${credential} soon=${kit.endsSoon(credential, all)} />`}
@@ -166,6 +166,9 @@ function Credential({ credential, isNew, all, path, show, reload }) {
     </div>`}
   </li>`;
 }
+
+/** Who created a credential; the operator is whom the admin knows as the support. */
+const creatorOf = ({ created_by }) => (created_by === "operator" ? t("credentials.operator") : created_by);
 
 function Expiry({ credential, soon }) {
   const text = t("credentials.ends", { n: kit.daysUntil(credential.expires_at), at: kit.day(credential.expires_at) });
@@ -220,7 +223,7 @@ function Create({ path, show }) {
   return html`<${kit.Section} title=${t("credentials.create")}>
     <form onSubmit=${(event) => [event.preventDefault(), run()]}>
       ${accepted.length > 1 &&
-      html`<${kit.Choices} legend=${t("way.legend")} name="type" value=${type} options=${accepted.map((id) => ({ id, title: t(`way.${id}`) }))} choose=${set("type")} />`}
+      html`<${kit.Choices} legend=${t("way.legend", { provider: kit.providerName(connection.identity_provider) })} name="type" value=${type} options=${accepted.map((id) => ({ id, title: t(`way.${id}`) }))} choose=${set("type")} />`}
       <${kit.Field}
         name="name"
         label=${t("credentials.name")}

@@ -24,7 +24,7 @@ export const overview = () => {
     async () => (hasRejections ? kit.fetchTexts("texts/reasons") : {}),
     [hasRejections, kit.currentLanguage()],
   );
-  return html`<${kit.Screen} title=${connection.name} lead=${connection.identity_provider !== "other" && kit.providerName(connection.identity_provider)}>
+  return html`<${kit.Screen} title=${connection.name} lead=${leadOf(connection)}>
     <${kit.Loaded} ...${loaded} lines=${8}>
       ${(found) => html`
         <${State} connection=${found.connection} />
@@ -36,6 +36,12 @@ export const overview = () => {
     </${kit.Loaded}>
   </${kit.Screen}>`;
 };
+
+/** The provider's name, unless the connection has the same or there is none to tell. */
+function leadOf({ name, identity_provider }) {
+  const provider = kit.providerName(identity_provider);
+  return identity_provider !== "other" && provider !== name && provider;
+}
 
 /** Read the connection with its health, its credentials, and the errors of a day where there are any. */
 async function readAll(path) {
@@ -62,8 +68,7 @@ function State({ connection }) {
 
 function stateOf({ state, health, identity_provider }) {
   if (state === "paused") return "paused";
-  const rejectedLast = health.refusals[0]?.last_at > (health.last_call ?? "");
-  if (rejectedLast) return "rejected";
+  if (health.refusals[0] && !isOver(health.refusals[0], health)) return "rejected";
   if (!health.last_call) return "waiting";
   const isSilent = Date.now() - new Date(health.last_call) > SILENT_HOURS * 60 * MINUTE;
   if (isSilent && identity_provider in CYCLES) return "silent";
@@ -90,10 +95,11 @@ const Figures = ({ health }) =>
 /** What somebody should do something about, the most urgent first. */
 function Attention({ connection: { health }, credentials, errors, reasons }) {
   const items = [
-    ...health.refusals.map((each) => rejection(each, reasons)),
+    ...health.refusals.filter((each) => !isOver(each, health)).map((each) => rejection(each, reasons)),
     ...credentials.filter((each) => kit.endsSoon(each, credentials)).map((each) => ({ key: each.id, tone: "warn", ...ending(each) })),
     ...causes(errors),
     ...health.advice.map(({ reason }) => ({ key: reason, tone: "warn", title: t(`advice.${reason}`), text: kit.withNames(t(`advice.${reason}.text`)) })),
+    ...health.refusals.filter((each) => isOver(each, health)).map((each) => ({ ...rejection(each, reasons, t("attention.over")), tone: "info" })),
     ...ignored(health),
   ];
   return html`<${kit.Section} title=${t("attention.title")}>
@@ -116,10 +122,13 @@ const ending = ({ name, type, expires_at }) => ({
   text: kit.withNames(t(type === "federated" ? "attention.ends.federated" : "attention.ends.text")),
 });
 
-function rejection(rejected, reasons) {
+/** Whether requests have been accepted since: what was wrong is corrected. */
+const isOver = (rejected, health) => rejected.last_at < (health.last_call ?? "");
+
+function rejection(rejected, reasons, since = "") {
   const { title, fix } = reasonText(reasons, rejected);
   const values = { n: rejected.count, last: kit.relative(rejected.last_at) };
-  const note = `${t("attention.rejected", values)} ${rejected.user_agent}`;
+  const note = `${t("attention.rejected", values)} ${rejected.user_agent} ${since}`;
   return { key: rejected.reason, tone: "bad", title, text: fix, note };
 }
 

@@ -131,7 +131,7 @@ function Test() {
       ? html`<${kit.Notice} tone="good" title=${t("setup.good.title")}><p>${t("setup.good.text", { provider })}</p></${kit.Notice}>`
       : html`<p>${kit.withNames(t("setup.test.text", { provider }))}</p>`}
     <p class="next actions">
-      ${isGood && summary.session.purpose === "setup" && html`<${kit.Confirm} class="primary" label=${t("setup.finish")} text=${t("setup.finish.text")} act=${finish} />`}
+      ${isGood && summary.session.purpose === "setup" && html`<${kit.Confirm} class="primary" tone="primary" label=${t("setup.finish")} text=${t("setup.finish.text")} act=${finish} />`}
       <a class="button ${isGood && summary.session.purpose === "admin" ? "primary" : ""}" href="#/overview">${t("setup.to.overview")}</a>
     </p>
     <${Live} onGood=${() => setSeen(true)} />
