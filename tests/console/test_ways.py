@@ -214,6 +214,7 @@ def test_a_connection_moves_from_a_token_to_client_credentials(
     url, client_id, secret = pasted(visitor, *ADDRESSES[1:], "Client secret")
     issued = token(url, client_id=client_id, client_secret=secret)
     assert connected.request(f"Bearer {connected.token}") == 200
+    assert visitor.page.get_by_text("In use").count() == 0
     assert connected.request(f"Bearer {issued['access_token']}") == 200
 
     visitor.sees("In use: Client credentials", seconds=15)

@@ -119,13 +119,13 @@ function cutOff(credentials) {
   return t("accepted.cut", { n: credentials.length, names, used });
 }
 
-/** The newest credential in use, where none of another way was used after it. */
+/** The newest credential, once it is in use and none of another way was used after it. */
 function movedTo(accepted, items) {
-  const used = items.filter((each) => each.last_used_at && accepted.includes(each.type));
-  const [newest] = used.sort((a, b) => b.created.localeCompare(a.created));
-  const isOver = (way) => !used.some((each) => each.type === way && each.last_used_at > newest.last_used_at);
-  const others = accepted.filter((way) => way !== newest?.type);
-  return newest && others.length > 0 && others.every(isOver) ? newest : null;
+  const own = items.filter((each) => accepted.includes(each.type));
+  const [newest] = own.sort((a, b) => b.created.localeCompare(a.created));
+  const others = own.filter((each) => each.type !== newest.type);
+  const isOver = newest?.last_used_at && !others.some((each) => each.last_used_at > newest.last_used_at);
+  return isOver && accepted.length > 1 ? newest : null;
 }
 
 // --- each of them ----------------------------------------------------------------------------
