@@ -37,10 +37,14 @@ REPAIR = "repair"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked for: only a report, repairs, or also the removal of what was lost."""
+    """What is asked for: only a report, repairs, or also the removal of what was lost.
+
+    `without` names steps that are left out: `make damage` shows that each of them is needed.
+    """
 
     apply: bool = False
     remove_remains: bool = False
+    without: frozenset[str] = frozenset()
 
     def allow(self, finding: Finding) -> bool:
         """Return whether a finding is to be repaired."""
@@ -73,8 +77,10 @@ def repair_organisation(table: Table, organisation: str, options: Options) -> li
         state, found = _repair_connection(_context(items, connection), options)
         states.append(state)
         lines += found
-    lines += _repair_local_users(items, keys, states, options)
-    return [*lines, *_lost_roles(items, keys, states, options)]
+    for step in (local_users, lost_roles):
+        if step.__name__ not in options.without:
+            lines += [settle(each, options) for each in step(items, keys, states)]
+    return lines
 
 
 def _context(items: Namespace, connection: str) -> ConnectionContext:
@@ -108,7 +114,7 @@ def _repair_connection(context: ConnectionContext, options: Options) -> tuple[St
 def _round(context: ConnectionContext, options: Options) -> tuple[State, list[Line]]:
     """Take each step once; after one that repairs, read again, since later ones follow from it."""
     state, lines = reading.read(context), []
-    for plan in PLANS:
+    for plan in (each for each in PLANS if each.__name__ not in options.without):
         found = [settle(each, options) for each in plan(state)]
         lines += found
         if any(each.outcome == "repaired" for each in found):
@@ -127,21 +133,20 @@ def settle(finding: Finding, options: Options) -> Line:
     return Line("repaired" if repaired else "changed meanwhile", finding.text)
 
 
-def _repair_local_users(
-    items: Namespace, keys: OrganisationKeys, states: Sequence[State], options: Options
-) -> Iterator[Line]:
-    """Remove what the organisation stores about users who are gone: a role would outlive them."""
+def local_users(
+    items: Namespace, keys: OrganisationKeys, states: Sequence[State]
+) -> Iterator[Finding]:
+    """Find what the organisation stores about users who are gone: a role would outlive them."""
     users = {uid for state in states for uid in state.directory.users}
     ended = {uid for state in states for uid in state.feed.ended}
     for item in items.query(keys.all_local_users()):
         if item["SK"] not in users:
-            finding = _without_user(items, item, states, was_deleted=item["SK"] in ended)
-            yield settle(finding, options)
+            yield _without_user(items, item, states, was_deleted=item["SK"] in ended)
 
 
-def _lost_roles(
-    items: Namespace, keys: OrganisationKeys, states: Sequence[State], options: Options
-) -> Iterator[Line]:
+def lost_roles(
+    items: Namespace, keys: OrganisationKeys, states: Sequence[State]
+) -> Iterator[Finding]:
     """Find users whose roles are lost: without them the default role would hold again."""
     today = items.table.clock.now().date()
     told = chain.from_iterable(items.query(keys.changes(day)) for day in reading.days(today))
@@ -151,7 +156,7 @@ def _lost_roles(
         for uid in sorted(given & state.directory.users.keys() - stored):
             put = Put(state.context.keys.local(uid), to_item(LocalUser(uid, 1, ())), NEW)
             text = f"roles of user {uid} are lost; they have none until an admin gives one"
-            yield settle(Finding(text, commits(items, [put])), options)
+            yield Finding(text, commits(items, [put]))
 
 
 def _without_user(
