@@ -69,7 +69,7 @@ QUICK = ("tests/scim", "tests/storage", "tests/auth", "tests/directory")
 TESTS: Mapping[str, Sequence[str]] = {
     "test": WORKERS,
     "quick": (*WORKERS, "-q", *QUICK, "-k", "not on_reference"),
-    "local-test": (*WORKERS, "tests/local"),
+    "local-test": (*WORKERS, "tests/local", "--on-local"),
     "deploy-test": ("tests/deploy", "-m", "deploy"),
     "console-test": (*WORKERS, "tests/console", "-m", "console"),
 }

@@ -33,6 +33,11 @@ THREADS = 64
 NOT_RUN = "Amazon DynamoDB Local is not there"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make local-test` run faults and races on DynamoDB Local."""
+    parser.addoption("--on-local", action="store_true", help="no table of a trial is simulated")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly what was skipped for want of the reference engine, and how much was tried."""
     stats = terminalreporter.stats

@@ -22,6 +22,7 @@ from chalicelib.storage.expressions import to_wire
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import MAX_BATCH_WRITES, MAX_GETS, Table, chunks
+from dev.measure.in_process import InProcessClient
 from dev.run import resources
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def memory() -> Iterator[Table]:
     with mock_aws():
         client = NOBODY.client("dynamodb")
         resources.make_table(client, defined)
-        quick = cast("DynamoDBClient", QuickTransactions(client))
+        in_process = cast("DynamoDBClient", InProcessClient(client))
+        quick = cast("DynamoDBClient", QuickTransactions(in_process))
         yield Table(quick, defined["TableName"], clock())
 
 

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 from chalicelib.api.services import Services
 from chalicelib.auth.secrets import Secrets
@@ -46,7 +46,6 @@ from tests.support.directory import (
     rename,
 )
 from tests.support.environment import ENVIRONMENT
-from tests.support.in_process import InProcessClient
 from tests.support.invariants import read_all
 
 ORGANISATION = CONNECTION[:10]
@@ -124,7 +123,7 @@ def trial(seed: int, without: frozenset[str] = frozenset()) -> list[str]:
     """Damage one table and repair it; gives what does not hold then."""
     random, clock = Random(seed), ManualClock()  # noqa: S311 - a seed must play again
     with memory() as found:
-        quick: Any = QuickQueries(cast("Any", InProcessClient(found.client)))
+        quick: Any = QuickQueries(found.client)
         table = replace(found, client=quick, clock=clock.clock(seed))
         *earlier, true = list(_history(table, random, clock))
         moments = [*(_with_leases(each, true, random) for each in earlier), true]

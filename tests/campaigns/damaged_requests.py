@@ -29,6 +29,7 @@ from chalicelib.api.services import Services
 from chalicelib.settings import Plan
 from chalicelib.storage.expressions import Item, to_wire, wire_key
 from chalicelib.storage.keys import Key
+from dev.measure.in_process import InProcessClient
 from dev.measure.scene import QuickQueries
 from dev.repair.soundness import Items
 from tests.campaigns.simulate.run import quiet
@@ -37,7 +38,6 @@ from tests.support.clock import ManualClock
 from tests.support.deployment import deploy, make_clients
 from tests.support.environment import OPERATOR_KEY
 from tests.support.every_request import Request, Side, a_side, fresh, members, requests_of
-from tests.support.in_process import InProcessClient
 from tests.support.invariants import read_all
 from tests.support.routes import Route, all_routes
 

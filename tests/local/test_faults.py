@@ -1,4 +1,4 @@
-"""Every operation, every call of it, every fault at that call: on DynamoDB Local.
+"""Every operation, every call of it, every fault at that call.
 
 A single fault is survived: the response is correct and the effect happens once. After a
 crash the next client that repeats the request, or the sweeper alone, completes everything.
@@ -7,13 +7,16 @@ crash the next client that repeats the request, or the sweeper alone, completes 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
 
 from chalicelib.storage.table import Table
 from dev.repair.soundness import unsound
-from tests.support.clock import ManualClock
+from tests.local.conftest import simulated_table
+from tests.support.clock import SEEDS, ManualClock
 from tests.support.faults import CRASHES, PASSING, Crash, Fault, Request, Send
 from tests.support.pictures import names_in, picture, said
 from tests.support.trial_runs import Stage, set_up
@@ -45,9 +48,22 @@ def trial(name: str) -> Trial:
 
 
 @pytest.fixture
-def stage(table: Table, manual_clock: ManualClock, trial: Trial) -> Stage:
+def stage(trial_table: Table, manual_clock: ManualClock, trial: Trial) -> Stage:
     """Set its scene."""
-    return set_up(trial.scene, table, manual_clock)
+    return set_up(trial.scene, trial_table, manual_clock)
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_on_the_simulated_table_it_is_what_it_is_on_dynamodb_local(table, trial, manual_clock):
+    """The same response after the same calls, and the same items: so the faults may use it."""
+    own = next(SEEDS) * 1_000
+    runs = []
+    for each in (table, simulated_table(manual_clock)):
+        begun = replace(each, clock=manual_clock.clock(own))
+        runs.append(set_up(trial.scene, begun, manual_clock, count(own + 1)).run(trial.act))
+
+    local, simulated = ((run.said, run.calls, run.picture) for run in runs)
+    assert simulated == local
 
 
 @pytest.mark.parametrize("name", TRIALS)

@@ -37,9 +37,9 @@ def race(name: str) -> Race:
 
 
 @pytest.fixture
-def stage(table: Table, manual_clock: ManualClock, race: Race) -> Stage:
+def stage(trial_table: Table, manual_clock: ManualClock, race: Race) -> Stage:
     """Set its scene."""
-    return set_up(race.scene, table, manual_clock)
+    return set_up(race.scene, trial_table, manual_clock)
 
 
 def met(stage: Stage, outer: Act, inner: Act, index: int) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,17 +44,21 @@ class Run:
 
 @dataclass(slots=True)
 class Stage:
-    """A scene on its table: the items to begin with, their names, and the items now."""
+    """A scene on its table: the items to begin with, their names, and the items now.
+
+    Each request is another process, with random numbers of its own by one of the `seeds`.
+    """
 
     table: Table
     manual_clock: ManualClock
     before: Mapping[Key, Item]
     names: Names
     items: Mapping[Key, Item]
+    seeds: Iterator[int]
 
     def context(self, client: Any) -> ConnectionContext:
         """Bind a request of a process of its own."""
-        clock = self.manual_clock.clock(next(SEEDS))
+        clock = self.manual_clock.clock(next(self.seeds))
         return connection_context(replace(self.table, client=client, clock=clock))
 
     def try_once(self, act: Act, client: Any) -> Any:
@@ -86,12 +90,14 @@ class Stage:
 
     def sweep(self) -> None:
         """Let the sweeper come by."""
-        reference.sweep(replace(self.table, clock=self.manual_clock.clock(next(SEEDS))))
+        reference.sweep(replace(self.table, clock=self.manual_clock.clock(next(self.seeds))))
         self.items = read_all(self.table)
 
 
-def set_up(scene: Scene, table: Table, manual_clock: ManualClock) -> Stage:
+def set_up(
+    scene: Scene, table: Table, manual_clock: ManualClock, seeds: Iterator[int] = SEEDS
+) -> Stage:
     """Set a scene."""
     scene(connection_context(table))
     items = read_all(table)
-    return Stage(table, manual_clock, items, names_in(items), items)
+    return Stage(table, manual_clock, items, names_in(items), items, seeds)

@@ -236,17 +236,18 @@ class Engine:
         return {}
 
     def batch_write_item(self, **request: Any) -> Any:
-        """BatchWriteItem of deletes: what a transaction has locked comes back unprocessed."""
+        """BatchWriteItem: what a transaction has locked comes back unprocessed."""
         ((table, entries),) = request["RequestItems"].items()
-        pairs = [pair_of(entry["DeleteRequest"]) for entry in entries]
+        parts = [part for entry in entries for part in entry.values()]
+        pairs = [pair_of(part) for part in parts]
         if not pairs or len(pairs) > MAX_BATCH_WRITES or len(set(pairs)) < len(pairs):
             raise invalid("requests of a batch: 1 to 25, each key once")
         left = []
-        for pair, entry in zip(pairs, entries, strict=True):
+        for pair, entry, part in zip(pairs, entries, parts, strict=True):
             if pair in self.locked:
                 left.append(entry)
             else:
-                self.write(pair, None)
+                self.write(pair, part.get("Item"))
         return {"UnprocessedItems": {table: left} if left else {}}
 
     # --- transactions -----------------------------------------------------------------------

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dev.measure.in_process import InProcessClient
 from dev.measure.scene import NOBODY, memory
-from tests.support.in_process import InProcessClient
 
 KEY = {"PK": {"S": "a"}, "SK": {"S": "b"}}
 NOT_THERE = {"PK": {"S": "a"}, "SK": {"S": "z"}}
