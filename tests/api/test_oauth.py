@@ -84,6 +84,48 @@ def test_a_new_key_of_the_issuer_is_found(provider, issuer, manual_clock):
     assert provider.token(**sent).status == 200
 
 
+def test_invented_keys_make_no_requests_and_hide_nothing(provider, issuer, manual_clock):
+    """A flood of them costs the issuer one request a minute; who has a key gets tokens as ever."""
+    provider.federated(issuer.url)
+    right = provider.assertion(issuer)
+    assert provider.token(**right).status == 200
+    for minute in range(2):
+        manual_clock.advance(seconds=61)
+        for number in range(10):
+            issuer.keys[1] = replace(issuer.keys[1], kid=f"invented-{number}")
+            forged = provider.assertion(issuer, 1)
+            issuer.keys[1] = replace(issuer.keys[1], kid="key-2")
+            assert provider.token(**forged).status == (503 if number else 401)
+        assert issuer.asked == minute + 2
+        assert provider.token(**right).status == 200
+
+
+def test_a_key_proves_what_its_own_issuer_says(provider, issuer):
+    """Both are trusted, and both have a key of this id."""
+    with fake_issuer() as other:
+        provider.federated(issuer.url)
+        provider.federated(other.url)
+        assert provider.token(**provider.assertion(other)).status == 200
+        for own, foreign in ((issuer, other), (other, issuer)):
+            confused = provider.assertion(foreign, iss=own.url)
+            assert provider.token(**confused).status == 401
+    assert provider.reasons() == {"assertion_signature": 2}
+
+
+def test_known_keys_outlive_their_issuer_for_a_day(provider, manual_clock):
+    """Then the client is told to come again, never that it is wrong."""
+    with fake_issuer() as issuer:
+        provider.federated(issuer.url)
+        assert provider.token(**provider.assertion(issuer)).status == 200
+    told = []
+    for _ in range(3):
+        manual_clock.advance(hours=11.95)
+        told.append(provider.token(**provider.assertion(issuer)).status)
+
+    assert told == [200, 200, 503]
+    assert provider.reasons() == {"keys_unreachable": 1}
+
+
 INVALID_REQUEST = (400, "invalid_request", "token_request")
 TWO_WAYS = {"client_assertion": "x", "client_assertion_type": ASSERTION_TYPE, "client_secret": "y"}
 # The parameters beside the grant type, or the whole body; then status, code and reason.
