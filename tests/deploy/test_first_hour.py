@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
+from dev.release.stages import THROTTLE
 from dev.run import resources
-from tests.deploy.cloud import AdminPrincipal, Cloud, Connected
+from tests.deploy.cloud import AdminPrincipal, Cloud, Connected, Project
 
 pytestmark = pytest.mark.deploy
 
@@ -204,6 +205,31 @@ def test_a_throttled_function_is_to_be_tried_again(cloud: Cloud, connected: Conn
 
     assert (response.status, response.headers["retry-after"]) == (503, "5")
     assert response.body["status"] == "503"
+
+
+def test_more_requests_than_the_stage_allows_are_to_be_tried_again(
+    cloud: Cloud, project: Project, connected: Connected
+):
+    """The throttle is that of all paths and methods; a provider repeats a 503, here as there."""
+    gateway, api = cloud.client("apigateway"), project.record()["rest_api"]["rest_api_id"]
+
+    def throttle(per_second: float, burst: int) -> None:
+        settings = {"rateLimit": per_second, "burstLimit": burst}
+        changes = [
+            {"op": "replace", "path": f"/*/*/throttling/{name}", "value": f"{value}"}
+            for name, value in settings.items()
+        ]
+        gateway.update_stage(restApiId=api, stageName="dev", patchOperations=changes)
+
+    throttle(0.01, 1)
+    try:
+        responses = [connected.principal("GET", "/Users?count=0") for _ in range(3)]
+    finally:
+        throttle(THROTTLE.per_second, THROTTLE.burst)
+
+    rejected = responses[-1]
+    assert (rejected.status, rejected.headers["retry-after"]) == (503, "2")
+    assert "too many requests" in rejected.body["detail"]
 
 
 # What an admin pastes wrong, and a word of what they read; `{c}` is the connection.
