@@ -504,7 +504,7 @@ def _check_failed(
     if key in canceled.items:
         _wait_for_lease(context, canceled.items[key])
         return frozenset()
-    if key in canceled.unjudged:  # the group may be gone, and its member items still there
+    if canceled.unjudged:  # what did not fail need not hold either: the group may be gone
         return frozenset()
     if plan.after is not None:
         name = context.keys.group_name(plan.after.document["displayName"])
@@ -513,7 +513,7 @@ def _check_failed(
             raise Uniqueness(NAME_IN_USE) from canceled
     memberships.reject_unknown_users(context, plan.delta, canceled)
     checked = {each.key for each in memberships.checks(context, plan.gid, plan.settled)}
-    if checked & (canceled.items.keys() | canceled.unjudged):
+    if checked & canceled.items.keys():
         return frozenset()
     applied = memberships.already_applied(context, plan.gid, plan.delta, canceled)
     return applied | plan.settled.uids

@@ -133,6 +133,16 @@ def test_throttling_does_not_hide_that_the_group_is_gone(context):
     assert client.calls == ["transact_write_items"] * 2
 
 
+def test_a_condition_that_a_conflict_left_open_proves_nothing(context):
+    """Nobody leaves a group that does not exist: 404, though only the member was judged."""
+    uid = a_user(context)
+    reasons = canceled("None", "None", "ConditionalCheckFailed", "TransactionConflict")
+    client = FaultyClient(context.items.table.client, 0, fail(reasons))
+
+    with pytest.raises(NotFound):
+        change(by(context, client), NOBODY, remove=[uid])
+
+
 @pytest.mark.parametrize("text", ["", "ada", "A1" * 16, "../" * 10, f"{NOBODY}#x", "x" * 5_000])
 def test_a_malformed_id_is_an_unknown_user(context, text):
     """It never becomes part of a key; the error does not repeat all of it."""

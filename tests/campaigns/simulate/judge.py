@@ -567,4 +567,5 @@ SORT: Mapping[str, Callable[[Histories, Event], None]] = {
     "groups of": Histories._find_groups_of,
     "is member": Histories._is_member,
     "change settings": Histories._pass_over,
+    "bulk": Histories._pass_over,
 }

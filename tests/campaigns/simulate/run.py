@@ -17,7 +17,7 @@ from tests.campaigns.simulate.exam import Exam
 from tests.campaigns.simulate.follower import Follower
 from tests.campaigns.simulate.judge import Histories
 from tests.campaigns.simulate.network import Weather
-from tests.campaigns.simulate.workload import Client, Shared, create_user
+from tests.campaigns.simulate.workload import Client, Shared, create_joined_groups, create_user
 from tests.campaigns.simulate.world import World
 
 REQUESTS = 300
@@ -99,6 +99,8 @@ class Simulation:
             for number in range(CROWD):
                 create_user(first, {"userName": f"crowd{number}"})
             self.shared.crowd, self.shared.users = self.shared.users, []
+        elif self.random.random() < 0.15:
+            create_joined_groups(first)
         weather = self.weather()
         world.begin(weather)
         follower = Follower(world, Random(f"follower {self.seed}"))  # noqa: S311 - as above
@@ -114,7 +116,7 @@ class Simulation:
         world.calm()
         exam = Exam(first, follower)
         exam.sit()
-        problems += exam.problems
+        problems += exam.problems + self.shared.problems
         done.append(True)
 
     def _start(self, task: Callable[[], object]) -> None:

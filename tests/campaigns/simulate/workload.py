@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from urllib.parse import quote
 from tests.campaigns.simulate.world import Reply, World
 
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 NAMES = tuple(f"user{number}" for number in range(7))
 GROUPS = tuple(f"Group {number}" for number in range(4))
 ADDRESSES = tuple(f"mail{number}@example.com" for number in range(3))
@@ -24,6 +25,8 @@ MAX_ADDED = 4
 NOBODY = "0" * 32
 # More than one transaction adds.
 LARGE = (33, 40)
+# A user in more groups than one transaction takes.
+JOINERS, JOINED_GROUPS = 3, 35
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,10 @@ class Shared:
     large_groups: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     crowd: list[str] = field(default_factory=list)
+    # Users who are all in so many groups that their deletion takes several transactions.
+    joiners: list[str] = field(default_factory=list)
+    joined_groups: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     numbers: int = 0
 
@@ -214,6 +221,19 @@ def list_users(client: Client) -> None:
 # --- groups -----------------------------------------------------------------------------------
 
 
+def create_joined_groups(client: Client) -> None:
+    """POST users, and groups with all of them as members, as many as make a delete long."""
+    users = [create_user(client, {"userName": f"joiner{number}"}) for number in range(JOINERS)]
+    uids = client.shared.joiners = [reply.body["id"] for reply in users]
+    client.shared.users = [uid for uid in client.shared.users if uid not in uids]
+    for number in range(JOINED_GROUPS):
+        document = {"displayName": f"Joined {number}", "externalId": f"g{client.number()}"}
+        body = {**document, "members": [{"value": uid} for uid in uids]}
+        request = ("POST", "/Groups", body)
+        reply = client.send("create group", "", request, document=document, replace=uids)
+        client.shared.joined_groups.append(reply.body["id"])
+
+
 def create_group(client: Client, *, large: bool = False) -> None:
     """POST /Groups, with members."""
     document = {"displayName": client.random.choice(GROUPS), "externalId": f"g{client.number()}"}
@@ -254,18 +274,24 @@ def _operation(op: str, uids: AbstractSet[str]) -> dict[str, Any]:
     return {"op": op, "path": "members", "value": [{"value": uid} for uid in sorted(uids)]}
 
 
+def _group_patch(
+    add: AbstractSet[str], remove: AbstractSet[str], changes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write the body of a PATCH of a group."""
+    operations = [_operation("add", add)] if add else []
+    operations += [_operation("remove", remove)] if remove else []
+    operations += [{"op": "replace", "path": n, "value": v} for n, v in changes.items()]
+    return {"schemas": [PATCH], "Operations": operations}
+
+
 def _change_members(
     client: Client, gid: str, add: AbstractSet[str], remove: AbstractSet[str], **more: Any
 ) -> None:
-    operations = [_operation("add", add)] if add else []
-    operations += [_operation("remove", remove)] if remove else []
     changes: dict[str, Any] = more.get("changes", {})
-    operations += [{"op": "replace", "path": n, "value": v} for n, v in changes.items()]
-    body = {"schemas": [PATCH], "Operations": operations}
     client.send(
         "change group",
         gid,
-        ("PATCH", f"/Groups/{gid}", body),
+        ("PATCH", f"/Groups/{gid}", _group_patch(add, remove, changes)),
         add=add,
         remove=remove,
         changes=changes,
@@ -392,6 +418,73 @@ def delete_one_of_many(client: Client) -> None:
             crowd[crowd.index(uid) if uid in crowd else 0] = reply.body["id"]
 
 
+def change_joiners(client: Client) -> None:
+    """DELETE a user in many groups, seldom; or a request of others that may meet the delete."""
+    uids, gids = client.shared.joiners, client.shared.joined_groups
+    if not uids:
+        return
+    uid, gid = client.random.choice(uids), client.random.choice(gids)
+    chance = client.random.random()
+    if chance < 0.15:
+        client.send("delete user", uid, ("DELETE", f"/Users/{uid}"))
+    elif chance < 0.4:
+        client.send("get user", uid, ("GET", f"/Users/{uid}"))
+    elif chance < 0.6:
+        client.send("get group", gid, ("GET", f"/Groups/{gid}"))
+    elif chance < 0.8:
+        _change_members(client, gid, {uid}, set())
+    else:
+        _change_members(client, gid, set(), {uid})
+
+
+# --- several changes in one request -------------------------------------------------------------
+
+
+def bulk(client: Client) -> None:
+    """POST /Bulk: each operation is judged as a request of its own, as long as the whole."""
+    parts = [_part_of_bulk(client) for _ in range(client.random.randint(1, 4))]
+    operations = [
+        {"method": method, "path": path, **({"data": data} if data else {})}
+        for _, _, (method, path, data), _ in parts
+    ]
+    body = {"schemas": [BULK], "Operations": operations}
+    reply = client.send("bulk", "", ("POST", "/Bulk", body))
+    for number, (action, target, _, wanted) in enumerate(parts):
+        own = _reply_of_part(reply, number)
+        client.shared.events.append(Event(action, target, own, {**wanted, "bulk": True}))
+        for known in (client.shared.users, client.shared.groups):
+            if action.startswith("delete"):
+                _forget(client, known, target, own)
+
+
+Part = tuple[str, str, tuple[str, str, Any], Mapping[str, Any]]
+
+
+def _part_of_bulk(client: Client) -> Part:
+    """Draw an operation: what it does, to which resource, the request, and what the judge reads."""
+    chance = client.random.random()
+    if chance < 0.1:
+        uid = _a_user(client)
+        return "delete user", uid, ("DELETE", f"/Users/{uid}", None), {}
+    gid = _a_group(client)
+    if chance < 0.15:
+        return "delete group", gid, ("DELETE", f"/Groups/{gid}", None), {}
+    some = client.some(client.shared.users, MAX_ADDED) or [NOBODY]
+    add, remove = (set(some), set[str]()) if chance < 0.6 else (set[str](), set(some))
+    changes = {"displayName": client.random.choice(GROUPS)} if chance > 0.9 else {}
+    request = ("PATCH", f"/Groups/{gid}", _group_patch(add, remove, changes))
+    return "change group", gid, request, {"add": add, "remove": remove, "changes": changes}
+
+
+def _reply_of_part(reply: Reply, number: int) -> Reply:
+    """Return what the response says of an operation; a success has no body."""
+    if reply.status != 200:
+        return reply
+    part = reply.body["Operations"][number]
+    status, body = int(part["status"]), part.get("response")
+    return replace(reply, status=204 if status == 200 else status, body=body)
+
+
 # --- what the organisation's admin does ---------------------------------------------------------
 
 
@@ -400,6 +493,22 @@ def rename_connection(client: Client) -> None:
     world, name = client.world, f"Name {client.number()}"
     path = f"/admin/organisations/{world.organisation}/connections/{world.connection}"
     client.send("change settings", "", ("PATCH", path, {"name": name}), changes={"name": name})
+
+
+def use_a_token(client: Client) -> None:
+    """POST a token, use it, DELETE it, use it: at first it is valid, and in the end it is not."""
+    world = client.world
+    path = f"/admin/organisations/{world.organisation}/connections/{world.connection}/tokens"
+    made = world.request("POST", path, {"name": f"Token {client.number()}"})
+    if made.status != 201:
+        return
+    own = {"Authorization": f"Bearer {made.body['token']}"}
+    for is_valid in (True, False):
+        read = world.request("GET", "/Users?count=0", None, own)
+        if read.certain and read.status != (200 if is_valid else 401):
+            client.shared.problems.append(f"a token, valid: {is_valid}; {made}: {read}")
+        if is_valid and world.request("DELETE", f"{path}/{made.body['id']}").status != 204:
+            return
 
 
 ACTIONS: Mapping[Callable[[Client], object], int] = {
@@ -422,5 +531,8 @@ ACTIONS: Mapping[Callable[[Client], object], int] = {
     is_member: 4,
     change_many: 5,
     delete_one_of_many: 1,
+    change_joiners: 6,
+    bulk: 6,
     rename_connection: 1,
+    use_a_token: 1,
 }
