@@ -19,7 +19,7 @@ RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi console-test console-size screenshots damage \
-	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded replays kills simulate differential scale memory oracle domains budget bench costs performance repair \
+	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded replays kills simulate differential scale memory oracle slow domains budget bench costs performance repair \
 	clean environment release engine emulator python
 
 help: ## list the verbs
@@ -77,6 +77,9 @@ check: environment ## lint, format, types, templates
 
 format: environment ## put the code into the form that `make check` wants
 	@$(VERB) format
+
+slow: environment ## search for requests that take long for their length (docs/performance.md; ARGS='--minutes 15')
+	@$(VERB) slow $(ARGS)
 
 oracle: environment ## compare filters, PATCH and validation with scim2-models on random cases (CASES=2000)
 	@$(VERB) oracle $(CASES)

@@ -43,6 +43,7 @@ MODULES: Mapping[str, str] = {
     "kills": "tests.campaigns.kills",
     "oracle": "tests.campaigns.oracle",
     "assertions": "tests.campaigns.mutations",
+    "slow": "tests.campaigns.slow",
     "damage": "tests.campaigns.damage",
     "simulate": "tests.campaigns.simulate.campaign",
     "differential": "tests.campaigns.differential",
