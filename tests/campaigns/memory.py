@@ -362,10 +362,12 @@ HEAD = "| operation | memory | response |\n|---|---|---|\n"
 
 def table_of(peaks: Sequence[Peak]) -> str:
     """Write the table of a page."""
-    return HEAD + "".join(
-        f"| {each.operation} | {each.memory / MEGABYTE:.0f} MB | {each.size / MEGABYTE:.1f} MB |\n"
-        for each in peaks
-    )
+    return HEAD + "".join(map(_row, peaks))
+
+
+def _row(peak: Peak) -> str:
+    size = f"{peak.size / MEGABYTE:.1f} MB" if peak.status < 300 else f"status {peak.status}"
+    return f"| {peak.operation} | {peak.memory / MEGABYTE:.0f} MB | {size} |\n"
 
 
 def main(arguments: Sequence[str]) -> int:
