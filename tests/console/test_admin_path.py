@@ -160,7 +160,7 @@ def test_the_self_test_shows_its_steps(acme: Acme, connected: Connected, visitor
     visitor.go("test")
     visitor.click("Run the self-test")
 
-    visitor.sees("All is well on this side", seconds=30)
+    visitor.sees("All is well on this side", seconds=60)
     assert visitor.page.locator(".checks li").count() > 10
 
 
