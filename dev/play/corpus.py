@@ -1,7 +1,8 @@
 """`make corpus`: requests of identity providers and of RFC 7644, played on the running demo.
 
-The dialogues of each folder are played in order on one new connection. What a dialogue is, and
-how its responses are compared, is in `dev.play.corpus_files`.
+The dialogues of each folder are played in order on one new connection, those of Entra ID also with
+an access token by a client secret and by an assertion. What a dialogue is, and how its responses
+are compared, is in `dev.play.corpus_files`.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib.api.admin.dialogue_player import Request, Response, Send
 from dev.play.corpus_files import Dialogue, load, play
+from dev.play.gallery import a_target
 from dev.run import demo
 
 CORPUS = Path(__file__).parents[2] / "tests" / "corpus"
@@ -105,4 +108,17 @@ def main(_: Sequence[str]) -> int:
         print(f"{folder}:")
         with wire(made.scim_url, made.token) as send:
             failed += report(load(CORPUS / folder), send)
-    return 1 if failed else 0
+    return 1 if failed + _by_access_tokens(described) else 0
+
+
+def _by_access_tokens(described: Mapping[str, Any]) -> int:
+    """Play Entra ID's dialogues once more by each type of credential that is no static token."""
+    failed = 0
+    for by in ("client secret", "assertion"):
+        with a_target(described) as target:
+            own = target.assertion(target.issuer.keys[0])
+            token = target.new_token(**(target.client if by == "client secret" else own))
+            print(f"entra, by {by}:")
+            with wire(target.scim_url, token["access_token"]) as send:
+                failed += report(load(ENTRA), send)
+    return failed
