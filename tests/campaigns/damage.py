@@ -54,7 +54,7 @@ USERS, GROUPS, CHANGES, MOMENTS, MOST = 10, 4, 12, 3, 5
 # items of users and their reverse items are in one partition, and the latter are many more.
 ID = re.compile(r"[0-9a-f]{32}")
 PARTS = ("U", "reverse", "G", "M", "K", "CNT", "L", "F", "O")
-# Users and groups of an earlier moment: changed since, or deleted since.
+# Users, groups and roles of an earlier moment: changed since, or deleted since.
 RESTORED = ("older", "ended")
 
 
@@ -241,7 +241,7 @@ def _damage(table: Table, random: Random, moments: Sequence[Items]) -> list[Key]
     by_part: dict[str, list[Key]] = {part: [] for part in (*PARTS, *RESTORED)}
     for key in sorted(before.keys() | true.keys()):
         by_part.get(_part(key), []).append(key)
-        if _part(key) in {"U", "G"} and key in before and before[key] != true.get(key):
+        if _part(key) in {"U", "G", "L"} and key in before and before[key] != true.get(key):
             by_part["older" if key in true else "ended"].append(key)
     damaged = []
     for _ in range(random.randint(1, MOST)):
