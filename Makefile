@@ -19,7 +19,7 @@ RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi console-test console-size screenshots damage \
-	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded replays kills simulate differential scale memory oracle slow domains budget bench costs performance repair \
+	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance repair \
 	clean environment release engine emulator python
 
 help: ## list the verbs
@@ -127,6 +127,9 @@ domains: environment ## write the lists of public suffixes and mail providers an
 
 budget: environment ## calls and units of each operation (docs/storage.md), CPU and memory of each limit (docs/performance.md)
 	@$(VERB) budget $(ARGS)
+
+caches: environment engine ## memory of a server with 100 connections of the largest schemas (docs/performance.md)
+	@$(VERB) caches $(ARGS)
 
 scale: environment ## the same with 20,000 users in one group on DynamoDB Local (ARGS='--users 20000')
 	@$(VERB) scale $(ARGS)

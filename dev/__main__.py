@@ -30,6 +30,7 @@ MODULES: Mapping[str, str] = {
     "gallery": "dev.play.gallery",
     "crowd": "dev.play.crowd",
     "budget": "dev.measure.budget",
+    "caches": "dev.measure.caches",
     "bench": "dev.measure.bench",
     "costs": "dev.measure.costs",
     "capacity": "dev.measure.capacity",
