@@ -19,9 +19,10 @@ from chalicelib.storage.directory_items import Group, User
 from chalicelib.storage.event_items import Event
 from chalicelib.storage.expressions import Item, from_wire
 from chalicelib.storage.keys import (
-    RUN,
     Key,
     organisation_of,
+    partition_type,
+    self_test_of,
     setting_of,
     user_and_group,
 )
@@ -61,9 +62,9 @@ def events_of(record: Record) -> Iterator[Event]:
     stream = record["dynamodb"]
     keys = from_wire(stream["Keys"])
     key = Key(keys["PK"], keys["SK"])
-    letter, owner, *rest = key.pk.split("#")
-    make = EVENTS.get((letter, *rest))
-    if make is None or RUN in owner:
+    partition, owner = partition_type(key)
+    make = EVENTS.get(partition)
+    if make is None or self_test_of(owner):
         return
     before, after = (
         from_wire(stream[image]) if image in stream else None for image in ("OldImage", "NewImage")
@@ -144,9 +145,9 @@ def _of_settings(change: ItemChange) -> Iterator[Event]:
     )
 
 
-EVENTS: Mapping[tuple[str, ...], Callable[[ItemChange], Iterator[Event]]] = {
-    ("S", "U"): _of_users_partition,
-    ("S", "G"): _of_group,
-    ("L",): _of_local_user,
-    ("C",): _of_settings,
+EVENTS: Mapping[str, Callable[[ItemChange], Iterator[Event]]] = {
+    "S#U": _of_users_partition,
+    "S#G": _of_group,
+    "L": _of_local_user,
+    "C": _of_settings,
 }

@@ -141,6 +141,12 @@ def class_of(key: Key) -> str:
     return key.pk[:1]
 
 
+def partition_type(key: Key) -> tuple[str, str]:
+    """Return of which type a partition is, as in `S#U`, and whose: a connection's or another's."""
+    letter, owner, *rest = key.pk.split("#")
+    return "#".join((letter, *rest)), owner
+
+
 def user_and_group(key: Key) -> tuple[str, str | None]:
     """Return the user and group of a reverse item; the group is None for the user's own item."""
     uid, _, gid = key.sk.partition("#")

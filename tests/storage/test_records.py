@@ -13,13 +13,17 @@ from hypothesis import strategies as st
 from chalicelib.storage.audit_entries import AuditEntry
 from chalicelib.storage.console_items import ConsoleLink, ConsoleReference, ConsoleSession
 from chalicelib.storage.directory_items import Change, Group, Lease, PendingChange, User
+from chalicelib.storage.event_items import Batch, Event, FeedHead
 from chalicelib.storage.expressions import NEW, Item, Put, Update, equals, from_wire, to_wire
 from chalicelib.storage.issuer_keys import SigningKeys
 from chalicelib.storage.keys import (
     ConnectionKeys,
     Key,
     OrganisationKeys,
+    WebhookKeys,
     console,
+    event_batch,
+    event_head,
     listened_token,
     operator_key,
     signing_keys,
@@ -46,6 +50,13 @@ from chalicelib.storage.settings_items import (
     Role,
     Trust,
     Workspace,
+)
+from chalicelib.storage.webhook_items import (
+    DeadLetter,
+    Delivery,
+    SigningSecret,
+    Waiting,
+    Webhook,
 )
 
 KEYS = ConnectionKeys("abcdefghijklmnop")
@@ -160,6 +171,41 @@ VALUES: dict[str, tuple[Any, Key]] = {
             at=NOW, reason="missing", method="GET", path="/Users", status=401, id="01X"
         ),
         KEYS.rejected_request("01X"),
+    ),
+    "the end of the feed of events": (FeedHead(7, "a" * 12), event_head()),
+    "a batch of events": (
+        Batch(
+            7,
+            "a" * 12,
+            "b" * 12,
+            (Event("e" * 32, "user", "created", "o" * 10, "c" * 16, UID, NOW, 1, ["active"]),),
+        ),
+        event_batch(7),
+    ),
+    "a webhook": (
+        Webhook(
+            "w" * 12,
+            "https://example.com/",
+            "active",
+            NOW,
+            "7.0.aaaaaaaaaaaa",
+            (SigningSecret("s1"), SigningSecret("s2", NOW)),
+            types=("user",),
+            lease=Lease("change", NOW),
+        ),
+        WebhookKeys("w" * 12).own_item,
+    ),
+    "events that wait": (
+        Waiting("c/u", ("7.0", "7.1"), NOW, NOW, 2),
+        WebhookKeys("w" * 12).waiting("c/u"),
+    ),
+    "a delivery": (
+        Delivery("01X", "e" * 32, NOW, 12, status=204, length=0),
+        WebhookKeys("w" * 12).delivery("01X"),
+    ),
+    "a dead letter": (
+        DeadLetter("01X", "e" * 32, "7.0", "c/u", NOW),
+        WebhookKeys("w" * 12).dead_letter("01X"),
     ),
     "a token that is listened for": (
         ListenedToken(KEYS.connection, NOW),
