@@ -15,11 +15,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.storage.clock import timestamp
+from chalicelib.storage.console_items import ConsoleLink
 from chalicelib.storage.directory_items import Group, User
 from chalicelib.storage.event_items import Event
 from chalicelib.storage.expressions import Item, from_wire
 from chalicelib.storage.keys import (
     Key,
+    is_console_link,
     organisation_of,
     partition_type,
     self_test_of,
@@ -145,9 +147,20 @@ def _of_settings(change: ItemChange) -> Iterator[Event]:
     )
 
 
+def _of_console(change: ItemChange) -> Iterator[Event]:
+    """Yield the event of a console link that was opened; nothing of sessions."""
+    if change.before is None or change.after is None or not is_console_link(change.key):
+        return
+    before, after = (from_item(ConsoleLink, item) for item in (change.before, change.after))
+    if before.openings < after.openings:
+        of = {"connection": after.connection, "organisation": change.owner}
+        yield change.event("console_link", "opened", after.id, **of)
+
+
 EVENTS: Mapping[str, Callable[[ItemChange], Iterator[Event]]] = {
     "S#U": _of_users_partition,
     "S#G": _of_group,
     "L": _of_local_user,
     "C": _of_settings,
+    "C#V": _of_console,
 }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-EVENT_TYPES = ("user", "team", "membership", "role", "account", "connection")
+EVENT_TYPES = ("user", "team", "membership", "role", "account", "connection", "console_link")
 EVENTS_KEPT = timedelta(days=90)
 
 
@@ -19,8 +19,8 @@ class Event:
     """One change of one object.
 
     `type` is one of EVENT_TYPES and `action` what happened to it. `subject` is the id of the user
-    (of role and account too), of the group (of a membership too) or of the connection, and `user`
-    the member. `id` is the same whenever the event is told.
+    (of role and account too), of the group (of a membership too), of the connection or of the
+    link, and `user` the member. `id` is the same whenever the event is told.
     """
 
     id: str

@@ -185,6 +185,11 @@ def is_organisation(owner: str) -> bool:
     return len(owner) == ORGANISATION_ID_LENGTH
 
 
+def is_console_link(key: Key) -> bool:
+    """Return whether an item of an organisation's console is a link, and no session."""
+    return key.sk.startswith("L#")
+
+
 def console_id(key: Key) -> str:
     """Return the id of a console link or a console session."""
     return key.sk.partition("#")[2]

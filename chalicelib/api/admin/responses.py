@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 from chalicelib.api.edge import JSON, Response
 from chalicelib.organisations.inputs import IdentityProvider
 from chalicelib.storage.connection_settings import ConnectionSettings
+from chalicelib.storage.event_items import EVENT_TYPES
 
 T = TypeVar("T", bound=Mapping[str, Any])
 Item = TypeVar("Item")
@@ -451,14 +452,14 @@ class Changes(TypedDict):
 
 
 class ToldChange(TypedDict):
-    """What happened to `subject`: a user (of role and account, too), a team or a connection.
+    """What happened to `subject`: a user (role and account, too), a team, a connection or a link.
 
     `id` is the same whenever this is told. `version` is that of the user or team afterwards, null
     where it is gone. `connection` is null for what the organisation itself changes.
     """
 
     id: str
-    type: Annotated[str, _one_of("user", "team", "role", "account", "connection")]
+    type: Annotated[str, _one_of(*(each for each in EVENT_TYPES if each != "membership"))]
     action: str
     subject: str
     organisation: str

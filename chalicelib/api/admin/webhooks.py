@@ -46,7 +46,7 @@ NO_STREAM = (
 NO_DELIVERY_CURSOR = "cursor: expected the `next` of the page before, unchanged."
 
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[!-~]+$")]
-EventType = Literal["user", "team", "membership", "role", "account", "connection"]
+EventType = Literal["user", "team", "membership", "role", "account", "connection", "console_link"]
 OrganisationId = Annotated[str, StringConstraints(pattern=rf"^{ORGANISATION_ID.pattern}$")]
 
 
@@ -54,7 +54,7 @@ class NewWebhook(Body):
     """A webhook: its URL, and which events it gets; without a choice, all of them."""
 
     url: Url
-    types: list[EventType] = Field(default=[], max_length=6)
+    types: list[EventType] = Field(default=[], max_length=7)
     organisations: list[OrganisationId] = Field(default=[], max_length=MAX_ORGANISATIONS)
 
 
@@ -62,7 +62,7 @@ class WebhookChanges(Body):
     """Changes of a webhook; a field that is absent stays as it is."""
 
     url: Url = ABSENT
-    types: list[EventType] = Field(default=ABSENT, max_length=6)
+    types: list[EventType] = Field(default=ABSENT, max_length=7)
     organisations: list[OrganisationId] = Field(default=ABSENT, max_length=MAX_ORGANISATIONS)
     state: WebhookState = ABSENT
 

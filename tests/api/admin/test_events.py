@@ -91,6 +91,22 @@ def test_a_life_is_told_in_order(scim, events):
     ]
 
 
+def test_the_opening_of_a_link_is_told(scim, events, services):
+    """So a SaaS sees that its customer has begun, and when again in another browser."""
+    organisation = scim.root.split("/")[3][:10]
+    operator = api_client(build(services), OPERATOR_KEY)
+    links = f"/admin/organisations/{organisation}/console-links"
+    made = operator("POST", links, {"name": "Ada", "purpose": "setup"}).body
+    after = events("after=now").body["next"]
+    exchange = {"link": made["url"].partition("#")[2]}
+    assert operator.with_credential("")("POST", "/admin/sessions", exchange).status == 201
+
+    told = events(f"after={after}").body["items"]
+    assert [(e["type"], e["action"], e["subject"]) for e in told] == [
+        ("console_link", "opened", made["id"])
+    ]
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
 def test_pages_of_any_size_tell_the_same(scim, events, size):
     """Each event once, in one order, whatever the page."""
