@@ -22,7 +22,7 @@ from chalicelib.api.services import Services
 from chalicelib.auth.issuers import Issuers
 from chalicelib.auth.secrets import Secrets
 from chalicelib.auth.signing_keys import KeyRing
-from chalicelib.observability import logger
+from chalicelib.observability import log_fault, logger
 from chalicelib.settings import Settings
 from chalicelib.storage.table import Table
 
@@ -82,11 +82,11 @@ def schedule_sweep(application: Chalice, services: Services) -> None:
     @application.schedule(Rate(1, unit=Rate.MINUTES), name="sweep")
     def sweep(_event: CloudWatchEvent) -> None:
         # A cold start that serves a request needs none of it.
-        from chalicelib import stream, sweeper  # noqa: PLC0415
+        from chalicelib import sweeper  # noqa: PLC0415
 
-        sweeper.sweep(services)
         if services.settings.stream_arn:
-            wake_senders(services, stream.list_due(services))
+            wake_due(services)
+        sweeper.sweep(services)
 
 
 def subscribe_to_stream(application: Chalice, services: Services) -> None:
@@ -101,7 +101,8 @@ def subscribe_to_stream(application: Chalice, services: Services) -> None:
     def stream(event: DynamoDBEvent) -> None:
         from chalicelib import stream  # noqa: PLC0415 - as in `schedule_sweep`
 
-        wake_senders(services, stream.append(services, event.to_dict()["Records"]))
+        if stream.append(services, event.to_dict()["Records"]):
+            wake_due(services)
 
     @application.lambda_function(name="send")
     def send(event: Mapping[str, str], _context: object) -> None:
@@ -109,6 +110,20 @@ def subscribe_to_stream(application: Chalice, services: Services) -> None:
 
         if stream.send(services, event["webhook"]):
             wake_senders(services, [event["webhook"]])
+
+
+def wake_due(services: Services) -> None:
+    """Wake the senders of the webhooks that have something to send, best effort.
+
+    If the function of the stream failed here, Lambda would have it append the same events again.
+    The next minute wakes them in any case.
+    """
+    from chalicelib import stream  # noqa: PLC0415 - as in `schedule_sweep`
+
+    try:
+        wake_senders(services, stream.list_due(services))
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text stays out of the log
+        log_fault("senders were not woken", error)
 
 
 def wake_senders(services: Services, webhooks: Sequence[str]) -> None:

@@ -89,7 +89,8 @@ class OutboundClient:
         """
         try:
             self._connection(*_split(url), seconds=1.0)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            # A UnicodeError: a part of the name is empty or too long.
             raise Unreachable from error
 
     def send(

@@ -2,8 +2,8 @@
 
 The function of the stream calls no target: one that fails would hold up all that come after it, and
 the stream keeps a record for a day. Lambda gives it the records of a shard in their order, and the
-same ones again until they are appended. It wakes the function that sends, for each webhook that has
-something to send; so does the sweeper every minute, for what waits and for what was lost.
+same ones again until they are appended. Then it wakes the function that sends, for each webhook
+that has something to send; so does the sweeper every minute, for what waits and what was lost.
 
 Event sources, not routes; `make run` plays both in Lambda's place.
 """
@@ -28,14 +28,14 @@ class StreamFailed(Exception):
     """It did not come to its end; the log has the types and frames of the error."""
 
 
-def append(services: Services, records: Iterable[Record]) -> list[str]:
-    """Append the events of one invocation; return the webhooks that have something to send.
+def append(services: Services, records: Iterable[Record]) -> int:
+    """Append the events of one invocation; return how many there were.
 
     Raises:
         StreamFailed: not all were appended; Lambda sends the same records again.
     """
     try:
-        return list_due(services) if append_records(services, records) else []
+        return append_records(services, records)
     except Exception as error:  # noqa: BLE001 - whatever it is, its text stays out of the log
         log_fault("records of the stream were not appended", error)
         # Lambda writes the text of what is raised into the log, and tries again.

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.events.told import ToldEvent
@@ -14,8 +14,6 @@ from chalicelib.events.told import ToldEvent
 # What `type` begins with (CloudEvents 1.0: a reverse-DNS or other prefix of who defines it).
 PREFIX = "passerelle"
 CONTENT_TYPE = "application/cloudevents+json"
-# A whole object is left out of an event that would be larger than SQS takes.
-MAX_BYTES = 256_000
 SECRET_PREFIX = "whsec_"  # noqa: S105 - of Standard Webhooks, in front of a secret
 
 
@@ -38,10 +36,9 @@ def document(told: ToldEvent) -> Any:
     return {**common, "subject": event.subject, "version": event.version, "attributes": attributes}
 
 
-def cloud_event(told: ToldEvent, source: str, whole: Mapping[str, Any] | None = None) -> bytes:
-    """Write the body of a delivery; `whole` has the object where the webhook includes it."""
+def cloud_event(told: ToldEvent, source: str) -> bytes:
+    """Write the body of a delivery."""
     event = told.event
-    data = {**document(told), **(whole or {})}
     envelope = {
         "specversion": "1.0",
         "id": event.id,
@@ -50,15 +47,9 @@ def cloud_event(told: ToldEvent, source: str, whole: Mapping[str, Any] | None = 
         "subject": event.object,
         "time": event.at,
         "datacontenttype": "application/json",
+        "data": document(told),
     }
-    body = _json({**envelope, "data": data})
-    if whole and len(body) > MAX_BYTES:
-        return _json({**envelope, "data": {**data, "object": None, "truncated": True}})
-    return body
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def signed_headers(event_id: str, at: int, body: bytes, secrets: Iterable[str]) -> dict[str, str]:

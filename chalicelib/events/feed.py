@@ -145,7 +145,8 @@ def read_places(items: Namespace, places: Sequence[str]) -> dict[str, FeedEntry]
     numbers = {int(place.partition(".")[0]) for place in places}
     found = items.batch_get(map(event_batch, numbers)) if numbers else {}
     entries = (each for batch in from_items(Batch, found.values()) for each in _entries(batch))
-    return {each.place: each for each in entries if each.place in places}
+    wanted = {*places}
+    return {each.place: each for each in entries if each.place in wanted}
 
 
 def _entries(batch: Batch) -> Iterator[FeedEntry]:

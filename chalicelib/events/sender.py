@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -87,8 +86,7 @@ class Sender:
         webhook = _acquire(items, webhook_id)
         if webhook is None:
             return False
-        now = timestamp(self.table.clock.now())
-        live = [each for each in webhook.secrets if each.until is None or each.until > now]
+        live = webhook.live_secrets(timestamp(self.table.clock.now()))
         secrets = [self.secrets.text_of(OWNER, each.id, deadline) for each in live]
         try:
             return _Run(self, items, webhook, secrets).send_all()
@@ -129,9 +127,9 @@ def _acquire(items: Namespace, webhook_id: str) -> Webhook | None:
         return None
     lease = Lease(clock.new_id(), timestamp(clock.now() + LEASE))
     free = absent("lease") if webhook.lease is None else lease_unchanged(webhook.lease)
-    taken = Update(
-        key, set={"lease": lease.attribute()}, condition=equals("state", "active") & free
-    )
+    # Another process may have sent, and released it, since the item was read.
+    unchanged = ACTIVE & equals("cursor", webhook.cursor) & free
+    taken = Update(key, set={"lease": lease.attribute()}, condition=unchanged)
     return None if items.try_commit([taken]) is not None else replace(webhook, lease=lease)
 
 
@@ -149,7 +147,7 @@ class _Run:
         """Send what waits and is to be sent again by now, then what is new."""
         keys = WebhookKeys(self.webhook.id)
         found = from_items(Waiting, self.items.query(keys.all_waiting()))
-        self.waiting = {each.object: each for each in islice(found, MAX_WAITING)}
+        self.waiting = {each.object: each for each in found}
         try:
             self._send_waiting()
             while len(self.waiting) < MAX_WAITING and self._has_time() and self._send_page():
@@ -169,7 +167,8 @@ class _Run:
 
     def _has_more(self) -> bool:
         is_behind = str(feed.end(self.items)) != self.webhook.cursor
-        return is_behind and self.webhook.next_attempt is None
+        is_full = len(self.waiting) >= MAX_WAITING
+        return is_behind and not is_full and self.webhook.next_attempt is None
 
     def _now(self) -> datetime:
         return self.sender.table.clock.now()
@@ -184,25 +183,33 @@ class _Run:
         blocked = {name: found for name, found in objects.items() if name in self.waiting}
         free = {name: found for name, found in objects.items() if name not in blocked}
         sent = self._send_objects({name: [e.event for e in each] for name, each in free.items()})
-        left = {name: each[sent[name] :] for name, each in free.items() if sent[name] < len(each)}
-        if left and not any(sent.values()) and self._has_time():
-            self._pause()
+        counts = {name: sent.get(name, 0) for name in free}
+        left = {name: each[counts[name] :] for name, each in free.items() if each[counts[name] :]}
+        if left and not any(counts.values()):
+            if sent:
+                self._pause()
             return False
         self._move(str(page.next_cursor), {**blocked, **left})
         return page.has_more
 
     def _send_objects(self, objects: Mapping[str, Sequence[Event]]) -> dict[str, int]:
-        """Send the events of each object in order; return how many of each were accepted."""
+        """Send the events of each object in order; return how many of each were accepted.
+
+        An object for which there was no time is not among them.
+        """
         every = [event for events in objects.values() for event in events]
         told = {each.event.id: each for each in tell(self.sender.table, every, self.items.deadline)}
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             chains = ([told[event.id] for event in events] for events in objects.values())
-            return dict(zip(objects, pool.map(self._send_in_order, chains), strict=True))
+            sent = zip(objects, pool.map(self._send_in_order, chains), strict=True)
+            return {name: count for name, count in sent if count is not None}
 
-    def _send_in_order(self, chain: Sequence[ToldEvent]) -> int:
-        """Send until one is not accepted, or no time is left; return how many were."""
+    def _send_in_order(self, chain: Sequence[ToldEvent]) -> int | None:
+        """Send until one is not accepted; return how many were, None: no time for the first."""
         for number, told in enumerate(chain):
-            if not self._has_time() or not self._is_accepted(told):
+            if not self._has_time():
+                return number or None
+            if not self._is_accepted(told):
                 return number
         return len(chain)
 
@@ -242,9 +249,8 @@ class _Run:
             each.object: [found[place] for place in each.places if place in found] for each in due
         }
         sent = self._send_objects({name: [e.event for e in each] for name, each in kept.items()})
-        for each in due:
-            count = sent[each.object]
-            self._settle(each, kept[each.object][count:], has_moved=count > 0)
+        for name, count in sent.items():
+            self._settle(self.waiting[name], kept[name][count:], has_moved=count > 0)
 
     def _settle(self, before: Waiting, left: Sequence[FeedEntry], *, has_moved: bool) -> None:
         """Write what still waits of an object; after the last attempt its first event goes."""

@@ -114,7 +114,6 @@ def audited(webhook: Webhook) -> dict[str, object]:
         "state": webhook.state,
         "types": list(webhook.types),
         "organisations": list(webhook.organisations),
-        "include_object": webhook.include_object,
     }
 
 
@@ -135,14 +134,16 @@ def list_webhooks(items: Namespace) -> Sequence[Webhook]:
     return tuple(from_items(Webhook, items.query(webhooks())))
 
 
-def change(admin: AdminContext, before: Webhook, after: Webhook, action: str = "") -> None:
-    """Write a change of a webhook's url, choices, state or secrets.
+def change(
+    admin: AdminContext, before: Webhook, after: Webhook, action: str = "", also: Sequence[str] = ()
+) -> None:
+    """Write a change of a webhook's url, choices and state; of its secrets where `also` has them.
 
     Raises:
         NotFound: it was deleted meanwhile.
     """
     edit = Edit("webhook", after.id, before=audited(before), after=audited(after), action=action)
-    written = update(WebhookKeys(after.id).own_item, after, EXISTS)
+    written = update(WebhookKeys(after.id).own_item, after, EXISTS, also)
     if admin.items.try_commit([written, deployment_entry_item(admin, edit)]) is not None:
         raise NotFound
 
@@ -159,7 +160,7 @@ def rotate(admin: AdminContext, secrets: Secrets, webhook_id: str) -> Outcome:
     until = timestamp(now + OVERLAP)
     kept = [SigningSecret(each.id, until) for each in before.secrets if each.until is None]
     after = replace(before, secrets=(secret, *kept))
-    change(admin, before, after, action="secret_rotated")
+    change(admin, before, after, action="secret_rotated", also=["secrets"])
     for each in before.secrets:
         if each.until is not None:
             secrets.delete(OWNER, each.id, admin.items.deadline)
@@ -209,7 +210,11 @@ def replay_dead_letters(admin: AdminContext, webhook_id: str) -> None:
     """
     get(admin.items, webhook_id)
     keys, now = WebhookKeys(webhook_id), timestamp(admin.now())
-    for letter in list(from_items(DeadLetter, admin.items.query(keys.dead_letters()))):
+    # A process that sends has read what waits: without the lease it writes nothing over it.
+    woken = Update(keys.own_item, set={"next_waiting": now}, remove=("lease",), condition=EXISTS)
+    # Each goes before what waits of its object, so the oldest comes last.
+    letters = admin.items.query(keys.dead_letters(), descending=True)
+    for letter in list(from_items(DeadLetter, letters)):
         item = admin.items.get(keys.waiting(letter.object))
         waiting = from_item(Waiting, item) if item else Waiting(letter.object, (), now, now)
         again = replace(waiting, places=(letter.place, *waiting.places), next_attempt=now)
@@ -218,9 +223,9 @@ def replay_dead_letters(admin: AdminContext, webhook_id: str) -> None:
             [
                 Put(keys.waiting(letter.object), to_item(again), unchanged),
                 Delete(keys.dead_letter(letter.id), EXISTS),
+                woken,
             ]
         )
-    woken = Update(keys.own_item, set={"next_waiting": now}, condition=EXISTS)
     edit = Edit("webhook", webhook_id, action="replayed")
     admin.items.commit([woken, deployment_entry_item(admin, edit)])
 

@@ -15,6 +15,7 @@ from chalicelib.organisations import audit
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.snapshot import OrganisationSnapshot, read_snapshot_for_change
+from chalicelib.scim.comparison import compose
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import Change, Document, User
 from chalicelib.storage.expressions import (
@@ -92,7 +93,8 @@ def user_of_account(admin: AdminContext, account: str) -> str | None:
 def _owner_of(admin: AdminContext, account: str, item: Item | None) -> str | None:
     uid = str(item["uid"]) if item else None
     found = admin.items.get(admin.keys.local_user(uid)) if uid else None
-    return uid if found is not None and found.get("account") == account else None
+    own = found.get("account") if found else None
+    return uid if own is not None and compose(own) == compose(account) else None
 
 
 def _account_actions(admin: AdminContext, before: LocalUser, after: LocalUser) -> Iterator[Action]:
@@ -101,13 +103,15 @@ def _account_actions(admin: AdminContext, before: LocalUser, after: LocalUser) -
     Raises:
         Conflict: it belongs to another user.
     """
-    if before.account == after.account:
+    released, key = (
+        None if each.account is None else admin.keys.account(each.account)
+        for each in (before, after)
+    )
+    if released == key:
         return
-    if before.account is not None:
-        key = admin.keys.account(before.account)
-        yield Delete(key, equals_or_absent("uid", before.user))
-    if after.account is not None:
-        key = admin.keys.account(after.account)
+    if released is not None:
+        yield Delete(released, equals_or_absent("uid", before.user))
+    if key is not None and after.account is not None:
         item = admin.items.get(key)
         owner = _owner_of(admin, after.account, item)
         if owner not in {None, after.user}:

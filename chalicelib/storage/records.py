@@ -272,11 +272,13 @@ RECORDS: Mapping[type, Record] = {
             "organisations": ("organisations", TYPES),
             "secrets": ("secrets", SIGNING_SECRETS),
             "lease": ("lease", LEASE),
-            **_same_name("url", "state", "created", "cursor", "include_object", "failures"),
+            **_same_name("url", "state", "created", "cursor", "failures"),
             **_same_name("next_attempt", "next_waiting"),
         },
         {"id": _sort_key},
-        separate=frozenset({"cursor", "failures", "next_attempt", "next_waiting", "lease"}),
+        separate=frozenset(
+            {"cursor", "secrets", "failures", "next_attempt", "next_waiting", "lease"}
+        ),
     ),
     Waiting: Record(
         {"places": ("places", TYPES), **_same_name("since", "next_attempt", "attempts")},

@@ -45,11 +45,14 @@ class Webhook:
     secrets: Sequence[SigningSecret]
     types: Sequence[str] = ()
     organisations: Sequence[str] = ()
-    include_object: bool = False
     failures: int = 0
     next_attempt: str | None = None
     next_waiting: str | None = None
     lease: Lease | None = None
+
+    def live_secrets(self, now: str) -> list[SigningSecret]:
+        """Return the secrets that a delivery is signed with at a moment."""
+        return [each for each in self.secrets if each.until is None or each.until > now]
 
     def wants(self, event: Event) -> bool:
         """Tell whether an event is one of those that it asks for."""

@@ -130,9 +130,8 @@ def send_test_event(request: AdminRequest) -> Ok[Delivery]:
     """POST /admin/webhooks/{webhook}/test: sends one event now, and says what came back."""
     admin, services = _context(request), request.services
     webhook = webhooks.get(admin.items, _id(request))
-    secrets = [
-        services.secrets.text_of(OWNER, each.id, request.deadline) for each in webhook.secrets
-    ]
+    live = webhook.live_secrets(timestamp(admin.now()))
+    secrets = [services.secrets.text_of(OWNER, each.id, request.deadline) for each in live]
     event = Event(
         admin.clock.new_id(), "test", "sent", "", None, webhook.id, timestamp(admin.now())
     )

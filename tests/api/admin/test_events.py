@@ -11,6 +11,7 @@ from botocore.config import Config
 from app import build
 from chalicelib.stream import append_records
 from dev.measure.meter import Cost, Meter
+from dev.run.gateway import LambdaContext
 from dev.run.stream_reader import StreamReader, provide
 from tests.support.builders import a_customer, api_client, scim_client
 from tests.support.environment import OPERATOR_KEY
@@ -32,9 +33,9 @@ def play(services):
     client = boto3.Session().client("dynamodbstreams", config=config)
     reader = StreamReader(client, services.settings.stream_arn)
 
-    def read():
+    def read(*, deliver=True):
         batches = list(reader.read())
-        for records in batches:
+        for records in batches if deliver else ():
             append_records(services, records)
         return batches
 
@@ -134,6 +135,20 @@ def test_records_that_are_sent_twice_tell_the_same_ids(scim, services, play, eve
 
     again = events().body["items"]
     assert [each["id"] for each in again] == [each["id"] for each in first] * 2
+
+
+def test_a_webhook_that_cannot_be_woken_does_not_hold_up_the_stream(scim, services, play, events):
+    """Lambda would send the same records again; here there is no function to wake."""
+    operator = api_client(build(services), OPERATOR_KEY)
+    play()
+    assert operator("POST", "/admin/webhooks", {"url": "http://127.0.0.1:9/"}).status == 201
+    after = events("after=now").body["next"]
+    ada = scim.a_user("ada")["id"]
+    context = LambdaContext("passerelle-test-stream", "1", ends=0)
+    for records in play(deliver=False):
+        build(services).handler_map["stream"]({"Records": records}, context)
+
+    assert brief(events(f"after={after}").body["items"]) == [("user", "created", ada)]
 
 
 def test_an_idle_poll_reads_one_item(scim, events, services):

@@ -374,6 +374,16 @@ def test_nothing_is_linked_by_an_address(operator, scim, organisation, user, uid
     assert {each["id"]: each["account"] for each in found} == {uid: "7", other: None}
 
 
+def test_an_account_is_the_same_in_both_forms_of_unicode(operator, scim, organisation, user, uid):
+    """Composed or not: it belongs to one user, who may be linked to it again."""
+    composed, decomposed = {"id": "Zo\u00eb"}, {"id": "Zoe\u0308"}
+    other = scim("POST", "/Users", {**ADA, "userName": "eve@example.com"}).body["id"]
+    operator("PUT", f"{user}/account", composed)
+    taken = operator("PUT", f"{organisation}/users/{other}/account", decomposed)
+    assert (taken.status, taken.body.get("id")) == (409, uid)
+    assert operator("PUT", f"{user}/account", decomposed).status == 200
+
+
 ACCOUNTS = [({}, "id"), ({"id": ""}, "id"), ({"id": 7}, "id"), ({"id": "7", "by": "me"}, "by")]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import boto3
@@ -12,13 +13,18 @@ from botocore.config import Config
 from standardwebhooks import Webhook as Verifier
 
 from app import build
+from chalicelib.events import webhooks
 from chalicelib.events.sender import Sender, due_webhooks
-from chalicelib.outbound import OutboundClient
+from chalicelib.outbound import OutboundClient, Unreachable
 from chalicelib.storage import grants
+from chalicelib.storage.expressions import EXISTS
+from chalicelib.storage.keys import WebhookKeys
+from chalicelib.storage.records import update
 from chalicelib.storage.retries import Deadline
 from chalicelib.stream import append_records
 from dev.run.stream_reader import StreamReader, provide
 from tests.support.builders import a_customer, api_client, scim_client
+from tests.support.clock import ManualClock
 from tests.support.environment import OPERATOR_KEY
 from tests.support.webhook_receiver import receiving
 
@@ -59,12 +65,12 @@ def push(services):
     client = boto3.Session().client("dynamodbstreams", config=config)
     reader = StreamReader(client, services.settings.stream_arn)
 
-    def play(outbound=services.outbound):
+    def play(outbound=services.outbound, seconds=60):
         base_url = services.settings.base_url
         sender = Sender(services.table, services.secrets, outbound, base_url)
         for records in reader.read():
             append_records(services, records)
-        deadline = Deadline.after(60, services.table.clock)
+        deadline = Deadline.after(seconds, services.table.clock)
         items = services.table.namespace(grants.list_webhooks(), deadline)
         return {each: sender.run(each, deadline) for each in due_webhooks(items)}
 
@@ -194,6 +200,112 @@ def test_after_three_days_an_event_is_given_up_and_can_be_sent_again(
     assert push() == {}
 
 
+def test_what_was_given_up_of_one_object_is_sent_again_in_order(
+    webhook, operator, scim, receiver, push, manual_clock
+):
+    """The oldest first, though each goes before what waits."""
+    ada = scim.a_user("ada")["id"]
+    change = {"Operations": [{"op": "replace", "path": "title", "value": "Dr"}]}
+    scim("PATCH", f"/Users/{ada}", change)
+    scim.a_user("bob")
+    receiver.respond = lambda event: 400 if event["data"]["subject"] == ada else 204
+    for _ in range(27):
+        push()
+        manual_clock.advance(seconds=24 * 3600)
+    path = f"/admin/webhooks/{webhook['id']}"
+    assert len(operator("GET", f"{path}/dead-letters").body["items"]) == 2
+
+    receiver.respond = lambda _: 204
+    operator("POST", f"{path}/replay", {"dead_letters": True})
+    push()
+    assert [event["data"]["version"] for event in receiver.accepted[-2:]] == [1, 2]
+
+
+@dataclass
+class Replaying:
+    """Replays what was given up, then sends."""
+
+    replay: Callable[[], object]
+
+    def send(self, request, **options):
+        """Do both."""
+        self.replay()
+        return OutboundClient(allow_loopback=True).send(request, **options)
+
+
+def test_a_replay_during_a_delivery_is_not_lost(
+    webhook, operator, scim, receiver, push, manual_clock
+):
+    """The process that sends has read what waits before the replay, and writes nothing over it."""
+    ada, _ = scim.a_user("ada")["id"], scim.a_user("bob")
+    receiver.respond = lambda event: 400 if event["data"]["subject"] == ada else 204
+    for _ in range(14):
+        push()
+        manual_clock.advance(seconds=24 * 3600)
+    scim("DELETE", f"/Users/{ada}")
+    push()
+    manual_clock.advance(seconds=61)
+    receiver.accepted.clear()
+    receiver.respond = lambda _: 204
+    replay = f"/admin/webhooks/{webhook['id']}/replay"
+    push(Replaying(lambda: operator("POST", replay, {"dead_letters": True})))
+    push()
+    assert "passerelle.user.created" in [each["type"] for each in receiver.accepted]
+
+
+@dataclass
+class Hanging:
+    """Accepts nothing; each attempt takes ten seconds."""
+
+    clock: ManualClock
+
+    def send(self, *_: object, **__: object):
+        """Wait in vain."""
+        self.clock.advance(seconds=10)
+        raise Unreachable
+
+
+def test_a_receiver_that_hangs_is_waited_for(webhook, operator, scim, push, manual_clock):
+    """Though no time is left after the first attempt: the cursor stays, so nothing is given up."""
+    path = f"/admin/webhooks/{webhook['id']}"
+    before = operator("GET", path).body["cursor"]
+    scim.a_user("ada")
+    scim.a_user("bob")
+    push(Hanging(manual_clock), seconds=20)
+
+    shown = operator("GET", path).body
+    assert (shown["cursor"], shown["failures"]) == (before, 1)
+
+
+def test_what_there_was_no_time_for_has_not_failed(webhook, scim, receiver, push, manual_clock):
+    """It is not given up: its attempts are those that were made."""
+    users = [scim.a_user(f"u{number}")["id"] for number in range(12)]
+    scim("POST", "/Groups", {"displayName": "E"})
+    receiver.respond = lambda event: 204 if event["data"]["type"] == "team" else 500
+    push()
+    manual_clock.advance(seconds=61)
+    push(Hanging(manual_clock), seconds=20)
+
+    receiver.requests.clear()
+    push()
+    assert 0 < len(receiver.requests) < len(users), "those that were attempted wait for longer"
+
+
+def test_a_change_does_not_write_back_the_secret_before(
+    webhook, operator, scim, receiver, push, services
+):
+    """Of a rotation between its reading and its writing."""
+    deadline = Deadline.after(60, services.table.clock)
+    items = services.table.namespace(grants.webhook_management(), deadline)
+    before = webhooks.get(items, webhook["id"])
+    rotated = operator("POST", f"/admin/webhooks/{webhook['id']}/rotate").body["secret"]
+    key = WebhookKeys(webhook["id"]).own_item
+    assert items.try_commit([update(key, replace(before, state="active"), EXISTS)]) is None
+    scim.a_user("ada")
+    push()
+    assert verified(receiver, rotated)
+
+
 def test_everything_can_be_sent_again_from_a_cursor(webhook, operator, scim, receiver, push):
     """With the same ids, so that a receiver knows what it had."""
     scim.a_user("ada")
@@ -319,6 +431,8 @@ PRIVATE = [
     "javascript:alert(1)",
     "https://example.com:0x50/",
     "https://example.com:443@127.0.0.1/",
+    "https://a..example.com/",
+    f"https://{'a' * 64}.example.com/",
 ]
 
 
