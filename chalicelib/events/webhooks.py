@@ -187,10 +187,12 @@ def replay_from(admin: AdminContext, webhook_id: str, after: str) -> None:
 
     Raises:
         NotFound: there is no such webhook.
-        BadRequest: no cursor of the feed.
+        BadRequest: the feed has not, or no longer, what follows the cursor.
     """
-    cursor = str(feed.end(admin.items) if after == "now" else feed.parse_cursor(after))
     webhook = get(admin.items, webhook_id)
+    found = feed.end(admin.items) if after == "now" else feed.parse_cursor(after)
+    feed.read_page(admin.items, found, 1)
+    cursor = str(found)
     started = Update(
         WebhookKeys(webhook_id).own_item,
         set={"cursor": cursor, "failures": 0},

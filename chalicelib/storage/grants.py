@@ -207,7 +207,7 @@ def webhook_management() -> tuple[Grant, ...]:
     """Return the grants of the operator who manages webhooks."""
     return (
         Grant("W", ALL_VERBS),
-        Grant(EVENT_HEAD, READ),
+        *read_events(),
         Grant(DEPLOYMENT_AUDIT, PUT),
     )
 

@@ -51,7 +51,8 @@ def receiving() -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     receiver.url = f"http://127.0.0.1:{server.server_port}/events"
-    Thread(target=server.serve_forever, daemon=True).start()
+    # It ends within a hundredth of a second.
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield receiver
     finally:

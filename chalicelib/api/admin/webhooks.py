@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Annotated, Literal, Self
 
@@ -23,7 +24,7 @@ from chalicelib.api.admin.responses import (
     Page,
     page,
 )
-from chalicelib.errors import BadRequest, Conflict
+from chalicelib.errors import BadRequest, Conflict, NotFound
 from chalicelib.events import webhooks
 from chalicelib.events.sender import Sender
 from chalicelib.events.told import ToldEvent
@@ -40,6 +41,7 @@ from chalicelib.storage.webhook_items import Webhook, WebhookState
 
 MAX_ORGANISATIONS = 100
 ULID_LENGTH = 26
+WEBHOOK_ID = re.compile(r"[0-9a-f]{12}")
 NO_STREAM = (
     "This deployment has no stream, so nothing happens that could be sent. Deploy with a stream."
 )
@@ -181,6 +183,13 @@ def _context(request: AdminRequest) -> AdminContext:
 
 
 def _id(request: AdminRequest) -> str:
+    """Return the webhook's id of the path.
+
+    Raises:
+        NotFound: it does not have the form of one; DynamoDB rejects a key that is too long.
+    """
+    if WEBHOOK_ID.fullmatch(request.http.path["webhook"]) is None:
+        raise NotFound
     return request.http.path["webhook"]
 
 

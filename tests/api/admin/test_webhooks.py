@@ -320,6 +320,25 @@ def test_everything_can_be_sent_again_from_a_cursor(webhook, operator, scim, rec
     assert len(ids) > 2, "also what was before the webhook"
 
 
+@pytest.mark.parametrize("after", ["99.0.0", "0.0.a", "x"])
+def test_a_cursor_that_the_feed_has_not_is_rejected(webhook, operator, scim, push, after):
+    """It would pause the webhook at the next event, and nobody would know why."""
+    scim.a_user("ada")
+    push()
+    path = f"/admin/webhooks/{webhook['id']}"
+    before = operator("GET", path).body["cursor"]
+
+    assert operator("POST", f"{path}/replay", {"after": after}).status == 400
+    assert operator("GET", path).body["cursor"] == before
+
+
+@pytest.mark.parametrize("unknown", ["LIST", "x" * 1100, "%20", "a%23b"])
+def test_an_unknown_webhook_is_not_found(webhook, operator, unknown):
+    """Whatever its id looks like."""
+    for method, rest in (("GET", ""), ("POST", "/rotate"), ("GET", "/deliveries")):
+        assert operator(method, f"/admin/webhooks/{unknown}{rest}").status == 404
+
+
 def test_a_webhook_gets_the_types_and_organisations_that_it_asks_for(
     operator, scim, receiver, push
 ):
