@@ -27,6 +27,8 @@ from chalice.app import Request as ChaliceRequest
 
 from chalicelib.api import edge, routes
 from chalicelib.api.admin.request_bodies import SMALL
+from chalicelib.api.oauth import FORM
+from chalicelib.api.oauth import MAX_BYTES as MAX_FORM_BYTES
 from chalicelib.api.router import Router
 from chalicelib.api.scim.scim_request import MAX_GROUP_BYTES, MAX_USER_BYTES
 from chalicelib.api.services import Services
@@ -229,6 +231,14 @@ def _url(path: str, unit: str, *, token: bool = False) -> Callable[[Bench, float
     return make
 
 
+def _form(bench: Bench, part: float) -> HttpRequest:
+    """Write a request for an access token, of as many percent signs as its form may have."""
+    body = b"grant_type=" + b"%" * (int(part * MAX_FORM_BYTES) - 11)
+    headers = {"Content-Type": FORM}
+    path = f"/oauth2/{CONNECTION}/token"
+    return request(bench, "POST", path, body, headers=headers, token=False)
+
+
 def _body(path: str, limit: int, unit: str) -> Callable[[Bench, float], HttpRequest]:
     """Write a body of as many of a unit as go into a part of its limit; `#` is a number."""
 
@@ -383,6 +393,7 @@ LINES: Sequence[Line] = (
         2,
         statuses=REJECTED,
     ),
+    Line("form of a token request", "percent signs", _form, 2, statuses=REJECTED | {429}),
     # one operation
     Line(
         "URL",
@@ -436,6 +447,15 @@ LINES: Sequence[Line] = (
         "body of a user",
         "nested objects",
         _body(f"{SCIM}/Users", MAX_USER_BYTES, '"a#":[{"b":[{}]}]'),
+        1,
+        1_000,
+        "KB",
+        rounds=ONCE,
+    ),
+    Line(
+        "body of a user",
+        "a name of combining marks",
+        _user(lambda size: {"displayName": "\u0315\u0300" * (size // 2)}, 60_000),
         1,
         1_000,
         "KB",

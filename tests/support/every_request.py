@@ -30,6 +30,7 @@ Values = Mapping[str, str]
 PLACE = re.compile(r"<(\w+)>")
 URN = "urn:example:{word}:2.0:User"
 SCIM = "/scim/v2/<connection>"
+NOWHERE = "http://127.0.0.1:9/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Side:
 
 # Where in a list one is: other lists have the same places, so these give nothing away.
 CURSORS = {"users_cursor", "scim_cursor", "audit_cursor", "log_cursor", "feed_cursor"}
-COMMON = CURSORS | {"kind"}
+# A webhook is the operator's, and no organisation's.
+COMMON = CURSORS | {"kind", "webhook"}
 NAMES = ("corp", "main", "reader", "connection", "token", "schema", "admin", "link", "1", "2")
 
 
@@ -72,7 +74,7 @@ class Request(NamedTuple):
 
     def places(self) -> list[str]:
         """Name the places in path, query and body where something of an organisation stands."""
-        return sorted({*PLACE.findall(self.target + self.body)} - {"fresh", "kind"})
+        return sorted({*PLACE.findall(self.target + self.body)} - {"fresh", "kind", "webhook"})
 
     def filled(self, values: Values) -> tuple[str, bytes | None]:
         """Put values into the places; gives target and body."""
@@ -168,6 +170,9 @@ BODIES: Mapping[str, list[Any]] = {
         {"email": "<email>"},
     ],
     "POST /console-links": [{"name": "<fresh>"}],
+    "POST /admin/webhooks": [{"url": NOWHERE}],
+    "PATCH /admin/webhooks/<webhook>": [{"state": "paused"}],
+    "POST /admin/webhooks/<webhook>/replay": [{"after": "now"}],
 }
 FILTERED = [f"filter={each}" for each in USER_FILTERS]
 QUERIES: Mapping[str, list[str]] = {
@@ -264,6 +269,7 @@ def a_side(services: Services, word: str) -> Side:
     }
     session = a_session(services, organisation, f"{word}-admin")
     values["session"] = operator("GET", f"{root}/sessions").body["items"][0]["id"]
+    values["webhook"] = operator("POST", "/admin/webhooks", {"url": NOWHERE}).body["id"]
     return Side(word, values, token["token"], session, tuple(colleagues))
 
 
