@@ -455,7 +455,7 @@ LINES: Sequence[Line] = (
     Line(
         "body of a user",
         "a name of combining marks",
-        _user(lambda size: {"displayName": "\u0315\u0300" * (size // 2)}, 60_000),
+        _user(lambda size: {"displayName": "\u0315\u0300" * (size // 2)}, 30_000),
         1,
         1_000,
         "KB",
