@@ -58,7 +58,9 @@ SECONDS_PER_REQUEST = 10.0
 MAX_RESPONSE_BYTES = 16_384
 LEASE = timedelta(seconds=60)
 USER_AGENT = "Passerelle"
-SUCCESS = 2
+SUCCESS, REJECTION = 2, 4
+# Of the receiver, and not of the event.
+BUSY = frozenset({408, 429})
 ACTIVE = equals("state", "active")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -142,6 +144,7 @@ class _Run:
     webhook: Webhook
     secrets: Sequence[str]
     waiting: dict[str, Waiting] = field(default_factory=dict)
+    rejected: set[str] = field(default_factory=set)
 
     def send_all(self) -> bool:
         """Send what waits and is to be sent again by now, then what is new."""
@@ -185,7 +188,8 @@ class _Run:
         sent = self._send_objects({name: [e.event for e in each] for name, each in free.items()})
         counts = {name: sent.get(name, 0) for name in free}
         left = {name: each[counts[name] :] for name, each in free.items() if each[counts[name] :]}
-        if left and not any(counts.values()):
+        is_lone = len(left) == 1 and {*left} <= self.rejected
+        if left and not any(counts.values()) and not is_lone:
             if sent:
                 self._pause()
             return False
@@ -217,7 +221,10 @@ class _Run:
         attempt = self.sender.send(self.webhook, self.secrets, told)
         key = WebhookKeys(self.webhook.id).delivery(attempt.id)
         self.items.try_once(Put(key, to_item(attempt, expires=self._now() + DELIVERIES_KEPT)))
-        return attempt.status is not None and attempt.status // 100 == SUCCESS
+        status = attempt.status or 0
+        if status // 100 == REJECTION and status not in BUSY:
+            self.rejected.add(told.event.object)
+        return status // 100 == SUCCESS
 
     def _pause(self) -> None:
         """Leave the cursor where it is: the receiver accepts nothing at present."""

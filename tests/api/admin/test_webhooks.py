@@ -159,6 +159,21 @@ def test_events_of_one_object_wait_and_others_do_not(webhook, scim, receiver, pu
     assert versions == [1, 2, 3]
 
 
+@pytest.mark.parametrize(("status", "accepted"), [(400, 1), (422, 1), (429, 0), (503, 0)])
+def test_a_lone_event_that_is_rejected_holds_nothing_up(
+    webhook, scim, receiver, push, status, accepted
+):
+    """It waits by itself where the receiver rejects it, and is not only too busy."""
+    receiver.respond = lambda _: status
+    scim.a_user("ada")
+    push()
+
+    receiver.respond = lambda _: 204
+    scim.a_user("bob")
+    push()
+    assert len(receiver.accepted) == accepted
+
+
 def test_a_receiver_that_accepts_nothing_gets_everything_later(
     webhook, operator, scim, receiver, push, manual_clock
 ):
