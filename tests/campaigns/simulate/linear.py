@@ -17,7 +17,7 @@ State = Hashable
 Step = Callable[[State], State]
 
 # A history for which the search takes longer is reported as undecided.
-MAX_STEPS = 100_000
+MAX_STEPS = 20_000_000
 # How long a request without a response may go on, in seconds.
 LONGEST_WRITE = 60.0
 
