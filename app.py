@@ -128,8 +128,11 @@ def wake_due(services: Services) -> None:
 
 def wake_senders(services: Services, webhooks: Sequence[str]) -> None:
     """Invoke the function that sends, once for each webhook, and do not wait for it."""
+    if not webhooks:
+        return
+    functions = boto3.client("lambda", config=ONCE)
     for webhook in webhooks:
-        boto3.client("lambda", config=ONCE).invoke(
+        functions.invoke(
             FunctionName=f"passerelle-{services.settings.stage}-send",
             InvocationType="Event",
             Payload=json.dumps({"webhook": webhook}),

@@ -153,7 +153,7 @@ def _verified(assertion: str, said: _Unverified, key: Jwk) -> Mapping[str, Any]:
             raise InvalidClient(reason="assertion_algorithm")
         signed = jwt.PyJWS().decode(assertion, public.key, algorithms=[said.algorithm])
     except jwt.InvalidKeyError as error:
-        # What is published is no key of this type, or on another curve.
+        # The published key is of another type, or on another curve.
         raise InvalidClient(reason="assertion_algorithm") from error
     except jwt.PyJWTError as error:
         raise InvalidClient(reason="assertion_signature") from error

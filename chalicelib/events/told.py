@@ -48,5 +48,4 @@ def _keys(event: Event) -> Iterable[Key]:
     """Return the keys of the items that are there as long as the membership is."""
     if event.user is None or event.connection is None:
         return ()
-    keys = ConnectionKeys(event.connection)
-    return keys.member(event.subject, event.user), keys.group(event.subject)
+    return ConnectionKeys(event.connection).membership(event.subject, event.user)

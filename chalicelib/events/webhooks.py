@@ -9,6 +9,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeVar
 
 from chalicelib.auth.secrets import Secrets
 from chalicelib.errors import BadRequest, Conflict, NotFound
@@ -20,7 +21,7 @@ from chalicelib.organisations.paging import Page, take_page
 from chalicelib.outbound import NotAllowed, OutboundClient, Unreachable
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.expressions import EXISTS, NEW, Delete, Put, Update, equals, key_of
-from chalicelib.storage.keys import WebhookKeys, webhooks
+from chalicelib.storage.keys import LAST, Range, WebhookKeys, webhooks
 from chalicelib.storage.records import from_item, from_items, to_item, update
 from chalicelib.storage.table import Namespace
 from chalicelib.storage.webhook_items import (
@@ -248,22 +249,35 @@ def clear_dead_letters(admin: AdminContext, webhook_id: str) -> None:
 def list_deliveries(
     items: Namespace, webhook_id: str, size: int, before: str | None
 ) -> Page[Delivery]:
-    """List the attempts of the last seven days, the newest first."""
+    """List the attempts of the last seven days, the newest first.
+
+    Raises:
+        NotFound: there is no such webhook.
+    """
     get(items, webhook_id)
-    found = items.query(
-        WebhookKeys(webhook_id).deliveries(before or "~"), page=size + 2, descending=True
-    )
-    attempts = (each for each in from_items(Delivery, found) if each.id != before)
-    return take_page(attempts, size, lambda last: last.id)
+    found = WebhookKeys(webhook_id).deliveries(before or LAST)
+    return _newest_first(items, Delivery, found, size, before)
 
 
 def list_dead_letters(
     items: Namespace, webhook_id: str, size: int, before: str | None
 ) -> Page[DeadLetter]:
-    """List what was given up, the newest first."""
+    """List what was given up, the newest first.
+
+    Raises:
+        NotFound: there is no such webhook.
+    """
     get(items, webhook_id)
-    found = items.query(
-        WebhookKeys(webhook_id).dead_letters(before or "~"), page=size + 2, descending=True
-    )
-    letters = (each for each in from_items(DeadLetter, found) if each.id != before)
-    return take_page(letters, size, lambda last: last.id)
+    found = WebhookKeys(webhook_id).dead_letters(before or LAST)
+    return _newest_first(items, DeadLetter, found, size, before)
+
+
+Listed = TypeVar("Listed", Delivery, DeadLetter)
+
+
+def _newest_first(
+    items: Namespace, of: type[Listed], found: Range, size: int, before: str | None
+) -> Page[Listed]:
+    """Read a page; the range ends with the last one of the page before."""
+    read = from_items(of, items.query(found, page=size + 2, descending=True))
+    return take_page((each for each in read if each.id != before), size, lambda last: last.id)

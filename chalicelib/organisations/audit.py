@@ -18,12 +18,11 @@ from chalicelib.organisations.paging import UNKNOWN_CURSOR, Page
 from chalicelib.storage.audit_entries import WHOLE_ADDRESS_FOR, AuditEntry, network_of
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.expressions import Put
-from chalicelib.storage.keys import CROCKFORD, Range, deployment_audit_entry, ulid
+from chalicelib.storage.keys import Range, deployment_audit_entry, is_ulid, ulid
 from chalicelib.storage.records import from_item, to_item
 from chalicelib.storage.table import Namespace
 
 KEPT = timedelta(days=400)
-CURSOR = re.compile(rf"[0-7][{CROCKFORD}]{{25}}")
 MAX_ITEMS = 2_000
 MAX_USER_AGENT = 256
 
@@ -147,7 +146,7 @@ def list_entries(
 def _newest_first(
     items: Namespace, entries: Callable[[str, str], Range], query: AuditQuery, size: int
 ) -> Iterator[AuditEntry]:
-    if query.cursor is not None and CURSOR.fullmatch(query.cursor) is None:
+    if query.cursor is not None and not is_ulid(query.cursor):
         raise BadRequest(UNKNOWN_CURSOR)
     first, last = ulid(query.since, 0), ulid(query.until, -1)
     last = min(query.cursor or last, last)

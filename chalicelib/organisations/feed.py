@@ -28,7 +28,7 @@ from chalicelib.organisations.snapshot import read_snapshot
 from chalicelib.storage.directory_items import CHANGES_KEPT, MEMBERSHIP, Change, ChangeKeys
 from chalicelib.storage.expressions import Item, key_of
 from chalicelib.storage.keys import (
-    CROCKFORD,
+    ULID,
     ConnectionKeys,
     Key,
     change_owner,
@@ -41,7 +41,7 @@ from chalicelib.storage.settings_items import Organisation
 
 NOW = "now"
 CURSOR = re.compile(
-    rf"(?P<after>[0-7][{CROCKFORD}]{{25}})(?:\.(?P<told>[0-9]{{1,5}}))?(?:-(?P<began>[0-9]{{1,14}}))?"
+    rf"(?P<after>{ULID.pattern})(?:\.(?P<told>[0-9]{{1,5}}))?(?:-(?P<began>[0-9]{{1,14}}))?"
 )
 
 # How far a cursor stays behind the clock: more than a request's deadline and clock skew.
@@ -103,8 +103,7 @@ class Entry:
         """The keys of the items that are there as long as the membership is."""
         if self.user is None or self.connection is None:
             return ()
-        keys, gid = ConnectionKeys(self.connection), self.change.id
-        return keys.member(gid, self.user), keys.group(gid)
+        return ConnectionKeys(self.connection).membership(self.change.id, self.user)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal, get_args
 
-EVENT_TYPES = ("user", "team", "membership", "role", "account", "connection", "console_link")
+EventType = Literal["user", "team", "membership", "role", "account", "connection", "console_link"]
+EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 EVENTS_KEPT = timedelta(days=90)
 
 

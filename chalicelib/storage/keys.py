@@ -38,6 +38,7 @@ The first letter of a partition key is its class and the next part its owner, so
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal, NamedTuple
@@ -67,6 +68,7 @@ ORGANISATION_ID_LENGTH = 10
 ID_LENGTH = 32
 HEX_DIGITS = frozenset("0123456789abcdef")
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+ULID = re.compile(rf"[0-7][{CROCKFORD}]{{25}}")
 
 # Users and groups, as keys name them.
 ResourceClass = Literal["U", "G"]
@@ -118,6 +120,11 @@ def ulid_moment(text: str) -> datetime:
     for character in text:
         value = value * 32 + CROCKFORD.index(character)
     return datetime.fromtimestamp((value >> 80) / 1000, UTC)
+
+
+def is_ulid(text: str) -> bool:
+    """Return whether a text has the form of a ULID."""
+    return ULID.fullmatch(text) is not None
 
 
 def is_id(text: str) -> bool:
@@ -319,6 +326,10 @@ class ConnectionKeys:
     def member(self, gid: str, uid: str) -> Key:
         """Key of a membership."""
         return Key(f"{self.prefix}#M", f"{gid}#{uid}")
+
+    def membership(self, gid: str, uid: str) -> tuple[Key, Key]:
+        """Keys of the items that are there as long as a user is in a group."""
+        return self.member(gid, uid), self.group(gid)
 
     def members_of(self, gid: str, after: str = "") -> Range:
         """Range of a group's memberships, those after the user `after`."""

@@ -177,55 +177,47 @@ def _table_engine(
     return nullcontext(engine)
 
 
-@contextmanager
-def _sweeping() -> Iterator[None]:
+def _sweeping() -> AbstractContextManager[None]:
     """Invoke the sweeper every minute, as EventBridge does in AWS."""
     # Late, as in `_app`: the logger writes to where stdout leads when it is imported.
-    log_fault = importlib.import_module("chalicelib.observability").log_fault
     sweeper = importlib.import_module("chalicelib.sweeper")
     app = importlib.import_module("app")
     services = app.services_of(app.Settings.from_environment())
-    ended = Event()
-
-    def sweep() -> None:
-        while not ended.wait(SWEEP_SECONDS):
-            try:
-                sweeper.sweep_due(services)
-            except Exception as error:  # noqa: BLE001 - as in AWS, the next minute tries again
-                log_fault("the sweep failed", error)
-
-    thread = Thread(target=sweep, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    return _repeating(lambda: sweeper.sweep_due(services), SWEEP_SECONDS, "the sweep failed")
 
 
-@contextmanager
-def _streaming() -> Iterator[None]:
+def _streaming() -> AbstractContextManager[None]:
     """Read the table's stream and send to webhooks, as Lambda does in AWS."""
-    log_fault = importlib.import_module("chalicelib.observability").log_fault
     stream = importlib.import_module("chalicelib.stream")
     app = importlib.import_module("app")
     services = app.services_of(app.Settings.from_environment())
     # Only here, and by no setting: a receiver on this machine (make receiver).
     services = replace(services, outbound=OutboundClient(allow_loopback=True))
     reader = StreamReader(boto3.client("dynamodbstreams"), services.settings.stream_arn)
-    ended = Event()
 
     def play() -> None:
-        while not ended.wait(STREAM_SECONDS):
-            try:
-                for records in reader.read():
-                    stream.append(services, records)
-                for webhook in stream.list_due(services):
-                    stream.send(services, webhook)
-            except Exception as error:  # noqa: BLE001 - as in AWS, it tries again
-                log_fault("the stream was not played", error)
+        for records in reader.read():
+            stream.append(services, records)
+        for webhook in stream.list_due(services):
+            stream.send(services, webhook)
 
-    thread = Thread(target=play, daemon=True)
+    return _repeating(play, STREAM_SECONDS, "the stream was not played")
+
+
+@contextmanager
+def _repeating(step: Callable[[], object], seconds: float, failure: str) -> Iterator[None]:
+    """Take a step every so often while the block runs; one that fails is logged."""
+    log_fault = importlib.import_module("chalicelib.observability").log_fault
+    ended = Event()
+
+    def repeat() -> None:
+        while not ended.wait(seconds):
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 - as in AWS, it is tried again
+                log_fault(failure, error)
+
+    thread = Thread(target=repeat, daemon=True)
     thread.start()
     try:
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chalicelib.api.admin.feed import read_changes
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import Changes, EventPage, Ok
+from chalicelib.api.services import Services
 from chalicelib.errors import Conflict
 from chalicelib.events import feed
 from chalicelib.events.envelope import document
@@ -13,9 +14,19 @@ from chalicelib.organisations.feed import NOW
 from chalicelib.storage import grants
 
 NO_STREAM = (
-    "This deployment has no stream, so there is no feed of all organisations: name one by "
-    "`organisation=`, or deploy with a stream."
+    "This deployment does not read the stream of its table, so it knows no events. Set STREAM_ARN, "
+    "or list the changes of one organisation: GET /admin/changes?organisation="
 )
+
+
+def require_stream(services: Services) -> None:
+    """Check that what happens becomes events here.
+
+    Raises:
+        Conflict: it does not.
+    """
+    if not services.settings.stream_arn:
+        raise Conflict(NO_STREAM)
 
 
 def list_events(request: AdminRequest) -> Ok[Changes | EventPage]:
@@ -23,8 +34,7 @@ def list_events(request: AdminRequest) -> Ok[Changes | EventPage]:
     query, services = request.http.query, request.services
     if "organisation" in query:
         return Ok(read_changes(request, query["organisation"]))
-    if not services.settings.stream_arn:
-        raise Conflict(NO_STREAM)
+    require_stream(services)
     items = services.table.namespace(grants.read_events(), request.deadline)
     after = query.get("after")
     if after == NOW:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from chalicelib.api.admin.requests import AdminRequest
-from chalicelib.api.admin.responses import Ok, Page, Team, User, page
-from chalicelib.api.admin.scim_documents import ScimDocuments, max_bytes
+from chalicelib.api.admin.responses import Ok, Page, Team, User
+from chalicelib.api.admin.scim_documents import ScimDocuments, fitted_page
 from chalicelib.api.admin.users import user_page
 from chalicelib.organisations import groups
 from chalicelib.organisations.paging import parse_list_cursor
-from chalicelib.scim.messages import fit_response
 
 
 def list_teams(request: AdminRequest) -> Ok[Page[Team]]:
@@ -18,11 +17,7 @@ def list_teams(request: AdminRequest) -> Ok[Page[Team]]:
     search = query.get("search") or None
     found = groups.list_groups(request.admin_context(), request.page_size, after, search)
     scim = ScimDocuments.asked_for(request)
-    documents = [_document(each, scim) for each in found.items]
-    kept = fit_response(documents, max_bytes(scim))
-    if len(kept) == len(documents):
-        return page(kept, found.next_cursor)
-    return page(kept, found.items[len(kept) - 1].cursor.text())
+    return fitted_page(found, _document, lambda last: last.cursor.text(), scim)
 
 
 def get_team(request: AdminRequest) -> Ok[Team]:

@@ -6,21 +6,29 @@ a page where its documents reach 1 MB.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any, TypeVar
 
+from chalicelib.api.admin import responses
 from chalicelib.api.admin.requests import AdminRequest
+from chalicelib.api.admin.responses import Ok, page
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.resources import group_resource, user_resource
 from chalicelib.errors import BadRequest
 from chalicelib.organisations.groups import OrganisationGroup
+from chalicelib.organisations.paging import Page
 from chalicelib.organisations.users import OrganisationUser
 from chalicelib.scim.catalog import GROUP
-from chalicelib.scim.messages import MAX_RESPONSE_BYTES
+from chalicelib.scim.messages import MAX_RESPONSE_BYTES, fit_response
 from chalicelib.scim.projection import Projection, project
 from chalicelib.scim.schema import Resource
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.settings_items import Connection
+
+Item = TypeVar("Item")
+Document = TypeVar("Document", bound=Mapping[str, Any])
 
 # A page that has them ends there.
 MAX_PAGE_BYTES = 1_000_000
@@ -28,9 +36,21 @@ MAX_GROUPS = 100
 ALL = Projection(None, {})
 
 
-def max_bytes(scim: ScimDocuments | None) -> int:
-    """Return how large a page may be, with or without the documents."""
-    return MAX_RESPONSE_BYTES if scim is None else MAX_PAGE_BYTES
+def fitted_page(
+    found: Page[Item],
+    document: Callable[[Item, ScimDocuments | None], Document],
+    cursor: Callable[[Item], str],
+    scim: ScimDocuments | None,
+) -> Ok[responses.Page[Document]]:
+    """Return a page of a list, which ends early where it is too large for one response.
+
+    `cursor` makes the cursor that continues after an item.
+    """
+    documents = [document(each, scim) for each in found.items]
+    kept = fit_response(documents, MAX_RESPONSE_BYTES if scim is None else MAX_PAGE_BYTES)
+    if len(kept) == len(documents):
+        return page(kept, found.next_cursor)
+    return page(kept, cursor(found.items[len(kept) - 1]))
 
 
 @dataclass(slots=True)

@@ -12,14 +12,13 @@ from chalicelib.api.admin import responses
 from chalicelib.api.admin.request_bodies import read_body, read_list
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import NoContent, Ok, User, page
-from chalicelib.api.admin.scim_documents import ScimDocuments, max_bytes
+from chalicelib.api.admin.scim_documents import ScimDocuments, fitted_page
 from chalicelib.errors import BadRequest
 from chalicelib.organisations import assignments, local_users, users
 from chalicelib.organisations.assignments import MAX_ASSIGNMENTS
 from chalicelib.organisations.inputs import Body, LocalId, Name
 from chalicelib.organisations.paging import ListCursor, Page, parse_list_cursor
 from chalicelib.organisations.users import OrganisationUser, UserQuery
-from chalicelib.scim.messages import fit_response
 from chalicelib.storage.directory_items import Document
 from chalicelib.storage.local_users import Assignment
 
@@ -120,12 +119,7 @@ def user_page(
 
     `cursor` makes the cursor that continues after a user.
     """
-    scim = ScimDocuments.asked_for(request)
-    documents = [_document(each, scim) for each in found.items]
-    kept = fit_response(documents, max_bytes(scim))
-    if len(kept) == len(documents):
-        return page(kept, found.next_cursor)
-    return page(kept, cursor(found.items[len(kept) - 1]))
+    return fitted_page(found, _document, cursor, ScimDocuments.asked_for(request))
 
 
 # --- roles and accounts -----------------------------------------------------------------------

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from chalicelib.api.admin import responses
 from chalicelib.api.admin.audit import deployment_context
+from chalicelib.api.admin.events import require_stream
 from chalicelib.api.admin.request_bodies import read_body
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import (
@@ -24,7 +25,7 @@ from chalicelib.api.admin.responses import (
     Page,
     page,
 )
-from chalicelib.errors import BadRequest, Conflict, NotFound
+from chalicelib.errors import BadRequest, NotFound
 from chalicelib.events import webhooks
 from chalicelib.events.sender import Sender
 from chalicelib.events.told import ToldEvent
@@ -32,23 +33,18 @@ from chalicelib.events.webhooks import OWNER
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit, deployment_entry_item
 from chalicelib.organisations.inputs import ABSENT, Body
+from chalicelib.organisations.paging import UNKNOWN_CURSOR
 from chalicelib.storage import grants, webhook_items
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.event_items import Event
-from chalicelib.storage.keys import CROCKFORD
+from chalicelib.storage.event_items import Event, EventType
+from chalicelib.storage.keys import is_ulid
 from chalicelib.storage.settings_items import ORGANISATION_ID
 from chalicelib.storage.webhook_items import Webhook, WebhookState
 
 MAX_ORGANISATIONS = 100
-ULID_LENGTH = 26
 WEBHOOK_ID = re.compile(r"[0-9a-f]{12}")
-NO_STREAM = (
-    "This deployment has no stream, so nothing happens that could be sent. Deploy with a stream."
-)
-NO_DELIVERY_CURSOR = "cursor: expected the `next` of the page before, unchanged."
 
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[!-~]+$")]
-EventType = Literal["user", "team", "membership", "role", "account", "connection", "console_link"]
 OrganisationId = Annotated[str, StringConstraints(pattern=rf"^{ORGANISATION_ID.pattern}$")]
 
 
@@ -85,8 +81,7 @@ class Replay(Body):
 
 def create_webhook(request: AdminRequest) -> Created[NewWebhookSecret]:
     """POST /admin/webhooks."""
-    if not request.services.settings.stream_arn:
-        raise Conflict(NO_STREAM)
+    require_stream(request.services)
     body = read_body(NewWebhook, request.http)
     wanted = Webhook("", body.url, "active", "", "", (), body.types, body.organisations)
     services = request.services
@@ -195,8 +190,8 @@ def _id(request: AdminRequest) -> str:
 
 def _cursor(request: AdminRequest) -> str | None:
     cursor = request.http.query.get("cursor")
-    if cursor is not None and (len(cursor) != ULID_LENGTH or set(cursor) - {*CROCKFORD}):
-        raise BadRequest(NO_DELIVERY_CURSOR)
+    if cursor is not None and not is_ulid(cursor):
+        raise BadRequest(UNKNOWN_CURSOR)
     return cursor
 
 

@@ -4,34 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from app import build
 from chalicelib.stream import append_records
 from dev.measure.meter import Cost, Meter
 from dev.run.gateway import LambdaContext
-from dev.run.stream_reader import StreamReader, provide
 from tests.support.builders import a_customer, api_client, scim_client
 from tests.support.environment import OPERATOR_KEY
+from tests.support.table_stream import reader_of, with_stream
 
 
 @pytest.fixture
 def services(services, dynamodb):
     """Deploy with a stream."""
-    arn = provide(dynamodb, services.table.name)
-    settings = replace(services.settings, stream_arn=arn)
-    return replace(services, settings=settings)
+    return with_stream(services, dynamodb)
 
 
 @pytest.fixture
 def play(services):
     """Give what has come in the stream to its function; returns the batches of records."""
-    # moto knows the address of the region alone.
-    config = Config(account_id_endpoint_mode="disabled")
-    client = boto3.Session().client("dynamodbstreams", config=config)
-    reader = StreamReader(client, services.settings.stream_arn)
+    reader = reader_of(services)
 
     def read(*, deliver=True):
         batches = list(reader.read())

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import boto3
 import pytest
-from botocore.config import Config
 from standardwebhooks import Webhook as Verifier
 
 from app import build
@@ -22,19 +20,17 @@ from chalicelib.storage.keys import WebhookKeys
 from chalicelib.storage.records import update
 from chalicelib.storage.retries import Deadline
 from chalicelib.stream import append_records
-from dev.run.stream_reader import StreamReader, provide
 from tests.support.builders import a_customer, api_client, scim_client
 from tests.support.clock import ManualClock
 from tests.support.environment import OPERATOR_KEY
+from tests.support.table_stream import reader_of, with_stream
 from tests.support.webhook_receiver import receiving
 
 
 @pytest.fixture
 def services(services, dynamodb):
     """Deploy with a stream, and send to this machine."""
-    arn = provide(dynamodb, services.table.name)
-    settings = replace(services.settings, stream_arn=arn)
-    return replace(services, settings=settings)
+    return with_stream(services, dynamodb)
 
 
 @pytest.fixture
@@ -60,10 +56,7 @@ def receiver():
 @pytest.fixture
 def push(services):
     """Play the stream, then send to each webhook that has something to send."""
-    # moto knows the address of the region alone.
-    config = Config(account_id_endpoint_mode="disabled")
-    client = boto3.Session().client("dynamodbstreams", config=config)
-    reader = StreamReader(client, services.settings.stream_arn)
+    reader = reader_of(services)
 
     def play(outbound=services.outbound, seconds=60):
         base_url = services.settings.base_url
