@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import requests
 
-from dev.__main__ import MODULES, PROGRAMS, TESTS
+from dev.__main__ import MODULES, PROGRAMS, TESTS, reach_this_machine
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = 60
@@ -57,6 +58,16 @@ def test_a_verb_without_its_server_says_how_to_start_one(tmp_path, verb):
     assert (
         err == f"make {verb}: there is no {tmp_path}/demo.json. Start the server first: make run\n"
     )
+
+
+def test_a_proxy_of_the_engineer_does_not_stand_before_this_machine():
+    """Behind one, make run could not reach its own engine; what goes without a proxy stays so."""
+    found = {"no_proxy": ".corp.example"}
+    reach_this_machine(found)
+
+    assert requests.utils.should_bypass_proxies("http://127.0.0.1:8000/", found["NO_PROXY"])
+    assert requests.utils.should_bypass_proxies("http://git.corp.example/", found["no_proxy"])
+    assert not requests.utils.should_bypass_proxies("https://pypi.org/", found["no_proxy"])
 
 
 @pytest.mark.parametrize("verb", ["deploy", "access", "destroy"])
