@@ -217,6 +217,8 @@ def violations(page: Page) -> list[str]:
     """List what axe-core finds in the page, each with the first element."""
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate((npm.provide(AXE) / "axe.min.js").read_text(encoding="utf-8"))
+    # A screen that is being loaded has no heading yet; one that never gets it fails here.
+    page.locator("h1").first.wait_for()
     page.evaluate(ANIMATED)
     found = page.evaluate("() => axe.run()")["violations"]
     return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found]
