@@ -32,7 +32,8 @@ measure/        what it costs
   pages.py           puts a computed table into a page of docs/
 release/        AWS
   package.py         make package: archive and template (template.py, bytecode.py), checked
-  openapi.py         make openapi: writes the OpenAPI document that the app serves
+  openapi.py         make openapi: writes the OpenAPI document that the app serves, with the texts
+                     and examples of openapi_texts.py
   deploy.py          make deploy, access.py, destroy.py: a stage (stages.py) in an account
                      (account.py), with its own roles (roles.py), gateway responses and logs
                      (front.py), built from a copy (source.py), tested (smoke.py)

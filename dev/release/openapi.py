@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from inspect import getdoc
 from itertools import groupby
@@ -29,7 +30,9 @@ from chalicelib.auth.tokens import TOKEN_ID
 from chalicelib.organisations.inputs import LOCAL_ID_FORM
 from chalicelib.storage.keys import ID_LENGTH
 from chalicelib.storage.settings_items import CONNECTION_ID, ORGANISATION_ID
+from dev.release.openapi_details import Examples, Untitled, described, renamed
 from dev.release.openapi_parameters import TAKES, Parameter, Takes
+from dev.release.openapi_texts import IN_PATH, TAG_OF, TAGS
 
 Document = dict[str, Any]
 
@@ -38,6 +41,7 @@ ABOUT = (
     "What an organisation's admin and the SaaS do around provisioning. SCIM itself is described by "
     "its RFCs and by each connection's own /Schemas."
 )
+LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 REFERENCE = "#/components/schemas/{model}"
 
 RESOURCE_ID_FORM = f"^[0-9a-f]{{{ID_LENGTH}}}$"
@@ -55,8 +59,15 @@ FORMS: Mapping[str, str] = {
     "role": LOCAL_ID_FORM,
 }
 PATH_PARAMETER = re.compile(r"{(\w+)}")
-# The customers of the SaaS call groups teams.
-TAGS: Mapping[str, str] = {"groups": "teams"}
+
+# Who may make a request, with the scope that an operator key needs.
+WHO: Mapping[Access, str] = {
+    Access.ANYONE: "Open to anyone.",
+    Access.OPERATOR: "Needs an operator key with the scope `{scope}`.",
+    Access.OWN_ADMIN: "Needs a session of an admin, or an operator key with the scope `{scope}`.",
+    Access.SETUP: "Needs a session, also one of a setup link, or an operator key with the scope "
+    "`{scope}`.",
+}
 
 SECURITY: Mapping[Access, list[Document]] = {
     Access.ANYONE: [],
@@ -106,18 +117,16 @@ def text() -> str:
 
 def document() -> Document:
     """Make the document, without the URL of a deployment."""
-    schemas_of, components = _schemas()
+    shapes = _schemas()
     by_path = groupby(sorted(ROUTES, key=lambda route: route.path), key=lambda route: route.path)
-    problem = {
-        "description": "An error.",
-        "content": {PROBLEM: {"schema": schemas_of[str(Problem)]}},
-    }
+    problem = {"description": "An error.", "content": {PROBLEM: shapes.content(Problem)}}
     return {
         "openapi": "3.1.0",
-        "info": {"title": TITLE, "version": VERSION, "description": ABOUT},
-        "paths": {path: _path(path, routes, schemas_of) for path, routes in by_path},
+        "info": {"title": TITLE, "version": VERSION, "description": ABOUT, "license": LICENSE},
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "paths": {path: _path(path, routes, shapes) for path, routes in by_path},
         "components": {
-            "schemas": components,
+            "schemas": shapes.components,
             "securitySchemes": SECURITY_SCHEMES,
             "responses": {"Problem": problem},
         },
@@ -150,8 +159,21 @@ def _declared(handler: Handler) -> Sequence[Any]:
 Schemas = Mapping[str, Document]
 
 
-def _schemas() -> tuple[Schemas, Document]:
-    """Make the schemas of all bodies and responses: a reference to each, and all of them."""
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """The schemas of all bodies and responses: a reference to each shape, and what it leads to."""
+
+    references: Mapping[str, Document]
+    components: Mapping[str, Document]
+    examples: Examples
+
+    def content(self, shape: Any) -> Document:
+        """Describe a body or a response of a shape, with an example."""
+        return self.examples.content(self.references[str(shape)])
+
+
+def _schemas() -> Shapes:
+    """Make the schemas of all bodies and responses."""
     shapes = [Problem]
     for route in ROUTES:
         takes = TAKES.get(route.handler, Takes())
@@ -159,9 +181,41 @@ def _schemas() -> tuple[Schemas, Document]:
         shapes += [each for each in (body, *returns(route.handler).values()) if each is not None]
     distinct = {str(shape): shape for shape in shapes}
     inputs = [(name, "validation", TypeAdapter(shape)) for name, shape in distinct.items()]
-    references, schemas = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE)  # type: ignore[arg-type]
-    found = {name: schema for (name, _), schema in references.items()}
-    return found, _without_null_defaults(schemas.get("$defs", {}))
+    made, schemas = TypeAdapter.json_schemas(
+        inputs,  # type: ignore[arg-type]
+        ref_template=REFERENCE,
+        schema_generator=Untitled,
+    )
+    components = described({**renamed(schemas.get("$defs", {})), **_without_what_the_path_has()})
+    components = dict(sorted(_without_null_defaults(components).items()))
+    references = {name: renamed(schema) for (name, _), schema in made.items()}
+    return Shapes({**references, **_in_path_references()}, components, Examples(components))
+
+
+def _without_what_the_path_has() -> Document:
+    """Make the schemas of bodies one field of which is in the path: it is not required there."""
+    found = {}
+    for route in ROUTES:
+        takes = TAKES.get(route.handler, Takes())
+        if takes.in_path:
+            own = TypeAdapter(takes.body).json_schema(
+                ref_template=REFERENCE, schema_generator=Untitled
+            )
+            required = [name for name in own["required"] if name != takes.in_path]
+            found[_body_name(route)] = {**own, "required": required}
+    return found
+
+
+def _in_path_references() -> Schemas:
+    named = [route for route in ROUTES if TAKES.get(route.handler, Takes()).in_path]
+    return {
+        _body_name(route): {"$ref": REFERENCE.format(model=_body_name(route))} for route in named
+    }
+
+
+def _body_name(route: Route) -> str:
+    """Name the body of a PUT after its operation: `PutWorkspace`."""
+    return route.handler.__name__.title().replace("_", "")
 
 
 def _without_null_defaults(value: Any) -> Any:
@@ -175,9 +229,9 @@ def _without_null_defaults(value: Any) -> Any:
 # --- paths ------------------------------------------------------------------------------------
 
 
-def _path(path: str, routes: Iterable[Route], schemas_of: Schemas) -> Document:
+def _path(path: str, routes: Iterable[Route], shapes: Shapes) -> Document:
     parameters = [_path_parameter(name) for name in PATH_PARAMETER.findall(path)]
-    operations = {route.method.lower(): _operation(route, schemas_of) for route in routes}
+    operations = {route.method.lower(): _operation(route, shapes) for route in routes}
     return {"parameters": parameters, **operations} if parameters else operations
 
 
@@ -185,10 +239,12 @@ def _path_parameter(name: str) -> Document:
     schema = {"type": "string", "minLength": 1}
     if name in FORMS:
         schema["pattern"] = FORMS[name]
-    return {"name": name, "in": "path", "required": True, "schema": schema}
+    text, example = IN_PATH[name]
+    found = {"name": name, "in": "path", "required": True, "schema": schema}
+    return {**found, "description": text, "example": example}
 
 
-def _operation(route: Route, schemas_of: Schemas) -> Document:
+def _operation(route: Route, shapes: Shapes) -> Document:
     takes = TAKES.get(route.handler, Takes())
     name = route.handler.__name__
     module = route.handler.__module__.rpartition(".")[2]
@@ -196,32 +252,23 @@ def _operation(route: Route, schemas_of: Schemas) -> Document:
         "operationId": name,
         "summary": name.replace("_", " ").capitalize(),
         "description": _description(route),
-        "tags": [TAGS.get(module, module)],
+        "tags": [TAG_OF[module]],
         "security": SECURITY[route.access],
-        "responses": dict(_responses(route, takes, schemas_of)),
+        "responses": dict(_responses(route, takes, shapes)),
     }
     if takes.parameters:
         operation["parameters"] = [_parameter(each) for each in takes.parameters]
     if takes.body is not None:
-        content = {JSON: {"schema": _body(takes, schemas_of)}}
-        operation["requestBody"] = {"required": not takes.optional, "content": content}
+        content = shapes.content(_body_name(route) if takes.in_path else takes.body)
+        operation["requestBody"] = {"required": not takes.optional, "content": {JSON: content}}
     return operation
 
 
 def _description(route: Route) -> str:
-    """Take the docstring of the handler, after its method and path."""
-    first = (getdoc(route.handler) or "").partition("\n")[0]
-    return first.partition(": ")[2].rstrip(".").capitalize() or f"For the {route.access.value}"
-
-
-def _body(takes: Takes, schemas_of: Schemas) -> Document:
-    """Refer to a body's schema; a field that the path has already is not required in it."""
-    if takes.in_path is None:
-        return schemas_of[str(takes.body)]
-    own = TypeAdapter(takes.body).json_schema(ref_template=REFERENCE)
-    required = [name for name in own["required"] if name != takes.in_path]
-    body: Document = _without_null_defaults({**own, "required": required})
-    return body
+    """Take the docstring of the handler, after its method and path, and say who may ask."""
+    first = (getdoc(route.handler) or "").partition("\n")[0].partition(": ")[2]
+    who = WHO[route.access].format(scope=route.scope)
+    return f"{first[:1].upper()}{first[1:]} {who}".strip()
 
 
 def _parameter(parameter: Parameter) -> Document:
@@ -233,18 +280,25 @@ def _parameter(parameter: Parameter) -> Document:
     }
 
 
-def _responses(route: Route, takes: Takes, schemas_of: Schemas) -> Iterator[tuple[str, Document]]:
+def _responses(route: Route, takes: Takes, shapes: Shapes) -> Iterator[tuple[str, Document]]:
     for status, shape in returns(route.handler).items():
         if shape is None:
             yield f"{status}", {"description": "Done."}
             continue
-        content = {JSON: {"schema": schemas_of[str(shape)]}}
+        content = {JSON: shapes.content(shape)}
         if File in _declared(route.handler):
-            content |= {media_type: {"schema": {"type": "string"}} for media_type in FILES}
+            content |= {media_type: _file(media_type, content[JSON]) for media_type in FILES}
         yield f"{status}", {"description": "As asked.", "content": content}
     for status in sorted(_errors(route, takes)):
         problem = {"$ref": "#/components/responses/Problem", "description": ERRORS[status]}
         yield f"{status}", problem
+
+
+def _file(media_type: str, page: Document) -> Document:
+    """Describe a page as a file; its example is that of the page."""
+    items = page["example"]["items"]
+    _, write = FILES[media_type]
+    return {"schema": {"type": "string"}, "example": write([*items[0]], items)}
 
 
 def _errors(route: Route, takes: Takes) -> set[int]:

@@ -135,12 +135,26 @@ class Health(TypedDict):
     version: str
 
 
+class Tag(TypedDict):
+    """A topic of operations."""
+
+    name: str
+    description: str
+
+
+class Server(TypedDict):
+    """Where a deployment is."""
+
+    url: Address
+
+
 class OpenApi(TypedDict):
     """An OpenAPI document."""
 
     openapi: str
     info: dict[str, Any]
-    servers: list[dict[str, Any]]
+    servers: list[Server]
+    tags: list[Tag]
     paths: dict[str, Any]
     components: dict[str, Any]
 
@@ -251,9 +265,11 @@ class RejectedRequests(TypedDict):
     explanation: str
 
 
-class Audit(Page[AuditEntry]):
+class Audit(TypedDict):
     """A page of the audit, newest first, and what was rejected."""
 
+    items: list[AuditEntry]
+    next: str | None
     rejected: list[RejectedRequests]
 
 
@@ -612,6 +628,23 @@ class TestReport(TypedDict):
     advice: list[str]
 
 
+class ExtensionAttribute(TypedDict):
+    """An attribute of an extension schema: RFC 7643 section 7."""
+
+    name: str
+    type: str
+    multiValued: NotRequired[bool]
+    description: NotRequired[str]
+    required: NotRequired[bool]
+    canonicalValues: NotRequired[list[str]]
+    caseExact: NotRequired[bool]
+    mutability: NotRequired[str]
+    returned: NotRequired[str]
+    uniqueness: NotRequired[str]
+    referenceTypes: NotRequired[list[str]]
+    subAttributes: NotRequired[list[ExtensionAttribute]]
+
+
 class ExtensionSchema(TypedDict):
     """An extension schema of a connection's users: RFC 7643 section 7."""
 
@@ -619,7 +652,7 @@ class ExtensionSchema(TypedDict):
     id: str
     name: NotRequired[str]
     description: NotRequired[str]
-    attributes: list[dict[str, Any]]
+    attributes: list[ExtensionAttribute]
 
 
 # --- users and teams --------------------------------------------------------------------------
@@ -640,6 +673,15 @@ class TeamOfUser(TypedDict):
     name: str
 
 
+class Email(TypedDict):
+    """An e-mail address of a user."""
+
+    value: NotRequired[str]
+    display: NotRequired[str]
+    type: NotRequired[str]
+    primary: NotRequired[bool]
+
+
 class User(TypedDict):
     """A user; `teams` is there where one user, or a page of users, is read.
 
@@ -651,7 +693,7 @@ class User(TypedDict):
     user_name: str
     external_id: str | None
     display_name: str | None
-    emails: list[dict[str, Any]]
+    emails: list[Email]
     active: bool
     connection: str
     workspace: str

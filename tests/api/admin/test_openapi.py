@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
+from jsonschema_rs import Draft202012Validator
 
 from chalicelib.api.admin.published import FILE, read_document
 from chalicelib.api.admin.routes import ROUTES
 from dev.release import openapi
+from dev.release.openapi_details import Undescribed, described
 from dev.release.openapi_parameters import TAKES
 from tests.support.every_route import Recorded, life
 
 OPERATIONS = [
     (path, method) for path, found in read_document()["paths"].items() for method in found
 ]
+SCHEMAS: dict[str, Any] = read_document()["components"]["schemas"]
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -74,3 +80,114 @@ def test_every_route_works_and_responds_as_described(operator):
     life(Recorded(operator, seen), operator)
 
     assert seen.keys() == {(route.method, route.path) for route in ROUTES}
+
+
+# --- what generators and readers need ----------------------------------------------------------
+
+# Objects whose fields nobody can name: SCIM documents, changed values, OpenAPI itself.
+OPEN = {
+    *("User.scim", "Team.scim", "AuditEntry.before", "AuditEntry.after"),
+    *("LogEntry.before", "LogEntry.after", "OpenApi.info", "OpenApi.paths", "OpenApi.components"),
+}
+
+
+def operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield all operations by name."""
+    for path, method in OPERATIONS:
+        if method in METHODS:
+            operation = read_document()["paths"][path][method]
+            yield operation["operationId"], {**read_document()["paths"][path], **operation}
+
+
+def contents(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield each body and response inside a part of the document."""
+    if isinstance(value, dict):
+        yield from value.get("content", {}).values()
+        for each in value.values():
+            yield from contents(each)
+
+
+def properties() -> dict[str, dict[str, Any]]:
+    """Return all properties by schema and name."""
+    return {
+        f"{schema}.{name}": each
+        for schema, found in SCHEMAS.items()
+        for name, each in found.get("properties", {}).items()
+    }
+
+
+def test_every_schema_and_property_is_described():
+    """A title of its own for each schema, none for a property; a text for both."""
+    assert {each["title"] for each in SCHEMAS.values()} == SCHEMAS.keys()
+    assert [name for name, each in SCHEMAS.items() if not each.get("description")] == []
+    assert [name for name, each in properties().items() if not each.get("description")] == []
+    assert [name for name, each in properties().items() if "title" in each] == []
+
+
+def test_a_property_without_a_text_is_named():
+    """`make openapi` fails and says where the text belongs."""
+    schemas = {**SCHEMAS, "Bowl": {"properties": {"fruit": {"type": "string"}}}}
+
+    with pytest.raises(Undescribed, match=r"openapi_texts\.py: no text for Bowl\.fruit"):
+        described(schemas)
+
+
+def test_a_text_without_a_property_is_named():
+    """It is left over from one that has gone."""
+    kept = {name: each for name, each in SCHEMAS.items() if name != "Tag"}
+
+    with pytest.raises(Undescribed, match=r"no property for Tag\.description, Tag\.name"):
+        described(kept)
+
+
+def test_every_list_and_object_is_typed():
+    """So that generated clients have types for them."""
+
+    def untyped(value: Any) -> bool:
+        if isinstance(value, list):
+            return any(map(untyped, value))
+        if not isinstance(value, dict):
+            return False
+        is_open = value.get("type") == "object" and not value.get("properties")
+        is_list = value.get("type") == "array" and not value.get("items")
+        return is_open or is_list or any(map(untyped, value.values()))
+
+    assert {name for name, each in properties().items() if untyped(each)} == OPEN
+
+
+def test_every_operation_has_an_example_and_a_topic():
+    """Of what is sent or returned; one without either has its path, or a problem, as example."""
+    topics = {each["name"] for each in read_document()["tags"]}
+    without = [
+        name
+        for name, operation in operations()
+        if not all({"example", "examples"} & each.keys() for each in contents(operation))
+    ]
+
+    assert without == []
+    assert {tag for _, operation in operations() for tag in operation["tags"]} == topics
+
+
+def test_every_example_is_as_its_schema_says():
+    """A reader copies it; so it has the right fields, and values of the right form."""
+    components = {"components": read_document()["components"]}
+    checked = 0
+    for content in contents(read_document()):
+        named = [each["value"] for each in content.get("examples", {}).values()]
+        validator = Draft202012Validator({**content["schema"], **components})
+        for example in named or [content["example"]]:
+            validator.validate(example)
+            checked += 1
+
+    assert checked > len(list(operations()))
+
+
+def test_every_body_that_is_shown_is_accepted():
+    """Also by what no schema says: exactly one of, allowed only with."""
+    for handler, takes in TAKES.items():
+        operation = dict(operations())[handler.__name__]
+        if takes.body is not None and hasattr(takes.body, "model_validate"):
+            (content,) = operation["requestBody"]["content"].values()
+            parameter = operation.get("parameters", [{}])[-1] if takes.in_path else {}
+            path = {takes.in_path: parameter.get("example")} if takes.in_path else {}
+            takes.body.model_validate({**content["example"], **path})
