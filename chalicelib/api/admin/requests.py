@@ -83,7 +83,8 @@ class AdminRequest:
         Raises:
             NotFound: it does not have the form of an id, or it is not this admin's own.
         """
-        organisation = organisation or self.http.path["organisation"]
+        if organisation is None:
+            organisation = self.http.path["organisation"]
         if ORGANISATION_ID.fullmatch(organisation) is None or not self.principal.sees(organisation):
             raise NotFound
         keys = OrganisationKeys(organisation)
