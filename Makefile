@@ -19,8 +19,8 @@ RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi console-test console-size screenshots damage \
-	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance repair \
-	clean environment release engine emulator python
+	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance peers repair \
+	clean environment release engine emulator peer-servers python
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^## / { printf "\n%s\n", substr($$0, 4) } \
@@ -134,6 +134,9 @@ caches: environment engine ## memory of a server with 100 connections of the lar
 scale: environment ## the same with 20,000 users in one group on DynamoDB Local (ARGS='--users 20000')
 	@$(VERB) scale $(ARGS)
 
+peers: environment engine peer-servers ## other SCIM servers under the same load (docs/performance.md; needs Java 17, npm; ARGS='--sizes 100')
+	@$(VERB) peers $(ARGS)
+
 memory: environment ## peak of each operation on 10,000 members of 40 KB (docs/performance.md; ARGS='--members 500')
 	@$(VERB) memory $(ARGS)
 
@@ -188,13 +191,16 @@ deploy-test: environment emulator ## test deployment, permissions and the archiv
 ## Tidy up
 
 clean: ## remove the environments and everything that was built; keeps LOCAL_DIR
-	rm -rf .venv .venv-engine .venv-emulator .venv-lambda .venv-release build .chalice/deployments .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-engine .venv-emulator .venv-lambda .venv-release .venv-peers build .chalice/deployments .mypy_cache .pytest_cache .ruff_cache
 
 environment: python
 	@$(FOUND) dev/run/environment.py app
 
 release: environment
 	@$(FOUND) dev/run/environment.py release
+
+peer-servers: environment
+	@$(FOUND) dev/run/environment.py peers
 
 engine: python
 	@$(FOUND) dev/run/environment.py engine

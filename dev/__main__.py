@@ -36,6 +36,7 @@ MODULES: Mapping[str, str] = {
     "costs": "dev.measure.costs",
     "capacity": "dev.measure.capacity",
     "performance": "dev.measure.performance",
+    "peers": "dev.measure.peers.compare",
     "scale": "dev.measure.scale",
     "crowded": "tests.campaigns.crowded",
     "storm": "tests.campaigns.storm",

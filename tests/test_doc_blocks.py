@@ -62,6 +62,7 @@ NOT_RUN = [
     ("performance.md", "15 minutes"),
     ("performance.md", "several minutes"),
     ("performance.md", "several minutes"),
+    ("performance.md", "half an hour"),
     ("resilience.md", "minutes"),
     ("resilience.md", "minutes"),
     ("storage.md", f"{OWN_TESTS}: dev/test_costs.py"),
