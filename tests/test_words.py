@@ -51,7 +51,9 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("docs/musts.md", r"earlier row|a row names"): "rows of a page's table",
     ("docs/conformance.md", r"rows of its tables"): "rows of the RFC's tables",
     ("chalicelib/api/admin/", r"[Tt]eams?"): "the admin API's own word",
-    ("dev/release/openapi", r"teams?"): "the admin API's own word",
+    ("dev/release/openapi", r"[Tt]eams?"): "the admin API's own word",
+    ("clients/", r"[Tt]eams?"): "the admin API's own word",
+    ("tests/clients/", r"[Tt]eams?"): "the admin API's own word",
     ("chalicelib/organisations/disconnect.py", r"teams"): "a text that an admin reads",
     ("chalicelib/organisations/feed.py", r"users and teams"): "a text that the SaaS reads",
     ("chalicelib/organisations/self_test_checks.py", r"teams"): "a text that an admin reads",
@@ -85,9 +87,10 @@ class Text(NamedTuple):
 
 def texts() -> Iterator[Text]:
     """Read all comments and strings of the code, and all lines of the pages."""
-    folders = ("chalicelib", "dev", "examples", "tests")
+    folders = ("chalicelib", "clients/python", "dev", "tests", "examples")
     sources = [ROOT / "app.py", *(p for name in folders for p in (ROOT / name).rglob("*.py"))]
-    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / ".chalice").glob("*.md")]
+    folders_of_pages = (ROOT, ROOT / "docs", ROOT / ".chalice", *(ROOT / "clients").iterdir())
+    pages = [page for folder in folders_of_pages for page in folder.glob("*.md")]
     for path in sorted(sources):
         if path != Path(__file__):
             yield from comments_and_strings(path)

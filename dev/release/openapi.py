@@ -30,6 +30,7 @@ from chalicelib.auth.tokens import TOKEN_ID
 from chalicelib.organisations.inputs import LOCAL_ID_FORM
 from chalicelib.storage.keys import ID_LENGTH
 from chalicelib.storage.settings_items import CONNECTION_ID, ORGANISATION_ID
+from dev.release import python_client
 from dev.release.openapi_details import Examples, Untitled, described, renamed
 from dev.release.openapi_parameters import TAKES, Parameter, Takes
 from dev.release.openapi_texts import IN_PATH, TAG_OF, TAGS
@@ -104,8 +105,10 @@ ERRORS: Mapping[int, str] = {
 
 
 def main(_: Sequence[str]) -> int:
-    """Write the file."""
+    """Write the file, and the part of the Python client that is made of it."""
     FILE.write_text(text(), encoding="utf-8")
+    for path, written in python_client.files(document()).items():
+        path.write_text(written, encoding="utf-8")
     print(f"Written: {FILE.name}, {len(ROUTES)} operations.")
     return 0
 
