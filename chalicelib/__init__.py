@@ -5,9 +5,9 @@ Each line names a package or module and what it imports; every arrow leads down 
     app -> sweeper, stream, api, auth, storage, observability, settings
     sweeper -> api, organisations, directory, storage, observability, errors
     stream -> api, events, storage, observability
-    api -> events, organisations, directory, auth, scim, storage, outbound, observability,
+    api -> events, organisations, directory, auth, scim, storage, outbound, queues, observability,
         settings, errors
-    events -> organisations, auth, storage, observability, outbound, errors
+    events -> organisations, auth, storage, observability, outbound, queues, errors
     organisations -> auth, scim, storage, settings, errors
     directory -> scim, storage, observability, errors
     auth -> storage, outbound, settings, errors
@@ -15,6 +15,7 @@ Each line names a package or module and what it imports; every arrow leads down 
     scim -> errors
     observability -> nothing
     outbound -> nothing
+    queues -> nothing
     settings -> nothing
     errors -> nothing
 
@@ -23,8 +24,8 @@ schedule, `stream` the one that the table's stream invokes. `api` turns HTTP req
 the packages below it, and results into responses. `organisations` holds what the SaaS and its
 admins manage, `directory` the users and groups that SCIM provisions, `auth` the credentials;
 `events` tells the SaaS what happened. `storage` is the only package that speaks to DynamoDB,
-`outbound` the only module that sends requests to hosts outside of AWS. `scim` is the protocol as
-pure functions.
+`outbound` the only module that sends requests to hosts outside of AWS, `queues` the only one that
+sends to queues. `scim` is the protocol as pure functions.
 """
 
 VERSION = "0.1.0"

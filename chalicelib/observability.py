@@ -73,6 +73,13 @@ def record_deadline(route: str, connection: str, request_id: str) -> None:
     metrics.flush_metrics()
 
 
+def count(name: str) -> None:
+    """Count an occurrence of what an alarm looks at."""
+    metrics = _metrics()
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    metrics.flush_metrics()
+
+
 def _metrics() -> EphemeralMetrics:
     """Return an empty set of metrics, with the stage: stages of one account share the namespace.
 

@@ -11,6 +11,7 @@ from chalicelib.auth.secrets import Secrets
 from chalicelib.auth.signing_keys import KeyRing
 from chalicelib.directory.extensions import UserTypes
 from chalicelib.outbound import OutboundClient
+from chalicelib.queues import QueueClient
 from chalicelib.settings import Settings
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Table
@@ -37,6 +38,7 @@ class Services:
     user_types: UserTypes = field(default_factory=UserTypes)
     key_ring: KeyRing = field(default_factory=KeyRing)
     outbound: OutboundClient = field(default_factory=OutboundClient)
+    queues: QueueClient = field(default_factory=QueueClient)
 
     def deadline(self) -> Deadline:
         """Return the deadline of a request that has just come."""

@@ -12,6 +12,7 @@ after a restore the numbers come again with other tags, and the cursor is reject
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,8 +27,9 @@ from chalicelib.storage.table import Namespace, chunks
 
 # How many events one batch has at most: below 100 KB in the table.
 MAX_BATCH = 100
-# How many batches one page reads at most.
+# How many batches one page reads at most, and how many at first: often they are enough.
 MAX_BATCHES = 20
+FIRST_BATCHES = 2
 TAG_BITS = 48
 CURSOR = re.compile(r"(?P<number>[0-9]{1,15})\.(?P<told>[0-9]{1,3})\.(?P<tag>[0-9a-f]{1,12})")
 # Batches go after 90 days, but not at the same moment as those before them.
@@ -104,6 +106,21 @@ def end(items: Namespace) -> EventCursor:
     return EventCursor(head.number, 0, head.tag)
 
 
+def start(items: Namespace) -> EventCursor:
+    """Return the cursor before the oldest batch of the last 90 days: 1 RCU for each halving."""
+    head = _head(items)
+    kept_until = int((items.table.clock.now() + SPARE).timestamp())
+
+    def is_kept(number: int) -> bool:
+        item = items.get(event_batch(number))
+        return item is not None and bool(item["ttl"] >= kept_until)
+
+    number = bisect_left(range(1, head.number + 1), True, key=is_kept)  # noqa: FBT003 - what is looked for
+    item = items.get(event_batch(number + 1)) if number < head.number else None
+    tag = head.tag if item is None else from_item(Batch, item).previous
+    return EventCursor(number, 0, tag)
+
+
 def parse_cursor(text: str) -> EventCursor:
     """Parse a client's cursor.
 
@@ -132,9 +149,9 @@ def read_page(items: Namespace, cursor: EventCursor, size: int) -> EventPage:
     entries: list[FeedEntry] = []
     for batch in _batches(items, cursor, last):
         for entry in islice(_entries(batch), told, None):
-            if len(entries) == size:
-                return EventPage(entries, entries[-1].after, has_more=True)
             entries.append(entry)
+            if len(entries) == size:
+                return EventPage(entries, entry.after, entry.after.number < head.number)
         told = 0
     next_cursor = entries[-1].after if entries else cursor
     return EventPage(entries, next_cursor, has_more=last < head.number)
@@ -167,15 +184,16 @@ def _batches(items: Namespace, cursor: EventCursor, last: int) -> Iterator[Batch
         BadRequest: one is missing, or follows another one than the cursor's.
     """
     numbers = range(cursor.number + 1, last + 1)
-    found = items.batch_get(map(event_batch, numbers)) if numbers else {}
     tag = cursor.tag
-    for number in numbers:
-        item = found.get(event_batch(number))
-        batch = None if item is None else from_item(Batch, item)
-        if batch is None or batch.previous != tag:
-            raise BadRequest(TOO_OLD)
-        yield batch
-        tag = batch.tag
+    for some in (numbers[:FIRST_BATCHES], numbers[FIRST_BATCHES:]):
+        found = items.batch_get(map(event_batch, some)) if some else {}
+        for number in some:
+            item = found.get(event_batch(number))
+            batch = None if item is None else from_item(Batch, item)
+            if batch is None or batch.previous != tag:
+                raise BadRequest(TOO_OLD)
+            yield batch
+            tag = batch.tag
 
 
 def _head(items: Namespace) -> FeedHead:

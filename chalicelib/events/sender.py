@@ -6,6 +6,9 @@ of an object fails, it and the later ones of that object wait, and the cursor mo
 object of a page fails, it is the receiver that fails: the cursor stays, and the page is sent again
 later. What waits is sent again at growing intervals for three days; then the event is given up,
 and listed as a dead letter. An event is sent at least once; its id says whether it was before.
+
+The three days are of the event itself: a receiver that has accepted nothing since the event was
+tried last is down, and the attempt does not count. It is tried again at the latest after an hour.
 """
 
 from __future__ import annotations
@@ -27,11 +30,21 @@ from chalicelib.events.told import ToldEvent, tell
 from chalicelib.events.webhooks import OWNER, list_webhooks
 from chalicelib.observability import logger
 from chalicelib.outbound import NotAllowed, OutboundClient, OutboundRequest, Unreachable
+from chalicelib.queues import Message, NotSent, QueueClient
 from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.directory_items import Lease, lease_unchanged
 from chalicelib.storage.event_items import Event
-from chalicelib.storage.expressions import Action, Check, Delete, Put, Update, absent, equals
+from chalicelib.storage.expressions import (
+    Action,
+    Check,
+    Condition,
+    Delete,
+    Put,
+    Update,
+    absent,
+    equals,
+)
 from chalicelib.storage.keys import WebhookKeys, ulid
 from chalicelib.storage.records import from_item, from_items, to_item
 from chalicelib.storage.retries import Deadline
@@ -49,11 +62,15 @@ from chalicelib.storage.webhook_items import (
 INTERVALS = (1, 2, 5, 10, 30, 60, 120, 240, 480, 720, 1440, 1440)
 # A receiver that fails altogether is asked at least this often, however long it fails.
 LONGEST_PAUSE = 60
+# The attempt after which the next one comes after that pause.
+HOURLY = INTERVALS.index(LONGEST_PAUSE) + 1
 # A page is sent with the transaction that moves the cursor: one action for each of its objects.
 PAGE = 90
 AT_A_TIME = 8
 # So many objects may wait at a time; then nothing else is sent until some are accepted.
 MAX_WAITING = 1_000
+# So many events of one object may wait, about 30 KB; then the oldest are given up.
+MAX_PLACES = 2_000
 SECONDS_PER_REQUEST = 10.0
 MAX_RESPONSE_BYTES = 16_384
 LEASE = timedelta(seconds=60)
@@ -77,6 +94,7 @@ class Sender:
     secrets: Secrets
     outbound: OutboundClient
     source: str
+    queues: QueueClient = field(default_factory=QueueClient)
 
     def run(self, webhook_id: str, deadline: Deadline) -> bool:
         """Send what there is for a webhook; return whether there is more.
@@ -90,31 +108,49 @@ class Sender:
             return False
         live = webhook.live_secrets(timestamp(self.table.clock.now()))
         secrets = [self.secrets.text_of(OWNER, each.id, deadline) for each in live]
+        run = _Run(self, items, webhook, secrets)
         try:
-            return _Run(self, items, webhook, secrets).send_all()
+            return run.send_all()
         except _LostLease:
-            return False
+            # Perhaps for a replay: the next run reads what there is to send by then.
+            run.give_back()
+            return True
 
     def send(self, webhook: Webhook, secrets: Sequence[str], told: ToldEvent) -> Delivery:
         """Send one event, once."""
         clock = self.table.clock
         at, began = clock.now(), clock.monotonic()
         body = cloud_event(told, self.source)
-        headers = signed_headers(told.event.id, int(at.timestamp()), body, secrets)
-        headers |= {"content-type": CONTENT_TYPE, "user-agent": USER_AGENT}
-        request = OutboundRequest("POST", webhook.url, headers, body)
         attempt = Delivery(ulid(at, clock.random.getrandbits(80)), told.event.id, timestamp(at), 0)
+        if webhook.queue:
+            attempt = self._put_into_queue(webhook.queue, told, body, attempt)
+        else:
+            headers = signed_headers(told.event.id, int(at.timestamp()), body, secrets)
+            headers |= {"content-type": CONTENT_TYPE, "user-agent": USER_AGENT}
+            attempt = self._post(OutboundRequest("POST", webhook.url, headers, body), attempt)
+        return replace(attempt, milliseconds=int((clock.monotonic() - began) * 1000))
+
+    def _post(self, request: OutboundRequest, attempt: Delivery) -> Delivery:
         try:
             response = self.outbound.send(
                 request, seconds=SECONDS_PER_REQUEST, max_bytes=MAX_RESPONSE_BYTES, cut=True
             )
         except NotAllowed:
-            attempt = replace(attempt, error="not allowed")
+            return replace(attempt, error="not allowed")
         except Unreachable:
-            attempt = replace(attempt, error="unreachable")
-        else:
-            attempt = replace(attempt, status=response.status, length=len(response.body))
-        return replace(attempt, milliseconds=int((clock.monotonic() - began) * 1000))
+            return replace(attempt, error="unreachable")
+        return replace(attempt, status=response.status, length=len(response.body))
+
+    def _put_into_queue(
+        self, queue: str, told: ToldEvent, body: bytes, attempt: Delivery
+    ) -> Delivery:
+        """Send an event to a queue: in the order of its object, and for five minutes only once."""
+        message = Message(body.decode(), group=told.event.object, id=told.event.id)
+        try:
+            self.queues.send(queue, message)
+        except NotSent as error:
+            return replace(attempt, error=str(error))
+        return replace(attempt, status=200, length=0)
 
 
 def _acquire(items: Namespace, webhook_id: str) -> Webhook | None:
@@ -145,6 +181,7 @@ class _Run:
     secrets: Sequence[str]
     waiting: dict[str, Waiting] = field(default_factory=dict)
     rejected: set[str] = field(default_factory=set)
+    accepted: str | None = None
 
     def send_all(self) -> bool:
         """Send what waits and is to be sent again by now, then what is new."""
@@ -224,7 +261,10 @@ class _Run:
         status = attempt.status or 0
         if status // 100 == REJECTION and status not in BUSY:
             self.rejected.add(told.event.object)
-        return status // 100 == SUCCESS
+        if status // 100 != SUCCESS:
+            return False
+        self.accepted = attempt.at
+        return True
 
     def _pause(self) -> None:
         """Leave the cursor where it is: the receiver accepts nothing at present."""
@@ -240,6 +280,8 @@ class _Run:
         again = timestamp(now + timedelta(minutes=INTERVALS[0]))
         for name, entries in held.items():
             before = self.waiting.get(name, Waiting(name, (), timestamp(now), again))
+            if len(before.places) + len(entries) > MAX_PLACES:
+                before = self._give_up(before, before.places[:PAGE])
             places = (*before.places, *(each.place for each in entries))
             self.waiting[name] = replace(before, places=places)
         keys = WebhookKeys(self.webhook.id)
@@ -251,46 +293,78 @@ class _Run:
         """Send again what waits, where its time has come."""
         now = timestamp(self._now())
         due = [each for each in self.waiting.values() if each.next_attempt <= now]
-        found = feed.read_places(self.items, [place for each in due for place in each.places])
-        kept = {
-            each.object: [found[place] for place in each.places if place in found] for each in due
-        }
-        sent = self._send_objects({name: [e.event for e in each] for name, each in kept.items()})
-        for name, count in sent.items():
-            self._settle(self.waiting[name], kept[name][count:], has_moved=count > 0)
+        places = {each.object: each.places[:PAGE] for each in due}
+        found = feed.read_places(self.items, [each for some in places.values() for each in some])
+        events: dict[str, list[Event]] = {}
+        for name, some in places.items():
+            # After 97 days, or a restore, a place has another event or none.
+            gone = [each for each in some if each not in found or found[each].event.object != name]
+            if gone:
+                self._give_up(self.waiting[name], gone)
+            else:
+                events[name] = [found[each].event for each in some]
+        for name, count in self._send_objects(events).items():
+            self._settle(self.waiting[name], count, len(events[name]))
 
-    def _settle(self, before: Waiting, left: Sequence[FeedEntry], *, has_moved: bool) -> None:
+    def _settle(self, before: Waiting, accepted: int, of: int) -> None:
         """Write what still waits of an object; after the last attempt its first event goes."""
-        keys, now = WebhookKeys(self.webhook.id), self._now()
-        attempts = 1 if has_moved else before.attempts + 1
-        others: list[Action] = []
-        if left and attempts > len(INTERVALS):
-            others.append(self._give_up(left[0]))
-            left, attempts = left[1:], 1
-        key = keys.waiting(before.object)
-        if left:
-            again = timestamp(now + timedelta(minutes=INTERVALS[attempts - 1]))
-            places = tuple(each.place for each in left)
-            after = replace(before, places=places, attempts=attempts, next_attempt=again)
+        now, is_down = self._now(), not accepted and self._is_down(before)
+        attempts = 1 if accepted else before.attempts + 1
+        if is_down:
+            attempts = max(before.attempts, min(attempts, HOURLY))
+        left = replace(before, places=before.places[accepted:], attempts=attempts)
+        if attempts > len(INTERVALS):
+            left = self._give_up(left, left.places[:1])
+        minutes = 0 if accepted == of else INTERVALS[left.attempts - 1]
+        if is_down:
+            minutes = min(minutes, LONGEST_PAUSE)
+        again = timestamp(now + timedelta(minutes=minutes))
+        self._put(replace(left, tried=timestamp(now), next_attempt=again))
+
+    def _is_down(self, tried: Waiting) -> bool:
+        """Tell whether the receiver accepts nothing at all: then an attempt does not count."""
+        last_accepted = self.accepted or self.webhook.last_accepted or ""
+        return tried.object not in self.rejected and last_accepted < tried.tried
+
+    def _give_up(self, before: Waiting, places: Sequence[str]) -> Waiting:
+        """List events of an object as dead letters; return what still waits, to be tried anew."""
+        now, clock = self._now(), self.sender.table.clock
+        keys, found = WebhookKeys(self.webhook.id), feed.read_places(self.items, places)
+        puts: list[Action] = []
+        for place in places:
+            entry = found.get(place)
+            event = entry.event.id if entry and entry.event.object == before.object else None
+            letter = ulid(now, clock.random.getrandbits(80))
+            dead = DeadLetter(letter, place, before.object, timestamp(now), event)
+            item = to_item(dead, expires=now + DEAD_LETTERS_KEPT)
+            puts.append(Put(keys.dead_letter(letter), item))
+        left = tuple(each for each in before.places if each not in {*places})
+        after = replace(before, places=left, attempts=1)
+        self._put(after, puts)
+        return after
+
+    def _put(self, after: Waiting, others: Sequence[Action] = ()) -> None:
+        """Write what waits of an object, or that nothing does."""
+        key = WebhookKeys(self.webhook.id).waiting(after.object)
+        if after.places:
             self._write(others=[Put(key, to_item(after)), *others])
-            self.waiting[before.object] = after
+            self.waiting[after.object] = after
         else:
             self._write(others=[Delete(key), *others])
-            del self.waiting[before.object]
-
-    def _give_up(self, entry: FeedEntry) -> Put:
-        """Make the dead letter of an event."""
-        now, chance = self._now(), self.sender.table.clock.random.getrandbits(80)
-        event = entry.event
-        letter = DeadLetter(ulid(now, chance), event.id, entry.place, event.object, timestamp(now))
-        item = to_item(letter, expires=now + DEAD_LETTERS_KEPT)
-        return Put(WebhookKeys(self.webhook.id).dead_letter(letter.id), item)
+            self.waiting.pop(after.object, None)
 
     def _release(self) -> None:
         """Let another process send; say when what waits is to be sent again."""
         earliest = min((each.next_attempt for each in self.waiting.values()), default=None)
         gone = () if earliest else ("next_waiting",)
-        self._write({"next_waiting": earliest} if earliest else {}, ("lease", *gone))
+        values = {"next_waiting": earliest, "last_accepted": self.accepted}
+        self._write(values, ("lease", *gone))
+
+    def give_back(self) -> None:
+        """Let another process send, if the lease is still ours."""
+        if self.webhook.lease is not None:
+            key, held = WebhookKeys(self.webhook.id).own_item, lease_unchanged(self.webhook.lease)
+            self.items.try_commit([Update(key, remove=("lease",), condition=held)])
 
     def _write(
         self,
@@ -306,7 +380,7 @@ class _Run:
         if self.webhook.lease is None:
             raise _LostLease
         key = WebhookKeys(self.webhook.id).own_item
-        held = ACTIVE & lease_unchanged(self.webhook.lease)
+        held = ACTIVE & lease_unchanged(self.webhook.lease) & _same_replays(self.webhook)
         own = (
             Update(key, set=values, remove=tuple(remove), condition=held)
             if values or remove
@@ -314,6 +388,11 @@ class _Run:
         )
         if self.items.try_commit([own, *others]) is not None:
             raise _LostLease
+
+
+def _same_replays(webhook: Webhook) -> Condition:
+    """Require that nobody has asked for a replay since the webhook was read."""
+    return equals("replays", webhook.replays) if webhook.replays else absent("replays")
 
 
 def due_webhooks(items: Namespace) -> list[str]:

@@ -9,6 +9,9 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import reduce
+from itertools import islice
+from operator import and_
 from typing import TypeVar
 
 from chalicelib.auth.secrets import Secrets
@@ -20,9 +23,19 @@ from chalicelib.organisations.audit import Edit, deployment_entry_item
 from chalicelib.organisations.paging import Page, take_page
 from chalicelib.outbound import NotAllowed, OutboundClient, Unreachable
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.expressions import EXISTS, NEW, Delete, Put, Update, equals, key_of
+from chalicelib.storage.expressions import (
+    EXISTS,
+    NEW,
+    Condition,
+    Delete,
+    Put,
+    Update,
+    absent,
+    equals,
+    key_of,
+)
 from chalicelib.storage.keys import LAST, Range, WebhookKeys, webhooks
-from chalicelib.storage.records import from_item, from_items, to_item, update
+from chalicelib.storage.records import changed_item, from_item, from_items, to_item, update
 from chalicelib.storage.table import Namespace
 from chalicelib.storage.webhook_items import (
     DeadLetter,
@@ -39,43 +52,53 @@ SECRET_BYTES = 32
 OVERLAP = timedelta(hours=24)
 MAX_WEBHOOKS = 20
 ID_DIGITS = 12
+# How many dead letters one request lets be sent again.
+MAX_REPLAYED = 500
 
 TOO_MANY = f"A deployment has at most {MAX_WEBHOOKS} webhooks. Delete one first."
 NOT_PUBLIC = (
     "url: expected an https URL on port 443 whose host has public addresses only, without a user "
     "or a fragment."
 )
+CHANGED = (
+    "Another request has changed this webhook at the same time. Read it, and send yours again if "
+    "it is still needed."
+)
+UNSIGNED = "A webhook that sends to a queue signs nothing, so it has no secret to rotate."
 NO_ADDRESS = "url: the host has no address. Check its name, or try again when it can be resolved."
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A webhook, and the text of a secret where one was made."""
+    """A webhook, and the text of a secret where one was made: a queue needs none."""
 
     webhook: Webhook
-    secret: str
+    secret: str | None
 
 
 def create(
     admin: AdminContext, secrets: Secrets, outbound: OutboundClient, wanted: Webhook
 ) -> Outcome:
-    """Create a webhook, which gets what happens from now on; `wanted` has url and choices.
+    """Create a webhook, which gets what happens from now on.
+
+    `wanted` has its url or queue, and its choices.
 
     Raises:
         BadRequest: its URL may not be reached.
         Conflict: there are too many.
         Unavailable: the secret could not be stored.
     """
-    require_allowed(outbound, wanted.url)
+    if wanted.url:
+        require_allowed(outbound, wanted.url)
     if len(list_webhooks(admin.items)) >= MAX_WEBHOOKS:
         raise Conflict(TOO_MANY)
-    secret, text = _new_secret(admin, secrets)
+    made = _new_secret(admin, secrets) if wanted.url else None
     webhook = replace(
         wanted,
         id=admin.clock.new_id()[:ID_DIGITS],
         created=timestamp(admin.now()),
         cursor=str(feed.end(admin.items)),
-        secrets=(secret,),
+        secrets=(made[0],) if made else (),
     )
     admin.items.commit(
         [
@@ -83,7 +106,7 @@ def create(
             deployment_entry_item(admin, Edit("webhook", webhook.id, after=audited(webhook))),
         ]
     )
-    return Outcome(webhook, text)
+    return Outcome(webhook, made[1] if made else None)
 
 
 def require_allowed(outbound: OutboundClient, url: str) -> None:
@@ -111,7 +134,7 @@ def _new_secret(admin: AdminContext, secrets: Secrets) -> tuple[SigningSecret, s
 def audited(webhook: Webhook) -> dict[str, object]:
     """Return the values that the audit shows."""
     return {
-        "url": webhook.url,
+        **({"queue": webhook.queue} if webhook.queue else {"url": webhook.url}),
         "state": webhook.state,
         "types": list(webhook.types),
         "organisations": list(webhook.organisations),
@@ -142,11 +165,20 @@ def change(
 
     Raises:
         NotFound: it was deleted meanwhile.
+        Conflict: another request has changed it since it was read.
     """
     edit = Edit("webhook", after.id, before=audited(before), after=audited(after), action=action)
-    written = update(WebhookKeys(after.id).own_item, after, EXISTS, also)
+    written = update(WebhookKeys(after.id).own_item, after, _unchanged(before), also)
     if admin.items.try_commit([written, deployment_entry_item(admin, edit)]) is not None:
-        raise NotFound
+        get(admin.items, after.id)
+        raise Conflict(CHANGED)
+
+
+def _unchanged(read: Webhook) -> Condition:
+    """Require what requests change of a webhook to be as it was read."""
+    attributes = changed_item(read, ["secrets"]).items()
+    terms = (absent(name) if value is None else equals(name, value) for name, value in attributes)
+    return reduce(and_, terms, EXISTS)
 
 
 def rotate(admin: AdminContext, secrets: Secrets, webhook_id: str) -> Outcome:
@@ -154,14 +186,21 @@ def rotate(admin: AdminContext, secrets: Secrets, webhook_id: str) -> Outcome:
 
     Raises:
         NotFound: there is no such webhook.
+        Conflict: it has no secret, or another request has changed it meanwhile.
         Unavailable: the secret could not be stored.
     """
     before, now = get(admin.items, webhook_id), admin.now()
+    if before.queue:
+        raise Conflict(UNSIGNED)
     secret, text = _new_secret(admin, secrets)
     until = timestamp(now + OVERLAP)
     kept = [SigningSecret(each.id, until) for each in before.secrets if each.until is None]
     after = replace(before, secrets=(secret, *kept))
-    change(admin, before, after, action="secret_rotated", also=["secrets"])
+    try:
+        change(admin, before, after, action="secret_rotated", also=["secrets"])
+    except (Conflict, NotFound):
+        secrets.delete(OWNER, secret.id, admin.items.deadline)
+        raise
     for each in before.secrets:
         if each.until is not None:
             secrets.delete(OWNER, each.id, admin.items.deadline)
@@ -194,10 +233,12 @@ def replay_from(admin: AdminContext, webhook_id: str, after: str) -> None:
     found = feed.end(admin.items) if after == "now" else feed.parse_cursor(after)
     feed.read_page(admin.items, found, 1)
     cursor = str(found)
+    # A process that is sending notices, and leaves the rest to the next one.
     started = Update(
         WebhookKeys(webhook_id).own_item,
         set={"cursor": cursor, "failures": 0},
-        remove=("next_attempt", "lease"),
+        add={"replays": 1},
+        remove=("next_attempt",),
         condition=EXISTS,
     )
     edit = Edit("webhook", webhook_id, {"cursor": webhook.cursor}, {"cursor": cursor}, "replayed")
@@ -206,18 +247,18 @@ def replay_from(admin: AdminContext, webhook_id: str, after: str) -> None:
 
 
 def replay_dead_letters(admin: AdminContext, webhook_id: str) -> None:
-    """Let what was given up be sent again, now.
+    """Let what was given up be sent again, now: the newest 500, of each object in order.
 
     Raises:
         NotFound: there is no such webhook.
     """
     get(admin.items, webhook_id)
     keys, now = WebhookKeys(webhook_id), timestamp(admin.now())
-    # A process that sends has read what waits: without the lease it writes nothing over it.
-    woken = Update(keys.own_item, set={"next_waiting": now}, remove=("lease",), condition=EXISTS)
+    # A process that sends has read what waits: it notices, and writes nothing over it.
+    woken = Update(keys.own_item, set={"next_waiting": now}, add={"replays": 1}, condition=EXISTS)
     # Each goes before what waits of its object, so the oldest comes last.
-    letters = admin.items.query(keys.dead_letters(), descending=True)
-    for letter in list(from_items(DeadLetter, letters)):
+    letters = admin.items.query(keys.dead_letters(), page=MAX_REPLAYED, descending=True)
+    for letter in list(from_items(DeadLetter, islice(letters, MAX_REPLAYED))):
         item = admin.items.get(keys.waiting(letter.object))
         waiting = from_item(Waiting, item) if item else Waiting(letter.object, (), now, now)
         again = replace(waiting, places=(letter.place, *waiting.places), next_attempt=now)

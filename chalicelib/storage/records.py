@@ -272,16 +272,20 @@ RECORDS: Mapping[type, Record] = {
             "organisations": ("organisations", TYPES),
             "secrets": ("secrets", SIGNING_SECRETS),
             "lease": ("lease", LEASE),
-            **_same_name("url", "state", "created", "cursor", "failures"),
-            **_same_name("next_attempt", "next_waiting"),
+            "replays": ("replays", NOT_ZERO),
+            **_same_name("url", "queue", "state", "created", "cursor", "failures"),
+            **_same_name("next_attempt", "next_waiting", "last_accepted"),
         },
         {"id": _sort_key},
         separate=frozenset(
-            {"cursor", "secrets", "failures", "next_attempt", "next_waiting", "lease"}
+            {
+                *("cursor", "secrets", "failures", "next_attempt", "next_waiting"),
+                *("last_accepted", "replays", "lease"),
+            }
         ),
     ),
     Waiting: Record(
-        {"places": ("places", TYPES), **_same_name("since", "next_attempt", "attempts")},
+        {"places": ("places", TYPES), **_same_name("tried", "next_attempt", "attempts")},
         {"object": _sort_key},
     ),
     Delivery: Record(

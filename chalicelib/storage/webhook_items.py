@@ -29,12 +29,13 @@ class SigningSecret:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A URL of the SaaS that events are sent to.
+    """Where events are sent to: a URL of the SaaS, or the ARN of an SQS FIFO queue.
 
     No `types` means all, as no `organisations` does. `cursor` is the place in the feed up to which
     all was sent, waits, or was given up. `failures` counts the attempts since something was
-    accepted last; nothing is sent before `next_attempt`. `next_waiting` is when the first of what
-    waits is sent again. Who holds the lease sends.
+    accepted last, at `last_accepted`; nothing is sent before `next_attempt`. `next_waiting` is when
+    the first of what waits is sent again. Who holds the lease sends; `replays` counts the requests
+    to send something again, so that the one who sends notices.
     """
 
     id: str
@@ -45,9 +46,12 @@ class Webhook:
     secrets: Sequence[SigningSecret]
     types: Sequence[str] = ()
     organisations: Sequence[str] = ()
+    queue: str = ""
     failures: int = 0
     next_attempt: str | None = None
     next_waiting: str | None = None
+    last_accepted: str | None = None
+    replays: int = 0
     lease: Lease | None = None
 
     def live_secrets(self, now: str) -> list[SigningSecret]:
@@ -63,11 +67,14 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The events of one object that wait, by their places in the feed, since the first failed."""
+    """The events of one object that wait, by their places in the feed.
+
+    The first of them was tried last at `tried`, and is tried again at `next_attempt`.
+    """
 
     object: str
     places: Sequence[str]
-    since: str
+    tried: str
     next_attempt: str
     attempts: int = 1
 
@@ -87,10 +94,13 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that was given up: its place in the feed and what it was about."""
+    """An event that was given up: its place in the feed and what it was about.
+
+    `event` is None where the feed has it no longer.
+    """
 
     id: str
-    event: str
     place: str
     object: str
     at: str
+    event: str | None = None

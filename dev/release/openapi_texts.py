@@ -348,6 +348,9 @@ PROPERTIES: Mapping[str, Text] = {
     "NewTokenShown.id": Text("Its id.", TOKEN_ID),
     "NewTokenShown.name": Text("Its name.", "Entra ID, 2027"),
     "NewTokenShown.state": Text("Whether it is accepted.", "live"),
+    "NewWebhook.queue": Text(
+        "The ARN of an SQS FIFO queue, in the place of `url`: events are sent there.", LEFT_OUT
+    ),
     "NewWebhook.organisations": Text("Only events of these; none named means all.", LEFT_OUT),
     "NewWebhookSecret.id": Text("The id of the webhook.", WEBHOOK),
     "NewWorkspace.id": Text("The SaaS's own id of it.", "main"),
@@ -426,6 +429,7 @@ PROPERTIES: Mapping[str, Text] = {
     "User.version": Text("Grows with each change of what the identity provider sends.", 4),
     "Visitor.email": Text("The address that was typed on the sign-in page.", "ada@acme.example"),
     "Webhook.id": Text("Its id.", WEBHOOK),
+    "Webhook.queue": Text("The ARN of the SQS FIFO queue; null: events are sent to a URL.", None),
     "WebhookChanges.organisations": Text("Only events of these; none named means all.", LEFT_OUT),
     "WebhookChanges.state": Text("`paused` sends nothing; it goes on from there.", "paused"),
     "WebhookChanges.types": Text(ALL_TYPES, LEFT_OUT),

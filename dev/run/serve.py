@@ -156,8 +156,8 @@ def _run(options: Options, started: float) -> None:
         stack.enter_context(redirect_stderr(log))
         gateway = Gateway(_app(), STAGE, HOST, _reporter(terminal, log))
         stack.enter_context(listening(gateway, options.port))
-        for other_function in (_sweeping, _streaming):
-            stack.enter_context(other_function())
+        for other_function in (_sweeping(), _streaming(options)):
+            stack.enter_context(other_function)
         stack.callback(file.withdraw)
         admin = demo.Admin(f"http://{HOST}:{options.port}/admin", key)
         ready = _describe(demo.provide(admin, file.known()), admin)
@@ -186,14 +186,23 @@ def _sweeping() -> AbstractContextManager[None]:
     return _repeating(lambda: sweeper.sweep_due(services), SWEEP_SECONDS, "the sweep failed")
 
 
-def _streaming() -> AbstractContextManager[None]:
-    """Read the table's stream and send to webhooks, as Lambda does in AWS."""
+def _streaming(options: Options) -> AbstractContextManager[None]:
+    """Read the table's stream and send to webhooks, as Lambda does in AWS.
+
+    DynamoDB Local has the records of an earlier run too, and a file says which were read; the
+    emulator forgets them when it ends.
+    """
     stream = importlib.import_module("chalicelib.stream")
     app = importlib.import_module("app")
     services = app.services_of(app.Settings.from_environment())
     # Only here, and by no setting: a receiver on this machine (make receiver).
     services = replace(services, outbound=OutboundClient(allow_loopback=True))
-    reader = StreamReader(boto3.client("dynamodbstreams"), services.settings.stream_arn)
+    was_read = options.directory / DYNAMODB_LOCAL / "stream.json"
+    reader = StreamReader(
+        boto3.client("dynamodbstreams"),
+        services.settings.stream_arn,
+        was_read if options.engine == DYNAMODB_LOCAL else None,
+    )
 
     def play() -> None:
         for records in reader.read():

@@ -39,7 +39,7 @@ def list_events(request: AdminRequest) -> Ok[Changes | EventPage]:
     after = query.get("after")
     if after == NOW:
         return Ok({"items": [], "next": str(feed.end(items)), "more": False})
-    cursor = feed.EventCursor() if after is None else feed.parse_cursor(after)
+    cursor = feed.start(items) if after is None else feed.parse_cursor(after)
     found = feed.read_page(items, cursor, request.page_size)
     told = tell(services.table, [each.event for each in found.entries], request.deadline)
     page: EventPage = {

@@ -510,14 +510,15 @@ class EventPage(TypedDict):
 
 
 class Webhook(TypedDict):
-    """A URL that events are sent to; empty lists mean all types and all organisations.
+    """Where events are sent to, a URL or an SQS FIFO queue; empty lists mean all of them.
 
     Everything up to `cursor` of the feed was sent, waits, or was given up. `failures` counts the
     attempts since something was accepted last; nothing is sent before `next_attempt`.
     """
 
     id: str
-    url: Address
+    url: Address | None
+    queue: str | None
     state: Annotated[str, _one_of("active", "paused")]
     types: list[str]
     organisations: list[str]
@@ -528,10 +529,13 @@ class Webhook(TypedDict):
 
 
 class NewWebhookSecret(TypedDict):
-    """The secret of a webhook, which is shown only now: `whsec_` and 32 bytes in base64."""
+    """The secret of a webhook, which is shown only now: `whsec_` and 32 bytes in base64.
+
+    A queue has none: what is sent to it is not signed.
+    """
 
     id: str
-    secret: str
+    secret: str | None
 
 
 class Delivery(TypedDict):
@@ -547,10 +551,10 @@ class Delivery(TypedDict):
 
 
 class DeadLetter(TypedDict):
-    """An event that was given up after three days."""
+    """An event that was given up after three days; `event` is null where the feed lacks it."""
 
     id: str
-    event: str
+    event: str | None
     object: str
     at: Moment
 

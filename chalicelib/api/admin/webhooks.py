@@ -25,7 +25,7 @@ from chalicelib.api.admin.responses import (
     Page,
     page,
 )
-from chalicelib.errors import BadRequest, NotFound
+from chalicelib.errors import BadRequest, Conflict, NotFound
 from chalicelib.events import webhooks
 from chalicelib.events.sender import Sender
 from chalicelib.events.told import ToldEvent
@@ -34,6 +34,7 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit, deployment_entry_item
 from chalicelib.organisations.inputs import ABSENT, Body
 from chalicelib.organisations.paging import UNKNOWN_CURSOR
+from chalicelib.queues import QUEUE
 from chalicelib.storage import grants, webhook_items
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.event_items import Event, EventType
@@ -42,18 +43,28 @@ from chalicelib.storage.settings_items import ORGANISATION_ID
 from chalicelib.storage.webhook_items import Webhook, WebhookState
 
 MAX_ORGANISATIONS = 100
+OF_A_QUEUE = "This webhook sends to a queue. Create another one for the URL, and delete this one."
 WEBHOOK_ID = re.compile(r"[0-9a-f]{12}")
 
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[!-~]+$")]
+# The ARN of an SQS FIFO queue.
+Queue = Annotated[str, StringConstraints(max_length=200, pattern=rf"^{QUEUE.pattern}$")]
 OrganisationId = Annotated[str, StringConstraints(pattern=rf"^{ORGANISATION_ID.pattern}$")]
 
 
 class NewWebhook(Body):
-    """A webhook: its URL, and which events it gets; without a choice, all of them."""
+    """A webhook: its URL or queue, and which events it gets; without a choice, all of them."""
 
-    url: Url
+    url: Url | None = None
+    queue: Queue | None = None
     types: list[EventType] = Field(default=[], max_length=7)
     organisations: list[OrganisationId] = Field(default=[], max_length=MAX_ORGANISATIONS)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.url is None) == (self.queue is None):
+            raise PydanticCustomError("one_of", "expected exactly one of url and queue")
+        return self
 
 
 class WebhookChanges(Body):
@@ -83,7 +94,8 @@ def create_webhook(request: AdminRequest) -> Created[NewWebhookSecret]:
     """POST /admin/webhooks."""
     require_stream(request.services)
     body = read_body(NewWebhook, request.http)
-    wanted = Webhook("", body.url, "active", "", "", (), body.types, body.organisations)
+    chosen = body.types, body.organisations, body.queue or ""
+    wanted = Webhook("", body.url or "", "active", "", "", (), *chosen)
     services = request.services
     made = webhooks.create(_context(request), services.secrets, services.outbound, wanted)
     return Created({"id": made.webhook.id, "secret": made.secret}, NO_STORE)
@@ -106,6 +118,8 @@ def change_webhook(request: AdminRequest) -> Ok[responses.Webhook]:
     if "url" in changed:
         webhooks.require_allowed(request.services.outbound, changed["url"])
     before = webhooks.get(admin.items, _id(request))
+    if "url" in changed and before.queue:
+        raise Conflict(OF_A_QUEUE)
     after = replace(before, **changed)
     webhooks.change(admin, before, after)
     return Ok(_document(after))
@@ -132,7 +146,8 @@ def send_test_event(request: AdminRequest) -> Ok[Delivery]:
     event = Event(
         admin.clock.new_id(), "test", "sent", "", None, webhook.id, timestamp(admin.now())
     )
-    sender = Sender(services.table, services.secrets, services.outbound, request.http.base_url)
+    source = request.http.base_url
+    sender = Sender(services.table, services.secrets, services.outbound, source, services.queues)
     admin.items.commit([deployment_entry_item(admin, Edit("webhook", webhook.id, action="tested"))])
     return Ok(_delivery(sender.send(webhook, secrets, ToldEvent(event, None))))
 
@@ -198,7 +213,8 @@ def _cursor(request: AdminRequest) -> str | None:
 def _document(webhook: Webhook) -> responses.Webhook:
     return {
         "id": webhook.id,
-        "url": webhook.url,
+        "url": webhook.url or None,
+        "queue": webhook.queue or None,
         "state": webhook.state,
         "types": list(webhook.types),
         "organisations": list(webhook.organisations),

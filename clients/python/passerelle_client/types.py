@@ -376,12 +376,12 @@ class ConsoleSessionPage(TypedDict):
 
 
 class DeadLetter(TypedDict):
-    """An event that was given up after three days."""
+    """An event that was given up after three days; `event` is null where the feed lacks it."""
 
     # Its id, which sorts by time.
     id: str
     # The id of the event.
-    event: str
+    event: str | None
     # What it is about: `<connection>/<id>`.
     object: str
     # When it happened (RFC 3339, UTC).
@@ -979,10 +979,12 @@ class NewTokenShown(TypedDict):
 
 
 class NewWebhook(TypedDict):
-    """A webhook: its URL, and which events it gets; without a choice, all of them."""
+    """A webhook: its URL or queue, and which events it gets; without a choice, all of them."""
 
     # Where events are sent to.
-    url: str
+    url: NotRequired[str | None]
+    # The ARN of an SQS FIFO queue, in the place of `url`: events are sent there.
+    queue: NotRequired[str | None]
     # What it is sent: types of events; none named means all.
     types: NotRequired[list[Literal["user", "team", "membership", "role", "account", "connection", "console_link"]]]
     # Only events of these; none named means all.
@@ -990,12 +992,15 @@ class NewWebhook(TypedDict):
 
 
 class NewWebhookSecret(TypedDict):
-    """The secret of a webhook, which is shown only now: `whsec_` and 32 bytes in base64."""
+    """The secret of a webhook, which is shown only now: `whsec_` and 32 bytes in base64.
+
+    A queue has none: what is sent to it is not signed.
+    """
 
     # The id of the webhook.
     id: str
     # The secret, shown only now: `whsec_` and 32 bytes in base64.
-    secret: str
+    secret: str | None
 
 
 class NewWorkspace(TypedDict):
@@ -1618,7 +1623,7 @@ class Visitor(TypedDict):
 
 
 class Webhook(TypedDict):
-    """A URL that events are sent to; empty lists mean all types and all organisations.
+    """Where events are sent to, a URL or an SQS FIFO queue; empty lists mean all of them.
 
     Everything up to `cursor` of the feed was sent, waits, or was given up. `failures` counts the
     attempts since something was accepted last; nothing is sent before `next_attempt`.
@@ -1627,7 +1632,9 @@ class Webhook(TypedDict):
     # Its id.
     id: str
     # Where events are sent to.
-    url: str
+    url: str | None
+    # The ARN of the SQS FIFO queue; null: events are sent to a URL.
+    queue: str | None
     # Its state.
     state: Literal["active", "paused"]
     # What it is sent: types of events; none named means all.

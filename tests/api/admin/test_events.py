@@ -201,6 +201,48 @@ def test_the_feed_of_one_organisation_is_there_too(scim, events):
     assert [events(f"organisation={one}").status for one in ("0123456789", "")] == [404, 404]
 
 
+def test_without_a_cursor_the_feed_begins_with_what_it_still_has(
+    scim, events, services, manual_clock
+):
+    """Ninety days ago, also where the first batches are gone."""
+    names = []
+    for number in range(5):
+        names.append(scim.a_user(f"u{number}")["id"])
+        events("after=now")
+        manual_clock.advance(days=30)
+
+    assert [each["subject"] for each in events().body["items"] if each["type"] == "user"] == (
+        names[2:]
+    )
+    assert len(events("after=0.0.0").body["items"]) > 2
+
+
+def test_a_page_reads_the_batches_that_it_needs(scim, events, services):
+    """Two at first: a consumer that is behind does not pay for twenty each time."""
+    after = events("after=now").body["next"]
+    for number in range(6):
+        scim.a_user(f"u{number}")
+        events("after=now")
+    meter = Meter(services.table.client)
+    metered = replace(services, table=replace(services.table, client=meter))
+    api_client(build(metered), OPERATOR_KEY)("GET", f"/admin/changes?after={after}&limit=2")
+
+    assert meter.take() == Cost({"GetItem": 2, "BatchGetItem": 2}, 5, 0)
+
+
+@pytest.mark.parametrize("image", [{"sv": {"N": "99"}}, {"doc": {"S": "no JSON"}}, {"doc": None}])
+def test_what_cannot_be_read_holds_nothing_up(scim, play, services, image):
+    """An item of a later release, after a rollback; those behind it in the stream are told."""
+    scim.a_user("ada")
+    [records] = play(deliver=False)
+    [user] = [each for each in records if "doc" in each["dynamodb"].get("NewImage", {})]
+    written = {**user["dynamodb"]["NewImage"], **image}
+    left = {name: value for name, value in written.items() if value}
+    unread = {**user, "dynamodb": {**user["dynamodb"], "NewImage": left}}
+
+    assert append_records(services, [unread, user]) == 1
+
+
 def test_without_a_stream_there_is_no_feed_of_all(services):
     """It says so instead of being empty for ever."""
     settings = replace(services.settings, stream_arn="")

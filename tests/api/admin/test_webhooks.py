@@ -6,24 +6,25 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from random import Random
 
+import boto3
 import pytest
 from standardwebhooks import Webhook as Verifier
 
 from app import build
 from chalicelib.events import webhooks
-from chalicelib.events.sender import Sender, due_webhooks
+from chalicelib.events.sender import MAX_PLACES, PAGE
 from chalicelib.outbound import OutboundClient, Unreachable
 from chalicelib.storage import grants
-from chalicelib.storage.expressions import EXISTS
+from chalicelib.storage.expressions import EXISTS, Update, key_of
 from chalicelib.storage.keys import WebhookKeys
 from chalicelib.storage.records import update
 from chalicelib.storage.retries import Deadline
-from chalicelib.stream import append_records
 from tests.support.builders import a_customer, api_client, scim_client
 from tests.support.clock import ManualClock
-from tests.support.environment import OPERATOR_KEY
-from tests.support.table_stream import reader_of, with_stream
+from tests.support.environment import ENVIRONMENT, OPERATOR_KEY
+from tests.support.table_stream import pushing, with_stream
 from tests.support.webhook_receiver import receiving
 
 
@@ -56,18 +57,7 @@ def receiver():
 @pytest.fixture
 def push(services):
     """Play the stream, then send to each webhook that has something to send."""
-    reader = reader_of(services)
-
-    def play(outbound=services.outbound, seconds=60):
-        base_url = services.settings.base_url
-        sender = Sender(services.table, services.secrets, outbound, base_url)
-        for records in reader.read():
-            append_records(services, records)
-        deadline = Deadline.after(seconds, services.table.clock)
-        items = services.table.namespace(grants.list_webhooks(), deadline)
-        return {each: sender.run(each, deadline) for each in due_webhooks(items)}
-
-    return play
+    return pushing(services)
 
 
 @pytest.fixture
@@ -234,10 +224,12 @@ class Replaying:
     """Replays what was given up, then sends."""
 
     replay: Callable[[], object]
+    sent: int = 0
 
     def send(self, request, **options):
         """Do both."""
         self.replay()
+        self.sent += 1
         return OutboundClient(allow_loopback=True).send(request, **options)
 
 
@@ -259,6 +251,136 @@ def test_a_replay_during_a_delivery_is_not_lost(
     push(Replaying(lambda: operator("POST", replay, {"dead_letters": True})))
     push()
     assert "passerelle.user.created" in [each["type"] for each in receiver.accepted]
+
+
+def test_what_is_replayed_is_sent_by_one_process_at_a_time(webhook, operator, scim, receiver, push):
+    """The one that sends at that moment comes to its end before the next one begins."""
+    ada = scim.a_user("ada")["id"]
+    replay = f"/admin/webhooks/{webhook['id']}/replay"
+    during = Replaying(
+        lambda: (operator("POST", replay, {"after": "0.0.0"}), push(Replaying(list)))
+    )
+    assert push(during) == {webhook["id"]: True}
+    assert during.sent == len(receiver.requests) == 1, "nobody else has sent meanwhile"
+
+    push()
+    assert [each["data"].get("subject") for each in receiver.accepted].count(ada) == 2
+
+
+def test_an_event_does_not_age_while_the_receiver_is_down(
+    webhook, operator, scim, receiver, push, manual_clock
+):
+    """Its three days are those in which the receiver accepts others."""
+    ada, _ = scim.a_user("ada")["id"], scim.a_user("bob")
+    receiver.respond = lambda event: 500 if event["data"]["subject"] == ada else 204
+    push()
+    receiver.respond = lambda _: 503
+    for _ in range(30):
+        manual_clock.advance(seconds=24 * 3600)
+        push()
+    assert operator("GET", f"/admin/webhooks/{webhook['id']}/dead-letters").body["items"] == []
+
+    receiver.respond = lambda _: 204
+    manual_clock.advance(seconds=3600)
+    push()
+    assert receiver.accepted[-1]["data"]["subject"] == ada
+
+
+def test_a_failing_event_ages_while_others_are_accepted(
+    webhook, operator, scim, receiver, push, manual_clock
+):
+    """Also where it fails with an error of the receiver's own, and the others come in between."""
+    ada, bob = scim.a_user("ada")["id"], scim.a_user("bob")["id"]
+    receiver.respond = lambda event: 500 if event["data"]["subject"] == ada else 204
+    for number in range(14):
+        change = {"Operations": [{"op": "replace", "path": "title", "value": f"{number}"}]}
+        scim("PATCH", f"/Users/{bob}", change)
+        push()
+        manual_clock.advance(seconds=24 * 3600)
+    [letter] = operator("GET", f"/admin/webhooks/{webhook['id']}/dead-letters").body["items"]
+    assert ada in letter["object"]
+
+
+def test_what_waits_and_is_no_longer_in_the_feed_is_listed(
+    webhook, operator, scim, receiver, push, manual_clock
+):
+    """As a dead letter without the event's id: the SaaS compares by the digest."""
+    ada, _ = scim.a_user("ada")["id"], scim.a_user("bob")
+    receiver.respond = lambda event: 400 if event["data"]["subject"] == ada else 204
+    push()
+    cursor = operator("GET", f"/admin/webhooks/{webhook['id']}").body["cursor"]
+    dynamodb, table = boto3.client("dynamodb"), ENVIRONMENT["TABLE_NAME"]
+    batch = {"PK": {"S": f"E#B#{cursor.partition('.')[0]}"}, "SK": {"S": "#"}}
+    dynamodb.delete_item(TableName=table, Key=batch)
+    manual_clock.advance(seconds=61)
+    push()
+
+    [letter] = operator("GET", f"/admin/webhooks/{webhook['id']}/dead-letters").body["items"]
+    assert (letter["event"], ada in letter["object"]) == (None, True)
+    assert push() == {}
+
+
+def test_too_many_events_of_one_object_are_given_up_from_the_oldest_on(
+    webhook, operator, scim, receiver, push, services
+):
+    """An item of the table has an end; the newest say as much."""
+    ada, bob = scim.a_user("ada")["id"], scim.a_user("bob")["id"]
+    receiver.respond = lambda event: 500 if event["data"]["subject"] == ada else 204
+    push()
+    items = services.table.namespace(
+        grants.webhook_management(), Deadline.after(60, services.table.clock)
+    )
+    [item] = items.query(WebhookKeys(webhook["id"]).all_waiting())
+    places = [f"0.{number}" for number in range(MAX_PLACES)]
+    items.commit([Update(key_of(item), set={"places": places})])
+    for uid in (ada, bob):
+        change = {"Operations": [{"op": "replace", "path": "title", "value": "Dr"}]}
+        scim("PATCH", f"/Users/{uid}", change)
+    push()
+
+    [after] = items.query(WebhookKeys(webhook["id"]).all_waiting())
+    assert after["places"][:-1] == places[PAGE:]
+    letters = operator("GET", f"/admin/webhooks/{webhook['id']}/dead-letters?limit=100").body
+    assert len(letters["items"]) == PAGE
+
+
+@dataclass
+class Meanwhile:
+    """A clock's chance whose first use lets another request come first."""
+
+    request: Callable[[], object] | None
+    random: Random
+
+    def getrandbits(self, bits):
+        """Send the other request, once."""
+        request, self.request = self.request, None
+        if request is not None:
+            request()
+        return self.random.getrandbits(bits)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("POST", "/rotate", None), ("POST", "/rotate", None)),
+        (("PATCH", "", {"types": ["team"]}), ("PATCH", "", {"state": "paused"})),
+        (("PATCH", "", {"types": ["team"]}), ("POST", "/rotate", None)),
+    ],
+)
+def test_of_two_changes_at_once_one_is_told_so(webhook, operator, services, first, second):
+    """Neither writes back what the other has changed, and no secret was shown in vain."""
+    path = f"/admin/webhooks/{webhook['id']}"
+    (method, rest, body), (other_method, other_rest, other_body) = first, second
+    others = []
+    meanwhile = Meanwhile(
+        lambda: others.append(operator(method, f"{path}{rest}", body)), services.table.clock.random
+    )
+    clock = replace(services.table.clock, random=meanwhile)
+    slow = build(replace(services, table=replace(services.table, clock=clock)))
+    late = api_client(slow, OPERATOR_KEY)(other_method, f"{path}{other_rest}", other_body)
+
+    assert (late.status, others[0].status < 300) == (409, True)
+    assert "at the same time" in late.body["detail"]
 
 
 @dataclass
