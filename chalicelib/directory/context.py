@@ -13,10 +13,10 @@ from chalicelib.directory.trace import Trace
 from chalicelib.scim.catalog import USER
 from chalicelib.scim.schema import ResourceType
 from chalicelib.storage.clock import Clock, timestamp
-from chalicelib.storage.directory_items import Change, Document, Lease
+from chalicelib.storage.directory_items import Change, Document, Lease, PendingChange
 from chalicelib.storage.expressions import Action, Put
 from chalicelib.storage.lookups import ConnectionScope
-from chalicelib.storage.records import put_change
+from chalicelib.storage.records import put_change, to_item
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.transactions import TransactionCanceled
 
@@ -66,6 +66,23 @@ class ConnectionContext(ConnectionScope):
         put = put_change(written, self.keys, self.clock.now(), entropy)
         self.trace.plan_change(put.key, change, before, after)
         return put
+
+    def begin_change(self, change_id: str, change: PendingChange) -> Put:
+        """Return the action that stores a pending change of this request."""
+        begun = replace(change, request_id=self.request_id, token_id=self.token_id)
+        return Put(self.keys.pending_change(change_id), to_item(begun))
+
+    def on_behalf_of(self, change_id: str) -> ConnectionContext:
+        """Return a context whose change items name the request that began a pending change: 1 RCU.
+
+        This request where the item does not say it, as one of an earlier release, or is gone.
+        """
+        item = self.items.get(self.keys.pending_change(change_id)) or {}
+        return replace(
+            self,
+            request_id=item.get("request_id", self.request_id),
+            token_id=item.get("token", self.token_id),
+        )
 
     def try_commit(self, actions: Sequence[Action]) -> TransactionCanceled | None:
         """Write all of these actions, or none, as `Namespace.try_commit`; trace what changed."""

@@ -167,17 +167,19 @@ def delete_user(
         found = _read_whole(context, uid)
         if found is None:
             raise NotFound
-        lease = found.user.lease
-        if precondition and lease is None:
-            precondition.of_document().require(user_version(found.user))
         context.trace.add_ids(found.group_ids)
-        if lease is None and _fits_one_transaction(context, found):
+        if found.user.lease:
+            finish_user_delete(context, uid, found.user.lease)
+            return
+        if precondition:
+            precondition.of_document().require(user_version(found.user))
+        if _fits_one_transaction(context, found):
             if _delete(context, found):
                 return
-        elif lease := lease or _start_user_delete(context, found):
+        elif started := _start_user_delete(context, found):
             # From here on the delete will be completed, here or by another process: no 404.
-            if not _advance(context, found, lease):
-                finish_user_delete(context, uid, lease)
+            _remove_memberships(context, found, started)
+            _go_on(context, uid, started)
             return
 
 
@@ -188,10 +190,7 @@ def _start_user_delete(context: ConnectionContext, found: UserWithGroups) -> Lea
     canceled = context.try_commit(
         [
             Update(context.keys.user(user.id), set={"lease": lease.attribute()}, condition=as_read),
-            Put(
-                context.keys.pending_change(lease.change_id),
-                to_item(PendingChange("user delete", user.id)),
-            ),
+            context.begin_change(lease.change_id, PendingChange("user delete", user.id)),
         ]
     )
     return lease if canceled is None else None
@@ -201,10 +200,16 @@ def finish_user_delete(context: ConnectionContext, uid: str, lease: Lease) -> No
     """Finish a pending delete of a user, which another request may have begun.
 
     Do not wait for the lease to expire: two requests may remove memberships at the same time.
+    The feed names the request that has begun it.
 
     Raises:
         Busy: not finished at the deadline.
     """
+    _go_on(context.on_behalf_of(lease.change_id), uid, lease)
+
+
+def _go_on(context: ConnectionContext, uid: str, lease: Lease) -> None:
+    """Take the steps that are left of a pending delete."""
     for _ in context.items.deadline.attempts():
         found = _read_whole(context, uid)
         if found is None or found.user.lease is None:

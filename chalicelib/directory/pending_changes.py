@@ -39,9 +39,8 @@ from chalicelib.directory.stale_names import try_commit
 from chalicelib.errors import Busy
 from chalicelib.observability import logger
 from chalicelib.storage.directory_items import Change, Delta, Lease, PendingChange, lease_unchanged
-from chalicelib.storage.expressions import Action, Delete, Put, Update
+from chalicelib.storage.expressions import Action, Delete, Update
 from chalicelib.storage.lookups import read_group
-from chalicelib.storage.records import to_item
 from chalicelib.storage.table import MAX_GETS, chunks
 from chalicelib.storage.transactions import MAX_ACTIONS, TransactionCanceled
 
@@ -77,7 +76,7 @@ def start(
     lease = context.new_lease()
     write_ids(context, lease.change_id, delta)
     change = PendingChange("members", gid, adds=len(delta.add), removals=len(delta.remove))
-    pending = Put(context.keys.pending_change(lease.change_id), to_item(change))
+    pending = context.begin_change(lease.change_id, change)
     canceled = try_commit(context, [*group_actions(lease), pending])
     if canceled is not None:
         delete_ids(context, lease.change_id)
@@ -100,7 +99,7 @@ def wait_for(context: ConnectionContext, gid: str, change_id: str) -> None:
         if lease.expires_at > context.now():
             continue
         acquired = acquire(context, gid, lease)
-        if acquired and apply(context, gid, acquired):
+        if acquired and apply(context.on_behalf_of(change_id), gid, acquired):
             return
 
 

@@ -177,7 +177,8 @@ class PendingChange:
     """A change that needs several transactions, or a later moment, as its item says it.
 
     `id` is its sort key; `target` what it is about. `adds` and `removals` count the user ids of
-    a change of members.
+    a change of members. `request_id` and `token_id` are those of the request that began it, for
+    the change items of each process that works on it; None where it writes none.
     """
 
     change_type: str
@@ -185,6 +186,8 @@ class PendingChange:
     id: str = ""
     adds: int | None = None
     removals: int | None = None
+    request_id: str | None = None
+    token_id: str | None = None
 
 
 def packed(ids: Iterable[str]) -> bytes:

@@ -181,7 +181,11 @@ RECORDS: Mapping[type, Record] = {
         {"ulid": _sort_key},
     ),
     PendingChange: Record(
-        _same_name("change_type", "target", "adds", "removals"), {"id": _sort_key}
+        {
+            "token_id": ("token", PLAIN),
+            **_same_name("change_type", "target", "adds", "removals", "request_id"),
+        },
+        {"id": _sort_key},
     ),
     LogEntry: Record(
         {

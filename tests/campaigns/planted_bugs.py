@@ -95,12 +95,18 @@ BUGS: Sequence[Bug] = (
     Bug(
         "a DELETE that another request has finished is 404",
         DELETES,
-        "            if not _advance(context, found, lease):\n"
-        "                finish_user_delete(context, uid, lease)\n"
-        "            return",
-        "            if _advance(context, found, lease):\n                return",
+        "            _go_on(context, uid, started)\n            return",
+        "            continue",
         "a membership that meets a delete in 40 groups",
         [RACES, "-k", "40 and membership"],
+    ),
+    Bug(
+        "a delete that a rejected request finishes is told as that request's",
+        DELETES,
+        "_go_on(context.on_behalf_of(lease.change_id), uid, lease)",
+        "_go_on(context, uid, lease)",
+        "a PATCH that meets a delete that has crashed",
+        ["tests/directory/test_deletes.py", "-k", "who_began"],
     ),
     # What must hold when AWS fails or a process dies.
     Bug(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from chalicelib.scim.errors import InvalidValue
 from chalicelib.scim.member_changes import MemberChange
 from chalicelib.storage import grants
 from chalicelib.storage.directory_items import User
-from chalicelib.storage.expressions import Put
+from chalicelib.storage.expressions import Put, Update
 from chalicelib.storage.keys import OrganisationKeys
 from chalicelib.storage.records import from_item
 from tests.support.directory import (
@@ -297,6 +298,44 @@ def test_a_delete_with_if_match_finishes_a_pending_one(context):
 
     with pytest.raises(NotFound):
         users.get(context, uid)
+
+
+def finished_by_the_sweeper(context, uid):
+    """Finish a pending delete as the sweeper does."""
+    lease = from_item(User, context.items.get(context.keys.user(uid))).lease
+    recovery.finish(context, "user delete", lease.change_id, uid)
+
+
+FINISHERS = {
+    "a PATCH": lambda context, uid: edit(context, uid, title="Dr"),
+    "an add": lambda context, uid: change(context, a_group(context), add=[uid]),
+    "another DELETE": deletes.delete_user,
+    "the sweeper": finished_by_the_sweeper,
+}
+
+
+@pytest.mark.parametrize("finish", FINISHERS.values(), ids=FINISHERS)
+def test_the_feed_names_who_began_a_delete_whoever_finishes_it(context, finish):
+    """Not a request that was itself rejected, nor the sweeper."""
+    uid = marked(context)
+
+    with suppress(NotFound, InvalidValue):
+        finish(replace(context, request_id="request-2", token_id="token2"), uid)
+
+    told = changes(context, "user")[-1]
+    assert (told["id"], told["request_id"], told["token"]) == (uid, "request-1", "token1")
+
+
+def test_a_delete_that_was_begun_by_an_earlier_release_is_finished_too(context):
+    """Its pending change does not say who began it: the feed names who finishes it."""
+    uid = marked(context)
+    lease = from_item(User, context.items.get(context.keys.user(uid))).lease
+    key = context.keys.pending_change(lease.change_id)
+    context.items.commit([Update(key, remove=("request_id", "token"))])
+
+    deletes.delete_user(replace(context, request_id="request-2"), uid)
+
+    assert changes(context, "user")[-1]["request_id"] == "request-2"
 
 
 # --- groups -----------------------------------------------------------------------------------

@@ -20,10 +20,11 @@ from tests.support.directory import (
     connection_context,
     group_ids,
     member_ids,
+    rename,
     some_groups,
     some_users,
 )
-from tests.support.faults import FaultyClient, canceled
+from tests.support.faults import CRASHES, Crash, FaultyClient, canceled
 from tests.support.invariants import read_all
 
 
@@ -280,3 +281,18 @@ def test_more_members_than_the_plan_allows_are_rejected(context, adds, removals)
         change(small, gid, add=uids[:adds], remove=uids[adds:])
 
     assert member_ids(context, gid) == []
+
+
+def test_the_feed_names_who_began_a_large_change_not_who_completes_it(context, manual_clock):
+    """Another process goes on when the lease has expired, as the sweeper does."""
+    uids, gid = some_users(context, 33), a_group(context)
+    client = FaultyClient(context.items.table.client, 4, CRASHES["crash before"])
+    with pytest.raises(Crash):
+        change(by(context, client), gid, add=uids)
+    manual_clock.advance(seconds=60)
+
+    later = connection_context(context.items.table)
+    rename(replace(later, request_id="request-2", token_id="token2"), gid, "Renamed")
+
+    told = {(each["request_id"], each["token"]) for each in changes(later, "membership")}
+    assert (told, len(member_ids(later, gid))) == ({("request-1", "token1")}, 33)

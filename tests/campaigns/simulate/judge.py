@@ -11,11 +11,12 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
-from tests.campaigns.simulate import objects
+from tests.campaigns.simulate import feed, objects
 from tests.campaigns.simulate.linear import Entry, Step, explain
 from tests.campaigns.simulate.objects import ABSENT, Existing, canonical, version_of
 from tests.campaigns.simulate.workload import Event
@@ -35,6 +36,8 @@ class Histories:
     events: Sequence[Event]
     large: set[str]
     skew: float
+    # Users in more groups than one transaction takes.
+    joiners: AbstractSet[str] = frozenset()
     users: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     groups: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     names: dict[tuple[str, str], list[Entry]] = field(default_factory=lambda: defaultdict(list))
@@ -248,7 +251,9 @@ class Histories:
     def _delete_user(self, event: Event) -> None:
         uid, reply = event.target, event.reply
         if reply.status == 204 or not reply.certain:
-            self._user(event, uid, objects.is_deleted(event.wanted.get("if_match"), user=True))
+            delete = objects.is_deleted(event.wanted.get("if_match"), user=True)
+            shared = reply.certain and feed.is_one_of_several(self.events, event, self.joiners)
+            self._user(event, uid, objects.finds_gone(delete) if shared else delete)
             for name in self.given[uid]:
                 self._name(event, "user", name, objects.gives_up(uid))
             for gid, uids in self.named.items():
@@ -279,7 +284,8 @@ class Histories:
                 self._read_user(event, found[uid])
             elif attribute != "userName":
                 step = objects.where_not(lambda state: _has(state, attribute, value))
-                self._user(event, uid, step, "before")
+                # The items that lead to a user, and the user's own, are read by several calls.
+                self._user(event, uid, step, "either")
         for resource in found.values():
             if not _has(Existing(canonical(resource)), attribute, value):
                 self.problems.append(f"found by what it does not have: {_label(event)}")

@@ -44,7 +44,8 @@ class Entry(NamedTuple):
     """One request on one object; `certain` is False where its response is not known.
 
     `sees` is "all" of a transaction, or, while a write of the object is in progress, perhaps the
-    state "before" or the one "after" it: what another request reads meanwhile may differ.
+    state "before" it, the one "after" it, or "either": what another request reads meanwhile may
+    differ.
     """
 
     begin: float
@@ -132,9 +133,11 @@ def _lowest_zero(bits: int) -> int:
 def _widened(entry: Entry, writes: Sequence[Entry]) -> Entry:
     """Let a read that may see a write in progress, or not, be ordered at any moment of it."""
     met = [w for w in writes if w.begin <= entry.end and _settled(w) >= entry.begin]
-    if entry.sees == "before":
-        return entry._replace(begin=min([entry.begin, *(write.begin for write in met)]))
-    return entry._replace(end=max([entry.end, *(_settled(write) for write in met)]))
+    begin = min([entry.begin, *(write.begin for write in met)])
+    end = max([entry.end, *(_settled(write) for write in met)])
+    if entry.sees == "either":
+        return entry._replace(begin=begin, end=end)
+    return entry._replace(begin=begin) if entry.sees == "before" else entry._replace(end=end)
 
 
 def _settled(write: Entry) -> float:

@@ -132,6 +132,11 @@ def is_deleted(if_match: str | None, *, user: bool) -> Step:
     return step
 
 
+def finds_gone(delete: Step) -> Step:
+    """Say what a delete says, or that another one has done it already."""
+    return lambda state: GONE if state == GONE else delete(state)
+
+
 def is_read(resource: Mapping[str, Any], *, members: bool, version: bool = True) -> Step:
     """Say that it exists as it was read, with or without its members."""
     document = canonical(resource)

@@ -76,7 +76,8 @@ class Simulation:
         self.world.finish()
         self.world.schedule.drain()
         large = set(self.shared.large_groups)
-        histories = Histories(self.shared.events, large, self.world.skew)
+        joiners = frozenset(self.shared.joiners)
+        histories = Histories(self.shared.events, large, self.world.skew, joiners)
         problems += histories.wrong()
         return Verdict(
             self.seed,
