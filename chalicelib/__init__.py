@@ -4,7 +4,7 @@ Each line names a package or module and what it imports; every arrow leads down 
 
     app -> sweeper, stream, api, auth, storage, observability, settings
     sweeper -> api, organisations, directory, storage, observability, errors
-    stream -> api, events, storage, observability
+    stream -> api, events, organisations, storage, observability
     api -> events, organisations, directory, auth, scim, storage, outbound, queues, observability,
         settings, errors
     events -> organisations, auth, storage, observability, outbound, queues, errors

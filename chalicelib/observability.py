@@ -80,6 +80,15 @@ def count(name: str) -> None:
     metrics.flush_metrics()
 
 
+def record_alert(alert: str, of: str) -> None:
+    """Count an alert that was raised, in a log line that names its connection or webhook."""
+    metrics = _metrics()
+    metrics.add_dimension(name="alert", value=alert)
+    metrics.add_metric(name="AlertsRaised", unit=MetricUnit.Count, value=1)
+    metrics.add_metadata(key="of", value=of)
+    metrics.flush_metrics()
+
+
 def _metrics() -> EphemeralMetrics:
     """Return an empty set of metrics, with the stage: stages of one account share the namespace.
 

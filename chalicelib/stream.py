@@ -10,26 +10,29 @@ Event sources, not routes; `make run` plays both in Lambda's place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 
 from chalicelib.api.services import Services
 from chalicelib.events import feed
 from chalicelib.events.sender import Sender, due_webhooks
-from chalicelib.events.stream_records import Record, events_of
-from chalicelib.observability import count, log_fault
+from chalicelib.events.stream_records import Record, connection_of_leaver, events_of
+from chalicelib.observability import count, log_fault, record_alert
+from chalicelib.organisations import watch
 from chalicelib.storage import grants
 from chalicelib.storage.event_items import Event
 from chalicelib.storage.retries import Deadline
 
 # How long each tries to do its work, in seconds.
 SECONDS = 20.0
+SECONDS_TO_COUNT = 4.0
 
 
 class StreamFailed(Exception):
     """It did not come to its end; the log has the types and frames of the error."""
 
 
-def append(services: Services, records: Iterable[Record]) -> int:
+def append(services: Services, records: Sequence[Record]) -> int:
     """Append the events of one invocation; return how many there were.
 
     Raises:
@@ -43,7 +46,7 @@ def append(services: Services, records: Iterable[Record]) -> int:
         raise StreamFailed from None
 
 
-def append_records(services: Services, records: Iterable[Record]) -> int:
+def append_records(services: Services, records: Sequence[Record]) -> int:
     """Append the events of records of the stream; return how many there were.
 
     Raises:
@@ -53,6 +56,7 @@ def append_records(services: Services, records: Iterable[Record]) -> int:
     if events:
         deadline = Deadline.after(SECONDS, services.table.clock)
         feed.append(services.table.namespace(grants.append_events(), deadline), events)
+    _count_leavers(services, records)
     return len(events)
 
 
@@ -68,6 +72,21 @@ def _events_of(record: Record) -> list[Event]:
         log_fault("a record of the stream is left out", error)
         count("StreamRecordsLeftOut")
         return []
+
+
+def _count_leavers(services: Services, records: Sequence[Record]) -> None:
+    """Count who has lost access, by connection; best effort, as it counts once, not at least once.
+
+    If the function failed here, Lambda would have it append the same events again.
+    """
+    deadline = Deadline.after(SECONDS_TO_COUNT, services.table.clock)
+    try:
+        leavers = Counter(filter(None, map(connection_of_leaver, records)))
+        for connection, number in leavers.items():
+            for raised in watch.count_leavers(services.table, connection, number, deadline):
+                record_alert(raised.alert, raised.of)
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text stays out of the log
+        log_fault("users who lost access were not counted", error)
 
 
 def list_due(services: Services) -> list[str]:

@@ -1,7 +1,8 @@
 """The sweeper: finishes, once a minute, pending changes that nobody works on any more.
 
 Such a change is left by a crash or by a request that reached its deadline; others are to be made
-later from the start, such as deleting the secret of a token when the token has expired.
+later from the start, such as deleting the secret of a token when the token has expired. Before
+that it looks at the connections whose turn it is: what needs attention becomes an alert.
 
 An event source, not a route: EventBridge invokes it, and `make run` does in its place.
 """
@@ -19,9 +20,10 @@ from chalicelib.api.services import Services
 from chalicelib.directory import recovery
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import Busy, Unavailable
-from chalicelib.observability import log_fault, logger
+from chalicelib.observability import log_fault, logger, record_alert
 from chalicelib.organisations import purge, tokens
 from chalicelib.organisations.admin_context import AdminContext
+from chalicelib.organisations.watch import watch_connections, watch_webhooks
 from chalicelib.storage import grants
 from chalicelib.storage.audit_entries import Actor
 from chalicelib.storage.clock import timestamp
@@ -42,6 +44,8 @@ MAX_CHANGES = 1_000
 MAX_READ = 100_000
 # How long a run lasts, in seconds: nobody waits for it, and it logs to no connection.
 SECONDS_PER_RUN = 23.0
+# How long it looks at connections before it sweeps.
+SECONDS_TO_WATCH = 8.0
 # How long a run tries to finish one pending change before it turns to the next, in seconds.
 SECONDS_PER_CHANGE = 10.0
 
@@ -59,20 +63,41 @@ def sweep(services: Services) -> None:
     Raises:
         SweepFailed: it did not come to its end. Lambda tries again.
     """
+    deadline = Deadline.after(SECONDS_PER_RUN, services.table.clock)
+    watch(services, _earlier(deadline, SECONDS_TO_WATCH))
     try:
-        sweep_due(services)
+        sweep_due(services, deadline)
     except Exception as error:  # noqa: BLE001 - whatever it is, its text stays out of the log
         log_fault("the sweep failed", error)
         # Lambda writes the text of what is raised into the log.
         raise SweepFailed from None
 
 
-def sweep_due(services: Services) -> int:
+def watch(services: Services, deadline: Deadline) -> None:
+    """Look at what may need somebody's attention, and count each alert that was raised.
+
+    It never keeps the sweep from its work.
+    """
+    table = services.table
+    found = [watch_connections(table, services.settings.plans, deadline)]
+    if services.settings.stream_arn:
+        found.append(watch_webhooks(table, deadline))
+    for each in found:
+        try:
+            for raised in each:
+                record_alert(raised.alert, raised.of)
+        except Busy:
+            logger.warning("not all connections were looked at")
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text stays out of the log
+            log_fault("connections were not looked at", error)
+
+
+def sweep_due(services: Services, deadline: Deadline | None = None) -> int:
     """Finish the pending changes whose time has come; return how many there were.
 
     One that cannot be finished stays for the next run and does not hold up the others.
     """
-    deadline = Deadline.after(SECONDS_PER_RUN, services.table.clock)
+    deadline = deadline or Deadline.after(SECONDS_PER_RUN, services.table.clock)
     by_job = _due(services, deadline)
     for number, job in enumerate(by_job):
         # Each job has an equal share of what is left, so none waits for the others' outage.

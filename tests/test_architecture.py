@@ -32,6 +32,7 @@ PATCHES = re.compile(r"\b(?:mocker|monkeypatch\b)[,).]")
 
 # Names that several packages have, because each holds that package's part of one concept.
 TWINS = {
+    "alerts": "decided by organisations, listed by api/admin",
     "digest": "computed by organisations, served by api/admin",
     "discovery": "documents made by scim, served by api/scim",
     "errors": "plain HTTP errors for every package, SCIM errors in scim, those of verbs in dev",

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.events.told import ToldEvent
+from chalicelib.storage.event_items import Event
 
 # What `type` begins with (CloudEvents 1.0: a reverse-DNS or other prefix of who defines it).
 PREFIX = "passerelle"
@@ -32,6 +33,8 @@ def document(told: ToldEvent) -> Any:
     if event.user is not None:
         state = "present" if told.present else "absent"
         return {**common, "team": event.subject, "user": event.user, "state": state}
+    if event.alert is not None:
+        return {**common, "subject": event.subject, "alert": event.alert}
     attributes = list(event.attributes)
     return {**common, "subject": event.subject, "version": event.version, "attributes": attributes}
 
@@ -42,7 +45,7 @@ def cloud_event(told: ToldEvent, source: str) -> bytes:
     envelope = {
         "specversion": "1.0",
         "id": event.id,
-        "source": f"{source}/admin/organisations/{event.organisation}",
+        "source": f"{source}/admin{_place(event)}",
         "type": f"{PREFIX}.{event.type}.{event.action}",
         "subject": event.object,
         "time": event.at,
@@ -50,6 +53,10 @@ def cloud_event(told: ToldEvent, source: str) -> bytes:
         "data": document(told),
     }
     return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _place(event: Event) -> str:
+    return f"/organisations/{event.organisation}" if event.organisation else ""
 
 
 def signed_headers(event_id: str, at: int, body: bytes, secrets: Iterable[str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.storage.alert_items import Watched
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.console_items import ConsoleLink
 from chalicelib.storage.directory_items import Group, User
@@ -27,6 +28,7 @@ from chalicelib.storage.keys import (
     self_test_of,
     setting_of,
     user_and_group,
+    watched_connection,
 )
 from chalicelib.storage.records import from_item, local_user
 from chalicelib.storage.settings_items import Connection
@@ -35,6 +37,7 @@ Record = Mapping[str, Any]
 ID_DIGITS = 32
 
 CREATED, UPDATED, DELETED = "created", "updated", "deleted"
+RAISED, CLEARED = "raised", "cleared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,9 @@ class ItemChange:
     at: str
 
     def event(self, event_type: str, action: str, subject: str, **more: Any) -> Event:
-        """Make an event of it; its id follows from the write and the type."""
-        text = "\n".join((*self.key, self.sequence_number, event_type))
+        """Make an event of it; its id follows from the write, the type and the alert."""
+        alert = (more["alert"],) if "alert" in more else ()
+        text = "\n".join((*self.key, self.sequence_number, event_type, *alert))
         event_id = hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
         place = {"organisation": organisation_of(self.owner), "connection": self.owner}
         return Event(event_id, event_type, action, subject=subject, at=self.at, **(place | more))
@@ -61,21 +65,40 @@ class ItemChange:
 
 def events_of(record: Record) -> Iterator[Event]:
     """Yield the events of a record, as DynamoDB Streams and Lambda give it."""
+    change = _read(record)
+    partition, owner = partition_type(change.key)
+    make = EVENTS.get(partition)
+    if make is not None and not self_test_of(owner):
+        yield from make(change)
+
+
+def connection_of_leaver(record: Record) -> str | None:
+    """Return the connection of a user who has lost access by this write; None where none has.
+
+    They were deactivated, or deleted while they were active.
+    """
+    change = _read(record)
+    partition, owner = partition_type(change.key)
+    if partition != "S#U" or user_and_group(change.key)[1] is not None or self_test_of(owner):
+        return None
+    before, after = (
+        from_item(User, item) if item else None for item in (change.before, change.after)
+    )
+    was_active, is_active = (bool(each and each.document.get("active")) for each in (before, after))
+    return owner if was_active and not is_active else None
+
+
+def _read(record: Record) -> ItemChange:
     stream = record["dynamodb"]
     keys = from_wire(stream["Keys"])
     key = Key(keys["PK"], keys["SK"])
-    partition, owner = partition_type(key)
-    make = EVENTS.get(partition)
-    if make is None or self_test_of(owner):
-        return
     before, after = (
         from_wire(stream[image]) if image in stream else None for image in ("OldImage", "NewImage")
     )
     at = stream["ApproximateCreationDateTime"]  # seconds in Lambda, a moment in boto3
     moment = at if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
-    yield from make(
-        ItemChange(key, owner, before, after, stream["SequenceNumber"], timestamp(moment))
-    )
+    number, owner = stream["SequenceNumber"], partition_type(key)[1]
+    return ItemChange(key, owner, before, after, number, timestamp(moment))
 
 
 def _of_users_partition(change: ItemChange) -> Iterator[Event]:
@@ -157,10 +180,26 @@ def _of_console(change: ItemChange) -> Iterator[Event]:
         yield change.event("console_link", "opened", after.id, **of)
 
 
+def _of_watched(change: ItemChange) -> Iterator[Event]:
+    """Yield the event of each alert of a connection or webhook that was raised or cleared."""
+    before, after = (
+        from_item(Watched, item).alerts if item else {} for item in (change.before, change.after)
+    )
+    watched = change.key.sk
+    is_connection = change.key == watched_connection(watched)
+    of: dict[str, str | None] = {"connection": None, "organisation": None}
+    if is_connection:
+        of = {"connection": watched, "organisation": organisation_of(watched)}
+    for alert in sorted(before.keys() ^ after.keys()):
+        action = RAISED if alert in after else CLEARED
+        yield change.event("alert", action, watched, alert=alert, **of)
+
+
 EVENTS: Mapping[str, Callable[[ItemChange], Iterator[Event]]] = {
     "S#U": _of_users_partition,
     "S#G": _of_group,
     "L": _of_local_user,
     "C": _of_settings,
     "C#V": _of_console,
+    "H": _of_watched,
 }

@@ -27,17 +27,16 @@ class ToldEvent:
 
 def tell(table: Table, events: Sequence[Event], deadline: Deadline) -> list[ToldEvent]:
     """Read what belongs to events: 1 RCU an organisation, 2 RCU a membership."""
-    organisations = {each.organisation for each in events}
-    if not organisations:
-        return []
+    organisations = {each.organisation for each in events if each.organisation}
     items = table.namespace(grants.told_objects(organisations), deadline)
     own = {each: OrganisationKeys(each).own_item for each in organisations}
     keys = [*own.values(), *(key for each in events for key in _keys(each))]
     found = items.batch_get(keys, ("reference",))
+    references = {each: found[key].get("reference") for each, key in own.items() if key in found}
     return [
         ToldEvent(
             each,
-            found.get(own[each.organisation], {}).get("reference"),
+            references.get(each.organisation) if each.organisation else None,
             present=all(key in found for key in _keys(each)),
         )
         for each in events

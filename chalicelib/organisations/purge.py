@@ -31,6 +31,7 @@ from chalicelib.storage.keys import (
     self_test_of,
     setting_of,
     verified_domain,
+    watched_connection,
 )
 from chalicelib.storage.lookups import ConnectionScope
 from chalicelib.storage.records import from_item, to_item
@@ -118,6 +119,7 @@ def _purge_connection(
     admin.items.try_commit(
         [
             Delete(key, equals("state", DELETING)),
+            Delete(watched_connection(connection_id)),
             Delete(pending),
             admin.change_item(Change("connection", connection_id)),
             audit.entry_item(admin, edit),
@@ -222,8 +224,9 @@ def _purge_organisation(admin: AdminContext, secrets: Secrets, pending: Key) -> 
     organisation = from_item(Organisation, own_item)
     left: Counter[str] = Counter()
     for item in list(_connections(admin)):
-        left.update(_empty(admin, secrets, from_item(Connection, item), pending))
-        admin.items.batch_delete([key_of(item)])
+        connection = from_item(Connection, item)
+        left.update(_empty(admin, secrets, connection, pending))
+        admin.items.batch_delete([key_of(item), watched_connection(connection.id)])
     _drop_pending_changes(admin, secrets, organisation.id, pending)
     _clear_settings(admin, organisation)
     # Fails where another sweeper has finished at the same moment.

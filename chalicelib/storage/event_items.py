@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, get_args
 
-EventType = Literal["user", "team", "membership", "role", "account", "connection", "console_link"]
+EventType = Literal[
+    "user", "team", "membership", "role", "account", "connection", "console_link", "alert"
+]
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 EVENTS_KEPT = timedelta(days=90)
 
@@ -21,26 +23,28 @@ class Event:
     """One change of one object.
 
     `type` is one of EVENT_TYPES and `action` what happened to it. `subject` is the id of the user
-    (of role and account too), of the group (of a membership too), of the connection or of the
-    link, and `user` the member. `id` is the same whenever the event is told.
+    (of role and account too), of the group (of a membership too), of the connection, of the link
+    or, of an alert, of the connection or webhook that it is about; `user` is the member, `alert`
+    which alert. A webhook belongs to no organisation. `id` is the same whenever the event is told.
     """
 
     id: str
     type: str
     action: str
-    organisation: str
+    organisation: str | None
     connection: str | None
     subject: str
     at: str
     version: int | None = None
     attributes: Sequence[str] = ()
     user: str | None = None
+    alert: str | None = None
 
     @property
     def object(self) -> str:
         """What its order is kept for: one user, one group, one pair of both, one connection."""
-        place = self.connection or self.organisation
-        return f"{place}/{self.subject}" + (f"/{self.user}" if self.user else "")
+        parts = (self.connection or self.organisation, self.subject, self.user)
+        return "/".join(each for each in parts if each)
 
 
 @dataclass(frozen=True, slots=True)

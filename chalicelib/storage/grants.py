@@ -18,6 +18,8 @@ from chalicelib.storage.keys import (
     OPERATOR_KEYS,
     ORGANISATION_LIST,
     PENDING_CHANGES,
+    WATCHED_CONNECTIONS,
+    WATCHED_WEBHOOKS,
     WEBHOOKS,
     ConnectionKeys,
     Key,
@@ -91,6 +93,7 @@ def administration(keys: OrganisationKeys) -> tuple[Grant, ...]:
         Grant("X", ALL_VERBS),
         Grant(PENDING_CHANGES, ALL_VERBS, sort_key_part=f"#{keys.organisation}"),
         Grant(f"S#{keys.organisation}", READ, whole=False),
+        Grant(WATCHED_CONNECTIONS, READ, sort_key_part=keys.organisation),
     )
 
 
@@ -248,5 +251,33 @@ def purge(keys: OrganisationKeys) -> tuple[Grant, ...]:
     return (
         *operator(keys),
         Grant(f"S#{keys.organisation}", ALL_VERBS, whole=False),
+        Grant(WATCHED_CONNECTIONS, DELETE, sort_key_part=keys.organisation),
         *pending_changes(),
+    )
+
+
+def watch_list() -> tuple[Grant, ...]:
+    """Return the grants for finding what is to be looked at, and what was found before."""
+    return (Grant(ORGANISATION_LIST, READ), Grant(WATCHED_CONNECTIONS, READ))
+
+
+def watch(keys: OrganisationKeys) -> tuple[Grant, ...]:
+    """Return the grants of the sweeper that looks at the connections of this organisation."""
+    return (
+        Grant(keys.partition, READ),
+        Grant(f"S#{keys.organisation}", READ, whole=False),
+        Grant(WATCHED_CONNECTIONS, ALL_VERBS, sort_key_part=keys.organisation),
+    )
+
+
+def watch_webhooks() -> tuple[Grant, ...]:
+    """Return the grants of the sweeper that looks at the webhooks."""
+    return (Grant("W", READ), Grant(WATCHED_WEBHOOKS, ALL_VERBS))
+
+
+def count_leavers(keys: ConnectionKeys) -> tuple[Grant, ...]:
+    """Return the grants of the stream's function that counts who has lost access."""
+    return (
+        *watch(OrganisationKeys(organisation_of(keys.connection))),
+        Grant(keys.rate_limits().pk, UPDATE),
     )

@@ -26,6 +26,8 @@ What each access needs (consistent reads throughout, no index, no Scan):
     authentication of the operator        Get    A#KEY        <key>
     links and sessions of a console       Query  C#<org>#V    L#.. or S#..
     rejected requests, while listening    Query  S#<conn>#RJ   <ulid> ..
+    users who have just lost access       Query  S#<conn>#B    leavers <minute> ..
+    all connections with their alerts     Query  H#C           <connection> ..
     who listens for a token               Get    X#listen#<token>
     the feed of all organisations         Get    E#HEAD, then BatchGet E#B#<number>
     the audit, of a deployment            Query  C#<org>#A or A#AUDIT   <ulid> .. <ulid>
@@ -61,6 +63,8 @@ OPERATOR_KEYS = "A#KEY"
 EVENT_HEAD = "E#HEAD"
 EVENT_BATCHES = "E#B"
 WEBHOOKS = "W#LIST"
+WATCHED_CONNECTIONS = "H#C"
+WATCHED_WEBHOOKS = "H#W"
 PENDING_CHANGES = "O"
 # One partition takes 1,000 write units a second; that of pending changes is shared by all tenants.
 PENDING_CHANGE_PARTITIONS = 4
@@ -380,9 +384,18 @@ class ConnectionKeys:
         """Key of the counters of an hour's requests: `2027-01-31T12`."""
         return Key(f"{self.prefix}#H", hour)
 
-    def health_hours(self) -> Range:
-        """Range of the counters of requests, by hour."""
-        return Range(f"{self.prefix}#H")
+    def health_hours(self, first: str = FIRST) -> Range:
+        """Range of the counters of requests, from one hour on."""
+        return Range(f"{self.prefix}#H", first)
+
+    def leavers(self, minute: str) -> Key:
+        """Key of the number of users who lost access in a minute: `2027-01-31T12:05`."""
+        return self.rate_limit(f"leavers {minute}")
+
+    def all_leavers(self, first: str = FIRST) -> Range:
+        """Range of those numbers, from one minute on."""
+        beginning = self.leavers("").sk
+        return Range(self.rate_limits().pk, beginning + first, beginning + LAST)
 
     def rate_limit(self, name: str) -> Key:
         """Key of the number of requests that all processes have counted for a rate limit."""
@@ -648,6 +661,36 @@ def listened_token(token_id: str) -> Key:
 def organisations(after: str = "") -> Range:
     """Range of the list of organisations, those after the id `after`."""
     return Range(ORGANISATION_LIST, after + FIRST)
+
+
+def organisations_of_letter(letter: str) -> Range:
+    """Range of the list of organisations whose ids begin with a letter."""
+    return Range(ORGANISATION_LIST, letter, letter + LAST)
+
+
+def watched_connection(connection: str) -> Key:
+    """Key of what the last look at a connection has found."""
+    return Key(WATCHED_CONNECTIONS, connection)
+
+
+def watched_connections(after: str = "") -> Range:
+    """Range of what is known of all connections, those after the id `after`."""
+    return Range(WATCHED_CONNECTIONS, after + FIRST)
+
+
+def watched_connections_of(beginning: str) -> Range:
+    """Range of what is known of the connections whose ids begin so."""
+    return Range(WATCHED_CONNECTIONS, beginning, beginning + LAST)
+
+
+def watched_webhook(webhook: str) -> Key:
+    """Key of what the last look at a webhook has found."""
+    return Key(WATCHED_WEBHOOKS, webhook)
+
+
+def watched_webhooks() -> Range:
+    """Range of what is known of all webhooks."""
+    return Range(WATCHED_WEBHOOKS)
 
 
 def operator_key(key_id: str) -> Key:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from chalicelib.errors import LaterRelease
+from chalicelib.storage.alert_items import Watched
 from chalicelib.storage.audit_entries import Actor, AuditEntry
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.console_items import ConsoleLink, ConsoleReference, ConsoleSession
@@ -104,10 +105,18 @@ OPERATIONS = Format(
     ),
     lambda packed: tuple(LoggedOperation(*each) for each in json.loads(zlib.decompress(packed))),
 )
+
+
+def _event(stored: Mapping[str, Any]) -> Event:
+    """Read an event; what a later release has added to it is left out."""
+    return Event(**{name: value for name, value in stored.items() if name in EVENT_FIELDS})
+
+
+EVENT_FIELDS = frozenset(each.name for each in fields(Event))
 # Compressed: most of an event is the same for all of an organisation.
 EVENTS = Format(
     lambda events: zlib.compress(json.dumps([asdict(each) for each in events]).encode()),
-    lambda packed: tuple(Event(**each) for each in json.loads(zlib.decompress(packed))),
+    lambda packed: tuple(map(_event, json.loads(zlib.decompress(packed)))),
 )
 SIGNING_SECRETS = Format(
     lambda secrets: [asdict(each) for each in secrets],
@@ -287,6 +296,15 @@ RECORDS: Mapping[type, Record] = {
                 *("last_accepted", "replays", "lease"),
             }
         ),
+    ),
+    Watched: Record(
+        {
+            "version": ("v", PLAIN),
+            "alerts": ("alerts", Format(dict)),
+            "identity_provider": ("provider", PLAIN),
+            **_same_name("state", "last_request", "expected_by", "credential", "expires"),
+        },
+        {"id": _sort_key},
     ),
     Waiting: Record(
         {"places": ("places", TYPES), **_same_name("tried", "next_attempt", "attempts")},

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from chalicelib.directory import groups, users
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.directory.groups import GroupChange
+from chalicelib.organisations.watch import ROUND
 from chalicelib.scim.member_changes import MemberChange
 from chalicelib.storage.keys import PENDING_CHANGE_PARTITIONS
-from dev.measure import budget, operations, sizes
+from dev.measure import budget, looking, operations, sizes
 from dev.measure.meter import Cost, item_size
 from dev.measure.pages import Section
 from dev.measure.scene import context, memory
@@ -249,12 +250,25 @@ def standing(sizes: Sizes) -> dict[str, float]:
     memory_gb = int(resources.read_json("config.json")["lambda_memory_size"]) / 1024
     compute = MINUTES * ASSUMED.ms_sweep / 1000 * memory_gb * PRICES["Lambda, a GB-second"]
     reads = PENDING_CHANGE_PARTITIONS * PRICES["DynamoDB, a read unit"]
+    looks = looking.measure()
     return {
         "Secrets Manager": secrets * PRICES["Secrets Manager, a secret a month"],
         "DynamoDB, storage and recovery": kept * PRICES["DynamoDB, a GB a month, with recovery"],
         "sweeper": MINUTES * (PRICES["Lambda, an invocation"] + reads) + compute,
+        "looks at connections": CUSTOMERS * _looks(looks, memory_gb),
         "metrics": ASSUMED.metrics * PRICES["CloudWatch, a metric a month"],
     }
+
+
+def _looks(looks: looking.Looks, memory_gb: float) -> float:
+    """Return the price of a month's looks at one connection, one an hour with something new."""
+    rounds, hours = MINUTES // ROUND, MINUTES // 60
+    seconds = rounds * looks.writing.round_trips * ASSUMED.ms_per_call / 1000
+    return (
+        rounds * looks.idle.rcu * PRICES["DynamoDB, a read unit"]
+        + hours * looks.writing.wcu * PRICES["DynamoDB, a write unit"]
+        + seconds * memory_gb * PRICES["Lambda, a GB-second"]
+    )
 
 
 # --- the tables -------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.api.admin import (
+    alerts,
     audit,
     connections,
     digest,
@@ -111,6 +112,15 @@ OF_GROUP = Parameter("group", TEXT, "Only requests that concern this team: an id
 AFTER_TIME = Parameter("after", TEXT, "Only requests after this RFC 3339 time.")
 AFTER = Parameter("after", TEXT, "The `next` of the page before, unchanged, or `now`.")
 
+HEALTH = Parameter(
+    "health",
+    {"enum": sorted(alerts.PARAMETERS["health"])},
+    "Only connections with this health: their most urgent alert.",
+)
+STATE = Parameter(
+    "state", {"enum": sorted(alerts.PARAMETERS["state"])}, "Only connections in this state."
+)
+
 TAKES: Mapping[Handler, Takes] = {
     # organisations
     organisations.create_organisation: Takes(inputs.NewOrganisation, parameters=(IDEMPOTENCY_KEY,)),
@@ -131,6 +141,7 @@ TAKES: Mapping[Handler, Takes] = {
     webhooks.list_deliveries: Takes(parameters=PAGING),
     webhooks.list_dead_letters: Takes(parameters=PAGING),
     # connections
+    alerts.list_all_connections: Takes(parameters=(*PAGING, HEALTH, STATE)),
     connections.create_connection: Takes(inputs.NewConnection, parameters=(IDEMPOTENCY_KEY,)),
     connections.list_connections: Takes(parameters=PAGING),
     connections.change_connection: Takes(inputs.ConnectionChanges, parameters=(IF_MATCH,)),

@@ -32,7 +32,7 @@ from chalicelib.storage.keys import (
 )
 from chalicelib.storage.records import from_item
 
-CLASSES = frozenset("SOCAXVILJEW")
+CLASSES = frozenset("SOCAXVILJEWH")
 
 Items = Mapping[Key, Item]
 

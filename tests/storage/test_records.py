@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.storage.alert_items import Watched
 from chalicelib.storage.audit_entries import AuditEntry
 from chalicelib.storage.console_items import ConsoleLink, ConsoleReference, ConsoleSession
 from chalicelib.storage.directory_items import Change, Group, Lease, PendingChange, User
@@ -27,6 +28,7 @@ from chalicelib.storage.keys import (
     listened_token,
     operator_key,
     signing_keys,
+    watched_connection,
 )
 from chalicelib.storage.local_users import Assignment, LocalUser
 from chalicelib.storage.log_entries import LogEntry
@@ -181,6 +183,20 @@ VALUES: dict[str, tuple[Any, Key]] = {
             (Event("e" * 32, "user", "created", "o" * 10, "c" * 16, UID, NOW, 1, ["active"]),),
         ),
         event_batch(7),
+    ),
+    "what is known of a connection": (
+        Watched(
+            id="abcdefghijklmnop",
+            version=3,
+            alerts={"silent": "2027-01-31T12:00:00.000Z"},
+            state="active",
+            identity_provider="entra",
+            last_request="2027-01-31T08:59:00.000Z",
+            expected_by="2027-01-31T11:59:00.000Z",
+            credential="0123456789ab",
+            expires="2028-01-31T12:00:00.000Z",
+        ),
+        watched_connection("abcdefghijklmnop"),
     ),
     "a webhook": (
         Webhook(

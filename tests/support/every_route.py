@@ -63,7 +63,14 @@ def life(send: Recorded, scim: ApiClient) -> None:
     _webhook(send)
     for target in (f"{path}?preview=true", path, own):
         send("DELETE", target)
-    for target in ("/health", "/openapi.json", f"{at}?limit=1", own, "/admin/audit"):
+    for target in (
+        "/health",
+        "/openapi.json",
+        f"{at}?limit=1",
+        own,
+        "/admin/audit",
+        "/admin/connections",
+    ):
         send("GET", target)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from types import MappingProxyType
 
+from chalicelib.api.admin.alerts import alert_documents
 from chalicelib.api.admin.request_bodies import read_body
 from chalicelib.api.admin.requests import CREATED_IS_GONE, AdminRequest
 from chalicelib.api.admin.responses import (
@@ -23,7 +24,14 @@ from chalicelib.api.admin.responses import (
     page,
 )
 from chalicelib.errors import BadRequest, Conflict, NotFound
-from chalicelib.organisations import connections, disconnect, health, idempotency, organisations
+from chalicelib.organisations import (
+    connections,
+    disconnect,
+    health,
+    idempotency,
+    organisations,
+    watched,
+)
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.inputs import ConnectionChanges, NewConnection
 from chalicelib.storage import counters, settings_items
@@ -183,6 +191,7 @@ def _health(request: AdminRequest, admin: AdminContext) -> ConnectionHealth:
             for each in found.advice
             if each.advice in health.ADVICE
         ],
+        "alerts": alert_documents(watched.get(admin.items, request.connection)),
         "hours": [_hour(each) for each in found.hours[-SHOWN_HOURS:]],
     }
 

@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 
 from chalicelib.api.edge import JSON, Response
 from chalicelib.organisations.inputs import IdentityProvider
+from chalicelib.storage.alert_items import ALERT_TYPES
 from chalicelib.storage.connection_settings import ConnectionSettings
 from chalicelib.storage.event_items import EVENT_TYPES
 
@@ -337,6 +338,33 @@ class HealthHour(TypedDict):
     rejected: int
 
 
+class Alert(TypedDict):
+    """An alert that is open: since when, and what to do about it."""
+
+    alert: Annotated[str, _one_of(*ALERT_TYPES)]
+    since: Moment
+    text: str
+
+
+class WatchedConnection(TypedDict):
+    """A connection of any organisation, as it was found at most 16 minutes ago.
+
+    `health` is its most urgent alert, `last_request` is true to the hour, and `expires_at` is when
+    the credential that its identity provider uses ends.
+    """
+
+    connection: str
+    organisation: str
+    name: str | None
+    reference: str | None
+    identity_provider: IdentityProvider | None
+    state: Annotated[str | None, _one_of("active", "paused")]
+    health: Annotated[str, _one_of("mass_change", "failing", "silent", "expiring", "ok")]
+    alerts: list[Alert]
+    last_request: Moment | None
+    expires_at: Moment | None
+
+
 class ConnectionHealth(TypedDict):
     """The health of a connection: its last accepted request, and how many there were.
 
@@ -353,6 +381,7 @@ class ConnectionHealth(TypedDict):
     ignored: list[IgnoredAttribute]
     unnamed: int
     advice: list[HealthAdvice]
+    alerts: list[Alert]
     hours: list[HealthHour]
 
 
@@ -467,6 +496,9 @@ class Changes(TypedDict):
     unbroken_since: Moment
 
 
+OWN_SHAPES = frozenset({"membership", "alert"})
+
+
 class ToldChange(TypedDict):
     """What happened to `subject`: a user (role and account, too), a team, a connection or a link.
 
@@ -475,7 +507,7 @@ class ToldChange(TypedDict):
     """
 
     id: str
-    type: Annotated[str, _one_of(*(each for each in EVENT_TYPES if each != "membership"))]
+    type: Annotated[str, _one_of(*(each for each in EVENT_TYPES if each not in OWN_SHAPES))]
     action: str
     subject: str
     organisation: str
@@ -483,6 +515,23 @@ class ToldChange(TypedDict):
     connection: str | None
     version: int | None
     attributes: list[str]
+    at: Moment
+
+
+class ToldAlert(TypedDict):
+    """An alert of the connection or webhook `subject` that was raised or cleared.
+
+    A webhook belongs to no organisation.
+    """
+
+    id: str
+    type: Annotated[str, _one_of("alert")]
+    action: Annotated[str, _one_of("raised", "cleared")]
+    subject: str
+    alert: Annotated[str, _one_of(*ALERT_TYPES)]
+    organisation: str | None
+    reference: str | None
+    connection: str | None
     at: Moment
 
 
@@ -504,7 +553,7 @@ class ToldMembership(TypedDict):
 class EventPage(TypedDict):
     """A page of the feed of all organisations; `next` is a cursor even where it is the end."""
 
-    items: list[ToldChange | ToldMembership]
+    items: list[ToldChange | ToldMembership | ToldAlert]
     next: str
     more: bool
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from chalicelib.api.admin import (
+    alerts,
     audit,
     connections,
     digest,
@@ -119,6 +120,7 @@ ROUTES = (
     Route("GET", f"{WEBHOOK}/dead-letters", OPERATOR, webhooks.list_dead_letters),
     Route("DELETE", f"{WEBHOOK}/dead-letters", OPERATOR, webhooks.clear_dead_letters),
     Route("POST", f"{ORGANISATION}/resolve", OPERATOR, users.resolve, scope=READ),
+    Route("GET", "/admin/connections", OPERATOR, alerts.list_all_connections, scope=READ),
     # Its connections
     Route(
         "POST",

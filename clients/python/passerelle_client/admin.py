@@ -49,6 +49,24 @@ class Admin(HttpClient):
         )
         return found
 
+    def list_all_connections(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        health: str | None = None,
+        state: str | None = None,
+    ) -> types.WatchedConnectionPage:
+        """List all connections. Of all organisations, as the last look found them. Needs an
+        operator key with the scope `directory:read`.
+        """
+        found: types.WatchedConnectionPage = self.request(
+            "GET",
+            "/admin/connections",
+            query={"limit": limit, "cursor": cursor, "health": health, "state": state},
+        )
+        return found
+
     def list_organisations(
         self,
         *,

@@ -23,13 +23,14 @@ from passerelle_client.types import (
     DigestBucket,
     EventPage,
     Team,
+    ToldAlert,
     ToldChange,
     ToldMembership,
     User,
 )
 
 T = TypeVar("T")
-Event = ToldChange | ToldMembership
+Event = ToldChange | ToldMembership | ToldAlert
 
 # A copy that differs in more buckets is read by lists.
 MANY_BUCKETS = 64
@@ -145,6 +146,8 @@ class Consumer:
 
     def apply(self, event: Event) -> None:
         """Apply an event: of the feed, or the `data` of a delivery that `verify` has accepted."""
+        if event["type"] == "alert":
+            return  # it is about a connection, and changes nothing of the directory
         if event["type"] == "membership":
             self._apply_membership(event)
         elif event["type"] == "connection":

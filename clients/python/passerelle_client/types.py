@@ -30,6 +30,17 @@ class Actor(TypedDict):
     session: str | None
 
 
+class Alert(TypedDict):
+    """An alert that is open: since when, and what to do about it."""
+
+    # Which alert it is.
+    alert: Literal["mass_change", "failing", "silent", "credential_1_day", "credential_7_days", "credential_30_days", "webhook_failing"]
+    # When it was raised (RFC 3339, UTC).
+    since: str
+    # What it may mean, and what to do.
+    text: str
+
+
 class AssignedRole(TypedDict):
     """A role of a user: granted when they were created, or assigned locally."""
 
@@ -272,6 +283,8 @@ class ConnectionHealth(TypedDict):
     unnamed: int
     # Requests that may have been meant otherwise.
     advice: list[HealthAdvice]
+    # What is to be looked at, the most urgent first.
+    alerts: list[Alert]
     # The last 48 hours with requests, the newest at the end.
     hours: list[HealthHour]
 
@@ -515,7 +528,7 @@ class EventPage(TypedDict):
     """A page of the feed of all organisations; `next` is a cursor even where it is the end."""
 
     # The items of this page.
-    items: list[ToldChange | ToldMembership]
+    items: list[ToldChange | ToldMembership | ToldAlert]
     # The cursor to go on from, also at the end.
     next: str
     # Whether more is there already.
@@ -986,7 +999,7 @@ class NewWebhook(TypedDict):
     # The ARN of an SQS FIFO queue, in the place of `url`: events are sent there.
     queue: NotRequired[str | None]
     # What it is sent: types of events; none named means all.
-    types: NotRequired[list[Literal["user", "team", "membership", "role", "account", "connection", "console_link"]]]
+    types: NotRequired[list[Literal["user", "team", "membership", "role", "account", "connection", "console_link", "alert"]]]
     # Only events of these; none named means all.
     organisations: NotRequired[list[str]]
 
@@ -1510,6 +1523,32 @@ class TokenPage(TypedDict):
     next: str | None
 
 
+class ToldAlert(TypedDict):
+    """An alert of the connection or webhook `subject` that was raised or cleared.
+
+    A webhook belongs to no organisation.
+    """
+
+    # Its id, the same whenever it is told.
+    id: str
+    # An alert.
+    type: Literal["alert"]
+    # What happened.
+    action: Literal["raised", "cleared"]
+    # The connection or webhook that it is about.
+    subject: str
+    # Which alert it is.
+    alert: Literal["mass_change", "failing", "silent", "credential_1_day", "credential_7_days", "credential_30_days", "webhook_failing"]
+    # The organisation; null: a webhook's alert.
+    organisation: str | None
+    # The SaaS's own id of the organisation; null: it has none.
+    reference: str | None
+    # The connection; null: a webhook's alert.
+    connection: str | None
+    # When it happened (RFC 3339, UTC).
+    at: str
+
+
 class ToldChange(TypedDict):
     """What happened to `subject`: a user (role and account, too), a team, a connection or a
     link.
@@ -1622,6 +1661,44 @@ class Visitor(TypedDict):
     email: str
 
 
+class WatchedConnection(TypedDict):
+    """A connection of any organisation, as it was found at most 16 minutes ago.
+
+    `health` is its most urgent alert, `last_request` is true to the hour, and `expires_at` is when
+    the credential that its identity provider uses ends.
+    """
+
+    # The id of the connection.
+    connection: str
+    # The id of the organisation.
+    organisation: str
+    # The organisation's name; null: it is gone.
+    name: str | None
+    # The SaaS's own id of the organisation; null: it has none.
+    reference: str | None
+    # Which identity provider it is for.
+    identity_provider: Literal["entra", "okta", "google", "onelogin", "jumpcloud", "ping", "keycloak", "authentik", "midpoint", "other"] | None
+    # Whether it is served.
+    state: str | None
+    # Its most urgent alert.
+    health: Literal["mass_change", "failing", "silent", "expiring", "ok"]
+    # What is to be looked at, the most urgent first.
+    alerts: list[Alert]
+    # When the last request came; null: never.
+    last_request: str | None
+    # When the credential in use ends; null: none.
+    expires_at: str | None
+
+
+class WatchedConnectionPage(TypedDict):
+    """A page of a list; `next` is the cursor of the next page, null on the last one."""
+
+    # The items of this page.
+    items: list[WatchedConnection]
+    # The cursor of the next page; null: this is the last.
+    next: str | None
+
+
 class Webhook(TypedDict):
     """Where events are sent to, a URL or an SQS FIFO queue; empty lists mean all of them.
 
@@ -1657,7 +1734,7 @@ class WebhookChanges(TypedDict):
     # Where events are sent to.
     url: NotRequired[str]
     # What it is sent: types of events; none named means all.
-    types: NotRequired[list[Literal["user", "team", "membership", "role", "account", "connection", "console_link"]]]
+    types: NotRequired[list[Literal["user", "team", "membership", "role", "account", "connection", "console_link", "alert"]]]
     # Only events of these; none named means all.
     organisations: NotRequired[list[str]]
     # `paused` sends nothing; it goes on from there.

@@ -214,6 +214,7 @@ def test_a_connection_without_requests_is_healthy(operator, root):
         "ignored": [],
         "unnamed": 0,
         "advice": [],
+        "alerts": [],
         "hours": [],
     }
 

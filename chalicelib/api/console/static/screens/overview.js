@@ -95,6 +95,7 @@ const Figures = ({ health }) =>
 /** What somebody should do something about, the most urgent first. */
 function Attention({ connection: { health }, credentials, errors, reasons }) {
   const items = [
+    ...massChange(health),
     ...health.refusals.filter((each) => !isOver(each, health)).map((each) => rejection(each, reasons)),
     ...credentials.filter((each) => kit.endsSoon(each, credentials)).map((each) => ({ key: each.id, tone: "warn", ...ending(each) })),
     ...causes(errors),
@@ -116,6 +117,17 @@ function Attention({ connection: { health }, credentials, errors, reasons }) {
     </ul>
   </${kit.Section}>`;
 }
+
+const massChange = ({ alerts }) =>
+  alerts
+    .filter(({ alert }) => alert === "mass_change")
+    .map(({ alert, since }) => ({
+      key: alert,
+      tone: "bad",
+      title: t("attention.mass_change"),
+      text: t("attention.mass_change.text"),
+      note: t("attention.since", { at: kit.short(since) }),
+    }));
 
 const ending = ({ name, type, expires_at }) => ({
   title: t("attention.ends", { name, n: Math.max(0, kit.daysUntil(expires_at)) }),
