@@ -18,9 +18,9 @@ VERB := exec $(VENV) -m dev
 RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi console-test console-size screenshots damage \
+.PHONY: help run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi clients clients-test console-test console-size screenshots damage \
 	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance peers repair \
-	clean environment release engine emulator peer-servers python
+	clean environment generators release engine emulator peer-servers python
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^## / { printf "\n%s\n", substr($$0, 4) } \
@@ -68,6 +68,9 @@ local-test: environment engine ## of these, faults, races and kills on DynamoDB 
 
 console-test: environment engine ## try the console in a browser (needs Chromium; ARGS='-k tokens')
 	@$(VERB) console-test $(ARGS)
+
+clients-test: environment engine generators ## generate clients from the OpenAPI document, use them on a server (needs npm)
+	@$(VERB) clients-test $(ARGS)
 
 screenshots: environment engine ## draw each screen of the console into docs/console (ARGS='--only users')
 	@$(VERB) screenshots $(ARGS)
@@ -119,6 +122,9 @@ guides: environment ## write docs/guides/ from what the console shows, after a c
 
 openapi: environment ## write the OpenAPI document that the app serves (chalicelib/api/admin/openapi.json)
 	@$(VERB) openapi
+
+clients: environment ## write it and the clients that are made of it: clients/python, clients/typescript (needs npm)
+	@$(VERB) clients
 
 domains: environment ## write the lists of public suffixes and mail providers anew (FROM=<folder of packages>)
 	@$(VERB) domains
@@ -191,10 +197,13 @@ deploy-test: environment emulator ## test deployment, permissions and the archiv
 ## Tidy up
 
 clean: ## remove the environments and everything that was built; keeps LOCAL_DIR
-	rm -rf .venv .venv-engine .venv-emulator .venv-lambda .venv-release .venv-peers build .chalice/deployments .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-engine .venv-emulator .venv-lambda .venv-release .venv-peers .venv-generators build .chalice/deployments .mypy_cache .pytest_cache .ruff_cache
 
 environment: python
 	@$(FOUND) dev/run/environment.py app
+
+generators: environment
+	@$(FOUND) dev/run/environment.py generators
 
 release: environment
 	@$(FOUND) dev/run/environment.py release

@@ -34,6 +34,8 @@ release/        AWS
   package.py         make package: archive and template (template.py, bytecode.py), checked
   openapi.py         make openapi: writes the OpenAPI document that the app serves, with the texts
                      and examples of openapi_texts.py
+  client_packages.py make clients: writes the parts of both clients that are made of the document
+                     (python_client.py)
   deploy.py          make deploy, access.py, destroy.py: a stage (stages.py) in an account
                      (account.py), with its own roles (roles.py), gateway responses and logs
                      (front.py), built from a copy (source.py), tested (smoke.py)

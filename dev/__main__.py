@@ -55,6 +55,7 @@ MODULES: Mapping[str, str] = {
     "console-size": "tests.campaigns.console_size",
     "guides": "dev.release.guides",
     "openapi": "dev.release.openapi",
+    "clients": "dev.release.client_packages",
     "domains": "dev.release.domains",
     "package": "dev.release.package",
     "account": "dev.release.account_setup",
@@ -75,6 +76,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "quick": (*WORKERS, "-q", *QUICK, "-k", "not on_reference"),
     "local-test": (*WORKERS, "tests/local", "--on-local"),
     "deploy-test": ("tests/deploy", "-m", "deploy"),
+    "clients-test": ("tests/clients", "tests/examples", "-m", "clients"),
     "console-test": (*WORKERS, "tests/console", "-m", "console"),
 }
 

@@ -190,7 +190,7 @@ def _schemas() -> Shapes:
         schema_generator=Untitled,
     )
     components = described({**renamed(schemas.get("$defs", {})), **_without_what_the_path_has()})
-    components = dict(sorted(_without_null_defaults(components).items()))
+    components = dict(sorted(components.items()))
     references = {name: renamed(schema) for (name, _), schema in made.items()}
     return Shapes({**references, **_in_path_references()}, components, Examples(components))
 
@@ -219,14 +219,6 @@ def _in_path_references() -> Schemas:
 def _body_name(route: Route) -> str:
     """Name the body of a PUT after its operation: `PutWorkspace`."""
     return route.handler.__name__.title().replace("_", "")
-
-
-def _without_null_defaults(value: Any) -> Any:
-    """Leave out defaults of null: they stand for "not sent", which no client can send."""
-    if isinstance(value, dict):
-        kept = {name: each for name, each in value.items() if (name, each) != ("default", None)}
-        return {name: _without_null_defaults(each) for name, each in kept.items()}
-    return [_without_null_defaults(each) for each in value] if isinstance(value, list) else value
 
 
 # --- paths ------------------------------------------------------------------------------------

@@ -83,10 +83,21 @@ def _texts(components: Mapping[str, Schema]) -> Iterator[tuple[str, Text]]:
 
 def _described(name: str, schema: Schema) -> Schema:
     properties = {
-        each: {**own, "description": TEXTS.get(f"{name}.{each}", TEXTS.get(each, Text(""))).text}
+        each: _property(own, text_of(name, each) or Text(""))
         for each, own in schema.get("properties", {}).items()
     }
     return {**schema, "title": name, **({"properties": properties} if properties else {})}
+
+
+def _property(schema: Schema, text: Text) -> Schema:
+    """Describe a property; a default becomes words.
+
+    Generators make what has a default a property that is always sent.
+    """
+    kept = {name: each for name, each in schema.items() if name != "default"}
+    default = schema.get("default")
+    words = f" Default: `{json.dumps(default)}`." if isinstance(default, str | bool | int) else ""
+    return {**kept, "description": f"{text.text}{words}"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,7 @@ ENVIRONMENTS = {
     "lambda": Environment(
         ".venv-lambda", ("tests/deploy/lambda-requirements.txt",), same_python=True
     ),
+    "generators": Environment(".venv-generators", ("tests/clients/requirements.txt",)),
     "peers": Environment(".venv-peers", ("dev/measure/peers/requirements.txt",)),
     "release": Environment(
         ".venv-release", ("dev/release/requirements.txt", "requirements.txt"), only=RUNTIME

@@ -92,7 +92,7 @@ class HttpClient:
         safe = method in REPEATABLE or "Idempotency-Key" in given
         reply = self._reply(method, url, sent, data, safe=safe)
         document = json.loads(reply.body) if reply.body else None
-        if reply.status >= HTTPStatus.BAD_REQUEST:
+        if reply.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise ApiError(reply.status, document if isinstance(document, dict) else {})
         return document
 

@@ -13,7 +13,8 @@ class AccountOfUser(TypedDict):
 
     # The SaaS's own id of the account.
     id: str
-    # Whether the account has a password: its user is not asked to reset one then.
+    # Whether the account has a password: its user is not asked to reset one then. Default:
+    # `false`.
     password_set: NotRequired[bool]
 
 
@@ -819,7 +820,7 @@ class NewConnection(TypedDict):
     settings: NotRequired[ChosenSettings]
     # The types that are accepted; null: all.
     authentication: NotRequired[list[Literal["token", "client_secret", "federated"]] | None]
-    # `interop` rejects what the SCIM interoperability profile forbids.
+    # `interop` rejects what the SCIM interoperability profile forbids. Default: `"lenient"`.
     profile: NotRequired[Literal["lenient", "interop"]]
 
 
@@ -839,7 +840,7 @@ class NewConnectionCredential(TypedDict):
     type: Literal["token", "client_secret", "federated"]
     # The tenant of Entra ID that signs the assertions.
     tenant: NotRequired[str | None]
-    # The cloud of Microsoft that the tenant is in.
+    # The cloud of Microsoft that the tenant is in. Default: `"global"`.
     cloud: NotRequired[Literal["global", "us_government", "china"]]
     # Who signs the assertions: a URL.
     issuer: NotRequired[str | None]
@@ -860,7 +861,7 @@ class NewConsoleLink(TypedDict):
     name: str
     # The SaaS's own id of that person.
     user: NotRequired[str | None]
-    # `admin`: everything; `setup`: one connection.
+    # `admin`: everything; `setup`: one connection. Default: `"admin"`.
     purpose: NotRequired[Literal["admin", "setup"]]
     # The one to set up; null: a new one.
     connection: NotRequired[str | None]
@@ -868,7 +869,7 @@ class NewConsoleLink(TypedDict):
     contact: NotRequired[str | None]
     # For how many days a setup link can be opened.
     expires_in_days: NotRequired[int | None]
-    # Whether the console is shown inside a page of the SaaS.
+    # Whether the console is shown inside a page of the SaaS. Default: `false`.
     embedded: NotRequired[bool]
     # Where the console leads back to.
     return_url: NotRequired[str | None]
@@ -953,7 +954,7 @@ class NewRole(TypedDict):
     name: str
     # Whether a connection may give it; null: yes.
     may_be_default: NotRequired[bool | None]
-    # Whether provisioning may never give it.
+    # Whether provisioning may never give it. Default: `false`.
     protected: NotRequired[bool]
 
 
@@ -1232,7 +1233,7 @@ class PutRole(TypedDict):
     name: str
     # Whether a connection may give it; null: yes.
     may_be_default: NotRequired[bool | None]
-    # Whether provisioning may never give it.
+    # Whether provisioning may never give it. Default: `false`.
     protected: NotRequired[bool]
 
 
@@ -1315,7 +1316,7 @@ class Replay(TypedDict):
 
     # Send all that follows this cursor of the feed.
     after: NotRequired[str | None]
-    # Send what was given up once more.
+    # Send what was given up once more. Default: `false`.
     dead_letters: NotRequired[bool]
 
 
@@ -1351,7 +1352,7 @@ class RolesOfUser(TypedDict):
 class Rotation(TypedDict):
     """A new token that replaces another one, which expires after the overlap; 0: at once."""
 
-    # For how many hours the old one stays valid.
+    # For how many hours the old one stays valid. Default: `24`.
     overlap_hours: NotRequired[int]
 
 
@@ -1391,7 +1392,7 @@ class Sso(TypedDict):
     provider: str
     # Where the browser goes to sign in.
     redirect_url: str
-    # Whether all users must sign in there: they have no password.
+    # Whether all users must sign in there: they have no password. Default: `false`.
     forced: NotRequired[bool]
 
 
