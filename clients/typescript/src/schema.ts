@@ -44,6 +44,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List all connections
+         * @description Of all organisations, as the last look found them. Needs an operator key with the scope `directory:read`.
+         */
+        get: operations["list_all_connections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/organisations": {
         parameters: {
             query?: never;
@@ -1566,6 +1586,24 @@ export interface components {
             session: string | null;
         };
         /**
+         * Alert
+         * @description An alert that is open: since when, and what to do about it.
+         */
+        Alert: {
+            /**
+             * @description Which alert it is.
+             * @enum {string}
+             */
+            alert: "mass_change" | "failing" | "silent" | "credential_1_day" | "credential_7_days" | "credential_30_days" | "webhook_failing";
+            /**
+             * Format: date-time
+             * @description When it was raised (RFC 3339, UTC).
+             */
+            since: string;
+            /** @description What it may mean, and what to do. */
+            text: string;
+        };
+        /**
          * AssignedRole
          * @description A role of a user: granted when they were created, or assigned locally.
          */
@@ -1871,6 +1909,8 @@ export interface components {
             unnamed: number;
             /** @description Requests that may have been meant otherwise. */
             advice: components["schemas"]["HealthAdvice"][];
+            /** @description What is to be looked at, the most urgent first. */
+            alerts: components["schemas"]["Alert"][];
             /** @description The last 48 hours with requests, the newest at the end. */
             hours: components["schemas"]["HealthHour"][];
         };
@@ -2008,13 +2048,13 @@ export interface components {
         };
         /**
          * DeadLetter
-         * @description An event that was given up after three days.
+         * @description An event that was given up after three days; `event` is null where the feed lacks it.
          */
         DeadLetter: {
             /** @description Its id, which sorts by time. */
             id: string;
             /** @description The id of the event. */
-            event: string;
+            event: string | null;
             /** @description What it is about: `<connection>/<id>`. */
             object: string;
             /**
@@ -2164,7 +2204,7 @@ export interface components {
          */
         EventPage: {
             /** @description The items of this page. */
-            items: (components["schemas"]["ToldChange"] | components["schemas"]["ToldMembership"])[];
+            items: (components["schemas"]["ToldChange"] | components["schemas"]["ToldMembership"] | components["schemas"]["ToldAlert"])[];
             /** @description The cursor to go on from, also at the end. */
             next: string;
             /** @description Whether more is there already. */
@@ -2717,25 +2757,29 @@ export interface components {
         };
         /**
          * NewWebhook
-         * @description A webhook: its URL, and which events it gets; without a choice, all of them.
+         * @description A webhook: its URL or queue, and which events it gets; without a choice, all of them.
          */
         NewWebhook: {
             /** @description Where events are sent to. */
-            url: string;
+            url?: string | null;
+            /** @description The ARN of an SQS FIFO queue, in the place of `url`: events are sent there. */
+            queue?: string | null;
             /** @description What it is sent: types of events; none named means all. */
-            types?: ("user" | "team" | "membership" | "role" | "account" | "connection" | "console_link")[];
+            types?: ("user" | "team" | "membership" | "role" | "account" | "connection" | "console_link" | "alert")[];
             /** @description Only events of these; none named means all. */
             organisations?: string[];
         };
         /**
          * NewWebhookSecret
          * @description The secret of a webhook, which is shown only now: `whsec_` and 32 bytes in base64.
+         *
+         *     A queue has none: what is sent to it is not signed.
          */
         NewWebhookSecret: {
             /** @description The id of the webhook. */
             id: string;
             /** @description The secret, shown only now: `whsec_` and 32 bytes in base64. */
-            secret: string;
+            secret: string | null;
         };
         /**
          * NewWorkspace
@@ -3348,6 +3392,44 @@ export interface components {
             next: string | null;
         };
         /**
+         * ToldAlert
+         * @description An alert of the connection or webhook `subject` that was raised or cleared.
+         *
+         *     A webhook belongs to no organisation.
+         */
+        ToldAlert: {
+            /** @description Its id, the same whenever it is told. */
+            id: string;
+            /**
+             * @description An alert.
+             * @enum {string}
+             */
+            type: "alert";
+            /**
+             * @description What happened.
+             * @enum {string}
+             */
+            action: "raised" | "cleared";
+            /** @description The connection or webhook that it is about. */
+            subject: string;
+            /**
+             * @description Which alert it is.
+             * @enum {string}
+             */
+            alert: "mass_change" | "failing" | "silent" | "credential_1_day" | "credential_7_days" | "credential_30_days" | "webhook_failing";
+            /** @description The organisation; null: a webhook's alert. */
+            organisation: string | null;
+            /** @description The SaaS's own id of the organisation; null: it has none. */
+            reference: string | null;
+            /** @description The connection; null: a webhook's alert. */
+            connection: string | null;
+            /**
+             * Format: date-time
+             * @description When it happened (RFC 3339, UTC).
+             */
+            at: string;
+        };
+        /**
          * ToldChange
          * @description What happened to `subject`: a user (role and account, too), a team, a connection or a link.
          *
@@ -3488,8 +3570,53 @@ export interface components {
             email: string;
         };
         /**
+         * WatchedConnection
+         * @description A connection of any organisation, as it was found at most 16 minutes ago.
+         *
+         *     `health` is its most urgent alert, `last_request` is true to the hour, and `expires_at` is when
+         *     the credential that its identity provider uses ends.
+         */
+        WatchedConnection: {
+            /** @description The id of the connection. */
+            connection: string;
+            /** @description The id of the organisation. */
+            organisation: string;
+            /** @description The organisation's name; null: it is gone. */
+            name: string | null;
+            /** @description The SaaS's own id of the organisation; null: it has none. */
+            reference: string | null;
+            /** @description Which identity provider it is for. */
+            identity_provider: ("entra" | "okta" | "google" | "onelogin" | "jumpcloud" | "ping" | "keycloak" | "authentik" | "midpoint" | "other") | null;
+            /**
+             * @description Whether it is served.
+             * @enum {unknown}
+             */
+            state: "active" | "paused";
+            /**
+             * @description Its most urgent alert.
+             * @enum {string}
+             */
+            health: "mass_change" | "failing" | "silent" | "expiring" | "ok";
+            /** @description What is to be looked at, the most urgent first. */
+            alerts: components["schemas"]["Alert"][];
+            /** @description When the last request came; null: never. */
+            last_request: string | null;
+            /** @description When the credential in use ends; null: none. */
+            expires_at: string | null;
+        };
+        /**
+         * WatchedConnectionPage
+         * @description A page of a list; `next` is the cursor of the next page, null on the last one.
+         */
+        WatchedConnectionPage: {
+            /** @description The items of this page. */
+            items: components["schemas"]["WatchedConnection"][];
+            /** @description The cursor of the next page; null: this is the last. */
+            next: string | null;
+        };
+        /**
          * Webhook
-         * @description A URL that events are sent to; empty lists mean all types and all organisations.
+         * @description Where events are sent to, a URL or an SQS FIFO queue; empty lists mean all of them.
          *
          *     Everything up to `cursor` of the feed was sent, waits, or was given up. `failures` counts the
          *     attempts since something was accepted last; nothing is sent before `next_attempt`.
@@ -3497,11 +3624,10 @@ export interface components {
         Webhook: {
             /** @description Its id. */
             id: string;
-            /**
-             * Format: uri
-             * @description Where events are sent to.
-             */
-            url: string;
+            /** @description Where events are sent to. */
+            url: string | null;
+            /** @description The ARN of the SQS FIFO queue; null: events are sent to a URL. */
+            queue: string | null;
             /**
              * @description Its state.
              * @enum {string}
@@ -3531,7 +3657,7 @@ export interface components {
             /** @description Where events are sent to. */
             url?: string;
             /** @description What it is sent: types of events; none named means all. */
-            types?: ("user" | "team" | "membership" | "role" | "account" | "connection" | "console_link")[];
+            types?: ("user" | "team" | "membership" | "role" | "account" | "connection" | "console_link" | "alert")[];
             /** @description Only events of these; none named means all. */
             organisations?: string[];
             /**
@@ -3715,6 +3841,70 @@ export interface operations {
             404: components["responses"]["Problem"];
             /** @description It conflicts with something that exists already. */
             409: components["responses"]["Problem"];
+            /** @description A fault of the service; report the `request_id`. */
+            500: components["responses"]["Problem"];
+            /** @description Busy; Retry-After says when to try again. */
+            503: components["responses"]["Problem"];
+        };
+    };
+    list_all_connections: {
+        parameters: {
+            query?: {
+                /** @description How many items the page may have. */
+                limit?: number;
+                /** @description The `next` of the page before, unchanged. */
+                cursor?: string;
+                /** @description Only connections with this health: their most urgent alert. */
+                health?: "expiring" | "failing" | "mass_change" | "ok" | "silent";
+                /** @description Only connections in this state. */
+                state?: "active" | "paused";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "connection": "srx5kl4h4l6h25sy",
+                     *           "organisation": "srx5kl4h4l",
+                     *           "name": "Acme",
+                     *           "reference": "acme-1",
+                     *           "identity_provider": "entra",
+                     *           "state": "active",
+                     *           "health": "ok",
+                     *           "alerts": [
+                     *             {
+                     *               "alert": "silent",
+                     *               "since": "2027-01-31T12:00:00.000Z",
+                     *               "text": "The provider sends groups without members."
+                     *             }
+                     *           ],
+                     *           "last_request": "2027-01-31T12:00:00.000Z",
+                     *           "expires_at": "2028-01-31T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WatchedConnectionPage"];
+                };
+            };
+            /** @description The request cannot be understood; `errors` names the fields of a body. */
+            400: components["responses"]["Problem"];
+            /** @description The credential is not accepted. */
+            401: components["responses"]["Problem"];
+            /** @description The principal may not do this, or not now. */
+            403: components["responses"]["Problem"];
             /** @description A fault of the service; report the `request_id`. */
             500: components["responses"]["Problem"];
             /** @description Busy; Retry-After says when to try again. */
@@ -4380,6 +4570,13 @@ export interface operations {
                      *                 "text": "The provider sends groups without members."
                      *               }
                      *             ],
+                     *             "alerts": [
+                     *               {
+                     *                 "alert": "silent",
+                     *                 "since": "2027-01-31T12:00:00.000Z",
+                     *                 "text": "The provider sends groups without members."
+                     *               }
+                     *             ],
                      *             "hours": [
                      *               {
                      *                 "hour": "2027-01-31T12",
@@ -4501,6 +4698,13 @@ export interface operations {
                      *             "text": "The provider sends groups without members."
                      *           }
                      *         ],
+                     *         "alerts": [
+                     *           {
+                     *             "alert": "silent",
+                     *             "since": "2027-01-31T12:00:00.000Z",
+                     *             "text": "The provider sends groups without members."
+                     *           }
+                     *         ],
                      *         "hours": [
                      *           {
                      *             "hour": "2027-01-31T12",
@@ -4613,6 +4817,13 @@ export interface operations {
                      *             "reason": "group_without_members",
                      *             "count": 3,
                      *             "last_at": "2027-01-31T12:00:00.000Z",
+                     *             "text": "The provider sends groups without members."
+                     *           }
+                     *         ],
+                     *         "alerts": [
+                     *           {
+                     *             "alert": "silent",
+                     *             "since": "2027-01-31T12:00:00.000Z",
                      *             "text": "The provider sends groups without members."
                      *           }
                      *         ],
@@ -4751,6 +4962,13 @@ export interface operations {
                      *             "text": "The provider sends groups without members."
                      *           }
                      *         ],
+                     *         "alerts": [
+                     *           {
+                     *             "alert": "silent",
+                     *             "since": "2027-01-31T12:00:00.000Z",
+                     *             "text": "The provider sends groups without members."
+                     *           }
+                     *         ],
                      *         "hours": [
                      *           {
                      *             "hour": "2027-01-31T12",
@@ -4880,6 +5098,13 @@ export interface operations {
                      *             "reason": "group_without_members",
                      *             "count": 3,
                      *             "last_at": "2027-01-31T12:00:00.000Z",
+                     *             "text": "The provider sends groups without members."
+                     *           }
+                     *         ],
+                     *         "alerts": [
+                     *           {
+                     *             "alert": "silent",
+                     *             "since": "2027-01-31T12:00:00.000Z",
                      *             "text": "The provider sends groups without members."
                      *           }
                      *         ],
@@ -7866,6 +8091,13 @@ export interface operations {
                      *                 "text": "The provider sends groups without members."
                      *               }
                      *             ],
+                     *             "alerts": [
+                     *               {
+                     *                 "alert": "silent",
+                     *                 "since": "2027-01-31T12:00:00.000Z",
+                     *                 "text": "The provider sends groups without members."
+                     *               }
+                     *             ],
                      *             "hours": [
                      *               {
                      *                 "hour": "2027-01-31T12",
@@ -7917,6 +8149,7 @@ export interface operations {
                      *         {
                      *           "id": "5f0c1d2e3a4b",
                      *           "url": "https://app.acme.example/events",
+                     *           "queue": null,
                      *           "state": "active",
                      *           "types": [
                      *             "user",
@@ -8027,6 +8260,7 @@ export interface operations {
                      * @example {
                      *       "id": "5f0c1d2e3a4b",
                      *       "url": "https://app.acme.example/events",
+                     *       "queue": null,
                      *       "state": "active",
                      *       "types": [
                      *         "user",
@@ -8128,6 +8362,7 @@ export interface operations {
                      * @example {
                      *       "id": "5f0c1d2e3a4b",
                      *       "url": "https://app.acme.example/events",
+                     *       "queue": null,
                      *       "state": "active",
                      *       "types": [
                      *         "user",
