@@ -7,7 +7,7 @@ take effect at the next request; a request that was authenticated before may fin
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -215,9 +215,12 @@ def authenticate_connection(
     settings: Settings,
     connection_id: str,
     authorization: tuple[str, ...],
-    now: datetime,
+    ahead: Iterable[Key] = (),
 ) -> ConnectionPrincipal:
     """Authenticate a SCIM request: one BatchGetItem, of items that live.
+
+    Where the text of the credential is well formed, `ahead` is read in the same call, for who
+    reads by `items` later; nothing of it is looked at here.
 
     The first use of a static token in a process also reads its secret; the digest of an access
     token is in its item. A token or connection that is not among those that live costs one GetItem
@@ -233,8 +236,11 @@ def authenticate_connection(
     """
     if CONNECTION_ID.fullmatch(connection_id) is None:
         raise Unauthorized
+    now = items.table.clock.now()
     credential = _scim_credential(authorization)
-    organisation, connection, token, access_token = read_items(items, connection_id, credential)
+    organisation, connection, token, access_token = read_items(
+        items, connection_id, credential, ahead
+    )
     if organisation is None or organisation.state == DELETING:
         raise Unauthorized
     if connection is None or connection.state not in SERVED_STATES:
@@ -287,11 +293,14 @@ def _token_key(connection_id: str, credential: Credential) -> Key:
 
 
 def read_items(
-    items: Namespace, connection_id: str, credential: Credential | None
+    items: Namespace,
+    connection_id: str,
+    credential: Credential | None,
+    ahead: Iterable[Key] = (),
 ) -> tuple[Organisation | None, Connection | None, ConnectionToken | None, AccessToken | None]:
     """Read organisation, connection, credential and access token: one BatchGetItem.
 
-    None stands for what is missing.
+    None stands for what is missing. Without a credential nothing is read ahead.
     """
     keys = OrganisationKeys(organisation_of(connection_id))
     wanted: dict[type, Key] = {
@@ -302,7 +311,7 @@ def read_items(
         wanted[ConnectionToken] = _token_key(connection_id, credential)
         if credential.token_type == tokens.ACCESS:
             wanted[AccessToken] = ConnectionKeys(connection_id).access_token(credential.id)
-    found = items.batch_get(wanted.values())
+    found = items.batch_get_with_ahead(wanted.values(), ahead if credential else ())
 
     def read(of: type[T]) -> T | None:
         key = wanted.get(of)

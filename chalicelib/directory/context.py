@@ -5,7 +5,7 @@ Made once, after authentication. No function of this package takes a connection'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -15,10 +15,11 @@ from chalicelib.scim.schema import ResourceType
 from chalicelib.storage.clock import Clock, timestamp
 from chalicelib.storage.directory_items import Change, Document, Lease, PendingChange
 from chalicelib.storage.expressions import Action, Put
+from chalicelib.storage.log_entries import LogEntry
 from chalicelib.storage.lookups import ConnectionScope
 from chalicelib.storage.records import put_change, to_item
 from chalicelib.storage.retries import Deadline
-from chalicelib.storage.transactions import TransactionCanceled
+from chalicelib.storage.transactions import MAX_ACTIONS, TransactionCanceled
 
 # How long only the process that acquired a lease works on the pending change.
 LEASE_DURATION = timedelta(seconds=30)
@@ -28,13 +29,22 @@ MAX_MEMBERS_PER_REQUEST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenEntry:
+    """A log entry, and what writes it."""
+
+    entry: LogEntry
+    put: Put
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionContext(ConnectionScope):
     """One connection, for one request.
 
     `base_url` is the connection's SCIM URL without a trailing slash. `token_id` and
     `request_id` are written to every change item. `max_members_per_request` is what the plan
     allows. `trace` collects what the request touches. `user_type` is the User resource type
-    with the connection's own extensions.
+    with the connection's own extensions. `log_entry` makes the request's log entry of a context
+    whose trace is that of the whole request, for its last transaction; None: it writes it alone.
     """
 
     base_url: str
@@ -44,6 +54,7 @@ class ConnectionContext(ConnectionScope):
     max_members_per_request: int = MAX_MEMBERS_PER_REQUEST
     trace: Trace = field(default_factory=Trace)
     user_type: ResourceType = USER
+    log_entry: Callable[[ConnectionContext], WrittenEntry | None] | None = None
 
     @property
     def clock(self) -> Clock:
@@ -84,12 +95,25 @@ class ConnectionContext(ConnectionScope):
             token_id=item.get("token", self.token_id),
         )
 
-    def try_commit(self, actions: Sequence[Action]) -> TransactionCanceled | None:
-        """Write all of these actions, or none, as `Namespace.try_commit`; trace what changed."""
-        canceled = self.items.try_commit(actions)
-        if canceled is None:
-            self.trace.commit_changes(action.key for action in actions)
-        return canceled
+    def try_commit(
+        self, actions: Sequence[Action], *, is_last: bool = False
+    ) -> TransactionCanceled | None:
+        """Write all of these actions, or none, as `Namespace.try_commit`; trace what changed.
+
+        With the request's last transaction goes its log entry, where there is room for it.
+        """
+        keys = [action.key for action in actions]
+        written = None
+        if is_last and self.log_entry and len(actions) < MAX_ACTIONS:
+            written = self.log_entry(replace(self, trace=self.trace.foreseen(keys)))
+        try:
+            is_logged = self.items.commit(actions, written.put if written else None)
+        except TransactionCanceled as canceled:
+            return canceled
+        self.trace.commit_changes(keys)
+        if written and is_logged:
+            self.trace.logged = written.entry
+        return None
 
     def with_deadline(self, seconds: float) -> ConnectionContext:
         """Return a context of the same connection whose deadline is `seconds` from now."""

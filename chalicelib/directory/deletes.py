@@ -83,16 +83,17 @@ def delete_group(
     with suppress(Busy):
         if group.lease:
             delete_ids(context, group.lease.change_id)
-        delete_memberships(context, gid, change_id, group)
+        if change_id is not None:
+            delete_memberships(context, gid, change_id, group)
 
 
 def _delete_group_item(
     context: ConnectionContext, gid: str, precondition: Precondition | None
-) -> tuple[str, Group]:
+) -> tuple[str | None, Group]:
     """Delete the item of a group with its index items, and declare the pending delete.
 
-    Returns the id of the pending change that deletes the memberships, and the group as it was
-    when it was deleted. A change of members that was pending ends with the group.
+    Returns the id of the pending change that deletes the memberships (None: it has no members), and
+    the group as it was when it was deleted. A change of members that was pending ends with it.
     """
     for _ in context.items.deadline.attempts():
         group = read_group(context, gid)
@@ -103,26 +104,35 @@ def _delete_group_item(
         # Only what is true at the moment of the delete says which memberships there are to find.
         as_read = equals("v", group.version) & equals("m", group.memberships)
         condition = as_read & leased_for(group.lease)
-        change_id = context.new_lease().change_id
+        change_id = None if _is_empty(context, group) else context.new_lease().change_id
         actions = _group_delete_actions(context, group, condition, change_id)
-        if try_commit(context, actions) is None:
+        if try_commit(context, actions, is_last=True) is None:
             return change_id, group
     raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
 
 
+def _is_empty(context: ConnectionContext, group: Group) -> bool:
+    """Return whether a group has no members: it counts none, and none is found.
+
+    A restore may have left some that it does not count.
+    """
+    return group.has_exactly(()) and next(member_ids(context, group.id, page=1), None) is None
+
+
 def _group_delete_actions(
-    context: ConnectionContext, group: Group, condition: Condition, change_id: str
+    context: ConnectionContext, group: Group, condition: Condition, change_id: str | None
 ) -> list[Action]:
     keys = context.keys
-    pending = to_item(PendingChange("group delete", group.id))
     actions: list[Action] = [
         Delete(keys.group(group.id), condition),
         Delete(keys.group_name(group.document["displayName"]), equals_or_absent("gid", group.id)),
         *(Delete(key) for key in group_index_keys(keys, group.id, group.document)),
         Update(keys.counter("G", group.id), add={"n": -1}),
         context.change_item(Change("team", group.id), before=group.document),
-        Put(keys.pending_change(change_id), pending),
     ]
+    if change_id is not None:
+        pending = to_item(PendingChange("group delete", group.id))
+        actions.append(Put(keys.pending_change(change_id), pending))
     if group.lease:
         actions.append(Delete(keys.pending_change(group.lease.change_id)))
     return actions
@@ -174,7 +184,7 @@ def delete_user(
         if precondition:
             precondition.of_document().require(user_version(found.user))
         if _fits_one_transaction(context, found):
-            if _delete(context, found):
+            if _delete(context, found, is_last=True):
                 return
         elif started := _start_user_delete(context, found):
             # From here on the delete will be completed, here or by another process: no 404.
@@ -230,13 +240,17 @@ def _fits_one_transaction(context: ConnectionContext, found: UserWithGroups) -> 
     return len(_user_delete_actions(context, found, frozenset())) <= MAX_ACTIONS
 
 
-def _delete(context: ConnectionContext, found: UserWithGroups) -> bool:
-    """Delete a user and their memberships in one transaction; False if another writer was first."""
+def _delete(context: ConnectionContext, found: UserWithGroups, *, is_last: bool = False) -> bool:
+    """Delete a user and their memberships in one transaction; False if another writer was first.
+
+    `is_last`: it is all that is left of a request for that.
+    """
     return _commit_without_gone_groups(
         context,
         found.user.id,
         found.group_ids,
         lambda gone: _user_delete_actions(context, found, gone),
+        is_last=is_last,
     )
 
 
@@ -349,6 +363,8 @@ def _commit_without_gone_groups(
     uid: str,
     gids: Sequence[str],
     actions: Callable[[frozenset[str]], Sequence[Action]],
+    *,
+    is_last: bool = False,
 ) -> bool:
     """Commit `actions(gone)`; repeat it if some groups turn out to be deleted already.
 
@@ -356,7 +372,7 @@ def _commit_without_gone_groups(
     """
     gone: frozenset[str] = frozenset()
     for _ in context.items.deadline.attempts():
-        canceled = try_commit(context, actions(gone))
+        canceled = try_commit(context, actions(gone), is_last=is_last)
         if canceled is None:
             return True
         found_gone = frozenset(gid for gid in gids if context.keys.group(gid) in canceled.items)

@@ -27,7 +27,7 @@ from chalicelib.directory.users import (
     move_index_items,
     move_uniqueness_item,
 )
-from chalicelib.directory.whole_groups import read_whole
+from chalicelib.directory.whole_groups import WholeGroup, read_whole
 from chalicelib.errors import Busy, NotFound, PayloadTooLarge
 from chalicelib.scim.errors import TooMany, Uniqueness
 from chalicelib.scim.member_changes import MemberChange
@@ -102,7 +102,7 @@ def create(context: ConnectionContext, document: Document, uids: frozenset[str])
     fits = len(actions) + memberships.count_actions(delta) <= MAX_ACTIONS
     if fits:
         members = memberships.actions(context, group.id, delta)
-        canceled = context.try_commit([*actions, *members])
+        canceled = context.try_commit([*actions, *members], is_last=True)
     else:
         canceled = pending_changes.start(
             context,
@@ -166,25 +166,31 @@ class MemberPage:
 
 
 def get(
-    context: ConnectionContext, gid: str, *, with_members: bool = True, with_display: bool = False
+    context: ConnectionContext,
+    gid: str,
+    *,
+    with_members: bool = True,
+    with_display: bool = False,
+    written: WholeGroup | None = None,
 ) -> Resource:
     """Return a group: 1 RCU, 1 for each 70 members, and 1 for each member's display.
 
     Members are those of exactly the version that is returned. If some of its items are missing,
-    those that are there are returned, and a repair is queued.
+    those that are there are returned, and a repair is queued. What this request has `written` as
+    a whole is not read.
 
     Raises:
         NotFound: the group does not exist.
         TooMany: it has more members than one response holds.
         Busy: members came or went at each read until the deadline.
     """
-    group = _get_group(context, gid)
+    group = written.group if written else _get_group(context, gid)
     if not with_members:
         return group_resource(context, group, None)
     if not group.size:
         return group_resource(context, group, ())
     require_returnable(context, group)
-    found = read_whole(context, group)
+    found = written or read_whole(context, group)
     if found is None:
         raise NotFound
     require_returnable(context, found.group)
@@ -275,7 +281,8 @@ class _Plan:
     """What one attempt of a change writes.
 
     `before` is None if the group was not read, `after` if its document stays as it is. `settled`
-    are members who are as wanted already; that they still are is a condition.
+    are members who are as wanted already; that they still are is a condition. `now` is when the
+    group is modified, if it is.
     """
 
     gid: str
@@ -284,10 +291,19 @@ class _Plan:
     delta: Delta
     settled: Delta
     condition: Condition
+    now: str
+
+    @property
+    def is_change(self) -> bool:
+        """Whether there is anything to write."""
+        return self.after is not None or bool(self.delta)
 
 
-def change(context: ConnectionContext, gid: str, wanted: GroupChange) -> None:
+def change(context: ConnectionContext, gid: str, wanted: GroupChange) -> WholeGroup | None:
     """Change a group's document, its members, or both.
+
+    Returns the group as it is then, where all of its members are replaced in one transaction: that
+    depends on all that was read. Else None.
 
     One transaction if the change fits (32 members to add, 49 to remove), else a pending
     change. What is so already is left out, on condition that it stays so; if nothing is left,
@@ -306,12 +322,29 @@ def change(context: ConnectionContext, gid: str, wanted: GroupChange) -> None:
     settled: frozenset[str] = frozenset()
     for _ in context.items.deadline.attempts():
         plan = _plan(context, gid, wanted, settled)
-        if plan is None:
-            return
-        canceled = _commit(context, plan)
+        canceled = _commit(context, plan) if plan.is_change else None
         if canceled is None:
-            return
+            return _replaced(plan, wanted.members.replace)
         settled = _check_failed(context, plan, canceled)
+    raise AssertionError  # pragma: no cover - attempts() ends by raising Busy
+
+
+def _replaced(plan: _Plan, members: frozenset[str] | None) -> WholeGroup | None:
+    """Return a group of which all members were replaced; None if it is not known as a whole."""
+    if plan.before is None or members is None:
+        return None
+    counted, group = plan.delta.counted, plan.after or plan.before
+    if plan.is_change:
+        group = replace(group, modified=plan.now)
+    if plan.delta:
+        group = replace(
+            group,
+            memberships=group.memberships + counted["m"],
+            size=group.size + counted["n"],
+            checksum=group.checksum + counted["h"],
+        )
+    uids = sorted(members)
+    return WholeGroup(group, uids) if group.has_exactly(uids) else None
 
 
 def _validate_members(context: ConnectionContext, members: MemberChange) -> MemberChange:
@@ -336,8 +369,8 @@ def _validate_members(context: ConnectionContext, members: MemberChange) -> Memb
 
 def _plan(
     context: ConnectionContext, gid: str, wanted: GroupChange, settled: frozenset[str]
-) -> _Plan | None:
-    """Read what the change depends on and plan the writes; None if there is nothing to write.
+) -> _Plan:
+    """Read what the change depends on and plan the writes.
 
     `settled` are users who need no change, as a failed attempt has shown. The condition covers
     no more than the request depends on, so unrelated changes do not collide.
@@ -349,12 +382,10 @@ def _plan(
     after = _edited(before, wanted.edit) if before and wanted.edit else None
     whole = _member_delta(context, before, wanted.members)
     delta = whole.without(settled)
-    if after is None and not delta:
-        if before is None and not settled:  # no attempt has read the group yet
-            _get_group(context, gid)
-        return None
+    if after is None and not delta and before is None and not settled:
+        _get_group(context, gid)  # no attempt has read the group yet
     condition = _condition(before, wanted)
-    return _Plan(gid, before, after, delta, whole.among(settled), condition)
+    return _Plan(gid, before, after, delta, whole.among(settled), condition, context.now())
 
 
 def _condition(before: Group | None, wanted: GroupChange) -> Condition:
@@ -428,7 +459,7 @@ def _commit(context: ConnectionContext, plan: _Plan) -> TransactionCanceled | No
     if len(actions) + memberships.count_actions(plan.delta) <= MAX_ACTIONS:
         members = memberships.actions(context, plan.gid, plan.delta)
         patient = context if plan.before else context.with_patience(PATIENCE)
-        return try_commit(patient, [*actions, *members])
+        return try_commit(patient, [*actions, *members], is_last=True)
     return pending_changes.start(
         context,
         plan.gid,
@@ -445,7 +476,7 @@ def _group_actions(
     With a lease `delta` is empty: the steps of the pending change count and record members.
     """
     written = changed_item(plan.after) if plan.after else {}
-    modified = {"modified": context.now()} if plan.after or delta else {}
+    modified = {"modified": plan.now} if plan.after or delta else {}
     leased = {"lease": lease.attribute()} if lease else {}
     actions: list[Action] = [
         Update(

@@ -45,19 +45,21 @@ def freed(context: ConnectionContext, name: Key, canceled: TransactionCanceled) 
     return True
 
 
-def try_commit(context: ConnectionContext, actions: Sequence[Action]) -> TransactionCanceled | None:
+def try_commit(
+    context: ConnectionContext, actions: Sequence[Action], *, is_last: bool = False
+) -> TransactionCanceled | None:
     """Commit a change or delete of a resource, which frees its name unless another has that.
 
     A name of another, which only a damaged table has, stays theirs; the rest is written.
     """
-    canceled = context.try_commit(actions)
+    canceled = context.try_commit(actions, is_last=is_last)
     if canceled is None:
         return None
     kept = [each for each in actions if not _frees_name_of_another(each, canceled)]
     if len(kept) == len(actions):
         return canceled
     logger.error("the name of a resource belongs to another")
-    return context.try_commit(kept)
+    return context.try_commit(kept, is_last=is_last)
 
 
 def _frees_name_of_another(action: Action, canceled: TransactionCanceled) -> bool:

@@ -7,14 +7,15 @@ request failed before anything was does the entry have what it would have change
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from chalicelib.scim.ignored import Ignored
 from chalicelib.scim.masking import masked
 from chalicelib.storage.directory_items import Change, Document
 from chalicelib.storage.keys import Key
-from chalicelib.storage.log_entries import REFUSED_FROM, Advice, LoggedOperation
+from chalicelib.storage.log_entries import REFUSED_FROM, Advice, LogEntry, LoggedOperation
 
 # A log entry with the ids of 10,000 members would be a large item.
 MAX_IDS = 100
@@ -30,7 +31,8 @@ class Trace:
 
     A change is planned when its item is made, and counts when the transaction is committed: an
     attempt that fails may name members who are there already. Of a Bulk request each
-    operation has a trace of its own, which is added when it is over.
+    operation has a trace of its own, which is added when it is over. `logged` is the log entry
+    that was written with the last of the changes.
     """
 
     ids: dict[str, None] = field(default_factory=dict)
@@ -42,6 +44,7 @@ class Trace:
     planned: dict[Key, Planned] = field(default_factory=dict)
     advice: dict[Advice, None] = field(default_factory=dict)
     operations: list[LoggedOperation] = field(default_factory=list)
+    logged: LogEntry | None = None
     max_ids: int = MAX_IDS
 
     def add_ids(self, ids: Iterable[str]) -> None:
@@ -78,6 +81,13 @@ class Trace:
         for key in keys:
             if key in self.planned:
                 self._add_change(*self.planned.pop(key))
+
+    def foreseen(self, keys: Iterable[Key]) -> Trace:
+        """Return what the trace will be once a transaction on these items is committed."""
+        copied = {each.name: copy(getattr(self, each.name)) for each in fields(self)}
+        after = Trace(**copied)
+        after.commit_changes(keys)
+        return after
 
     def fail(self) -> None:
         """Record what the failed request would have changed, if it has changed nothing.

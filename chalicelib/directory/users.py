@@ -29,7 +29,7 @@ from chalicelib.storage.expressions import (
     equals_or_absent,
 )
 from chalicelib.storage.keys import Key
-from chalicelib.storage.lookups import UserWithGroups, groups_by_id, read_user
+from chalicelib.storage.lookups import UserWithGroups, groups_by_id, read_user, read_user_alone
 from chalicelib.storage.records import to_item, update
 from chalicelib.storage.transactions import TransactionCanceled
 
@@ -70,7 +70,8 @@ def create(context: ConnectionContext, document: Document) -> Resource:
             *(Put(key) for key in sorted(index_keys(keys, user.id, user.document))),
             Update(keys.counter("U", user.id), add={"n": 1}),
             context.change_item(change, after=user.document),
-        ]
+        ],
+        is_last=True,
     )
     if canceled is None:
         return user_resource(context, user, ())
@@ -85,10 +86,10 @@ def get(context: ConnectionContext, uid: str, *, with_groups: bool = True) -> Re
     Raises:
         NotFound: the user does not exist.
     """
-    found = read_user(context, uid)
+    found = read_user(context, uid) if with_groups else read_user_alone(context, uid)
     if found is None:
         raise NotFound
-    return _resource(context, found) if with_groups else user_resource(context, found.user, ())
+    return _resource(context, found)
 
 
 def _resource(context: ConnectionContext, found: UserWithGroups) -> Resource:
@@ -120,7 +121,7 @@ def change(
         after = replace(
             before, document=document, version=before.version + 1, modified=context.now()
         )
-        canceled = try_commit(context, _change_actions(context, before, after))
+        canceled = try_commit(context, _change_actions(context, before, after), is_last=True)
         if canceled is None:
             return _resource(context, replace(found, user=after))
         _require_free_name(context, after, canceled)

@@ -52,6 +52,11 @@ def key_of(item: Mapping[str, Any]) -> Key:
     return Key(item["PK"], item["SK"])
 
 
+def key_on_wire(item: Mapping[str, Any]) -> Key:
+    """Return the key of an item as DynamoDB sends it."""
+    return key_of(from_wire({name: item[name] for name in ("PK", "SK")}))
+
+
 class Placeholders:
     """The placeholders `#0`, `:0` ... for the names and values of one request."""
 

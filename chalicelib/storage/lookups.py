@@ -44,8 +44,22 @@ class UserWithGroups:
 
 
 def read_user(scope: ConnectionScope, uid: str) -> UserWithGroups | None:
-    """Read a user and their groups with one Query; None if there is no such user."""
+    """Read a user and their groups with one Query; None if there is no such user.
+
+    No Query is needed where the user's item was read ahead and counts no group ever joined.
+    """
+    key = scope.keys.user(uid)
+    if scope.items.was_read_ahead(key):
+        found = read_user_alone(scope, uid)
+        if found is None or found.user.joins == 0:
+            return found
     return next(users_of(scope.items.query(scope.keys.user_with_groups(uid))), None)
+
+
+def read_user_alone(scope: ConnectionScope, uid: str) -> UserWithGroups | None:
+    """Read a user without their groups; None if there is no such user."""
+    item = scope.items.get(scope.keys.user(uid))
+    return None if item is None else UserWithGroups(from_item(User, item), (), len(item["doc"]))
 
 
 def users_of(items: Iterable[Item]) -> Iterator[UserWithGroups]:

@@ -21,8 +21,10 @@ from chalicelib.storage.expressions import (
     Item,
     Put,
     Update,
+    Wire,
     from_wire,
     key_of,
+    key_on_wire,
     projection,
     render,
     wire_key,
@@ -62,15 +64,26 @@ class Table:
 
 
 class Namespace:
-    """The items that one request may read and write. Every call raises Busy at the deadline."""
+    """The items that one request may read and write. Every call raises Busy at the deadline.
 
-    __slots__ = ("_grants", "deadline", "table")
+    An item that was read ahead is what the first `get` of it returns. A write forgets all of them:
+    what is read after it is read from the table.
+    """
 
-    def __init__(self, table: Table, grants: tuple[Grant, ...], deadline: Deadline) -> None:
-        """Take the grants as they are; only `Table.namespace` and `narrowed` call this."""
+    __slots__ = ("_ahead", "_grants", "deadline", "table")
+
+    def __init__(
+        self,
+        table: Table,
+        grants: tuple[Grant, ...],
+        deadline: Deadline,
+        ahead: dict[Key, Wire | None] | None = None,
+    ) -> None:
+        """Take the grants as they are; only `Table.namespace` and this class call this."""
         self.table = table
         self.deadline = deadline
         self._grants = grants
+        self._ahead = {} if ahead is None else ahead
 
     def narrowed(self, grants: Sequence[Grant]) -> Namespace:
         """Return a namespace of fewer items or verbs, with the same deadline.
@@ -86,11 +99,18 @@ class Namespace:
 
     def with_deadline(self, deadline: Deadline) -> Namespace:
         """Return the same namespace with another deadline."""
-        return Namespace(self.table, self._grants, deadline)
+        return Namespace(self.table, self._grants, deadline, self._ahead)
+
+    def was_read_ahead(self, key: Key) -> bool:
+        """Return whether the next `get` of an item needs no call."""
+        return key in self._ahead
 
     def get(self, key: Key) -> Item | None:
-        """Read one item: 1 RCU for each started 4 KB."""
+        """Read one item: 1 RCU for each started 4 KB; none for one that was read ahead."""
         self._guard("read", key)
+        if key in self._ahead:
+            item = self._ahead.pop(key)
+            return None if item is None else from_wire(item)
         response = self._repeat(
             lambda: self.table.client.get_item(
                 TableName=self.table.name, Key=wire_key(key), ConsistentRead=True
@@ -112,6 +132,25 @@ class Namespace:
             for item in self._batch_get(chunk, attributes):
                 found[key_of(item)] = item
         return found
+
+    def batch_get_with_ahead(self, keys: Iterable[Key], ahead: Iterable[Key]) -> dict[Key, Item]:
+        """Read items as `batch_get`, at most 100, and in the same call what will be needed later.
+
+        What is read ahead stays as DynamoDB has sent it until a `get` asks for it. It is never
+        waited for: where keys come back unprocessed, only the others are asked for again.
+        """
+        wanted, later = list(keys), list(ahead)
+        for key in (*wanted, *later):
+            self._guard("read", key)
+        request: Any = {"Keys": list(map(wire_key, [*wanted, *later])), "ConsistentRead": True}
+        response = self._repeat(
+            lambda: self.table.client.batch_get_item(RequestItems={self.table.name: request})
+        )
+        if response.get("UnprocessedKeys"):
+            return self.batch_get(wanted)
+        found = {key_on_wire(item): item for item in response["Responses"][self.table.name]}
+        self._ahead |= {key: found.get(key) for key in later}
+        return {key: from_wire(found[key]) for key in wanted if key in found}
 
     def _batch_get(self, keys: Sequence[Key], attributes: Sequence[str]) -> Iterator[Item]:
         pending: Any = {
@@ -165,15 +204,17 @@ class Namespace:
             return canceled
         return None
 
-    def commit(self, actions: Sequence[Action]) -> None:
+    def commit(self, actions: Sequence[Action], extra: Put | None = None) -> bool:
         """Write all of these actions once, or none; see `transact`.
+
+        Returns whether `extra` was written with them.
 
         Raises:
             TransactionCanceled: a condition did not hold; names the items.
         """
-        for action in actions:
+        for action in (*actions, *([extra] if extra else [])):
             self._guard(VERBS[type(action)], action.key)
-        transact(self.table.client, self.table.name, actions, self.deadline)
+        return transact(self.table.client, self.table.name, actions, self.deadline, extra)
 
     def try_once(self, action: Put | Update, left: float = 0.0) -> bool | None:
         """Write one item, best effort: one call, and whether it succeeded; None: nobody knows.
@@ -232,6 +273,8 @@ class Namespace:
         return response
 
     def _guard(self, verb: Verb, key: Key) -> None:
+        if verb != "read":
+            self._ahead.clear()
         if not any(grant.covers(verb, key) for grant in self._grants):
             message = f"no grant to {verb} an item of class {class_of(key)}"
             raise OutsideNamespace(message)

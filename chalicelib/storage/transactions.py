@@ -45,9 +45,16 @@ class TransactionCanceled(Exception):
 
 
 def transact(
-    client: DynamoDBClient, table: str, actions: Sequence[Action], deadline: Deadline
-) -> None:
+    client: DynamoDBClient,
+    table: str,
+    actions: Sequence[Action],
+    deadline: Deadline,
+    extra: Action | None = None,
+) -> bool:
     """Send one transaction, again after transient errors.
+
+    `extra` is written with the actions, but never keeps them from being written: if it alone
+    fails, they are sent without it, which is another transaction. Returns whether it was written.
 
     Cost: 2 WCU for each started KB of each action's item, also when it fails.
 
@@ -55,17 +62,50 @@ def transact(
         TransactionCanceled: a condition did not hold.
         Busy: still throttled at the deadline, or in conflict with others beyond its patience.
     """
+    if extra is not None and _send(client, table, actions, deadline, extra):
+        return True
+    _send(client, table, actions, deadline)
+    return False
+
+
+def _send(
+    client: DynamoDBClient,
+    table: str,
+    actions: Sequence[Action],
+    deadline: Deadline,
+    extra: Action | None = None,
+) -> bool:
+    """Send actions with one token; False: nothing was written, since the extra action failed."""
+    sent = [*actions, *([extra] if extra else [])]
     request: Any = {
-        "TransactItems": [render(action, table) for action in actions],
+        "TransactItems": [render(action, table) for action in sent],
         "ClientRequestToken": deadline.clock.new_id(),
     }
+
+    def is_transient(error: Exception) -> bool:
+        return _is_transient(error) and not (extra and _only_last_failed(error))
+
     try:
-        deadline.repeat(lambda: client.transact_write_items(**request), _is_transient, _is_conflict)
+        deadline.repeat(lambda: client.transact_write_items(**request), is_transient, _is_conflict)
     except ClientError as error:
+        if extra and _only_last_failed(error):
+            return False
         failed = _failed_items(error, actions)
         if not failed:
             raise
         raise TransactionCanceled(failed, _unjudged_keys(error, actions)) from error
+    return True
+
+
+def _only_last_failed(error: Exception) -> bool:
+    """Return whether a transaction was canceled because of its last action, and of no other.
+
+    Also whether it is not valid, which without its last action it may be.
+    """
+    if isinstance(error, ClientError) and error_code(error) == "ValidationException":
+        return True
+    *others, last = [each.get("Code", NO_REASON) for each in _reasons(error)] or [NO_REASON]
+    return last != NO_REASON and {*others} <= {NO_REASON}
 
 
 def _is_transient(error: Exception) -> bool:

@@ -38,6 +38,17 @@ WRITE_BYTES = 1024
 TRANSACTION = 2  # a transactional write is billed twice
 MAX_GETS = 100
 
+# How a table calls them.
+SHORT = {
+    "GetItem": "Get",
+    "BatchGetItem": "BatchGet",
+    "Query": "Query",
+    "TransactWriteItems": "Transact",
+    "BatchWriteItem": "BatchWrite",
+    "PutItem": "Put",
+    "UpdateItem": "Update",
+}
+
 
 def item_size(item: Wire) -> int:
     """Count the bytes of an item: names and values."""
@@ -92,6 +103,11 @@ class Cost:
     def round_trips(self) -> int:
         """The number of calls: this project never sends two at a time."""
         return sum(self.calls.values())
+
+    @property
+    def shown(self) -> str:
+        """The calls in short, as `1 Get, 1 Query`."""
+        return ", ".join(f"{count} {SHORT[call]}" for call, count in self.calls.items())
 
 
 @dataclass(slots=True)

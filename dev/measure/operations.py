@@ -228,7 +228,7 @@ def _authenticator(scene: Scene) -> Callable[[Namespace], ConnectionPrincipal]:
     token, secrets = configure(scene)
     values = (f"Bearer {token}",)
     settings = Settings(table_name="memory", stage="memory")
-    return lambda items: authenticate_connection(items, secrets, settings, CONNECTION, values, NOON)
+    return lambda items: authenticate_connection(items, secrets, settings, CONNECTION, values)
 
 
 def _configuration(keys: OrganisationKeys, token: str, hint: str) -> Iterator[tuple[Key, Item]]:

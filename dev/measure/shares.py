@@ -1,4 +1,4 @@
-"""The second table of `make budget`: what a request may cost in CPU, memory and items.
+"""The third table of `make budget`: what a request may cost in CPU, memory and items.
 
 For each limit the most expensive input that is known, at 10 %, 50 % and 100 % of the limit, as a
 multiple of an ordinary create of a user in the same run. What counts is the work of the app: from

@@ -57,7 +57,6 @@ def authenticate(services, connection, token, plans=None):
         replace(services.settings, plans=plans or services.settings.plans),
         connection,
         (f"Bearer {token}",),
-        services.table.clock.now(),
     )
 
 

@@ -1,4 +1,4 @@
-"""The second table of `make budget` measures what it says, and the page shows every line."""
+"""The third table of `make budget` measures what it says, and the page shows every line."""
 
 from __future__ import annotations
 

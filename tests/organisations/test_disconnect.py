@@ -112,7 +112,6 @@ def test_the_next_request_of_the_identity_provider_is_rejected(services, settled
             services.settings,
             settled.connection,
             (f"Bearer {settled.token}",),
-            services.table.clock.now(),
         )
 
 

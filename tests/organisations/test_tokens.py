@@ -82,7 +82,6 @@ def opens(services, context, text):
             services.settings,
             context.connection,
             (f"Bearer {text}",),
-            services.table.clock.now(),
         )
     except Unauthorized:
         return False

@@ -163,6 +163,86 @@ def test_a_query_names_its_range_in_order():
     assert "Limit" not in request
 
 
+# --- reading ahead ------------------------------------------------------------------------------
+
+AHEAD = KEYS.user("2")
+
+
+def test_what_was_read_ahead_is_got_once_without_a_call():
+    """The next read of it sees the table."""
+    client = Script([batch(ITEM, AHEAD), {}])
+    items = a_namespace(client)
+
+    assert list(items.batch_get_with_ahead([ITEM], [AHEAD])) == [ITEM]
+    assert items.get(AHEAD) == {"PK": AHEAD.pk, "SK": AHEAD.sk}
+    assert len(client.requests) == 1
+    assert items.get(AHEAD) is None
+    assert len(client.requests) == 2
+
+
+def test_what_was_not_found_ahead_is_absent_without_a_call():
+    """It was read consistently; a second Get would say the same."""
+    client = Script([batch(ITEM)])
+    items = a_namespace(client)
+    items.batch_get_with_ahead([ITEM], [AHEAD])
+
+    assert items.was_read_ahead(AHEAD)
+    assert items.get(AHEAD) is None
+    assert len(client.requests) == 1
+
+
+WRITES = {
+    "transaction": lambda items: items.commit([Put(ITEM)]),
+    "put": lambda items: items.try_once(Put(ITEM)),
+    "addition": lambda items: items.try_add(Update(ITEM, add={"n": 1})),
+    "batch": lambda items: items.batch_delete([ITEM]),
+    "another deadline": lambda items: items.with_deadline(items.deadline).commit([Put(ITEM)]),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_write_forgets_what_was_read_ahead(write):
+    """Else a request would not see what it has written itself."""
+    items = a_namespace(Script([batch(ITEM, AHEAD), {"Attributes": {}}]))
+    items.batch_get_with_ahead([ITEM], [AHEAD])
+
+    write(items)
+
+    assert not items.was_read_ahead(AHEAD)
+
+
+@pytest.mark.parametrize("left", [ITEM, AHEAD], ids=["wanted", "ahead"])
+def test_unprocessed_keys_leave_only_what_is_needed_now(left):
+    """An item that is throttled keeps nobody from being authenticated."""
+    client = Script([batch(left=[left]), batch(ITEM)])
+    items = a_namespace(client)
+
+    assert list(items.batch_get_with_ahead([ITEM], [AHEAD])) == [ITEM]
+    assert not items.was_read_ahead(AHEAD)
+    assert client.sent("RequestItems")[1]["table"]["Keys"] == [wire_key(ITEM)]
+
+
+def test_what_is_read_ahead_is_not_looked_at_before_it_is_wanted():
+    """Who is not authenticated yet may make us read it."""
+    damaged = wire_key(AHEAD) | {"doc": {"nothing of": "DynamoDB's"}}
+    found = batch(ITEM)
+    found["Responses"]["table"].append(damaged)
+    items = a_namespace(Script([found]))
+
+    assert list(items.batch_get_with_ahead([ITEM], [AHEAD])) == [ITEM]
+    with pytest.raises(TypeError):
+        items.get(AHEAD)
+
+
+def test_nothing_foreign_is_read_ahead():
+    """Nothing is sent."""
+    client = Script([batch()])
+
+    with pytest.raises(OutsideNamespace):
+        a_namespace(client).batch_get_with_ahead([ITEM], [FOREIGN.user("2")])
+    assert client.requests == []
+
+
 # --- deleting ---------------------------------------------------------------------------------
 
 

@@ -135,3 +135,68 @@ def test_an_unexpected_error_is_not_swallowed(error):
 
     assert caught.value is error
     assert len(client.requests) == 1
+
+
+# --- an action that may be left out -------------------------------------------------------------
+
+EXTRA = Put(KEYS.user("3"), {"n": 3})
+ALONE = {
+    "throttled": canceled("None", "None", "ThrottlingError"),
+    "throughput": canceled("None", "None", "ProvisionedThroughputExceeded"),
+    "conflict": canceled("None", "None", "TransactionConflict"),
+    "too large": canceled("None", "None", "ValidationError"),
+    "the whole too large": client_error("ValidationException"),
+}
+
+
+def test_an_extra_action_goes_with_the_others():
+    """In one transaction, so it costs no call."""
+    client = Script([{}])
+
+    assert a_namespace(client).commit(ACTIONS, EXTRA) is True
+
+    (sent,) = client.sent("TransactItems")
+    assert [next(iter(each)) for each in sent] == ["Put", "ConditionCheck", "Put"]
+
+
+@pytest.mark.parametrize("error", ALONE.values(), ids=ALONE)
+def test_the_others_are_sent_without_it_if_it_alone_fails(error):
+    """At once, and as another transaction: other content with the same token is an error."""
+    client = Script([error, {}])
+
+    assert a_namespace(client).commit(ACTIONS, EXTRA) is False
+
+    assert [len(each) for each in client.sent("TransactItems")] == [3, 2]
+    assert len(set(client.sent(TOKEN))) == 2
+
+
+def test_a_failed_condition_is_found_beside_an_extra_action():
+    """The extra action is not the reason, so nothing is sent again."""
+    client = Script([canceled("None", "ConditionalCheckFailed", "None")])
+
+    with pytest.raises(TransactionCanceled) as caught:
+        a_namespace(client).commit(ACTIONS, EXTRA)
+
+    assert caught.value.items == {SECOND: None}
+    assert len(client.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        canceled("TransactionConflict", "None", "None"),
+        canceled("ThrottlingError", "None", "ThrottlingError"),
+        client_error("ProvisionedThroughputExceededException"),
+        ReadTimeoutError(endpoint_url=ENDPOINT),
+    ],
+    ids=str,
+)
+def test_an_extra_action_stays_while_others_fail_too(error):
+    """Whether a transaction was written whose response is lost, only the same one tells."""
+    client = Script([error, {}])
+
+    assert a_namespace(client).commit(ACTIONS, EXTRA) is True
+
+    first, second = client.sent("TransactItems")
+    assert first == second
+    assert len(set(client.sent(TOKEN))) == 1

@@ -73,7 +73,9 @@ class _Run:
         """Execute one operation and add its result."""
         operation = self.operations[at]
         trace = Trace(max_ids=max(1, MAX_LOGGED_IDS // len(self.operations)))
-        request = replace(self.request, context=replace(self.request.context, trace=trace))
+        # The log entry is that of all operations.
+        context = replace(self.request.context, trace=trace, log_entry=None)
+        request = replace(self.request, context=context)
         response = edge.respond(
             lambda _: _execute(self.routes, request, _resolve(operation, self.ids)),
             scim_error,

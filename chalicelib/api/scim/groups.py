@@ -11,6 +11,7 @@ from chalicelib.api.scim.scim_response import not_modified, resource_response
 from chalicelib.directory import deletes, groups
 from chalicelib.directory.groups import GroupChange
 from chalicelib.directory.members import UnknownUser
+from chalicelib.directory.whole_groups import WholeGroup
 from chalicelib.errors import BadRequest, NotFound
 from chalicelib.scim import member_changes, messages, validation
 from chalicelib.scim.catalog import GROUP
@@ -63,8 +64,8 @@ def replace_group(request: ScimRequest) -> Response:
     if not sent and request.principal.settings.put_without_members == "clear":
         members = frozenset()
     change = GroupChange(lambda _: document, MemberChange(members), request.precondition, sent)
-    groups.change(request.context, request.id, change)
-    return _changed_group(request, projection)
+    written = groups.change(request.context, request.id, change)
+    return _changed_group(request, projection, written)
 
 
 def patch_group(request: ScimRequest) -> Response:
@@ -133,22 +134,27 @@ def _read_group(request: ScimRequest) -> tuple[Document, frozenset[str] | None]:
     return document, member_changes.member_ids(members)
 
 
-def _get(request: ScimRequest, projection: Projection) -> Resource:
+def _get(
+    request: ScimRequest, projection: Projection, written: WholeGroup | None = None
+) -> Resource:
     return groups.get(
         request.context,
         request.id,
         with_members=projection.wants("members"),
         with_display=projection.asks("members", "display"),
+        written=written,
     )
 
 
-def _changed_group(request: ScimRequest, projection: Projection) -> Response:
+def _changed_group(
+    request: ScimRequest, projection: Projection, written: WholeGroup | None = None
+) -> Response:
     """Return a changed group; 204 where it has more members than one response may have.
 
     204 also where another request has deleted it since. An error would say that nothing has
     happened, but the change is made.
     """
     try:
-        return resource_response(_get(request, projection), GROUP, projection)
+        return resource_response(_get(request, projection, written), GROUP, projection)
     except (TooMany, NotFound):
         return Response(204)

@@ -5,10 +5,12 @@ Knows nothing of Chalice. RFC 7644 section 3.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NoReturn
 
 from chalicelib.api.edge import Request, Response
 from chalicelib.api.router import find_handler
+from chalicelib.api.scim.items_ahead import items_ahead
 from chalicelib.api.scim.recorder import Recorder
 from chalicelib.api.scim.scim_request import Methods, ScimRequest
 from chalicelib.api.services import Services
@@ -43,7 +45,7 @@ def respond(
     except Busy:
         recorder.record_deadline()
         raise
-    context = _context(services, items, principal, request)
+    context = _context(recorder, items, principal)
     try:
         handler = find_handler(methods, request.method)
         response = handler(ScimRequest(request, context, principal))
@@ -66,7 +68,7 @@ def _authenticate(
         services.settings,
         keys.connection,
         request.headers.get("authorization", ()),
-        services.table.clock.now(),
+        items_ahead(keys, request),
     )
     if principal.plan.rate is not None:
         try:
@@ -113,13 +115,16 @@ def reject_url(services: Services, request: Request, connection_id: str, detail:
 
 
 def _context(
-    services: Services, items: Namespace, principal: ConnectionPrincipal, request: Request
+    recorder: Recorder, items: Namespace, principal: ConnectionPrincipal
 ) -> ConnectionContext:
+    services, request = recorder.services, recorder.request
     user_type = services.user_types.of(items, principal.id, principal.schemas_version)
     if principal.is_interop:
         user_type = user_type.without("password")
     return ConnectionContext(
-        items=services.table.namespace(grants.scim(principal.keys), items.deadline),
+        items=services.table.namespace(grants.scim(principal.keys), items.deadline)
+        if principal.run
+        else items,
         keys=principal.keys,
         base_url=f"{request.base_url}/scim/v2/{principal.id}",
         default_role=principal.default_role,
@@ -127,4 +132,5 @@ def _context(
         request_id=request.request_id,
         max_members_per_request=principal.plan.max_members_a_request,
         user_type=user_type,
+        log_entry=None if principal.run else partial(recorder.foresee, principal),
     )

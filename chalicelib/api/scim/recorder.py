@@ -17,7 +17,7 @@ from chalicelib.api.scim.scim_request import ROOT
 from chalicelib.api.services import LOG_SECONDS, LONGEST_CALL, Services
 from chalicelib.auth import tokens
 from chalicelib.auth.authenticate import ConnectionPrincipal, bearer, listening_connection
-from chalicelib.directory.context import ConnectionContext
+from chalicelib.directory.context import ConnectionContext, WrittenEntry
 from chalicelib.errors import (
     ApiError,
     Busy,
@@ -39,7 +39,7 @@ from chalicelib.settings import Rate
 from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.counters import Counters, hour
-from chalicelib.storage.expressions import Put
+from chalicelib.storage.expressions import NEW, Put
 from chalicelib.storage.keys import ConnectionKeys, is_id, ulid
 from chalicelib.storage.log_entries import LogEntry
 from chalicelib.storage.records import to_item
@@ -65,12 +65,20 @@ SENT_ELSEWHERE = frozenset({None, "foreign", "ended"})
 # A part of a route that stands for what was sent.
 SENT = re.compile(r"{\w+}")
 
+# The status of a change that succeeds.
+SUCCESS = {"POST": 201, "PUT": 200, "PATCH": 200, "DELETE": 204}
+# How many milliseconds a request may last longer than its entry says that was written before.
+MAX_UNLOGGED_MS = 1_000
+
 Rejection = Unauthorized | Forbidden | OAuthError | IssuerUnavailable | TooManyRequests | WrongUrl
 
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """Records one request of a connection; `at` and `started` are the time it came."""
+    """Records one request of a connection.
+
+    `at` and `started` are the time it came; `ulid` names what is written of it.
+    """
 
     services: Services
     items: Namespace
@@ -78,6 +86,7 @@ class Recorder:
     request: Request
     at: datetime
     started: float
+    ulid: str
 
     @classmethod
     def start(
@@ -87,7 +96,10 @@ class Recorder:
         clock = services.table.clock
         started = clock.monotonic()
         late = items.with_deadline(Deadline(clock, started + LOG_SECONDS))
-        return cls(services, late, keys, request, clock.now(), started)
+        at = clock.now()
+        return cls(
+            services, late, keys, request, at, started, ulid(at, clock.random.getrandbits(80))
+        )
 
     def reject(self, rejection: Rejection) -> None:
         """Count a request that was not authenticated; without a reason there is no connection.
@@ -123,8 +135,7 @@ class Recorder:
             user_agent=self._user_agent,
             token_hint=None if reason == "foreign" else self._token_hint,
         )
-        entropy = self.services.table.clock.random.getrandbits(80)
-        key = self.keys.rejected_request(ulid(self.at, entropy))
+        key = self.keys.rejected_request(self.ulid)
         self.items.try_once(Put(key, to_item(rejected, self.at + KEPT)), LONGEST_CALL)
 
     @property
@@ -164,10 +175,9 @@ class Recorder:
             self.record_deadline()
         try:
             entry = self._entry(context, principal, result)
-            kept = timedelta(days=principal.plan.log_days)
-            entropy = context.clock.random.getrandbits(80)
-            key = self.keys.log_entry(ulid(self.at, entropy), self.at)
-            self._write(Put(key, to_item(entry, self.at + kept)))
+            self._write(
+                self._put(entry, principal), is_written=_is_same(entry, context.trace.logged)
+            )
             # An advice is written as soon as an error is: it may be about lost access.
             counted = " ".join([entry.outcome, *entry.advice])
             token_id, agent = principal.token_id, self._user_agent
@@ -175,19 +185,50 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - it never becomes a fault of the request
             log_fault("request not logged", error, request_id=self.request.request_id)
 
+    def foresee(
+        self, principal: ConnectionPrincipal, context: ConnectionContext
+    ) -> WrittenEntry | None:
+        """Make the log entry of a request that will succeed, for the transaction that changes.
+
+        `context` has its trace as it will be then. What turns out otherwise is logged again. If it
+        was logged before, the transaction is late: the response has said that nothing was changed.
+        """
+        try:
+            entry = self._entry(context, principal, Response(self._success(principal)))
+            return WrittenEntry(entry, replace(self._put(entry, principal), condition=NEW))
+        except Exception as error:  # noqa: BLE001 - it never becomes a fault of the request
+            log_fault("request not logged", error, request_id=self.request.request_id)
+            return None
+
+    def _success(self, principal: ConnectionPrincipal) -> int:
+        """Return the status of the response to a change that succeeds."""
+        returns_group = (
+            principal.settings.group_patch_answer == "auto" or "attributes" in self.request.query
+        )
+        is_of_group = self.request.route.removeprefix(ROOT).lower() == "/groups/{id}"
+        if self.request.method == "PATCH" and is_of_group and not returns_group:
+            return 204
+        return SUCCESS[self.request.method]
+
+    def _put(self, entry: LogEntry, principal: ConnectionPrincipal) -> Put:
+        """Return what writes an entry; that of this request always has the same key."""
+        kept = timedelta(days=principal.plan.log_days)
+        return Put(self.keys.log_entry(self.ulid, self.at), to_item(entry, self.at + kept))
+
     def record_deadline(self) -> None:
         """Write the metric of a request that ended at its deadline."""
         record_deadline(
             self.request.route, self.keys.connection, request_id=self.request.request_id
         )
 
-    def _write(self, entry: Put) -> None:
+    def _write(self, entry: Put, *, is_written: bool) -> None:
         """Write an entry and, if that succeeds, some that could not be written before.
 
-        One that was written and of which nobody knows is written again, as the same item.
+        `is_written`: it was, with the request's change. One that was written and of which nobody
+        knows is written again, as the same item.
         """
         pending, connection = self.services.pending_log, self.keys.connection
-        if not self.items.try_once(entry, LONGEST_CALL):
+        if not is_written and not self.items.try_once(entry, LONGEST_CALL):
             pending.keep(connection, [entry])
             return
         waiting = pending.take(connection)
@@ -254,6 +295,13 @@ class Recorder:
             update = counters.update(self.keys.health(hour(self.at)), self.at)
             if self.items.try_once(update, LONGEST_CALL) is False:
                 pending.give_back(self.keys.connection, counters)
+
+
+def _is_same(entry: LogEntry, logged: LogEntry | None) -> bool:
+    """Return whether two entries say the same; `logged` was written before the request's end."""
+    if logged is None or entry.duration_ms - logged.duration_ms > MAX_UNLOGGED_MS:
+        return False
+    return replace(entry, duration_ms=logged.duration_ms) == logged
 
 
 def _status(result: Response | Exception) -> int:

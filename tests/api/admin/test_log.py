@@ -9,12 +9,20 @@ from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
+from botocore.exceptions import ClientError
 
 from app import build
 from chalicelib.settings import Plan
 from tests.support.builders import a_customer, a_second_apart, a_session, api_client, scim_client
 from tests.support.environment import OPERATOR_KEY
-from tests.support.faults import FaultyClient, client_error, fail, first
+from tests.support.faults import (
+    FaultyClient,
+    canceled,
+    client_error,
+    crash_before,
+    fail,
+    first,
+)
 from tests.support.invariants import read_all
 
 CANARY = "canary.tweet@example.com"
@@ -311,15 +319,104 @@ def test_a_log_that_cannot_be_written_does_not_fail_the_request(services, contex
     """One attempt, and the response is sent whether it succeeds or not."""
     between = FaultyClient(services.table.client)
     throttled = fail(client_error("ProvisionedThroughputExceededException"))
-    between.faults = {"put_item": [throttled], "update_item": [throttled]}
-    failing = replace(services, table=replace(services.table, client=between))
+    between.faults = {
+        "transact_write_items": [without_log],
+        "put_item": [throttled],
+        "update_item": [throttled],
+    }
 
-    response = api_client(build(failing), context.token)(
-        "POST", f"/scim/v2/{context.connection}/Users", {"userName": "ann"}
-    )
+    response = process_with(services, context, between)("POST", "/Users", {"userName": "ann"})
 
     assert (response.status, between.calls.count("put_item")) == (201, 1)
     assert items(log) == []
+
+
+def without_log(request, send):
+    """The partition of the log is throttled: of all actions that of the entry fails."""
+    others = len(request["TransactItems"]) - 1
+    raise canceled(*["None"] * others, "ThrottlingError")
+
+
+def test_a_change_and_its_entry_are_one_transaction(services, context, log):
+    """A process that ends after the change has logged it."""
+    between = FaultyClient(services.table.client, faults={"put_item": [crash_before]})
+
+    response = process_with(services, context, between)("POST", "/Users", {"userName": "ann"})
+
+    (entry,) = items(log)
+    assert (entry["status"], entry["target"]) == (201, response.body["id"])
+    assert "put_item" not in between.calls
+
+
+def test_a_change_is_made_without_its_entry_if_that_alone_fails(services, context, log):
+    """The entry is written after it."""
+    between = FaultyClient(services.table.client, faults={"transact_write_items": [without_log]})
+
+    response = process_with(services, context, between)("POST", "/Users", {"userName": "ann"})
+
+    assert between.calls[-3:-1] == ["transact_write_items", "put_item"]
+    assert [each["status"] for each in items(log)] == [response.status] == [201]
+
+
+@pytest.mark.parametrize("count", [32, 49], ids=str)
+def test_a_change_of_members_is_logged_once_however_many_there_are(scim, log, count):
+    """Also where 100 actions leave no room, and where several transactions are needed."""
+    uids = [a_user(scim, f"u{number}") for number in range(count)]
+    gid = a_team(scim, "Team")
+    members = {"path": "members", "value": [{"value": uid} for uid in uids]}
+    both = [{"Operations": [{"op": op, **members}]} for op in ("add", "remove")]
+    statuses = [scim("PATCH", f"/Groups/{gid}", body).status for body in both]
+
+    removed, added, _ = items(log, f"group={gid}")
+    assert added["after"] == {"members": {"added": count, "removed": 0}}
+    assert removed["after"] == {"members": {"added": 0, "removed": count}}
+    assert [added["status"], removed["status"]] == statuses
+
+
+def test_an_entry_that_turns_out_otherwise_is_written_again(services, context, log, operator):
+    """The response has no group, since another request deletes it; the item is the same."""
+    root = f"/admin/organisations/{context.organisation}/connections/{context.connection}"
+    operator("PATCH", root, {"settings": {"group_patch_answer": "auto"}})
+    between = FaultyClient(services.table.client)
+    scim = process_with(services, context, between)
+    gid, uid = a_team(scim, "Team"), a_user(scim)
+    deleted = first(
+        lambda: process_with(services, context, services.table.client)("DELETE", f"/Groups/{gid}")
+    )
+    between.faults = {"get_item": [deleted]}
+
+    assert add(scim, gid, uid).status == 204
+
+    assert [each["status"] for each in items(log, f"group={gid}")] == [204, 204, 201]
+
+
+def test_a_request_that_waits_for_its_transaction_is_logged_as_long(
+    services, context, log, manual_clock
+):
+    """Its entry was made before; a second more than that is worth another call."""
+    late = first(lambda: manual_clock.advance(seconds=2))
+    between = FaultyClient(services.table.client, faults={"transact_write_items": [late]})
+
+    process_with(services, context, between)("POST", "/Users", {"userName": "ann"})
+
+    (entry,) = items(log)
+    assert (entry["status"], entry["duration_ms"]) == (201, 2000)
+
+
+def test_a_change_that_comes_after_its_response_is_not_made(services, context, log):
+    """A transaction that was thought lost finds the entry of the 503, and changes nothing."""
+    client, late = services.table.client, []
+
+    def delayed(request, _):
+        late.append(request)
+        raise client_error("InternalServerError", status=500)
+
+    between = FaultyClient(client, faults={"transact_write_items": [delayed] * 1_000})
+    response = process_with(services, context, between)("POST", "/Users", {"userName": "ann"})
+
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        client.transact_write_items(**late[0])
+    assert (response.status, [each["status"] for each in items(log)]) == (503, [503])
 
 
 def test_an_internal_error_is_logged_as_failed(services, context, log):
