@@ -120,10 +120,18 @@ BUGS: Sequence[Bug] = (
     Bug(
         "keys that DynamoDB left unprocessed count as absent",
         "chalicelib/storage/table.py",
-        '"UnprocessedKeys"',
-        '"ProcessedKeys"',
+        'response.get("UnprocessedKeys", {})',
+        'response.get("ProcessedKeys", {})',
         "a batch that comes back in part",
         ["tests/storage/test_table.py"],
+    ),
+    Bug(
+        "keys that were asked for ahead, and left unprocessed, count as absent",
+        "chalicelib/storage/table.py",
+        'if response.get("UnprocessedKeys"):',
+        'if response.get("ProcessedKeys"):',
+        "a batch that comes back in part, ahead",
+        ["tests/storage/test_table.py", "-k", "unprocessed"],
     ),
     Bug(
         "a group's delete removes the group's half of a membership first",
