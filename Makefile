@@ -19,7 +19,7 @@ RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi clients clients-test console-test console-size screenshots damage \
-	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance peers repair \
+	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded events replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance peers repair \
 	clean environment generators release engine emulator peer-servers python
 
 help: ## list the verbs
@@ -95,6 +95,9 @@ contention: environment engine ## many writers of one group, before and after (d
 
 crowded: environment ## one noisy connection beside ten quiet ones, on a virtual clock (ARGS='--minutes 10 --seconds 60')
 	@$(VERB) crowded $(ARGS)
+
+events: environment ## push 100,000 changes to receivers that fail and die (docs/events.md; ARGS='--changes 10000 --in-memory')
+	@$(VERB) events $(ARGS)
 
 replays: environment ## read the feed after a contention by five page sizes (ARGS='--runs 100 --seed 1')
 	@$(VERB) replays $(ARGS)

@@ -41,6 +41,7 @@ MODULES: Mapping[str, str] = {
     "crowded": "tests.campaigns.crowded",
     "storm": "tests.campaigns.storm",
     "contention": "tests.campaigns.contention",
+    "events": "tests.campaigns.pushed.push",
     "replays": "tests.campaigns.replays",
     "memory": "tests.campaigns.memory",
     "kills": "tests.campaigns.kills",

@@ -238,9 +238,11 @@ class _Run:
 
         An object for which there was no time is not among them.
         """
+        if not objects:
+            return {}
         every = [event for events in objects.values() for event in events]
         told = {each.event.id: each for each in tell(self.sender.table, every, self.items.deadline)}
-        with ThreadPoolExecutor(AT_A_TIME) as pool:
+        with ThreadPoolExecutor(min(AT_A_TIME, len(objects))) as pool:
             chains = ([told[event.id] for event in events] for events in objects.values())
             sent = zip(objects, pool.map(self._send_in_order, chains), strict=True)
             return {name: count for name, count in sent if count is not None}
