@@ -357,7 +357,7 @@ def _client(url: str) -> DynamoDBClient:
     all of them grows with their square; AWS's pages end at 1 MB and take as long anywhere.
     """
     client = reference.client(url)
-    client.meta.events.register("provide-client-params.dynamodb.Query", _limited)
+    client.meta.events.register("provide-client-params.dynamodb.Query", _limited)  # type: ignore[arg-type]
     return client
 
 

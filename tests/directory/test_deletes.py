@@ -300,10 +300,16 @@ def test_a_delete_with_if_match_finishes_a_pending_one(context):
         users.get(context, uid)
 
 
+def lease_of(context, uid):
+    """Return the lease of a user whose delete is pending."""
+    lease = from_item(User, context.items.get(context.keys.user(uid))).lease
+    assert lease
+    return lease
+
+
 def finished_by_the_sweeper(context, uid):
     """Finish a pending delete as the sweeper does."""
-    lease = from_item(User, context.items.get(context.keys.user(uid))).lease
-    recovery.finish(context, "user delete", lease.change_id, uid)
+    recovery.finish(context, "user delete", lease_of(context, uid).change_id, uid)
 
 
 FINISHERS = {
@@ -329,8 +335,7 @@ def test_the_feed_names_who_began_a_delete_whoever_finishes_it(context, finish):
 def test_a_delete_that_was_begun_by_an_earlier_release_is_finished_too(context):
     """Its pending change does not say who began it: the feed names who finishes it."""
     uid = marked(context)
-    lease = from_item(User, context.items.get(context.keys.user(uid))).lease
-    key = context.keys.pending_change(lease.change_id)
+    key = context.keys.pending_change(lease_of(context, uid).change_id)
     context.items.commit([Update(key, remove=("request_id", "token"))])
 
     deletes.delete_user(replace(context, request_id="request-2"), uid)
