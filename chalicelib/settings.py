@@ -51,6 +51,30 @@ ADMIN_CHANGES = Rate(per_second=5, burst=100)
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long is kept what outlives its cause: entries of the audit, and records of erasures.
+
+    How long the provisioning log is kept is part of a plan.
+    """
+
+    audit_days: int = 400
+    erasure_days: int = 3650
+
+    @property
+    def audit(self) -> timedelta:
+        """How long an entry of the audit is kept."""
+        return timedelta(days=self.audit_days)
+
+    @property
+    def erasures(self) -> timedelta:
+        """How long the record of an erasure is kept."""
+        return timedelta(days=self.erasure_days)
+
+
+RETENTION = Retention()
+
+
+@dataclass(frozen=True, slots=True)
 class Branding:
     """What the console shows of the SaaS: name, logo (a data URI of an SVG or PNG), colour."""
 
@@ -65,6 +89,7 @@ class Settings:
 
     `feed_unbroken_since`: when the table was restored from a backup: older cursors are rejected.
     `admin_changes`: requests of an organisation's admins that change something; None: no limit.
+    `retention`: how long the audit and the records of erasures are kept.
     `longest_credential_days`: no token may be valid for longer.
     `authentication_types`: the types of credentials that connections may accept.
     `federated_issuers`: issuers of assertions beside Microsoft Entra ID, each with the URL of its
@@ -79,6 +104,7 @@ class Settings:
     public_url: str = ""
     feed_unbroken_since: datetime | None = None
     admin_changes: Rate | None = ADMIN_CHANGES
+    retention: Retention = RETENTION
     longest_credential_days: int = LONGEST_CREDENTIAL.days
     authentication_types: Sequence[CredentialType] = CREDENTIAL_TYPES
     federated_issuers: Mapping[str, str] = field(default_factory=dict)
@@ -283,6 +309,10 @@ PLAN = _object(
     },
     "scim",
 )
+RETAINED = _object(
+    Retention,
+    {"audit_days": _whole_number(30, 3650), "erasure_days": _whole_number(365, 36500)},
+)
 LOGO = _text(
     r"(?=.{0,20480}\Z)(data:image/(svg\+xml|png)[;,][A-Za-z0-9+/=%;,._~:?#@!$&'()*-]*)?",
     "a data URI of an SVG or PNG, at most 20 KB",
@@ -296,6 +326,7 @@ READERS: Mapping[str, Reader] = {
     "public_url": URL,
     "feed_unbroken_since": _moment,
     "admin_changes": _json(_or_null(RATE)),
+    "retention": _json(RETAINED),
     "longest_credential_days": _json(_whole_number(1, 3650)),
     "authentication_types": _json(_array(_one_of(CREDENTIAL_TYPES), least=1)),
     "federated_issuers": _json(_map(URL)),

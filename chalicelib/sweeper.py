@@ -174,6 +174,7 @@ def _purge(services: Services, item: Item, deadline: Deadline) -> None:
     keys = OrganisationKeys(organisation_of(_owner(item)))
     items = services.table.namespace(grants.purge(keys), deadline)
     admin = AdminContext(items, keys, Actor("system", SWEEPER, SWEEPER), request_id=item["SK"])
+    admin = replace(admin, retention=services.settings.retention)
     left = purge.purge(admin, services.secrets, item)
     logger.info("purged", extra={"target": item["target"], "left": left})
 

@@ -9,7 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.settings import CREDENTIAL_TYPES, LONGEST_CREDENTIAL, CredentialType
+from chalicelib.settings import (
+    CREDENTIAL_TYPES,
+    LONGEST_CREDENTIAL,
+    RETENTION,
+    CredentialType,
+    Retention,
+)
 from chalicelib.storage.audit_entries import Actor
 from chalicelib.storage.clock import Clock
 from chalicelib.storage.directory_items import Change
@@ -26,7 +32,8 @@ class AdminContext:
     `setup_link` is the link of a setup session, and `unbound_session` one that has no connection
     yet: it gets the one it creates. No
     credential is created that is valid for more than `longest_credential`, and no connection
-    accepts another type of credentials than `authentication_types`.
+    accepts another type of credentials than `authentication_types`. What outlives its cause is kept
+    as `retention` says.
     """
 
     items: Namespace
@@ -39,6 +46,7 @@ class AdminContext:
     longest_credential: timedelta = LONGEST_CREDENTIAL
     authentication_types: Sequence[CredentialType] = CREDENTIAL_TYPES
     setup_link: str | None = None
+    retention: Retention = RETENTION
 
     @property
     def by(self) -> str:

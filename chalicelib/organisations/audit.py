@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from chalicelib.errors import BadRequest
@@ -22,7 +22,6 @@ from chalicelib.storage.keys import Range, deployment_audit_entry, is_ulid, ulid
 from chalicelib.storage.records import from_item, to_item
 from chalicelib.storage.table import Namespace
 
-KEPT = timedelta(days=400)
 MAX_ITEMS = 2_000
 MAX_USER_AGENT = 256
 
@@ -76,14 +75,14 @@ def entry_item(admin: AdminContext, edit: Edit) -> Put:
     """Make the item of a change's entry, for the same transaction; only values that differ."""
     now = admin.now()
     key = admin.keys.audit_entry(ulid(now, admin.clock.random.getrandbits(80)))
-    return Put(key, to_item(_entry(admin, edit), expires=now + KEPT))
+    return Put(key, to_item(_entry(admin, edit), expires=now + admin.retention.audit))
 
 
 def deployment_entry_item(admin: AdminContext, edit: Edit) -> Put:
     """Make the item of an entry in the audit of the deployment, which outlives the organisation."""
     now = admin.now()
     key = deployment_audit_entry(ulid(now, admin.clock.random.getrandbits(80)))
-    return Put(key, to_item(_entry(admin, edit), expires=now + KEPT))
+    return Put(key, to_item(_entry(admin, edit), expires=now + admin.retention.audit))
 
 
 def _entry(admin: AdminContext, edit: Edit) -> AuditEntry:

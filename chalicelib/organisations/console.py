@@ -7,7 +7,7 @@ hours at most, and half an hour without a request.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -30,6 +30,7 @@ from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.inputs import NewConsoleLink
 from chalicelib.organisations.setup_links import Browser
+from chalicelib.settings import RETENTION, Retention
 from chalicelib.storage import grants
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.console_items import ConsoleLink, ConsoleReference, ConsoleSession
@@ -94,6 +95,7 @@ class Sender:
     request_id: str = ""
     address: str | None = None
     user_agent: str | None = None
+    retention: Retention = RETENTION
 
 
 # --- links ------------------------------------------------------------------------------------
@@ -236,7 +238,15 @@ def exchange(table: Table, sent: Opening, sender: Sender, deadline: Deadline) ->
     items = table.namespace(may, deadline)
     link = _usable_link(items, keys, reference.id)
     session = _new_session(link, credential.id, table.clock.now())
-    admin = AdminContext(items, keys, session.actor, **asdict(sender))
+    admin = AdminContext(
+        items,
+        keys,
+        session.actor,
+        sender.request_id,
+        sender.address,
+        sender.user_agent,
+        retention=sender.retention,
+    )
     used = _use(admin, link, sent, credential)
     actions = [*used, *_session_actions(admin, link, session, references[1])]
     if items.try_commit(actions) is not None:

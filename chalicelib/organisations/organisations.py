@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.errors import BadRequest, Busy, Conflict, FieldError, InvalidFields, NotFound
-from chalicelib.organisations import audit, idempotency, purge
+from chalicelib.organisations import audit, erasure, idempotency, purge
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.organisations.idempotency import IdempotencyKey
@@ -292,6 +292,7 @@ def delete(admin: AdminContext, precondition: Precondition | None) -> Organisati
             after,
             purge.scheduled_purge(admin, before.id),
             audit.deployment_entry_item(admin, _deletion(before)),
+            erasure.ordered_organisation(admin, before),
         ):
             break
     return get_details(admin)

@@ -14,7 +14,7 @@ from itertools import chain
 
 from chalicelib.auth.secrets import Secrets
 from chalicelib.errors import Busy
-from chalicelib.organisations import audit, purge_directory
+from chalicelib.organisations import audit, erasure, purge_directory
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import Edit
 from chalicelib.storage import grants, lookups
@@ -229,9 +229,19 @@ def _purge_organisation(admin: AdminContext, secrets: Secrets, pending: Key) -> 
         admin.items.batch_delete([key_of(item), watched_connection(connection.id)])
     _drop_pending_changes(admin, secrets, organisation.id, pending)
     _clear_settings(admin, organisation)
+    record = _completed_record(admin, secrets, left)
     # Fails where another sweeper has finished at the same moment.
-    admin.items.try_commit(list(_last_actions(admin, organisation, pending)))
+    admin.items.try_commit([*_last_actions(admin, organisation, pending), *record])
     return left
+
+
+def _completed_record(
+    admin: AdminContext, secrets: Secrets, left: Mapping[str, int]
+) -> Iterator[Action]:
+    """Make the action that completes the record of the erasure; an earlier release wrote none."""
+    ordered = erasure.find(admin)
+    if ordered is not None:
+        yield erasure.completion(erasure.completed(admin, secrets, ordered, left))
 
 
 def _clear_settings(admin: AdminContext, organisation: Organisation) -> None:

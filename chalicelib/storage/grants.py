@@ -14,6 +14,7 @@ from typing import Literal
 from chalicelib.storage.keys import (
     DEPLOYMENT_AUDIT,
     DEPLOYMENT_HEALTH,
+    ERASURES,
     EVENT_HEAD,
     OPERATOR_KEYS,
     ORGANISATION_LIST,
@@ -103,6 +104,7 @@ def operator(keys: OrganisationKeys) -> tuple[Grant, ...]:
         *administration(keys),
         Grant(ORGANISATION_LIST, ALL_VERBS),
         Grant(DEPLOYMENT_AUDIT, PUT),
+        Grant(ERASURES, READ | PUT | UPDATE, sort_key_part=keys.organisation),
         Grant("I#operator", ALL_VERBS),
     )
 
@@ -125,6 +127,11 @@ def operator_key_management() -> tuple[Grant, ...]:
 def deployment_audit() -> tuple[Grant, ...]:
     """Return the grants of the operator who reads the audit of the deployment, or exports it."""
     return (Grant(DEPLOYMENT_AUDIT, READ | PUT), Grant(DEPLOYMENT_HEALTH, READ))
+
+
+def erasures() -> tuple[Grant, ...]:
+    """Return the grants of the operator who reads the records of erasures."""
+    return (Grant(ERASURES, READ),)
 
 
 def deployment_health() -> tuple[Grant, ...]:

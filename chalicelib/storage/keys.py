@@ -31,6 +31,7 @@ What each access needs (consistent reads throughout, no index, no Scan):
     who listens for a token               Get    X#listen#<token>
     the feed of all organisations         Get    E#HEAD, then BatchGet E#B#<number>
     the audit, of a deployment            Query  C#<org>#A or A#AUDIT   <ulid> .. <ulid>
+    the records of erasures               Query  A#ERASED      <org> or <org>/<uid> ..
     the requests of a rate limit          Update S#<conn>#B or C#<org>#B  <limit>
 
 The first letter of a partition key is its class and the next part its owner, so that
@@ -59,6 +60,7 @@ RUN = "!"
 ORGANISATION_LIST = "A#ORG"
 DEPLOYMENT_AUDIT = "A#AUDIT"
 DEPLOYMENT_HEALTH = "A#H"
+ERASURES = "A#ERASED"
 OPERATOR_KEYS = "A#KEY"
 EVENT_HEAD = "E#HEAD"
 EVENT_BATCHES = "E#B"
@@ -711,6 +713,18 @@ def deployment_audit_entry(entry_ulid: str) -> Key:
 def deployment_audit(first: str = FIRST, last: str = LAST) -> Range:
     """Range of the audit entries of the deployment from one ULID to another, both included."""
     return Range(DEPLOYMENT_AUDIT, first, last)
+
+
+def erasure(organisation: str, uid: str | None = None) -> Key:
+    """Key of the record that an organisation, or a user of it, was erased."""
+    return Key(ERASURES, f"{organisation}/{uid}" if uid else organisation)
+
+
+def erasures(organisation: str = "", after: str = "") -> Range:
+    """Range of the records of an organisation, "": of all, those after the id `after`."""
+    return Range(
+        ERASURES, f"{after}{FIRST}" if after else organisation or FIRST, organisation + LAST
+    )
 
 
 def deployment_health(hour: str) -> Key:

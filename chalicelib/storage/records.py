@@ -32,6 +32,7 @@ from chalicelib.storage.directory_items import (
     packed,
     unpacked,
 )
+from chalicelib.storage.erasure_items import Erasure
 from chalicelib.storage.event_items import Batch, Event, FeedHead
 from chalicelib.storage.expressions import NEW, Condition, Item, Put, Update, equals, key_of
 from chalicelib.storage.issuer_keys import SigningKeys
@@ -209,6 +210,14 @@ RECORDS: Mapping[type, Record] = {
             **_same_name("at", "method", "path", "status", "scim_type", "detail"),
             **_same_name("token", "token_id", "request_id", "target"),
         }
+    ),
+    Erasure: Record(
+        {
+            "left": ("remaining", Format(dict)),
+            **_same_name("organisation", "user", "name", "reference", "connection", "ordered"),
+            **_same_name("by", "completed", "text", "signature", "public_key"),
+        },
+        {"id": _sort_key},
     ),
     AuditEntry: Record(
         {

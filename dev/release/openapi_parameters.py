@@ -14,6 +14,7 @@ from chalicelib.api.admin import (
     audit,
     connections,
     digest,
+    erasures,
     events,
     extensions,
     feed,
@@ -84,6 +85,7 @@ BUCKET = Parameter(
     "List the objects of a bucket: two hexadecimal digits; more for a part.",
 )
 OF_ORGANISATION = Parameter("organisation", TEXT, "Only changes of this organisation: an id.")
+ERASED_OF = Parameter("organisation", TEXT, "Only records of this organisation: an id.")
 AFTER_BUCKET = Parameter("after", TEXT, "The `next` of the page before, unchanged.")
 WORKSPACE = Parameter("workspace", TEXT, "Another workspace than the connection's.")
 USERS = Parameter("users", {"enum": ["keep", "deactivate", "delete"]}, "What happens to its users.")
@@ -130,6 +132,7 @@ TAKES: Mapping[Handler, Takes] = {
     settings.put_workspace: Takes(inputs.NewWorkspace, in_path="id"),
     settings.put_role: Takes(inputs.NewRole, in_path="id"),
     settings.put_domain: Takes(inputs.NewDomain, optional=True, in_path="domain"),
+    erasures.list_erasures: Takes(parameters=(*PAGING, ERASED_OF)),
     audit.list_audit: Takes(parameters=(*PAGING, FROM, TO, ACTOR, ACTION)),
     audit.list_deployment_audit: Takes(parameters=(*PAGING, FROM, TO, ACTOR, ACTION)),
     feed.list_changes: Takes(parameters=(PAGING[0], AFTER)),

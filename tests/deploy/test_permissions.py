@@ -19,13 +19,24 @@ from typing import Any
 
 import pytest
 
+from chalicelib.auth.secrets import Secrets
 from chalicelib.directory import deletes
 from chalicelib.directory.context import ConnectionContext
+from chalicelib.organisations import erasure, purge
+from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.storage import grants
+from chalicelib.storage.audit_entries import Actor
 from chalicelib.storage.clock import Clock, timestamp
-from chalicelib.storage.keys import pending_changes_due
+from chalicelib.storage.expressions import Put
+from chalicelib.storage.keys import OrganisationKeys, pending_changes_due
+from chalicelib.storage.records import to_item
 from chalicelib.storage.retries import Deadline
-from chalicelib.storage.settings_items import new_connection_id
+from chalicelib.storage.settings_items import (
+    DELETING,
+    Organisation,
+    new_connection_id,
+    new_organisation_id,
+)
 from chalicelib.storage.table import Table
 from tests.deploy.cloud import IAM_TAKES, REGION, AdminPrincipal, Cloud, connect
 from tests.deploy.page import PAGE
@@ -142,8 +153,11 @@ def crashing(context: ConnectionContext) -> ConnectionContext:
     )
 
 
-def leave_work(cloud: Cloud) -> str:
-    """Leave what crashes leave, two hours ago: each type of pending change on a new connection."""
+def leave_work(cloud: Cloud) -> tuple[str, ...]:
+    """Leave what crashes leave, two hours ago: each type of pending change; return whose.
+
+    Of a new connection, and of an organisation that is being deleted.
+    """
     clock = Clock(now=lambda: datetime.now(UTC) - timedelta(hours=2))
     table = Table(cloud.client("dynamodb"), "passerelle-dev", clock)
     connection = new_connection_id("abcdefghij", SystemRandom())
@@ -159,7 +173,24 @@ def leave_work(cloud: Cloud) -> str:
     with pytest.raises(Crash):
         deletes.delete_user(crashing(context), users[0])
     leave_secret(cloud, connection, timestamp(clock.now()))
-    return connection
+    return connection, leave_deletion(cloud, table)
+
+
+def leave_deletion(cloud: Cloud, table: Table) -> str:
+    """Leave an organisation that somebody has ordered to be deleted."""
+    keys, now = OrganisationKeys(new_organisation_id(SystemRandom())), timestamp(table.clock.now())
+    items = table.namespace(grants.operator(keys), Deadline.after(25, table.clock))
+    admin = AdminContext(items, keys, Actor("operator", "1", "support"))
+    organisation = Organisation(keys.organisation, "Gone", "enterprise", DELETING, now, now)
+    erasure.ensure_key(admin, Secrets(cloud.client("secretsmanager"), "passerelle/dev"))
+    items.commit(
+        [
+            Put(keys.own_item, to_item(organisation)),
+            erasure.ordered_organisation(admin, organisation),
+            purge.scheduled_purge(admin, keys.organisation),
+        ]
+    )
+    return keys.organisation
 
 
 def leave_secret(cloud: Cloud, connection: str, when: str) -> None:
@@ -176,13 +207,13 @@ def leave_secret(cloud: Cloud, connection: str, when: str) -> None:
     cloud.client("dynamodb").put_item(TableName="passerelle-dev", Item=item)
 
 
-def due(cloud: Cloud, connection: str) -> list[str]:
-    """List the types of pending changes of a connection."""
+def due(cloud: Cloud, owners: tuple[str, ...]) -> list[str]:
+    """List the types of pending changes of a connection and an organisation."""
     clock = Clock()
     table = Table(cloud.client("dynamodb"), "passerelle-dev", clock)
     rows = table.namespace(grants.pending_changes(), Deadline.after(25, clock))
     found = chain(*map(rows.query, pending_changes_due(timestamp(clock.now()))))
-    return sorted(row["change_type"] for row in found if f"#{connection}#" in row["SK"])
+    return sorted(row["change_type"] for row in found if row["SK"].split("#")[1] in owners)
 
 
 SCHEDULED = {
@@ -209,22 +240,22 @@ def sweep(cloud: Cloud, kind: str = "RequestResponse") -> None:
 
 def test_the_sweeper_finishes_what_crashes_have_left(cloud: Cloud, first: str):
     """Deployed, it does what the tests of the directory say; else the rest proves nothing."""
-    connection = leave_work(cloud)
-    assert due(cloud, connection) == ["group delete", "members", "secret", "user delete"]
+    owners = leave_work(cloud)
+    assert due(cloud, owners) == ["group delete", "members", "purge", "secret", "user delete"]
 
     sweep(cloud)
 
-    assert due(cloud, connection) == []
+    assert due(cloud, owners) == []
 
 
 @pytest.mark.parametrize("action", actions("policy-sweep-dev.json"))
 def test_the_sweeper_misses_each_action_of_its_policy(cloud: Cloud, first: str, action: str):
     """Least privilege: without any one of them something stays undone."""
     with without(action, cloud, SWEEPER):
-        connection = leave_work(cloud)
+        owners = leave_work(cloud)
         sweep(cloud)
 
-        assert due(cloud, connection)
+        assert due(cloud, owners)
 
 
 def test_a_sweep_that_fails_is_put_aside(cloud: Cloud, first: str):

@@ -211,7 +211,7 @@ FILTERS = [
 
 def listed(admin, **filters):
     """List the entries that these filters let through."""
-    query = AuditQuery(admin.now() - audit.KEPT, admin.now(), **filters)
+    query = AuditQuery(admin.now() - admin.retention.audit, admin.now(), **filters)
     return audit.list_entries(admin.items, admin.keys.audit, query, 100).items
 
 
@@ -233,9 +233,8 @@ def test_a_page_of_a_filtered_list_may_be_empty_and_have_a_next_one(context, man
         ]
         context.admin.items.commit(items)
 
-    query = AuditQuery(
-        context.admin.now() - audit.KEPT, context.admin.now(), action="organisation.created"
-    )
+    now, kept = context.admin.now(), context.admin.retention.audit
+    query = AuditQuery(now - kept, now, action="organisation.created")
     page = audit.list_entries(context.admin.items, context.admin.keys.audit, query, 10)
     rest = replace(query, cursor=page.next_cursor)
     then = audit.list_entries(context.admin.items, context.admin.keys.audit, rest, 10)

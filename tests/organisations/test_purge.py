@@ -19,6 +19,7 @@ from chalicelib.storage.expressions import Item, Put
 from chalicelib.storage.grants import ALL_VERBS, Grant
 from chalicelib.storage.keys import (
     DEPLOYMENT_AUDIT,
+    ERASURES,
     ConnectionKeys,
     Key,
     reference,
@@ -67,12 +68,12 @@ class World:
         return read_all(self.services.table)
 
     def left(self) -> dict[Key, Item]:
-        """Read what names the organisation anywhere; the audit of the deployment does so."""
+        """Read what names the organisation anywhere; two records of the deployment do so."""
         named = self.going.organisation
         return {
             key: item
             for key, item in self.items().items()
-            if named in str((key, item)) and key.pk != DEPLOYMENT_AUDIT
+            if named in str((key, item)) and key.pk not in {DEPLOYMENT_AUDIT, ERASURES}
         }
 
     def kept(self) -> set[str]:

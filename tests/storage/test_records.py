@@ -14,6 +14,7 @@ from chalicelib.storage.alert_items import Watched
 from chalicelib.storage.audit_entries import AuditEntry
 from chalicelib.storage.console_items import ConsoleLink, ConsoleReference, ConsoleSession
 from chalicelib.storage.directory_items import Change, Group, Lease, PendingChange, User
+from chalicelib.storage.erasure_items import Erasure
 from chalicelib.storage.event_items import Batch, Event, FeedHead
 from chalicelib.storage.expressions import NEW, Item, Put, Update, equals, from_wire, to_wire
 from chalicelib.storage.issuer_keys import SigningKeys
@@ -23,6 +24,7 @@ from chalicelib.storage.keys import (
     OrganisationKeys,
     WebhookKeys,
     console,
+    erasure,
     event_batch,
     event_head,
     listened_token,
@@ -183,6 +185,22 @@ VALUES: dict[str, tuple[Any, Key]] = {
             (Event("e" * 32, "user", "created", "o" * 10, "c" * 16, UID, NOW, 1, ["active"]),),
         ),
         event_batch(7),
+    ),
+    "the record of an erasure": (
+        Erasure(
+            id=f"{'o' * 10}/{UID}",
+            organisation="o" * 10,
+            user=UID,
+            connection="c" * 16,
+            ordered=NOW,
+            by="operator 1",
+            completed=NOW,
+            left={"user": 0},
+            text="{}",
+            signature="c2ln",
+            public_key="a2V5",
+        ),
+        erasure("o" * 10, UID),
     ),
     "what is known of a connection": (
         Watched(

@@ -197,7 +197,7 @@ def an_admin_context(services: Services, organisation: str | None = None) -> Adm
 def audit_entries(admin: AdminContext, cursor: str | None = None, size: int = 100) -> Any:
     """Read a page of the organisation's audit, the newest first."""
     now = admin.now()
-    query = AuditQuery(now - audit.KEPT, now, cursor=cursor)
+    query = AuditQuery(now - admin.retention.audit, now, cursor=cursor)
     return audit.list_entries(admin.items, admin.keys.audit, query, size)
 
 

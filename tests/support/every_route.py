@@ -70,6 +70,7 @@ def life(send: Recorded, scim: ApiClient) -> None:
         own,
         "/admin/audit",
         "/admin/connections",
+        "/admin/erasures",
     ):
         send("GET", target)
 
@@ -156,3 +157,4 @@ def _people(send: Recorded, own: str, scim: ApiClient, scim_path: str) -> None:
     send("POST", f"{ada}/password-set")
     send("POST", f"{own}/resolve", {"user_name": "ada@example.com"})
     send("POST", "/sign-in", {"email": "ada@example.com"})
+    send("DELETE", ada)

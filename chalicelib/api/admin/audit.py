@@ -60,6 +60,7 @@ def deployment_context(request: AdminRequest, may: tuple[Grant, ...]) -> AdminCo
         http.request_id,
         http.address or None,
         http.header("user-agent"),
+        retention=request.services.settings.retention,
     )
 
 
@@ -85,7 +86,7 @@ def _query(request: AdminRequest) -> AuditQuery:
     """
     query = request.http.query
     now = request.services.table.clock.now()
-    earliest = now - audit.KEPT - timedelta(days=2)
+    earliest = now - request.services.settings.retention.audit - timedelta(days=2)
     return AuditQuery(
         since=max(earliest, read_time(query, "from", earliest)),
         until=min(now, max(earliest, read_time(query, "to", now))),

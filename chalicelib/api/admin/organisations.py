@@ -22,7 +22,7 @@ from chalicelib.api.admin.responses import (
 )
 from chalicelib.api.admin.settings import role_document, workspace_document
 from chalicelib.errors import BadRequest, Conflict, NotFound
-from chalicelib.organisations import idempotency, organisations, purge
+from chalicelib.organisations import erasure, idempotency, organisations, purge
 from chalicelib.organisations.inputs import NewOrganisation, OrganisationChanges
 from chalicelib.organisations.organisations import OrganisationDetails
 from chalicelib.scim.comparison import compose
@@ -100,10 +100,12 @@ def delete_organisation(request: AdminRequest) -> Accepted[Organisation]:
 
     Raises:
         BadRequest: the header Passerelle-Confirm is not the organisation's name.
+        Unavailable: the key that signs the record of it cannot be made.
     """
     admin = request.admin_context()
     if not _is_confirmed(request.http.header("passerelle-confirm"), organisations.get(admin).name):
         raise BadRequest(UNCONFIRMED)
+    erasure.ensure_key(admin, request.services.secrets)
     organisation = organisations.delete(admin, request.precondition())
     return Accepted(_document(organisation), _headers(organisation))
 

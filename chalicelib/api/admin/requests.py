@@ -102,6 +102,7 @@ class AdminRequest:
             self.services.settings.longest_credential,
             self.services.settings.authentication_types,
             self.principal.setup_link,
+            self.services.settings.retention,
         )
 
     def precondition(self) -> Precondition | None:

@@ -338,6 +338,24 @@ class HealthHour(TypedDict):
     rejected: int
 
 
+class ErasureRecord(TypedDict):
+    """A record that an organisation or a user was erased, which outlives them.
+
+    `record` is the statement, in JSON; its Ed25519 signature (RFC 8032) and the public key are in
+    base64. All three are null until nothing is left.
+    """
+
+    id: str
+    erased: Annotated[str, _one_of("organisation", "user")]
+    organisation: str
+    user: str | None
+    ordered_at: Moment
+    completed_at: Moment | None
+    record: str | None
+    signature: str | None
+    public_key: str | None
+
+
 class Alert(TypedDict):
     """An alert that is open: since when, and what to do about it."""
 

@@ -11,6 +11,7 @@ from chalicelib.api.admin import (
     audit,
     connections,
     digest,
+    erasures,
     events,
     extensions,
     feed,
@@ -104,6 +105,8 @@ ROUTES = (
         allowed_while_suspended=True,
     ),
     Route("GET", f"{ORGANISATION}/audit", OWN_ADMIN, audit.list_audit),
+    Route("GET", "/admin/erasures", OPERATOR, erasures.list_erasures),
+    Route("DELETE", USER, OPERATOR, erasures.erase_user),
     Route("GET", "/admin/audit", OPERATOR, audit.list_deployment_audit),
     Route("GET", f"{ORGANISATION}/changes", OPERATOR, feed.list_changes, scope=CHANGES),
     # Events of all organisations

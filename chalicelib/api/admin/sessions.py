@@ -144,7 +144,8 @@ def create_session(request: AdminRequest) -> Created[Session]:
     is_browser = cookies.is_browser(request.http)
     body = read_body(Exchange, request.http, SMALL)
     http = request.http
-    sender = Sender(http.request_id, http.address or None, http.header("user-agent"))
+    retention = request.services.settings.retention
+    sender = Sender(http.request_id, http.address or None, http.header("user-agent"), retention)
     opening = Opening(body.link, body.nonce, body.code, cookies.read_session(http) or None)
     new = console.exchange(request.services.table, opening, sender, request.deadline)
     document: Session = {"expires_at": new.session.expires, "organisation": new.organisation}

@@ -67,6 +67,23 @@ class Admin(HttpClient):
         )
         return found
 
+    def list_erasures(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        organisation: str | None = None,
+    ) -> types.ErasureRecordPage:
+        """List erasures. The records of what was erased, each with its signature. Needs an
+        operator key with the scope `admin`.
+        """
+        found: types.ErasureRecordPage = self.request(
+            "GET",
+            "/admin/erasures",
+            query={"limit": limit, "cursor": cursor, "organisation": organisation},
+        )
+        return found
+
     def list_organisations(
         self,
         *,
@@ -790,6 +807,20 @@ class Admin(HttpClient):
             "GET",
             f"/admin/organisations/{part(organisation)}/users/{part(user)}",
             query={"include": include},
+        )
+        return found
+
+    def erase_user(
+        self,
+        organisation: str,
+        user: str,
+    ) -> types.ErasureRecord:
+        """Erase user. Erase a person; returns the signed record. Needs an operator key with the
+        scope `admin`.
+        """
+        found: types.ErasureRecord = self.request(
+            "DELETE",
+            f"/admin/organisations/{part(organisation)}/users/{part(user)}",
         )
         return found
 

@@ -525,6 +525,42 @@ class Email(TypedDict):
     primary: NotRequired[bool]
 
 
+class ErasureRecord(TypedDict):
+    """A record that an organisation or a user was erased, which outlives them.
+
+    `record` is the statement, in JSON; its Ed25519 signature (RFC 8032) and the public key are in
+    base64. All three are null until nothing is left.
+    """
+
+    # The organisation, and the user where one was erased.
+    id: str
+    # What was erased.
+    erased: Literal["organisation", "user"]
+    # The id of the organisation.
+    organisation: str
+    # The user; null: the whole organisation.
+    user: str | None
+    # When somebody ordered it (RFC 3339, UTC).
+    ordered_at: str
+    # When nothing was left; null: not yet.
+    completed_at: str | None
+    # The statement that is signed, in JSON; null: not yet.
+    record: str | None
+    # Its Ed25519 signature, in base64; null: not yet.
+    signature: str | None
+    # The public key, in base64; null: not yet.
+    public_key: str | None
+
+
+class ErasureRecordPage(TypedDict):
+    """A page of a list; `next` is the cursor of the next page, null on the last one."""
+
+    # The items of this page.
+    items: list[ErasureRecord]
+    # The cursor of the next page; null: this is the last.
+    next: str | None
+
+
 class EventPage(TypedDict):
     """A page of the feed of all organisations; `next` is a cursor even where it is the end."""
 

@@ -64,6 +64,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/erasures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List erasures
+         * @description The records of what was erased, each with its signature. Needs an operator key with the scope `admin`.
+         */
+        get: operations["list_erasures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/organisations": {
         parameters: {
             query?: never;
@@ -1044,7 +1064,11 @@ export interface paths {
         get: operations["get_user"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Erase user
+         * @description Erase a person; returns the signed record. Needs an operator key with the scope `admin`.
+         */
+        delete: operations["erase_user"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2197,6 +2221,49 @@ export interface components {
             type?: string;
             /** @description Whether it is the first to use. */
             primary?: boolean;
+        };
+        /**
+         * ErasureRecord
+         * @description A record that an organisation or a user was erased, which outlives them.
+         *
+         *     `record` is the statement, in JSON; its Ed25519 signature (RFC 8032) and the public key are in
+         *     base64. All three are null until nothing is left.
+         */
+        ErasureRecord: {
+            /** @description The organisation, and the user where one was erased. */
+            id: string;
+            /**
+             * @description What was erased.
+             * @enum {string}
+             */
+            erased: "organisation" | "user";
+            /** @description The id of the organisation. */
+            organisation: string;
+            /** @description The user; null: the whole organisation. */
+            user: string | null;
+            /**
+             * Format: date-time
+             * @description When somebody ordered it (RFC 3339, UTC).
+             */
+            ordered_at: string;
+            /** @description When nothing was left; null: not yet. */
+            completed_at: string | null;
+            /** @description The statement that is signed, in JSON; null: not yet. */
+            record: string | null;
+            /** @description Its Ed25519 signature, in base64; null: not yet. */
+            signature: string | null;
+            /** @description The public key, in base64; null: not yet. */
+            public_key: string | null;
+        };
+        /**
+         * ErasureRecordPage
+         * @description A page of a list; `next` is the cursor of the next page, null on the last one.
+         */
+        ErasureRecordPage: {
+            /** @description The items of this page. */
+            items: components["schemas"]["ErasureRecord"][];
+            /** @description The cursor of the next page; null: this is the last. */
+            next: string | null;
         };
         /**
          * EventPage
@@ -3897,6 +3964,61 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["WatchedConnectionPage"];
+                };
+            };
+            /** @description The request cannot be understood; `errors` names the fields of a body. */
+            400: components["responses"]["Problem"];
+            /** @description The credential is not accepted. */
+            401: components["responses"]["Problem"];
+            /** @description The principal may not do this, or not now. */
+            403: components["responses"]["Problem"];
+            /** @description A fault of the service; report the `request_id`. */
+            500: components["responses"]["Problem"];
+            /** @description Busy; Retry-After says when to try again. */
+            503: components["responses"]["Problem"];
+        };
+    };
+    list_erasures: {
+        parameters: {
+            query?: {
+                /** @description How many items the page may have. */
+                limit?: number;
+                /** @description The `next` of the page before, unchanged. */
+                cursor?: string;
+                /** @description Only records of this organisation: an id. */
+                organisation?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "srx5kl4h4l",
+                     *           "erased": "organisation",
+                     *           "organisation": "srx5kl4h4l",
+                     *           "user": null,
+                     *           "ordered_at": "2027-01-31T12:00:00.000Z",
+                     *           "completed_at": "2027-01-31T12:00:00.000Z",
+                     *           "record": null,
+                     *           "signature": null,
+                     *           "public_key": null
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErasureRecordPage"];
                 };
             };
             /** @description The request cannot be understood; `errors` names the fields of a body. */
@@ -7304,6 +7426,64 @@ export interface operations {
             403: components["responses"]["Problem"];
             /** @description It does not exist, or not for this principal. */
             404: components["responses"]["Problem"];
+            /** @description A fault of the service; report the `request_id`. */
+            500: components["responses"]["Problem"];
+            /** @description Busy; Retry-After says when to try again. */
+            503: components["responses"]["Problem"];
+        };
+    };
+    erase_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the organisation.
+                 * @example srx5kl4h4l
+                 */
+                organisation: string;
+                /**
+                 * @description The id of the user.
+                 * @example 209eecfcd1daf0c5d03cd547e68910d3
+                 */
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "srx5kl4h4l",
+                     *       "erased": "organisation",
+                     *       "organisation": "srx5kl4h4l",
+                     *       "user": null,
+                     *       "ordered_at": "2027-01-31T12:00:00.000Z",
+                     *       "completed_at": "2027-01-31T12:00:00.000Z",
+                     *       "record": null,
+                     *       "signature": null,
+                     *       "public_key": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErasureRecord"];
+                };
+            };
+            /** @description The request cannot be understood; `errors` names the fields of a body. */
+            400: components["responses"]["Problem"];
+            /** @description The credential is not accepted. */
+            401: components["responses"]["Problem"];
+            /** @description The principal may not do this, or not now. */
+            403: components["responses"]["Problem"];
+            /** @description It does not exist, or not for this principal. */
+            404: components["responses"]["Problem"];
+            /** @description It conflicts with something that exists already. */
+            409: components["responses"]["Problem"];
             /** @description A fault of the service; report the `request_id`. */
             500: components["responses"]["Problem"];
             /** @description Busy; Retry-After says when to try again. */
