@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,12 +31,21 @@ if TYPE_CHECKING:
 os.environ.update(ENVIRONMENT)
 
 THREADS = 64
+CLIENTS = "tests that generate clients and use them on a server are run by `make clients-test`"
 NOT_RUN = "Amazon DynamoDB Local is not there"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make local-test` run faults and races on DynamoDB Local."""
     parser.addoption("--on-local", action="store_true", help="no table of a trial is simulated")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the tests that need npm and a server unless they are asked for: they take minutes."""
+    if "clients" not in config.getoption("markexpr"):
+        for item in items:
+            if item.get_closest_marker("clients"):
+                item.add_marker(pytest.mark.skip(reason=CLIENTS))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -49,6 +59,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         tried.update(dict(report.user_properties))
     for name, figure in tried.items():
         terminalreporter.write_line(f"{figure:,} {name}")
+
+
+@pytest.fixture(scope="session")
+def server_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the directory of a server."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="session")
+def server(server_directory: Path) -> Iterator[Mapping[str, Any]]:
+    """Run `make run`; gives the content of its demo.json."""
+    from tests.support import browsers
+
+    with browsers.running(server_directory) as described:
+        yield described
 
 
 @pytest.fixture

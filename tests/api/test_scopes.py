@@ -76,7 +76,7 @@ def test_the_sign_in_page_gets_along_with_one_scope(services, keyed):
 
 
 def test_the_sample_consumer_gets_along_with_two_scopes(services, keyed):
-    """What it asks for, as examples/consumer.py does; it creates and reads nothing else."""
+    """What it asks for, as the clients and samples do; it creates and reads nothing else."""
     customer = a_customer(services)
     scim = connection_context(services.table, customer.connection)
     user = a_user(scim)

@@ -61,13 +61,13 @@ def test_the_validator_finds_nothing():
     assert run(PROGRAMS / "openapi-spec-validator", FILE).strip().endswith(": OK")
 
 
-def test_openapi_python_client_makes_a_usable_client(demo, directory, tmp_path):
+def test_openapi_python_client_makes_a_usable_client(server, server_directory, tmp_path):
     """Without a warning; it creates, lists and reads the feed, by types."""
-    root = demo["admin_url"].removesuffix("/admin")
-    scim = {"Authorization": f"Bearer {demo['token']}"}
-    Admin(root, demo["token"]).request(
+    root = server["admin_url"].removesuffix("/admin")
+    scim = {"Authorization": f"Bearer {server['token']}"}
+    Admin(root, server["token"]).request(
         "POST",
-        demo["scim_url"].removeprefix(root) + "/Users",
+        server["scim_url"].removeprefix(root) + "/Users",
         body={"userName": "ada@acme.example", "emails": [{"value": "ada@acme.example"}]},
         headers=scim,
     )
@@ -76,7 +76,7 @@ def test_openapi_python_client_makes_a_usable_client(demo, directory, tmp_path):
     printed = run(PROGRAMS / "openapi-python-client", *generate)
 
     assert "arning" not in printed
-    run(PROGRAMS / "python", "-c", USE, directory / "demo.json", cwd=tmp_path)
+    run(PROGRAMS / "python", "-c", USE, server_directory / "demo.json", cwd=tmp_path)
 
 
 def test_the_types_of_the_typescript_client_are_those_of_the_document(tmp_path):
@@ -96,17 +96,19 @@ def test_the_types_of_the_typescript_client_are_those_of_the_document(tmp_path):
     assert written.read_text() == (client_packages.TYPESCRIPT / "src" / "schema.ts").read_text()
 
 
-def test_the_typescript_client_works(demo, directory):
+def test_the_typescript_client_works(server, server_directory):
     """Its own tests, on the server: none may be left out."""
     client_packages.install(client_packages.TYPESCRIPT)
-    environment = {**os.environ, "DEMO": str(directory / "demo.json")}
+    environment = {**os.environ, "DEMO": str(server_directory / "demo.json")}
     printed = client_packages.npm(client_packages.TYPESCRIPT, "test", environment=environment)
 
     assert "# fail 0" in printed
     assert "# skipped 0" in printed
 
 
-def test_the_package_of_the_python_client_can_be_installed_and_used(demo, directory, tmp_path):
+def test_the_package_of_the_python_client_can_be_installed_and_used(
+    server, server_directory, tmp_path
+):
     """By pip, into a place of its own; its types go along."""
     pip = (PROGRAMS / "python", "-m", "pip", "install", "--quiet", "--target", tmp_path)
     run(*pip, "--no-deps", ROOT / "clients" / "python")
@@ -114,7 +116,7 @@ def test_the_package_of_the_python_client_can_be_installed_and_used(demo, direct
         "import sys, json; from passerelle_client import Admin; d = json.load(open(sys.argv[1])); "
     )
     use += "print(Admin(d['admin_url'], d['operator_key']).get_health())"
-    printed = run(PROGRAMS / "python", "-c", use, directory / "demo.json", cwd=tmp_path)
+    printed = run(PROGRAMS / "python", "-c", use, server_directory / "demo.json", cwd=tmp_path)
 
     assert json.loads(printed.replace("'", '"').replace("True", "true"))["ok"] is True
     assert (tmp_path / "passerelle_client" / "py.typed").exists()

@@ -4,14 +4,16 @@ admin.py       `Admin`: a method for each operation; types.py has the bodies and
                written from the OpenAPI document
 http.py        requests, errors, and what is sent again
 consumer.py    `Consumer`: keeps the application's copy equal to the directory
+sqlite_copy.py `SqliteCopy`: a copy in SQLite
 digest.py      `Copy`: the digest that proves it
 webhooks.py    `verify`: the check of a delivery
 """
 
 from passerelle_client.admin import Admin
-from passerelle_client.consumer import Consumer, Difference, Store
+from passerelle_client.consumer import Consumer, Difference, Store, pages
 from passerelle_client.digest import Copy, StoredTeam, StoredUser
 from passerelle_client.http import ApiError
+from passerelle_client.sqlite_copy import SqliteCopy
 from passerelle_client.webhooks import InvalidSignature, verify
 
 __all__ = [
@@ -21,8 +23,10 @@ __all__ = [
     "Copy",
     "Difference",
     "InvalidSignature",
+    "SqliteCopy",
     "Store",
     "StoredTeam",
     "StoredUser",
+    "pages",
     "verify",
 ]

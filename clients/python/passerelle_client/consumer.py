@@ -103,7 +103,7 @@ class Consumer:
     def start(self) -> str:
         """Read everything; return the cursor from which `follow` misses nothing."""
         cursor = self._now()
-        for organisation in self._organisations():
+        for organisation in self.organisations():
             self.read_organisation(organisation)
         return cursor
 
@@ -123,10 +123,20 @@ class Consumer:
             self.apply(event)
         return Step(page["next"], page["more"])
 
+    def catch_up(self, cursor: str) -> str:
+        """Follow the feed until nothing newer is there; return the cursor to store.
+
+        Without a cursor ("") everything is read first.
+        """
+        step = Step(cursor or self.start(), more=True)
+        while step.more:
+            step = self.step(step.cursor)
+        return step.cursor
+
     def restart(self) -> str:
         """Compare everything by the digest; return a new cursor."""
         cursor = self._now()
-        for organisation in self._organisations():
+        for organisation in self.organisations():
             self.reconcile(organisation)
         return cursor
 
@@ -320,21 +330,22 @@ class Consumer:
     def _now(self) -> str:
         return self._admin.list_events(after="now")["next"]
 
-    def _organisations(self) -> list[str]:
-        pages = _pages(lambda cursor: self._admin.list_organisations(cursor=cursor))
-        return [each["id"] for each in pages]
+    def organisations(self) -> list[str]:
+        """List the ids of all organisations."""
+        listed = pages(lambda cursor: self._admin.list_organisations(cursor=cursor))
+        return [each["id"] for each in listed]
 
     def _connections(self, organisation: str) -> list[str]:
         """List the connections that have users; none where the organisation is gone."""
         return [each["id"] for each in self._listed(self._admin.list_connections, organisation)]
 
     def _listed(self, read: Callable[..., Mapping[str, Any]], organisation: str) -> list[Any]:
-        whole = _unless_gone(lambda: [*_pages(lambda cursor: read(organisation, cursor=cursor))])
+        whole = _unless_gone(lambda: [*pages(lambda cursor: read(organisation, cursor=cursor))])
         return whole or []
 
 
-def _pages(read: Callable[[str | None], Mapping[str, Any]]) -> Iterator[Any]:
-    """Yield the items of all pages of a list."""
+def pages(read: Callable[[str | None], Mapping[str, Any]]) -> Iterator[Any]:
+    """Yield the items of all pages of a list: `read` gets the cursor of a page, first None."""
     page = read(None)
     yield from page["items"]
     while page["next"] is not None:

@@ -100,6 +100,17 @@ export class Consumer {
     return { cursor: page.next, more: page.more };
   }
 
+  /**
+   * Follow the feed until nothing newer is there; return the cursor to store.
+   *
+   * Without a cursor ("") everything is read first.
+   */
+  async catchUp(cursor: string): Promise<string> {
+    let step = { cursor: cursor || (await this.start()), more: true };
+    while (step.more) step = await this.step(step.cursor);
+    return step.cursor;
+  }
+
   /** Compare everything by the digest; return a new cursor. */
   async restart(): Promise<string> {
     const cursor = await this.now();
@@ -331,7 +342,8 @@ export class Consumer {
     return (await data(this.admin.GET("/admin/changes", { params }))).next;
   }
 
-  private async organisations(): Promise<string[]> {
+  /** List the ids of all organisations. */
+  async organisations(): Promise<string[]> {
     const listed = await pages((query) =>
       data(this.admin.GET("/admin/organisations", { params: { query } })),
     );

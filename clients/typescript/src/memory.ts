@@ -1,31 +1,34 @@
-// A store in memory, of all organisations.
+// A `Store` in memory: versions, states and memberships, which is all that the digest needs. For
+// tests and samples; an application has tables of the same form.
 
-import type { Copy, Membership, Store, StoredTeam, StoredUser, Team, User } from "../src/index.js";
+import type { Store, Team, User } from "./consumer.js";
+import type { Copy, Membership, StoredTeam, StoredUser } from "./digest.js";
 
-export class Memory implements Store {
-  readonly names = new Map<string, string>();
+export class MemoryCopy implements Store {
+  /** How often something was written. */
   writes = 0;
   private readonly whole = new Map<string, Copy>();
 
   async user(user: string): Promise<StoredUser | undefined> {
-    return this.all().flatMap((copy) => copy.users).find((each) => each.id === user);
+    return this.copies().flatMap((copy) => copy.users).find((each) => each.id === user);
   }
 
   async team(team: string): Promise<StoredTeam | undefined> {
-    return this.all().flatMap((copy) => copy.teams).find((each) => each.id === team);
+    return this.copies().flatMap((copy) => copy.teams).find((each) => each.id === team);
   }
 
   async putUser(organisation: string, user: User): Promise<void> {
     this.writes++;
-    this.names.set(user.id, user.user_name);
     const copy = await this.copy(organisation);
     const { id, connection, version, active } = user;
-    copy.users = [...copy.users.filter((each) => each.id !== id), { id, connection, version, active }];
+    const stored = copy.users.find((each) => each.id === id);
+    if ((stored?.version ?? 0) > version) return;
+    copy.users = [...copy.users.filter((each) => each !== stored), { id, connection, version, active }];
   }
 
   async deleteUser(user: string): Promise<void> {
     this.writes++;
-    for (const copy of this.all()) {
+    for (const copy of this.copies()) {
       copy.users = copy.users.filter((each) => each.id !== user);
       copy.memberships = copy.memberships.filter((each) => each.user !== user);
     }
@@ -35,12 +38,14 @@ export class Memory implements Store {
     this.writes++;
     const copy = await this.copy(organisation);
     const { id, connection, version } = team;
-    copy.teams = [...copy.teams.filter((each) => each.id !== id), { id, connection, version }];
+    const stored = copy.teams.find((each) => each.id === id);
+    if ((stored?.version ?? 0) > version) return;
+    copy.teams = [...copy.teams.filter((each) => each !== stored), { id, connection, version }];
   }
 
   async deleteTeam(team: string): Promise<void> {
     this.writes++;
-    for (const copy of this.all()) {
+    for (const copy of this.copies()) {
       copy.teams = copy.teams.filter((each) => each.id !== team);
       copy.memberships = copy.memberships.filter((each) => each.team !== team);
     }
@@ -48,13 +53,13 @@ export class Memory implements Store {
 
   async putMembership(membership: Membership): Promise<void> {
     await this.deleteMembership(membership);
-    const own = this.all().find((copy) => copy.users.some((each) => each.id === membership.user));
+    const own = this.copies().find((copy) => copy.users.some((each) => each.id === membership.user));
     own?.memberships.push(membership);
   }
 
   async deleteMembership({ team, user }: Membership): Promise<void> {
     this.writes++;
-    for (const copy of this.all()) {
+    for (const copy of this.copies()) {
       copy.memberships = copy.memberships.filter((m) => m.team !== team || m.user !== user);
     }
   }
@@ -65,7 +70,7 @@ export class Memory implements Store {
     return copy;
   }
 
-  private all(): Copy[] {
+  private copies(): Copy[] {
     return [...this.whole.values()];
   }
 }

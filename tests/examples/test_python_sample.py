@@ -1,19 +1,26 @@
-"""The sample consumer: a SaaS with users adopts it, and its accounts equal the directory."""
+"""The Python sample: a SaaS with users adopts it, and its accounts equal the directory."""
 
 from __future__ import annotations
 
 import math
 import sqlite3
+from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 from typing import Any
 
 import pytest
 
 from app import build
+from chalicelib.stream import append_records
 from dev.measure.scene import QuickQueries
-from examples.consumer import Consumer
+from examples.python.accounts import Accounts
+from passerelle_client import Admin, Consumer, pages
 from tests.support.builders import a_customer, api_client
+from tests.support.client_transport import URL, InProcess
+from tests.support.environment import OPERATOR_KEY
+from tests.support.table_stream import reader_of, with_stream
 
 DOMAIN, ELSEWHERE = "acme.example", "mail.example"
 
@@ -83,23 +90,31 @@ class Provider:
 class World:
     """The SaaS's accounts, its consumer, and a provider that makes changes at the same time."""
 
-    accounts: sqlite3.Connection
-    operator: Any
-    root: str
+    services: Any
+    database: sqlite3.Connection
+    organisation: str
     provider: Provider
     random: Random
     acts: int = 0
     life: float = math.inf
+    cursor: str = ""
 
-    def send(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+    def __post_init__(self) -> None:
+        """Let the client send its requests through this world."""
+        self.transport = InProcess(api_client(build(self.services)))
+        self.reader = reader_of(self.services)
+        self.admin = Admin(URL, OPERATOR_KEY, transport=self.send)
+        self.accounts = Accounts(self.database, self.admin)
+
+    def send(self, *request: Any) -> Any:
         """Send the consumer's request; the provider may act before it, the consumer may die."""
         if self.acts and self.random.random() < 0.5:
             self.acts -= 1
             self.provider.act()
         self._survive()
-        response = self.operator(method, self.root + path, body)
+        reply = self.transport(*request)
         self._survive()
-        return response.status, response.body
+        return reply
 
     def _survive(self) -> None:
         """Kill the consumer when its life is over: before a request, or before its response."""
@@ -107,22 +122,30 @@ class World:
         if self.life < 0:
             raise Killed
 
-    def consumer(self) -> Consumer:
-        """Start the consumer on the current accounts."""
-        return Consumer(self.accounts, self.send)
-
     def step(self) -> bool:
-        """Run one step of a newly started consumer; returns whether it survived."""
+        """Let a newly started consumer catch up; returns whether it survived."""
+        for records in self.reader.read():
+            append_records(self.services, records)
         try:
-            self.consumer().step()
+            self.cursor = Consumer(self.admin, self.accounts).catch_up(self.cursor)
         except Killed:
             return False
         return True
 
+    def is_equal(self) -> bool:
+        """Prove it by the digest."""
+        return Consumer(self.admin, self.accounts).is_equal(self.organisation)
+
+    def unlinked(self) -> list[tuple[Any, str, str]]:
+        """Return what would happen to each user without an account."""
+        read = partial(self.admin.list_users, self.organisation, linked=False)
+        users = [*pages(lambda cursor: read(cursor=cursor))]
+        return [(each, *self.accounts.decide(self.organisation, each)) for each in users]
+
     def linked(self) -> dict[str, tuple[str, bool]]:
         """Return the linked accounts: user id -> (address, active)."""
-        found = self.accounts.execute("SELECT user, email, active FROM accounts WHERE user NOTNULL")
-        return {uid: (email, bool(active)) for uid, email, active in found}
+        found = self.accounts.sql("SELECT user, email, active FROM accounts WHERE user NOTNULL")
+        return {uid: (email.lower(), bool(active)) for uid, email, active in found}
 
     def directory(self) -> dict[str, tuple[str, bool]]:
         """Return what the provider has made: user id -> (address, active)."""
@@ -135,39 +158,42 @@ def drawn(seed):
 
 
 @pytest.fixture
-def world(services, operator, manual_clock):
+def world(services, dynamodb, operator, manual_clock):
     """300 accounts, 200 provisioned users: 120 match, 5 are protected, 5 of a foreign domain."""
     quick: Any = QuickQueries(services.table.client)
+    services = with_stream(services, dynamodb)
     services = replace(services, table=replace(services.table, client=quick))
-    operator = api_client(build(services), operator.credential)
     context = a_customer(services)
-    root = f"/admin/organisations/{context.organisation}"
-    operator("PUT", f"{root}/domains/{DOMAIN}")
+    operator("PUT", f"/admin/organisations/{context.organisation}/domains/{DOMAIN}")
     client = api_client(build(services), context.token)
 
     def send(method, path, body=None):
         manual_clock.advance(seconds=1)
         return client(method, f"/scim/v2/{context.connection}{path}", body)
 
-    world = World(sqlite3.connect(":memory:"), operator, root, Provider(send, drawn(7)), drawn(11))
-    world.consumer()
-    world.accounts.executemany(
-        "INSERT INTO accounts VALUES (?, ?, ?, 1, NULL, NULL)", list(existing())
-    )
-    world.accounts.commit()
+    provider = Provider(send, drawn(7))
+    world = World(services, sqlite3.connect(":memory:"), context.organisation, provider, drawn(11))
+    insert = "INSERT INTO accounts VALUES (?, ?, ?, 1, ?, NULL, NULL)"
+    world.database.executemany(insert, list(existing()))
+    world.database.commit()
     for address in provisioned():
-        uid = world.provider.create(address)
+        uid = provider.create(address)
         if "boss" in address or ELSEWHERE in address:
-            world.provider.settled.add(uid)
+            provider.settled.add(uid)
     return world
 
 
 def existing():
-    """Yield the SaaS's accounts from before."""
-    yield from ((f"a{n}", f"Person{n}@{DOMAIN}", "reader") for n in range(120))
-    yield from ((f"b{n}", f"boss{n}@{DOMAIN}", "admin") for n in range(5))
-    yield from ((f"c{n}", f"person{n}@{ELSEWHERE}", "reader") for n in range(5))
-    yield from ((f"d{n}", f"customer{n}@{DOMAIN}", "reader") for n in range(170))
+    """Yield the SaaS's accounts from before; every third has no password yet."""
+    yield from ((f"a{n}", f"Person{n}@{DOMAIN}", "reader", password(n)) for n in range(120))
+    yield from ((f"b{n}", f"boss{n}@{DOMAIN}", "admin", "hash") for n in range(5))
+    yield from ((f"c{n}", f"person{n}@{ELSEWHERE}", "reader", "hash") for n in range(5))
+    yield from ((f"d{n}", f"customer{n}@{DOMAIN}", "reader", "hash") for n in range(170))
+
+
+def password(number):
+    """Give two of three accounts a password."""
+    return "hash" if number % 3 else None
 
 
 def provisioned():
@@ -179,29 +205,38 @@ def provisioned():
 
 
 def decisions(world):
-    """Count what the consumer would do, by action."""
-    decided = [decision.action for _, decision in world.consumer().report()]
-    return {action: decided.count(action) for action in sorted(set(decided))}
+    """Count what would happen to the users without an account, by action."""
+    return Counter(
+        "hold" if held else "create" if account.startswith("acc_") else "link"
+        for _, account, held in world.unlinked()
+    )
 
 
-def test_a_saas_with_users_adopts_the_service(world, manual_clock):
-    """Report, link, then an hour of changes, with crashes: accounts and users are equal."""
-    before = world.accounts.execute("SELECT * FROM accounts").fetchall()
+def test_a_saas_with_users_adopts_the_service(world, operator, manual_clock):
+    """Report, link, then fifteen minutes of changes, with crashes: both sides are equal."""
+    before = world.accounts.sql("SELECT * FROM accounts")
     assert decisions(world) == {"create": 70, "hold": 10, "link": 120}
-    assert world.accounts.execute("SELECT * FROM accounts").fetchall() == before
+    assert world.accounts.sql("SELECT * FROM accounts") == before
 
     assert world.step()
     assert decisions(world) == {"hold": 10}
+    assert who_must_reset(operator) == {n: n % 3 == 0 for n in range(12)}
 
-    survived = [world.step() for _ in minutes(60, manual_clock, world)]
-    decide(world)
-    manual_clock.advance(minutes=2)
+    survived = [world.step() for _ in minutes(15, manual_clock, world)]
+    decide(world, operator)
     assert world.step()
 
     assert {True, False} == set(survived)
     assert world.linked() == world.directory()
     assert decisions(world) == {}
+    assert world.is_equal()
     assert untouched(world) == 170
+
+
+def who_must_reset(operator):
+    """Ask as the sign-in page does: a linked account that has a password needs no other."""
+    asked = {n: operator("POST", "/sign-in", {"email": f"person{n}@{DOMAIN}"}) for n in range(12)}
+    return {n: response.body["reset_required"] for n, response in asked.items()}
 
 
 def minutes(count, manual_clock, world):
@@ -218,21 +253,21 @@ def minutes(count, manual_clock, world):
     world.acts = 0
 
 
-def decide(world):
+def decide(world, operator):
     """Decide about the held users as a person would: each is the owner of the account."""
-    for user, decision in list(world.consumer().report()):
-        assert decision.action == "hold" or user["id"] not in world.provider.settled
+    for user, _, held in world.unlinked():
+        assert held or user["id"] not in world.provider.settled
         if user["id"] in world.provider.settled:
-            (account,) = world.accounts.execute(
-                "SELECT id FROM accounts WHERE email = ?", [user["user_name"]]
-            ).fetchone()
-            world.operator("PUT", f"{world.root}/users/{user['id']}/account", {"id": account})
+            by_email = "SELECT id FROM accounts WHERE email = ?"
+            ((account,),) = world.accounts.sql(by_email, user["user_name"])
+            at = f"/admin/organisations/{world.organisation}/users/{user['id']}/account"
+            operator("PUT", at, {"id": account})
 
 
 def untouched(world):
     """Count the earlier accounts that were never linked, unchanged."""
     found = "SELECT count(*) FROM accounts WHERE id LIKE 'd%' AND active = 1 AND user IS NULL"
-    (count,) = world.accounts.execute(found).fetchone()
+    ((count,),) = world.accounts.sql(found)
     return count
 
 
@@ -243,26 +278,17 @@ def untouched(world):
         ([("1", f"ann@{DOMAIN}", "reader"), ("2", f"ANN@{DOMAIN}", "reader")], "more than one"),
     ],
 )
-def test_a_user_whom_the_rule_does_not_fit_is_held(services, operator, accounts, reason):
+def test_a_user_whom_the_rule_does_not_fit_is_held(customers, operator, accounts, reason):
     """An address alone never links an account: a person decides."""
-    context = a_customer(services)
-    root = f"/admin/organisations/{context.organisation}"
-    operator("PUT", f"{root}/domains/{DOMAIN}")
-    api_client(build(services), context.token)(
-        "POST", f"/scim/v2/{context.connection}/Users", {"userName": f"ann@{DOMAIN}"}
-    )
-    database = sqlite3.connect(":memory:")
-    consumer = Consumer(
-        database, World(database, operator, root, Provider(None, drawn(1)), drawn(1)).send
-    )
-    database.executemany("INSERT INTO accounts VALUES (?, ?, ?, 1, NULL, NULL)", accounts)
-    consumer.step()
+    a, _ = customers
+    operator("PUT", f"/admin/organisations/{a.organisation}/domains/{DOMAIN}")
+    insert = "INSERT INTO accounts VALUES (?, ?, ?, 1, NULL, NULL, NULL)"
+    a.world.database.executemany(insert, accounts)
+    a.provider.create(f"ann@{DOMAIN}")
+    a.world.step()
 
-    ((_, decision),) = consumer.report()
-
-    assert decision.action == "hold"
-    assert reason in decision.reason
-    assert database.execute("SELECT count(*) FROM accounts WHERE user NOTNULL").fetchone() == (0,)
+    assert reason in a.held()[f"ann@{DOMAIN}"]
+    assert a.world.linked() == {}
 
 
 # --- two customers on one table of accounts (B11) -----------------------------------------------
@@ -271,35 +297,34 @@ A, B = "a.example", "b.example"
 
 
 class Customer:
-    """An organisation with a verified domain, its provider, and its consumer."""
+    """An organisation with a verified domain, its provider, and the SaaS's one table."""
 
-    def __init__(self, services, operator, accounts, domain) -> None:
-        """Create it; the table of accounts has those of other organisations too."""
+    def __init__(self, services, operator, database, domain) -> None:
+        """Create it."""
         made = a_customer(services)
-        root = f"/admin/organisations/{made.organisation}"
-        operator("PUT", f"{root}/domains/{domain}")
+        self.organisation = made.organisation
+        operator("PUT", f"/admin/organisations/{made.organisation}/domains/{domain}")
         scim = api_client(build(services), made.token)
         path = f"/scim/v2/{made.connection}"
         self.provider = Provider(lambda m, p, b=None: scim(m, f"{path}{p}", b), drawn(1))
-        self.organisation = made.organisation
-        self.consumer = World(accounts, operator, root, self.provider, drawn(1)).consumer()
+        self.world = World(services, database, made.organisation, self.provider, drawn(1))
 
     def held(self):
         """Return the userNames of those who are held, and why."""
-        return {user["user_name"]: decision.reason for user, decision in self.consumer.report()}
+        held = "SELECT user_name, reason FROM held JOIN directory_users ON id = user"
+        return dict(self.world.accounts.sql(f"{held} WHERE organisation = ?", self.organisation))
 
 
 @pytest.fixture
-def customers(services, operator):
-    """Create both."""
-    accounts = sqlite3.connect(":memory:")
-    return [Customer(services, operator, accounts, domain) for domain in (A, B)]
+def customers(services, dynamodb, operator):
+    """Create two on one database."""
+    services, database = with_stream(services, dynamodb), sqlite3.connect(":memory:")
+    return [Customer(services, operator, database, domain) for domain in (A, B)]
 
 
 def stored(customer):
     """Read all accounts: (address, organisation)."""
-    found = "SELECT email, organisation FROM accounts ORDER BY email"
-    return customer.consumer.accounts.execute(found).fetchall()
+    return customer.world.accounts.sql("SELECT email, organisation FROM accounts ORDER BY email")
 
 
 def test_an_address_of_another_customer_is_held_when_it_is_provisioned(customers):
@@ -307,11 +332,11 @@ def test_an_address_of_another_customer_is_held_when_it_is_provisioned(customers
     a, b = customers
     for address in (f"ceo@{B}", f"CFO@{B.upper()}", f"ceo@sub.{A}", f"ceo@{A}.{B}", f"x@{B}@{A}x"):
         a.provider.create(address)
-    a.consumer.step()
+    a.world.step()
     assert stored(a) == []
 
     b.provider.create(f"ceo@{B}")
-    b.consumer.step()
+    b.world.step()
     assert stored(b) == [(f"ceo@{B}", b.organisation)]
     assert set(a.held().values()) >= {"the address is not in a verified domain"}
     assert len(a.held()) == 5
@@ -321,16 +346,16 @@ def test_an_address_of_another_customer_is_held_when_a_user_is_renamed(customers
     """The account keeps its address; whether it is active follows the directory."""
     a, b = customers
     uid = a.provider.create(f"eve@{A}")
-    a.consumer.step()
+    a.world.step()
     manual_clock.advance(minutes=2)
     a.provider.edit(uid, email=f"ceo@{B}")
     a.provider.edit(uid, active=False)
-    a.consumer.step()
+    a.world.step()
 
     assert stored(a) == [(f"eve@{A}", a.organisation)]
-    assert a.consumer.accounts.execute("SELECT active FROM accounts").fetchall() == [(0,)]
+    assert a.world.accounts.sql("SELECT active FROM accounts") == [(0,)]
     b.provider.create(f"ceo@{B}")
-    b.consumer.step()
+    b.world.step()
     assert stored(b) == [(f"ceo@{B}", b.organisation), (f"eve@{A}", a.organisation)]
 
 
@@ -338,11 +363,11 @@ def test_an_account_of_another_organisation_is_never_linked(customers, operator)
     """Though its address is in a domain that has moved to this one."""
     a, b = customers
     b.provider.create(f"ann@{B}")
-    b.consumer.step()
+    b.world.step()
     operator("DELETE", f"/admin/organisations/{b.organisation}/domains/{B}")
     operator("PUT", f"/admin/organisations/{a.organisation}/domains/{B}")
     a.provider.create(f"ann@{B}")
-    a.consumer.step()
+    a.world.step()
 
     assert stored(a) == [(f"ann@{B}", b.organisation)]
     assert "of another organisation" in a.held()[f"ann@{B}"]
@@ -355,9 +380,9 @@ def test_an_address_that_another_account_has_is_held_when_a_user_is_renamed(
     a, _ = customers
     a.provider.create(f"ann@{A}")
     uid = a.provider.create(f"eve@{A}")
-    a.consumer.step()
+    a.world.step()
     manual_clock.advance(minutes=2)
     a.provider.edit(uid, email=f"ann@{A}")
-    a.consumer.step()
+    a.world.step()
 
     assert stored(a) == [(f"ann@{A}", a.organisation), (f"eve@{A}", a.organisation)]
