@@ -3,7 +3,7 @@
 Each line names a package or module and what it imports; every arrow leads down the list:
 
     app -> sweeper, stream, api, auth, storage, observability, settings
-    sweeper -> api, organisations, directory, storage, observability, errors
+    sweeper -> api, events, organisations, directory, storage, observability, errors
     stream -> api, events, organisations, storage, observability
     api -> events, organisations, directory, auth, scim, storage, outbound, queues, observability,
         settings, errors

@@ -89,6 +89,13 @@ def record_alert(alert: str, of: str) -> None:
     metrics.flush_metrics()
 
 
+def record_end_of_access(seconds: int) -> None:
+    """Record how long after the provider's request a leaver's access has ended in the SaaS."""
+    metrics = _metrics()
+    metrics.add_metric(name="AccessEndedAfter", unit=MetricUnit.Seconds, value=seconds)
+    metrics.flush_metrics()
+
+
 def _metrics() -> EphemeralMetrics:
     """Return an empty set of metrics, with the stage: stages of one account share the namespace.
 

@@ -97,6 +97,7 @@ class Settings:
     `return_origins`: where a console link may lead back to.
     `embedding_origins`: whose pages may show the console in a frame.
     `stream_arn`: the stream of the table; empty: no events, and no feed of all organisations.
+    `acknowledgements`: the SaaS says of each leaver when their access has ended there.
     """
 
     table_name: str
@@ -112,6 +113,7 @@ class Settings:
     branding: Branding = Branding()
     embedding_origins: Sequence[str] = ()
     stream_arn: str = ""
+    acknowledgements: bool = False
     plans: Mapping[str, Plan] = field(default_factory=lambda: PLANS)
 
     @classmethod
@@ -334,5 +336,6 @@ READERS: Mapping[str, Reader] = {
     "branding": _json(_object(Branding, {"name": NAME, "logo": LOGO, "colour": _colour})),
     "embedding_origins": _json(_array(ORIGIN)),
     "stream_arn": str,
+    "acknowledgements": _json(_flag),
     "plans": _json(_map(PLAN)),
 }

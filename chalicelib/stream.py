@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from chalicelib.api.services import Services
-from chalicelib.events import feed
+from chalicelib.events import feed, leavers
 from chalicelib.events.sender import Sender, due_webhooks
 from chalicelib.events.stream_records import Record, connection_of_leaver, events_of
 from chalicelib.observability import count, log_fault, record_alert
@@ -52,9 +52,14 @@ def append_records(services: Services, records: Sequence[Record]) -> int:
     Raises:
         Busy: not within 20 s.
     """
-    events = [event for record in records for event in _events_of(record)]
+    found = [(record, _events_of(record)) for record in records]
+    events = [event for _, some in found for event in some]
     if events:
         deadline = Deadline.after(SECONDS, services.table.clock)
+        if services.settings.acknowledgements:
+            gone = [some[0] for record, some in found if some and connection_of_leaver(record)]
+            may = grants.expect_leavers({each.organisation for each in gone if each.organisation})
+            leavers.expect(services.table.namespace(may, deadline), gone)
         feed.append(services.table.namespace(grants.append_events(), deadline), events)
     _count_leavers(services, records)
     return len(events)

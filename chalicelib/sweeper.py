@@ -20,14 +20,15 @@ from chalicelib.api.services import Services
 from chalicelib.directory import recovery
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import Busy, Unavailable
-from chalicelib.observability import log_fault, logger, record_alert
+from chalicelib.events import leavers
+from chalicelib.observability import count, log_fault, logger, record_alert
 from chalicelib.organisations import purge, tokens
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.watch import watch_connections, watch_webhooks
 from chalicelib.storage import grants
 from chalicelib.storage.audit_entries import Actor
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.expressions import Item, key_of
+from chalicelib.storage.expressions import Delete, Item, key_of
 from chalicelib.storage.keys import (
     ConnectionKeys,
     OrganisationKeys,
@@ -179,6 +180,17 @@ def _purge(services: Services, item: Item, deadline: Deadline) -> None:
     logger.info("purged", extra={"target": item["target"], "left": left})
 
 
+def _count_late_leaver(services: Services, item: Item, deadline: Deadline) -> None:
+    """Count a leaver whose end of access the SaaS has not acknowledged in time."""
+    connection = _owner(item)
+    items = services.table.namespace(grants.late_leaver(ConnectionKeys(connection)), deadline)
+    logger.warning(
+        "a leaver is not acknowledged", extra={"event": item["target"], "connection": connection}
+    )
+    count("LeaversNotAcknowledged")
+    items.commit([Delete(key_of(item))])
+
+
 def _owner(item: Item) -> str:
     """Return the id of the connection or organisation of a pending change."""
     return pending_change_owner(key_of(item))
@@ -199,6 +211,7 @@ DIRECTORY_CHANGE = Job(_finish_directory_change, seconds=SECONDS_PER_CHANGE)
 JOBS: Mapping[str, Job] = {
     "secret": Job(_delete_secret, seconds=SECONDS_PER_CHANGE),
     purge.CHANGE_TYPE: Job(_purge, seconds=None),
+    leavers.CHANGE_TYPE: Job(_count_late_leaver, seconds=SECONDS_PER_CHANGE),
 }
 
 

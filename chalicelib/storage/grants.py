@@ -16,6 +16,7 @@ from chalicelib.storage.keys import (
     DEPLOYMENT_HEALTH,
     ERASURES,
     EVENT_HEAD,
+    EVENT_LEAVERS,
     OPERATOR_KEYS,
     ORGANISATION_LIST,
     PENDING_CHANGES,
@@ -106,6 +107,7 @@ def operator(keys: OrganisationKeys) -> tuple[Grant, ...]:
         Grant(DEPLOYMENT_AUDIT, PUT),
         Grant(ERASURES, READ | PUT | UPDATE, sort_key_part=keys.organisation),
         Grant("I#operator", ALL_VERBS),
+        Grant(f"{EVENT_LEAVERS}#{keys.organisation}", READ | UPDATE),
     )
 
 
@@ -206,6 +208,20 @@ def rate_limit(key: Key) -> tuple[Grant, ...]:
 def append_events() -> tuple[Grant, ...]:
     """Return the grants of the stream's function: it appends to the feed of all organisations."""
     return (Grant("E", ALL_VERBS),)
+
+
+def expect_leavers(organisations: Iterable[str]) -> tuple[Grant, ...]:
+    """Return the grants for storing who of these organisations has lost access."""
+    return (
+        Grant(EVENT_LEAVERS, PUT),
+        Grant(PENDING_CHANGES, PUT),
+        *(Grant(OrganisationKeys(each).partition, READ) for each in organisations),
+    )
+
+
+def late_leaver(keys: ConnectionKeys) -> tuple[Grant, ...]:
+    """Return the grants of the sweeper that counts a leaver who was not acknowledged."""
+    return (Grant(PENDING_CHANGES, DELETE, sort_key_part=f"#{keys.connection}#"),)
 
 
 def read_events() -> tuple[Grant, ...]:

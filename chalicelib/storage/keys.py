@@ -30,6 +30,7 @@ What each access needs (consistent reads throughout, no index, no Scan):
     all connections with their alerts     Query  H#C           <connection> ..
     who listens for a token               Get    X#listen#<token>
     the feed of all organisations         Get    E#HEAD, then BatchGet E#B#<number>
+    a leaver who is acknowledged          Get    E#L#<org>    <event>
     the audit, of a deployment            Query  C#<org>#A or A#AUDIT   <ulid> .. <ulid>
     the records of erasures               Query  A#ERASED      <org> or <org>/<uid> ..
     the requests of a rate limit          Update S#<conn>#B or C#<org>#B  <limit>
@@ -64,6 +65,7 @@ ERASURES = "A#ERASED"
 OPERATOR_KEYS = "A#KEY"
 EVENT_HEAD = "E#HEAD"
 EVENT_BATCHES = "E#B"
+EVENT_LEAVERS = "E#L"
 WEBHOOKS = "W#LIST"
 WATCHED_CONNECTIONS = "H#C"
 WATCHED_WEBHOOKS = "H#W"
@@ -761,6 +763,11 @@ def event_head() -> Key:
 def event_batch(number: int) -> Key:
     """Key of a batch of events; each has a partition of its own."""
     return Key(f"{EVENT_BATCHES}#{number}", ONLY)
+
+
+def leaver(organisation: str, event: str) -> Key:
+    """Key of a user who has lost access, by the event that says so."""
+    return Key(f"{EVENT_LEAVERS}#{organisation}", event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ from chalicelib.storage.keys import (
     ulid,
     user_and_group,
 )
+from chalicelib.storage.leaver_items import Leaver
 from chalicelib.storage.local_users import Assignment, LocalUser
 from chalicelib.storage.log_entries import LogEntry, LoggedOperation
 from chalicelib.storage.operator_keys import OperatorKey
@@ -323,6 +324,7 @@ RECORDS: Mapping[type, Record] = {
         _same_name("event", "at", "milliseconds", "status", "length", "error"),
         {"id": _sort_key},
     ),
+    Leaver: Record(_same_name("connection", "user", "at", "acknowledged"), {"event": _sort_key}),
     DeadLetter: Record(_same_name("event", "place", "object", "at"), {"id": _sort_key}),
     FeedHead: Record({"number": ("n", PLAIN), "tag": ("tag", PLAIN)}),
     Batch: Record(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.api.admin import (
+    acknowledgements,
     alerts,
     audit,
     connections,
@@ -143,6 +144,7 @@ TAKES: Mapping[Handler, Takes] = {
     webhooks.replay: Takes(webhooks.Replay),
     webhooks.list_deliveries: Takes(parameters=PAGING),
     webhooks.list_dead_letters: Takes(parameters=PAGING),
+    acknowledgements.acknowledge: Takes(acknowledgements.Acknowledgement, errors=(409,)),
     # connections
     alerts.list_all_connections: Takes(parameters=(*PAGING, HEALTH, STATE)),
     connections.create_connection: Takes(inputs.NewConnection, parameters=(IDEMPOTENCY_KEY,)),

@@ -218,6 +218,10 @@ PROPERTIES: Mapping[str, Text] = {
     "workspace": Text("The workspace: an id of the SaaS's.", "main"),
     "workspaces": Text("The workspaces that the SaaS knows."),
     # what a schema means by a name
+    "Acknowledged.ended_at": Text("When the access had ended in the SaaS.", MOMENT),
+    "Acknowledged.requested_at": Text("When the provider's request took it away here.", MOMENT),
+    "Acknowledged.seconds": Text("The time between the two, in seconds.", 2),
+    "Acknowledgement.at": Text("When the access had ended in the SaaS; null: now.", LEFT_OUT),
     "AccountOfUser.id": Text("The SaaS's own id of the account.", "account-7"),
     "Actor.id": Text("Their id: of an operator key, or the SaaS's own of a person.", "operator"),
     "Actor.name": Text("Their name.", "operator"),
@@ -509,6 +513,7 @@ TAG_OF: Mapping[str, str] = {
     "feed": "Events",
     "events": "Events",
     "digest": "Events",
+    "acknowledgements": "Events",
     "webhooks": "Webhooks",
     "sign_in": "Sign-in",
     "log": "Provisioning log",

@@ -27,11 +27,13 @@ from chalicelib.storage.keys import (
     erasure,
     event_batch,
     event_head,
+    leaver,
     listened_token,
     operator_key,
     signing_keys,
     watched_connection,
 )
+from chalicelib.storage.leaver_items import Leaver
 from chalicelib.storage.local_users import Assignment, LocalUser
 from chalicelib.storage.log_entries import LogEntry
 from chalicelib.storage.operator_keys import OperatorKey
@@ -237,8 +239,12 @@ VALUES: dict[str, tuple[Any, Key]] = {
         Delivery("01X", "e" * 32, NOW, 12, status=204, length=0),
         WebhookKeys("w" * 12).delivery("01X"),
     ),
+    "a leaver": (
+        Leaver("e" * 32, "abcdefghijklmnop", "u" * 32, NOW, NOW),
+        leaver("abcdefghij", "e" * 32),
+    ),
     "a dead letter": (
-        DeadLetter("01X", "e" * 32, "7.0", "c/u", NOW),
+        DeadLetter("01X", "7.0", "c/u", NOW, "e" * 32),
         WebhookKeys("w" * 12).dead_letter("01X"),
     ),
     "a token that is listened for": (

@@ -10,6 +10,7 @@ from typing import Any
 from chalice.app import Chalice
 
 from chalicelib.api.services import Services
+from chalicelib.events import leavers
 from chalicelib.organisations import audit, connections, console, organisations, tokens
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.audit import AuditQuery
@@ -22,7 +23,9 @@ from chalicelib.organisations.inputs import (
 )
 from chalicelib.storage import grants
 from chalicelib.storage.audit_entries import Actor
-from chalicelib.storage.keys import ConnectionKeys, OrganisationKeys
+from chalicelib.storage.clock import timestamp
+from chalicelib.storage.event_items import Event
+from chalicelib.storage.keys import ConnectionKeys, OrganisationKeys, organisation_of
 from chalicelib.storage.settings_items import new_organisation_id
 from chalicelib.storage.table import Namespace
 from dev.run.gateway import Gateway, HttpRequest
@@ -238,3 +241,13 @@ def exchanged(services: Services, link: str) -> str:
 def scim_namespace(services: Services, connection: str) -> Namespace:
     """Return the namespace of a SCIM request of a connection."""
     return services.table.namespace(grants.scim(ConnectionKeys(connection)), services.deadline())
+
+
+def a_leaver(services: Services, connection: str, uid: str) -> str:
+    """Store that a user has lost access, as the stream's function does; return the event's id."""
+    organisation, now = organisation_of(connection), timestamp(services.table.clock.now())
+    event_id = services.table.clock.new_id()
+    event = Event(event_id, "user", "deactivated", organisation, connection, uid, now)
+    may = grants.expect_leavers([organisation])
+    leavers.expect(services.table.namespace(may, services.deadline()), [event])
+    return event_id

@@ -86,7 +86,8 @@ def deploy(dynamodb: Any, secretsmanager: Any, clock: Clock) -> Services:
     made, now = _deployed(dynamodb, secretsmanager), Deployed.now(dynamodb.meta.region_name)
     now.tables.update(deepcopy(made.tables))
     now.secrets.update(deepcopy(made.secrets))
-    settings = Settings.from_environment({**ENVIRONMENT, "STREAM_ARN": NO_STREAM})
+    of_events = {"STREAM_ARN": NO_STREAM, "ACKNOWLEDGEMENTS": "true"}
+    settings = Settings.from_environment({**ENVIRONMENT, **of_events})
     in_process: Any = InProcessClient(dynamodb)
     quick: Any = QuickQueries(in_process)
     table = Table(quick, settings.table_name, clock)

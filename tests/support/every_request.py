@@ -18,6 +18,7 @@ from chalicelib.api.admin.routes import ORGANISATION
 from chalicelib.api.services import Services
 from tests.support.builders import (
     ApiClient,
+    a_leaver,
     a_session,
     api_client,
     connection_body,
@@ -169,6 +170,7 @@ BODIES: Mapping[str, list[Any]] = {
         {"external_id": "<external>"},
         {"email": "<email>"},
     ],
+    "POST /acknowledgements": [{"event": "<leaver>"}],
     "POST /console-links": [{"name": "<fresh>"}],
     "POST /admin/webhooks": [{"url": NOWHERE}],
     "PATCH /admin/webhooks/<webhook>": [{"state": "paused"}],
@@ -264,6 +266,7 @@ def a_side(services: Services, word: str) -> Side:
         "urn": urn,
         "account": f"{word}-account",
         "reference": f"{word}-reference",
+        "leaver": a_leaver(services, connection, found["user"]),
         "link": operator("POST", f"{root}/console-links", {"name": f"{word}-link"}).body["id"],
         **_cursors(operator, root, below),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,11 @@ class Recorded:
         return Recorded(self.http.with_credential(credential), self.seen)
 
 
-def life(send: Recorded, scim: ApiClient) -> None:
+# Takes the ids of a connection and of a user who has lost access there; gives that of the event.
+Leave = Callable[[str, str], str]
+
+
+def life(send: Recorded, scim: ApiClient, leave: Leave) -> None:
     """Use every route once, with success."""
     at = "/admin/organisations"
     own = f"{at}/{send('POST', at, organisation_body(reference='acme')).body['id']}"
@@ -47,6 +52,7 @@ def life(send: Recorded, scim: ApiClient) -> None:
     path = f"{own}/connections/{made['id']}"
     token = _connection(send, path)
     _people(send, own, scim.with_credential(token), f"/scim/v2/{made['id']}")
+    send("POST", f"{own}/acknowledgements", {"event": leave(made["id"], "0" * 32)})
     send("POST", f"{path}/listen")
     send("GET", f"{path}/rejected")
     for target in (

@@ -605,6 +605,16 @@ class NewWebhookSecret(TypedDict):
     secret: str | None
 
 
+class Acknowledged(TypedDict):
+    """A leaver whose access has ended in the SaaS, so many seconds after the provider's request."""
+
+    event: str
+    user: str
+    requested_at: Moment
+    ended_at: Moment
+    seconds: int
+
+
 class Delivery(TypedDict):
     """An attempt: status and length of the response, or the `error` why there was none."""
 

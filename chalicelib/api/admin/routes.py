@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from chalicelib.api.admin import (
+    acknowledgements,
     alerts,
     audit,
     connections,
@@ -109,6 +110,13 @@ ROUTES = (
     Route("DELETE", USER, OPERATOR, erasures.erase_user),
     Route("GET", "/admin/audit", OPERATOR, audit.list_deployment_audit),
     Route("GET", f"{ORGANISATION}/changes", OPERATOR, feed.list_changes, scope=CHANGES),
+    Route(
+        "POST",
+        f"{ORGANISATION}/acknowledgements",
+        OPERATOR,
+        acknowledgements.acknowledge,
+        scope=CHANGES,
+    ),
     # Events of all organisations
     Route("GET", "/admin/changes", OPERATOR, events.list_events, scope=CHANGES),
     Route("POST", "/admin/webhooks", OPERATOR, webhooks.create_webhook),

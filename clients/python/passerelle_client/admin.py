@@ -160,6 +160,21 @@ class Admin(HttpClient):
         )
         return found
 
+    def acknowledge(
+        self,
+        organisation: str,
+        body: types.Acknowledgement,
+    ) -> types.Acknowledged:
+        """Acknowledge. A leaver's access has ended; the first time counts. Needs an operator key
+        with the scope `changes`.
+        """
+        found: types.Acknowledged = self.request(
+            "POST",
+            f"/admin/organisations/{part(organisation)}/acknowledgements",
+            body=body,
+        )
+        return found
+
     def list_audit(
         self,
         organisation: str,

@@ -18,6 +18,30 @@ class AccountOfUser(TypedDict):
     password_set: NotRequired[bool]
 
 
+class Acknowledged(TypedDict):
+    """A leaver whose access has ended in the SaaS, so many seconds after the provider's request."""
+
+    # The id of the event.
+    event: str
+    # The id of the user.
+    user: str
+    # When the provider's request took it away here.
+    requested_at: str
+    # When the access had ended in the SaaS.
+    ended_at: str
+    # The time between the two, in seconds.
+    seconds: int
+
+
+class Acknowledgement(TypedDict):
+    """The event of a leaver, and when their access had ended in the SaaS; by default now."""
+
+    # The id of the event.
+    event: str
+    # When the access had ended in the SaaS; null: now.
+    at: NotRequired[str | None]
+
+
 class Actor(TypedDict):
     """Who acts; `session` is there for an admin and for who sets up a connection."""
 

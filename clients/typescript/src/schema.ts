@@ -142,6 +142,32 @@ export interface paths {
         patch: operations["change_organisation"];
         trace?: never;
     };
+    "/admin/organisations/{organisation}/acknowledgements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the organisation.
+                 * @example srx5kl4h4l
+                 */
+                organisation: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge
+         * @description A leaver's access has ended; the first time counts. Needs an operator key with the scope `changes`.
+         */
+        post: operations["acknowledge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/organisations/{organisation}/audit": {
         parameters: {
             query?: never;
@@ -1591,6 +1617,38 @@ export interface components {
             id: string;
             /** @description Whether the account has a password: its user is not asked to reset one then. Default: `false`. */
             password_set?: boolean;
+        };
+        /**
+         * Acknowledged
+         * @description A leaver whose access has ended in the SaaS, so many seconds after the provider's request.
+         */
+        Acknowledged: {
+            /** @description The id of the event. */
+            event: string;
+            /** @description The id of the user. */
+            user: string;
+            /**
+             * Format: date-time
+             * @description When the provider's request took it away here.
+             */
+            requested_at: string;
+            /**
+             * Format: date-time
+             * @description When the access had ended in the SaaS.
+             */
+            ended_at: string;
+            /** @description The time between the two, in seconds. */
+            seconds: number;
+        };
+        /**
+         * Acknowledgement
+         * @description The event of a leaver, and when their access had ended in the SaaS; by default now.
+         */
+        Acknowledgement: {
+            /** @description The id of the event. */
+            event: string;
+            /** @description When the access had ended in the SaaS; null: now. */
+            at?: string | null;
         };
         /**
          * Actor
@@ -4428,6 +4486,68 @@ export interface operations {
             409: components["responses"]["Problem"];
             /** @description Its version is not the one that If-Match names. */
             412: components["responses"]["Problem"];
+            /** @description The body is larger than the limit. */
+            413: components["responses"]["Problem"];
+            /** @description The body is not JSON, or it is compressed. */
+            415: components["responses"]["Problem"];
+            /** @description A fault of the service; report the `request_id`. */
+            500: components["responses"]["Problem"];
+            /** @description Busy; Retry-After says when to try again. */
+            503: components["responses"]["Problem"];
+        };
+    };
+    acknowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of the organisation.
+                 * @example srx5kl4h4l
+                 */
+                organisation: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "event": "5d0c0b3f9d0c41e8a8b4e7b6b1b0f0aa"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Acknowledgement"];
+            };
+        };
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "event": "5d0c0b3f9d0c41e8a8b4e7b6b1b0f0aa",
+                     *       "user": "209eecfcd1daf0c5d03cd547e68910d3",
+                     *       "requested_at": "2027-01-31T12:00:00.000Z",
+                     *       "ended_at": "2027-01-31T12:00:00.000Z",
+                     *       "seconds": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Acknowledged"];
+                };
+            };
+            /** @description The request cannot be understood; `errors` names the fields of a body. */
+            400: components["responses"]["Problem"];
+            /** @description The credential is not accepted. */
+            401: components["responses"]["Problem"];
+            /** @description The principal may not do this, or not now. */
+            403: components["responses"]["Problem"];
+            /** @description It does not exist, or not for this principal. */
+            404: components["responses"]["Problem"];
+            /** @description It conflicts with something that exists already. */
+            409: components["responses"]["Problem"];
             /** @description The body is larger than the limit. */
             413: components["responses"]["Problem"];
             /** @description The body is not JSON, or it is compressed. */

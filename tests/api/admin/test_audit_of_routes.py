@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from chalicelib.api.admin.routes import ROUTES
+from tests.support.builders import a_leaver
 from tests.support.every_route import AGENT, Recorded, life
 
 ADDRESS = "127.0.0.1"
@@ -20,9 +22,9 @@ NO_ENTRY = {
 }
 
 
-def recorded_entries(operator, seen):
+def recorded_entries(operator, services, seen):
     """Use every route, and read both audits: entries by request id."""
-    life(Recorded(operator, seen), operator)
+    life(Recorded(operator, seen), operator, partial(a_leaver, services))
     organisation = operator("GET", "/admin/organisations").body["items"][0]["id"]
     audits = ("/admin/audit", f"/admin/organisations/{organisation}/audit")
     found: dict[str, dict[str, Any]] = {}
@@ -35,10 +37,10 @@ def recorded_entries(operator, seen):
     return found
 
 
-def test_every_route_that_changes_something_leaves_an_entry(operator):
+def test_every_route_that_changes_something_leaves_an_entry(operator, services):
     """With the actor, the request, where it came from and what it concerns."""
     seen: dict[tuple[str, str], str] = {}
-    entries = recorded_entries(operator, seen)
+    entries = recorded_entries(operator, services, seen)
 
     changing = {(r.method, r.path) for r in ROUTES if r.method != "GET"} - NO_ENTRY.keys()
     silent = {route for route in changing if seen[route] not in entries}

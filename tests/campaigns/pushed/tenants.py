@@ -14,6 +14,7 @@ from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import ApiError
 from chalicelib.organisations import connections
 from chalicelib.organisations.inputs import NewConnection
+from chalicelib.storage.retries import Deadline
 from chalicelib.storage.table import Table
 from tests.support.builders import an_organisation, connection_body
 from tests.support.directory import a_group, a_user, change, connection_context, edit, rename
@@ -23,6 +24,7 @@ WRITERS = 8
 BURST = 4
 VISIT = WRITERS * BURST
 USERS_EACH, GROUPS_EACH = 4, 2
+PATIENCE = 300.0
 
 
 @dataclass(slots=True)
@@ -104,6 +106,13 @@ WEIGHTS: Mapping[Callable[[Writer], None], int] = {
 }
 
 
+def patient(table: Table, connection: str) -> ConnectionContext:
+    """Return the context of a request that a machine with much else to do completes too."""
+    context = connection_context(table, connection)
+    deadline = Deadline.after(PATIENCE, table.clock)
+    return replace(context, items=context.items.with_deadline(deadline))
+
+
 @dataclass(slots=True)
 class Tenants:
     """All of them; `table` is reached by a client that cancels transactions that meet."""
@@ -121,7 +130,7 @@ class Tenants:
     def _burst(self, tenant: Tenant, seed: int) -> int:
         random, done = Random(seed), 0  # noqa: S311 - a schedule, no secret
         for act in random.choices([*WEIGHTS], [*WEIGHTS.values()], k=BURST):
-            writer = Writer(connection_context(self.table, tenant.connection), tenant, random)
+            writer = Writer(patient(self.table, tenant.connection), tenant, random)
             try:
                 act(writer)
             except (ApiError, IndexError):
@@ -141,8 +150,8 @@ def settle(services: Services, client: Any, count: int, seed: int, large: int) -
         asked = NewConnection.model_validate(connection_body(identity_provider="other"))
         of = connections.create(admin, asked, services.settings.plans, None).id
         users = large if number == 0 else USERS_EACH
-        uids = [a_user(connection_context(services.table, of), f"u{n}") for n in range(users)]
-        context = connection_context(services.table, of)
+        uids = [a_user(patient(services.table, of), f"u{n}") for n in range(users)]
+        context = patient(services.table, of)
         gids = [a_group(context, f"Group {n}", uids[:2]) for n in range(GROUPS_EACH)]
         return Tenant(admin.keys.organisation, of, uids, gids)
 
