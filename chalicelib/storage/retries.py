@@ -25,10 +25,11 @@ T = TypeVar("T")
 
 SERVER_ERROR = 500
 
-# Seconds between attempts of a transaction that meets others: after the first conflict, which may
-# have been the only one; then the longest pause, which falls to the shortest in the time given.
-# Half of each is left to chance. Chosen by `make contention`.
-FIRST_PAUSE, LONGEST_PAUSE, SHORTEST_PAUSE, SHORTEST_AFTER = 0.1, 0.6, 0.03, 1.5
+# Seconds between attempts of a transaction that meets others: after the first conflicts, which may
+# be all where writers are few; then the longest pause, which falls to the shortest in the time
+# given. Half of each is left to chance. Chosen by `make contention`.
+FIRST_PAUSES = (0.02, 0.05)
+LONGEST_PAUSE, SHORTEST_PAUSE, SHORTEST_AFTER = 1.0, 0.03, 1.5
 
 # Transient errors of DynamoDB and Secrets Manager. A transaction whose reply was lost may still
 # be in progress; with the same request token a retry gets the result of the first attempt.
@@ -118,8 +119,8 @@ class Deadline:
         self._sleep((5 + self.clock.random.uniform(0, min(200, 4 * 2 ** min(attempt, 6)))) / 1000)
 
     def _pause_for_others(self, conflicts: int, lasted: float) -> None:
-        falling = LONGEST_PAUSE * (1 - lasted / SHORTEST_AFTER)
-        longest = FIRST_PAUSE if conflicts == 1 else max(SHORTEST_PAUSE, falling)
+        falling = max(SHORTEST_PAUSE, LONGEST_PAUSE * (1 - lasted / SHORTEST_AFTER))
+        longest = FIRST_PAUSES[conflicts - 1] if conflicts <= len(FIRST_PAUSES) else falling
         self._sleep(longest * self.clock.random.uniform(0.5, 1))
 
     def _sleep(self, seconds: float) -> None:

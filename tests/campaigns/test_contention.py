@@ -19,6 +19,14 @@ def test_writers_one_after_another_are_all_served_in_time(writers):
     assert outcome.percentile(0.99) < 3
 
 
+def test_two_writers_hardly_wait_for_each_other():
+    """Of a hundred requests one takes as long as five transactions."""
+    outcome = virtual(closed(2, 400), SEED)
+
+    assert outcome.rejected == []
+    assert outcome.percentile(0.99) < 0.2
+
+
 def test_fifty_a_second_are_served():
     """As many as a group can take with room to spare."""
     outcome = virtual(opened(50, 10), SEED)
