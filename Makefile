@@ -18,7 +18,7 @@ VERB := exec $(VENV) -m dev
 RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi clients clients-test console-test console-size screenshots damage \
+.PHONY: help sbom run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi clients clients-test console-test console-size screenshots damage \
 	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded events replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance peers repair \
 	clean environment generators release engine emulator peer-servers python
 
@@ -165,6 +165,9 @@ costs: environment ## what a deployment costs a month (docs/costs.md), and a use
 	@$(VERB) costs $(ARGS)
 
 ## Deploy
+
+sbom: environment ## write what the archive contains, as CycloneDX 1.6 (build/sbom.json)
+	@$(VERB) sbom
 
 package: environment release ## build archive and CloudFormation template into build/ and check them (STAGE=dev)
 	@$(RELEASE) -m dev package $(STAGE)

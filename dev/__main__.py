@@ -59,6 +59,7 @@ MODULES: Mapping[str, str] = {
     "clients": "dev.release.client_packages",
     "domains": "dev.release.domains",
     "package": "dev.release.package",
+    "sbom": "dev.release.sbom",
     "account": "dev.release.account_setup",
     "deploy": "dev.release.deploy",
     "operator-key": "dev.release.operator_key",
