@@ -1,6 +1,7 @@
 """`make events`: what is pushed under contention, kills and failing receivers; nothing is lost.
 
     make events ARGS='--changes 10000 --organisations 100 --seed 1'
+    make events ARGS=--head        how many events a second the feed takes, on a virtual clock
 
 Eight writers change the same users and groups of one organisation after another, on Amazon DynamoDB
 Local with a client in between that cancels transactions that meet. Meanwhile the table's stream is
@@ -32,6 +33,7 @@ from dev.measure import reference
 from dev.progress import progress
 from dev.run import dynamodb_local
 from tests.campaigns.conflicts import Conflicts
+from tests.campaigns.pushed import head
 from tests.campaigns.pushed.accounts import Accounts
 from tests.campaigns.pushed.consumer import read_from
 from tests.campaigns.pushed.hidden import Search, hide_and_find
@@ -50,6 +52,7 @@ from tests.campaigns.pushed.tenants import VISIT, WRITERS, Tenant, Tenants, sett
 from tests.support.builders import an_admin_context
 
 FILE = "accounts.db"
+HEAD_SECONDS = 60.0
 HOUR = 3600.0
 # After so many visits of the writers the site may take its next step.
 EVERY = 8
@@ -248,7 +251,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--in-memory", action="store_true")
+    parser.add_argument("--head", action="store_true", help="how much the feed's head takes")
     given = vars(parser.parse_args(arguments))
+    if given.pop("head"):
+        print(*head.rates(HEAD_SECONDS), sep="\n")
+        return 0
     begin_on = in_memory if given.pop("in_memory") else on_dynamodb_local
     asked, is_clean = Asked(**given), True
     with tempfile.TemporaryDirectory() as folder, begin_on(asked, Path(folder)) as campaign:
