@@ -8,7 +8,14 @@ from typing import Any
 
 from chalicelib.organisations import idempotency, tokens
 from chalicelib.settings import RETENTION, Plan
-from chalicelib.storage import counters, directory_items, event_items, rejected_items, webhook_items
+from chalicelib.storage import (
+    counters,
+    directory_items,
+    event_items,
+    leaver_items,
+    rejected_items,
+    webhook_items,
+)
 from dev.run import resources
 from tests.test_docs import ROOT
 from tests.test_musts import known
@@ -30,6 +37,7 @@ PERIODS: dict[str, tuple[timedelta, ...]] = {
         directory_items.CHANGES_KEPT,
         event_items.EVENTS_KEPT,
     ),
+    "leavers, with the setting ACKNOWLEDGEMENTS: ids, times": (leaver_items.LEAVERS_KEPT,),
     "counters of requests": (counters.KEPT,),
     "deliveries to webhooks, dead letters": (
         webhook_items.DELIVERIES_KEPT,

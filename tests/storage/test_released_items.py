@@ -1,7 +1,7 @@
 """Items of each release are read by this one, and its items by the one before.
 
-`python -m tests.storage.test_released_items` writes the file of the present version, once at its
-release; no file of an earlier one is ever written again.
+`python -m tests.storage.test_released_items` adds to the file of the present version the types of
+items that it does not have yet. What is there stays as it is, and so do the files of earlier ones.
 """
 
 from __future__ import annotations
@@ -85,14 +85,13 @@ def test_an_item_of_this_release_is_read_by_an_earlier_one(version, name):
 
 
 def main() -> None:
-    """Write the file of the present version, unless it is there."""
+    """Add what the file of the present version does not have."""
     items = {
         name: {"item": wire_of(name), "says": fields_of(value)}
         for name, (value, _) in VALUES.items()
-    }
+    } | RELEASED.get(VERSION, {})
     text = json.dumps(items, indent=1, ensure_ascii=False, sort_keys=True, default=as_text)
-    with (FOLDER / f"{VERSION}.json").open("x", encoding="utf-8") as file:
-        file.write(f"{text}\n")
+    (FOLDER / f"{VERSION}.json").write_text(f"{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
