@@ -27,7 +27,7 @@ measure/        what it costs
   scale.py           make scale: the same on DynamoDB Local (reference.py) with many users
                      (population.py)
   bench.py           make bench: time of the SCIM engine
-  costs.py           make costs: dollars per month
+  costs.py           make costs: dollars per month, also of pushed events (push.py)
   performance.py     make performance: size of the archive and cold start
   pages.py           puts a computed table into a page of docs/
 release/        AWS
@@ -38,7 +38,8 @@ release/        AWS
                      (python_client.py)
   deploy.py          make deploy, access.py, destroy.py: a stage (stages.py) in an account
                      (account.py), with its own roles (roles.py), gateway responses and logs
-                     (front.py), built from a copy (source.py), tested (smoke.py)
+                     (front.py), which records of the stream are events (event_source.py), built
+                     from a copy (source.py), tested (smoke.py)
   account_setup.py   make account: what an account needs once for each region
 
 make storm, kills, oracle and planted are in tests/campaigns.

@@ -19,13 +19,14 @@ from chalicelib.directory.groups import GroupChange
 from chalicelib.organisations.watch import ROUND
 from chalicelib.scim.member_changes import MemberChange
 from chalicelib.storage.keys import PENDING_CHANGE_PARTITIONS
-from dev.measure import budget, looking, operations, sizes
+from dev.measure import budget, looking, operations, push, sizes
 from dev.measure.meter import Cost, item_size
 from dev.measure.pages import Section
 from dev.measure.scene import context, memory
 from dev.run import resources
 
 SECTION = Section("costs.md", "costs")
+PUSH = Section("costs.md", "push")
 
 MILLION = 1_000_000
 GIGABYTE = 2**30
@@ -42,6 +43,7 @@ PRICES: Mapping[str, float] = {
     "DynamoDB, a write unit": 0.625 / MILLION,
     "DynamoDB, a GB a month, with recovery": 0.25 + 0.20,
     "Secrets Manager, a secret a month": 0.40,
+    "Secrets Manager, a call": 5 / MILLION,
     "CloudWatch, a GB of logs": 0.50,
     "CloudWatch, a metric a month": 0.30,
     "Internet, a GB out": 0.09,
@@ -55,6 +57,7 @@ class Assumed:
     ms_own: float = 15  # of a request, without its calls to AWS
     ms_per_call: float = 8  # to DynamoDB or Secrets Manager
     ms_sweep: float = 30
+    ms_receiver: float = 300  # until the SaaS has accepted an event
     log_bytes: int = 1_600  # of a request, in all logs together
     response_bytes: int = 1_500
     metrics: int = 4
@@ -84,6 +87,7 @@ class Customer:
         return self.users * self.groups_a_user
 
 
+READ, WRITE = PRICES["DynamoDB, a read unit"], PRICES["DynamoDB, a write unit"]
 CUSTOMER = Customer()
 CUSTOMERS = 100
 CYCLES = MINUTES // 40
@@ -271,6 +275,28 @@ def _looks(looks: looking.Looks, memory_gb: float) -> float:
     )
 
 
+def changes(requests: Requests) -> int:
+    """Count the requests that change something: what all customers together are pushed."""
+    reading = {MATCH_USER, MATCH_GROUP, READ_USER}
+    return CUSTOMERS * sum(times for name, times in requests.items() if name not in reading)
+
+
+def pushing(count: int, steps: Mapping[str, Cost]) -> Mapping[str, float]:
+    """Return the price of pushing changes to one webhook, each alone: the dearest there is."""
+    costs = [steps[name] for name in push.OF_A_CHANGE]
+    calls = sum(cost.round_trips for cost in costs) + 2  # the sender is woken, and reads its secret
+    own = 2 * ASSUMED.ms_own + ASSUMED.ms_receiver
+    memory_gb = int(resources.read_json("config.json")["lambda_memory_size"]) / 1024
+    seconds = count * (own + calls * ASSUMED.ms_per_call) / 1000
+    invocations = 2 * count * PRICES["Lambda, an invocation"]
+    return {
+        "Lambda": invocations + seconds * memory_gb * PRICES["Lambda, a GB-second"],
+        "Secrets Manager, calls": count * PRICES["Secrets Manager, a call"],
+        "DynamoDB, reads": count * sum(cost.rcu for cost in costs) * READ,
+        "DynamoDB, writes": count * sum(cost.wcu for cost in costs) * WRITE,
+    }
+
+
 # --- the tables -------------------------------------------------------------------------------
 
 
@@ -287,6 +313,27 @@ def report(measured: Mapping[str, Units]) -> str:
             "",
         ]
     )
+
+
+def report_push(steps: Mapping[str, Cost]) -> str:
+    """Return the tables of push."""
+    counts = changes(initial(CUSTOMER)), changes(monthly(CUSTOMER))
+    prices = [pushing(count, steps) for count in counts]
+    secret = PRICES["Secrets Manager, a secret a month"]
+    rest = MINUTES * steps[push.REST].rcu * READ
+    sums = sum(prices[0].values()), sum(prices[1].values()) + secret + rest
+    lines = [
+        *push.table(steps),
+        "",
+        f"| one webhook of {CUSTOMERS} organisations | first cycle, once | a month |",
+        "|---|---|---|",
+        f"| changes | {counts[0]:,} | {counts[1]:,} |",
+        *(f"| {name} | {prices[0][name]:.2f} | {prices[1][name]:.2f} |" for name in prices[0]),
+        f"| at rest: the webhook's secret | | {secret:.2f} |",
+        f"| at rest: a look every minute | | {rest:.2f} |",
+        f"| **all** | **{sums[0]:.2f}** | **{sums[1]:.2f}** |",
+    ]
+    return "\n".join([*lines, ""])
 
 
 def _operations(once: Requests, month: Requests, measured: Mapping[str, Units]) -> Iterator[str]:
@@ -316,5 +363,6 @@ def _dollars(
 def main(arguments: Sequence[str]) -> int:
     """Print the tables, and put them into the pages where that is asked for."""
     SECTION.publish(report(measure()), arguments)
+    PUSH.publish(report_push(push.measure()), arguments)
     sizes.SECTION.publish(sizes.table(PRICES["DynamoDB, a write unit"]), arguments)
     return 0

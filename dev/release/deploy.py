@@ -1,9 +1,11 @@
 """`make deploy STAGE=dev`: create or update a stage in an AWS account; can be repeated.
 
     1 check the settings and the credentials
-    2 create or update what .chalice/resources.json defines; data is never replaced
+    2 create or update what .chalice/resources.json defines, and switch on the table's stream; data
+      is never replaced
     3 `chalice deploy`, with byte code in the archive
-    4 create what Chalice does not: gateway responses, access log, throttle, dead-letter queue
+    4 set what Chalice does not: gateway responses, access log, throttle, dead-letter queue, and
+      which records of the stream become events
     5 run a smoke test on the live URL, and print what to do next
 
 Afterwards a plain `chalice deploy` leaves a working service too.
@@ -15,11 +17,12 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from random import SystemRandom
 
 from chalicelib.auth.tokens import mint
 from dev.errors import VerbError
-from dev.release import account_setup, bytecode, front, roles, smoke, source, stages
+from dev.release import account_setup, bytecode, event_source, front, roles, smoke, source, stages
 from dev.release.account import (
     Account,
     api_of,
@@ -66,10 +69,15 @@ def deploy(stage: Stage, account: Account) -> None:
     """
     _require_record(stage, account)
     made = _make_resources(stage, account)
+    stage = replace(stage, stream_arn=_make_stream(account, made))
+    event_source.release_others(account.client("lambda"), stage)
     _deploy_functions(stage, account)
     _make_the_rest(stage, account, made)
     url = url_of(stage, account)
-    wrong = smoke.faults(url, operator_key(stage, account))
+    functions = account.client("lambda")
+    wrong = smoke.faults(
+        url, operator_key(stage, account), lambda: event_source.faults(functions, stage)
+    )
     if wrong:
         raise CannotDeploy("\n  ".join(["It is deployed, but the smoke test fails:", *wrong]))
     print(_next(stage, url))
@@ -117,9 +125,14 @@ def _make_resources(stage: Stage, account: Account) -> dict[str, resources.Prope
     )
     defined = stage.define()
     resources.make_queue(account.client("sqs"), defined["DeadLetters"])
-    for each in ("ApiLog", "SweepLog", "AccessLog"):
-        resources.make_log_group(account.client("logs"), defined[each])
+    for each in defined.values():
+        if "LogGroupName" in each:
+            resources.make_log_group(account.client("logs"), each)
     return defined
+
+
+def _make_stream(account: Account, made: Mapping[str, resources.Properties]) -> str:
+    return resources.make_stream(account.client("dynamodb"), made["Table"])
 
 
 def _deploy_functions(stage: Stage, account: Account) -> None:
@@ -137,13 +150,14 @@ def _deploy_functions(stage: Stage, account: Account) -> None:
 def _make_the_rest(
     stage: Stage, account: Account, made: Mapping[str, resources.Properties]
 ) -> None:
-    print("Gateway responses, access log, throttle, dead-letter queue ...", flush=True)
+    print("Gateway responses, access log, throttle, dead-letter queue, events ...", flush=True)
     queue, log = made["DeadLetters"]["QueueName"], made["AccessLog"]["LogGroupName"]
     here = f"{account.region}:{account.number}"
-    account.client("lambda").update_function_configuration(
-        FunctionName=stage.sweep,
-        DeadLetterConfig={"TargetArn": f"arn:aws:sqs:{here}:{queue}"},
+    queue_arn, functions = f"arn:aws:sqs:{here}:{queue}", account.client("lambda")
+    functions.update_function_configuration(
+        FunctionName=stage.sweep, DeadLetterConfig={"TargetArn": queue_arn}
     )
+    event_source.configure(functions, stage, queue_arn)
     account_setup.allow_access_log(account)
     gateway = account.client("apigateway")
     front.put(gateway, api_of(stage), stage, f"arn:aws:logs:{here}:log-group:{log}")

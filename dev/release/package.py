@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
-from dev.release import bytecode, source, stages, template
+from dev.release import bytecode, event_source, source, stages, template
 from dev.release.source import BUILD, ROOT
 from dev.release.stages import Stage
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         WrongSettings: .chalice/config.json has no such stage, or wrong settings for it.
         CannotRun: Chalice failed.
     """
-    stage = stages.read(arguments[0] if arguments else "dev")
+    stage = _with_stream(stages.read(arguments[0] if arguments else "dev"))
     source.copy(stage)
     build(stage)
     bytecode.add(ARCHIVE)
@@ -39,6 +40,17 @@ def main(arguments: Sequence[str]) -> int:
         print(f"make package: {line}", file=sys.stderr)
     print(f"{ARCHIVE.relative_to(ROOT)}: {ARCHIVE.stat().st_size / 1e6:.1f} MB")
     return 1 if wrong else 0
+
+
+def _with_stream(stage: Stage) -> Stage:
+    """Let events come from the stack's own table; from a restored one, where STREAM_ARN is set."""
+    if not stage.has_restored_table:
+        return replace(stage, stream_arn=event_source.OF_THE_STACK)
+    if not stage.stream_arn:
+        print(
+            "Without events: set STREAM_ARN to the stream of the restored table (docs/deploy.md)."
+        )
+    return stage
 
 
 def build(stage: Stage) -> None:

@@ -1,12 +1,14 @@
 """The smoke test of `make deploy`: the app, its key, its table and the gateway respond.
 
+And the function of the table's stream is invoked.
+
 Reads only, and works on an empty table.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +39,7 @@ PROBES = (
         "application/json",
         operator=True,
     ),
+    Probe("it has a feed", "/admin/changes?after=now", 200, "application/json", operator=True),
     Probe("a request without a token is rejected", f"/scim/v2/{NOBODY}/Users", 401, SCIM),
     # With a bearer API Gateway would respond itself, with a 403 about AWS signatures.
     Probe("an unknown path is 404 in SCIM's form", "/scim/nothing", 404, SCIM, operator=True),
@@ -44,10 +47,18 @@ PROBES = (
 )
 
 
-def faults(url: str, operator_key: str, seconds: float = SECONDS) -> list[str]:
-    """Probe a URL until all is well or the time is over; return what was wrong at last."""
+def faults(
+    url: str,
+    operator_key: str,
+    others: Callable[[], Iterator[str]] = lambda: iter(()),
+    seconds: float = SECONDS,
+) -> list[str]:
+    """Probe a URL until all is well or the time is over; return what was wrong at last.
+
+    `others`: looks for faults that no request shows.
+    """
     end = time.monotonic() + seconds
-    while found := list(_faults(url, operator_key)):
+    while found := [*_faults(url, operator_key), *others()]:
         if time.monotonic() > end:
             break
         time.sleep(2)

@@ -14,7 +14,7 @@ from chalicelib.settings import RATE, InvalidSettings, Rate, Settings
 from dev.errors import VerbError
 from dev.run import resources
 
-FUNCTIONS = ("api_handler", "sweep")
+FUNCTIONS = ("api_handler", "sweep", "stream", "send")
 
 # The minor versions of Lambda's Python runtimes; Chalice uses that of its own interpreter.
 RUNTIMES = range(10, 16)
@@ -31,7 +31,10 @@ class WrongSettings(VerbError):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The settings of a stage that deployment needs."""
+    """The settings of a stage that deployment needs.
+
+    `stream_arn`: the stream of its table, once that is known; empty: it is deployed without events.
+    """
 
     name: str
     api_stage: str
@@ -40,6 +43,7 @@ class Stage:
     table: str
     throttle: Rate
     reserved_concurrency: int | None
+    stream_arn: str = ""
 
     @property
     def has_restored_table(self) -> bool:
@@ -60,6 +64,11 @@ class Stage:
     def sweep(self) -> str:
         """The name of the scheduled function."""
         return f"{self.function}-sweep"
+
+    @property
+    def stream(self) -> str:
+        """The name of the function that turns the table's stream into events."""
+        return f"{self.function}-stream"
 
 
 def read(name: str) -> Stage:
@@ -88,6 +97,7 @@ def read(name: str) -> Stage:
         table=environment["TABLE_NAME"],
         throttle=_throttle({**config, **own}),
         reserved_concurrency=own["lambda_functions"]["api_handler"].get("reserved_concurrency"),
+        stream_arn=environment.get("STREAM_ARN", ""),
     )
 
 

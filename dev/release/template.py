@@ -2,7 +2,8 @@
 
 They are the content of `.chalice/resources.json`, with the parameter Stage fixed to the packaged
 stage, and the settings that Chalice does not know: the names of the functions, the dead-letter
-queue, the gateway responses, the access log and the throttle. Chalice merges dictionaries deeply
+queue, which records of the stream become events, the gateway responses, the access log and the
+throttle. Chalice merges dictionaries deeply
 and replaces lists.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dev.release import front
+from dev.release import event_source, front
 from dev.release.stages import Stage
 from dev.run import resources
 
@@ -19,7 +20,9 @@ Template = dict[str, Any]
 
 # Chalice's own names in the template.
 API, HANDLER, SWEEP = "RestAPI", "APIHandler", "Sweep"
+STREAM, SEND, STREAM_EVENT = "Stream", "Send", "StreamDynamodbEventSource"
 MAPPING = "ApiGatewayCustomDomainMapping"
+QUEUE_ARN = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
 GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
 
 
@@ -34,7 +37,7 @@ def build_additions(stage: Stage) -> Template:
     return {
         **base,
         "Parameters": parameters,
-        "Resources": {**others, **table, **_functions(), **_api(stage)},
+        "Resources": {**others, **table, **_functions(), **_events(stage), **_api(stage)},
     }
 
 
@@ -49,11 +52,31 @@ def _functions() -> Mapping[str, Any]:
             "DependsOn": ["SweepLog"],
             "Properties": {
                 "FunctionName": {"Fn::Sub": "passerelle-${Stage}-sweep"},
-                "DeadLetterQueue": {
-                    "Type": "SQS",
-                    "TargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]},
-                },
+                "DeadLetterQueue": {"Type": "SQS", "TargetArn": QUEUE_ARN},
             },
+        },
+    }
+
+
+def _events(stage: Stage) -> Mapping[str, Any]:
+    """Define the functions of events; none where the stack does not know the table's stream."""
+    if not stage.stream_arn:
+        return {}
+    properties = event_source.mapping(QUEUE_ARN)
+    properties["DestinationConfig"]["OnFailure"]["Type"] = "SQS"
+    if stage.stream_arn == event_source.OF_THE_STACK:
+        properties["Stream"] = {"Fn::GetAtt": ["Table", "StreamArn"]}
+    return {
+        STREAM: {
+            "DependsOn": ["StreamLog"],
+            "Properties": {
+                "FunctionName": {"Fn::Sub": "passerelle-${Stage}-stream"},
+                "Events": {STREAM_EVENT: {"Properties": properties}},
+            },
+        },
+        SEND: {
+            "DependsOn": ["SendLog"],
+            "Properties": {"FunctionName": {"Fn::Sub": "passerelle-${Stage}-send"}},
         },
     }
 
@@ -90,7 +113,7 @@ def _table(stage: Stage, defined: Mapping[str, Any]) -> Mapping[str, Any]:
         return {}
     # The reference makes it wait. CloudFormation cannot delete a protected table, so a first try
     # that fails must not have got that far.
-    after = [HANDLER, SWEEP, "AccessLog", *([MAPPING] if stage.domain else [])]
+    after = [HANDLER, SWEEP, STREAM, SEND, "AccessLog", *([MAPPING] if stage.domain else [])]
     tags = [{"Key": "stage", "Value": {"Ref": f"{API}.Stage"}}]
     properties = {**defined["Properties"], "Tags": tags}
     return {"Table": {**defined, "DependsOn": after, "Properties": properties}}

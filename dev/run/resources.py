@@ -3,8 +3,8 @@
 Reads the CloudFormation form and calls the boto3 clients that it gets, which may reach moto, an
 emulator or AWS. Repeating it changes nothing and never replaces data.
 
-The table and an operator key are created everywhere; the queue and the log groups where functions
-run.
+The table and an operator key are created everywhere; the stream where events are wanted, the queue
+and the log groups where functions run.
 """
 
 from __future__ import annotations
@@ -50,6 +50,9 @@ FREE_QUEUE_NAME = Patience(
     90,
     "the name of the queue: AWS keeps that of a deleted queue for a minute",
     {"AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently"},
+)
+CHANGEABLE = Patience(
+    120, "the table: AWS makes one change after another", {"ResourceInUseException"}
 )
 # What is asked of a table every so often while it comes or goes.
 WAITING = {"Delay": 1, "MaxAttempts": 120}
@@ -186,7 +189,9 @@ def keep_table(dynamodb: Any, defined: Properties) -> None:
         )
     protected = defined["DeletionProtectionEnabled"]
     if present.get("DeletionProtectionEnabled", False) != protected:
-        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=protected)
+        CHANGEABLE.repeat(
+            lambda: dynamodb.update_table(TableName=name, DeletionProtectionEnabled=protected)
+        )
     _make_settings(dynamodb, defined)
 
 
@@ -219,6 +224,26 @@ def _make_recovery(dynamodb: Any, table: str, defined: Properties) -> None:
             f"Point-in-time recovery of the table {table} is {status} after it was switched on, "
             "so the table could not be restored. Deploy again; if it stays so, ask AWS."
         )
+
+
+def make_stream(dynamodb: Any, defined: Properties) -> str:
+    """Switch on the stream of an existing table where it is off; return its ARN.
+
+    Raises:
+        CannotBeMade: its stream shows something else; it is left as it is.
+    """
+    name, wanted = defined["TableName"], {"StreamEnabled": True, **defined["StreamSpecification"]}
+    found = dynamodb.describe_table(TableName=name)["Table"]
+    if not found.get("StreamSpecification", {}).get("StreamEnabled"):
+        CHANGEABLE.repeat(lambda: dynamodb.update_table(TableName=name, StreamSpecification=wanted))
+        dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig=WAITING)
+        found = dynamodb.describe_table(TableName=name)["Table"]
+    if found["StreamSpecification"] != wanted:
+        raise CannotBeMade(
+            f"The table {name} has a stream that shows {found['StreamSpecification']}, and events "
+            f"need {wanted}. It is left as it is: switch it off where nobody else reads it."
+        )
+    return str(found["LatestStreamArn"])
 
 
 def make_queue(sqs: Any, defined: Properties) -> None:

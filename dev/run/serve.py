@@ -40,7 +40,7 @@ from chalicelib.auth.signing_keys import KeyRing
 from chalicelib.auth.tokens import mint
 from chalicelib.outbound import OutboundClient
 from dev.errors import VerbError
-from dev.run import demo, dynamodb_local, engines, resources, stream_reader
+from dev.run import demo, dynamodb_local, engines, resources
 from dev.run.gateway import Gateway
 from dev.run.listener import HOST, listening
 from dev.run.stream_reader import StreamReader
@@ -290,7 +290,9 @@ def _account(engine_url: str, table_url: str, options: Options) -> Iterator[str]
     os.environ["TABLE_NAME"] = resources.define({"Stage": STAGE})["Table"]["TableName"]
     clients = boto3.client("dynamodb"), boto3.client("secretsmanager")
     key = resources.make(STAGE, *clients, lambda: mint("op", SystemRandom()).text)
-    os.environ["STREAM_ARN"] = stream_reader.provide(clients[0], os.environ["TABLE_NAME"])
+    os.environ["STREAM_ARN"] = resources.make_stream(
+        clients[0], resources.define({"Stage": STAGE})["Table"]
+    )
     file = options.directory / ENGINE_FILE
     urls = {"secretsmanager": engine_url, "dynamodb": table_url, "region": engines.REGION}
     file.write_text(json.dumps(urls), encoding="utf-8")

@@ -10,19 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-VIEW = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-
-
-def provide(dynamodb: Any, table: str) -> str:
-    """Switch on the stream of a table where it is off; return its ARN."""
-    found = dynamodb.describe_table(TableName=table)["Table"]
-    if not found.get("StreamSpecification", {}).get("StreamEnabled"):
-        dynamodb.update_table(TableName=table, StreamSpecification=VIEW)
-        dynamodb.get_waiter("table_exists").wait(TableName=table)
-        found = dynamodb.describe_table(TableName=table)["Table"]
-    arn: str = found["LatestStreamArn"]
-    return arn
-
 
 class StreamReader:
     """Reads a stream, each record once; `client` is one of dynamodbstreams."""

@@ -37,6 +37,8 @@ TABLE_SECONDS = 20
 QUEUE_SECONDS = 60
 SECRET_SECONDS = 20
 IAM_SECONDS = 10
+MAPPING_SECONDS = 10
+UPDATE_SECONDS = 10
 
 # Calls to API Gateway that an account may make once in so many seconds.
 QUOTAS: Mapping[tuple[str, str], int] = {
@@ -97,6 +99,8 @@ def dynamodb_says(_: str, __: str, headers: Mapping[str, str], body: bytes) -> R
     """A new table has no backups for a while, and a deleted one is still there."""
     action, fields = action_of(headers), _json(body)
     name = str(fields.get("TableName", ""))
+    if action == "UpdateTable":
+        return _update_says(name)
     if action == "UpdateContinuousBackups" and moments.within(BACKUPS_SECONDS, "table", _at(name)):
         return rejection(
             "ContinuousBackupsUnavailableException",
@@ -114,6 +118,17 @@ def dynamodb_says(_: str, __: str, headers: Mapping[str, str], body: bytes) -> R
         "DeletionProtectionEnabled"
     ):
         moments.mark("deleted table", _at(name))
+    return None
+
+
+def _update_says(name: str) -> Response | None:
+    """A table is changed once at a time."""
+    if moments.within(UPDATE_SECONDS, "updated table", _at(name)):
+        return rejection(
+            "ResourceInUseException",
+            "Attempt to change a resource which is still in use: Table is being updated: " + name,
+        )
+    moments.mark("updated table", _at(name))
     return None
 
 
@@ -169,7 +184,9 @@ def apigateway_says(method: str, path: str, _: Mapping[str, str], body: bytes) -
 
 
 def lambda_says(method: str, path: str, _: Mapping[str, str], body: bytes) -> Response | None:
-    """A new role cannot be assumed yet, and a new account may not reserve anything."""
+    """A new role cannot be assumed yet; a new account reserves nothing; a mapping changes once."""
+    if "/event-source-mappings" in path:
+        return _mapping_says(method, path)
     granted = account["concurrency"]
     if path.endswith("/account-settings"):
         limit = {"ConcurrentExecutions": granted, "UnreservedConcurrentExecutions": granted}
@@ -190,6 +207,20 @@ def lambda_says(method: str, path: str, _: Mapping[str, str], body: bytes) -> Re
             "InvalidParameterValueException",
             "The role defined for the function cannot be assumed by Lambda.",
         )
+    return None
+
+
+def _mapping_says(method: str, path: str) -> Response | None:
+    """A mapping cannot be changed while another change is made."""
+    name = path.rstrip("/").rpartition("/")[2]
+    if method in {"PUT", "DELETE"}:
+        if moments.within(MAPPING_SECONDS, "mapping", _at(name)):
+            return rejection(
+                "ResourceInUseException",
+                "Cannot update the event source mapping because it is in use.",
+                status=409,
+            )
+        moments.mark("mapping", _at(name))
     return None
 
 
@@ -262,10 +293,15 @@ def policies_in_force(role: str, account_id: str) -> Any:
 lambda_action_by_the_emulator = iam_actions._lambda_action
 
 
+OF_ONE_MAPPING = {"GET": "Get", "PUT": "Update", "DELETE": "Delete"}
+
+
 def lambda_action(method: str, path: str) -> Any:
-    """Tell the three actions of a function's concurrency apart."""
+    """Tell the actions of a function's concurrency apart, and those of a stream's mapping."""
     if path.endswith("/concurrency"):
         return f"{method.capitalize()}FunctionConcurrency"
+    if path.rstrip("/").rpartition("/")[0].endswith("/event-source-mappings"):
+        return f"{OF_ONE_MAPPING[method]}EventSourceMapping"
     return lambda_action_by_the_emulator(method, path)
 
 

@@ -45,6 +45,8 @@ RESERVED = 50
 AWS_SECOND = 0.02
 RUNTIME = f"{sys.version_info.major}.{sys.version_info.minor}"
 IAM_TAKES = 11 * AWS_SECOND
+# How often the feed is looked at before it is given up.
+WAITS = 150
 COPIED = ("app.py", "chalicelib", "dev", ".chalice", "Makefile")
 PINS = ("requirements.txt", "requirements-dev.txt")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "deployments", "deployed")
@@ -327,6 +329,17 @@ def works(scim: AdminPrincipal, name: str) -> dict[str, object]:
     found = scim.need(200, "GET", f"/Users?filter=userName%20eq%20%22{name}%22")
     assert found["totalResults"] == 1
     return dict(found["Resources"][0])
+
+
+def told(admin: AdminPrincipal, user: str) -> list[str]:
+    """Wait until the feed has events of a user; returns what happened to them, the oldest first."""
+    for _ in range(WAITS):
+        page = admin.need(200, "GET", "/admin/changes?after=0.0.0&limit=100")
+        found = [each["action"] for each in page["items"] if each.get("subject") == user]
+        if found:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"the feed has no event of {user}")
 
 
 def table_names(cloud: Cloud) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 
 from dev.play.corpus import ENTRA, wire
 from dev.play.corpus_files import load, play
+from dev.release import event_source
 from tests.deploy.cloud import (
     DOMAIN,
     PUBLIC_URL,
@@ -23,6 +24,7 @@ from tests.deploy.cloud import (
     connect,
     secret_names,
     table_names,
+    told,
     works,
 )
 
@@ -135,6 +137,23 @@ def test_a_slash_at_the_end_of_the_url_does_no_harm(connected: Connected):
     assert connected.principal.need(200, "GET", "//Users?count=0")["itemsPerPage"] == 0
 
 
+def test_what_happens_becomes_an_event(admin: AdminPrincipal, connected: Connected):
+    """The stream is on, its function reads it and appends to the feed."""
+    user = works(connected.principal, "told@example.com")
+
+    assert told(admin, str(user["id"]))[0] == "created"
+
+
+def test_the_functions_of_events_are_set_as_the_template_sets_them(cloud: Cloud, first: str):
+    """Filter, halves of a batch that fails, where a record goes that cannot be appended."""
+    found = cloud.client("lambda").list_event_source_mappings(FunctionName="passerelle-dev-stream")
+    (mapping,) = found["EventSourceMappings"]
+    queue = f"arn:aws:sqs:{cloud.region}:000000000000:passerelle-dev-dead-letters"
+
+    assert event_source.mapping(queue).items() <= mapping.items()
+    assert (mapping["State"], mapping["BatchSize"]) == ("Enabled", 100)
+
+
 def test_the_table_is_kept_safe(cloud: Cloud, first: str):
     """On demand, protected, restorable; items expire by themselves."""
     dynamodb = cloud.client("dynamodb")
@@ -205,6 +224,18 @@ def test_chalice_alone_leaves_a_working_service(
     """An engineer who knows Chalice may use it as usual."""
     assert admin.need(200, "GET", "/newer") == "answered"
     works(connected.principal, "bob@example.com")
+
+
+def test_chalice_alone_takes_the_events_away(admin: AdminPrincipal, cloud: Cloud, plain: str):
+    """It knows no stream, and says so; the guide names the setting that keeps them."""
+    functions = cloud.client("lambda").list_functions()["Functions"]
+    response = admin("GET", "/admin/changes?after=now")
+
+    assert {each["FunctionName"] for each in functions} == {
+        "passerelle-dev",
+        "passerelle-dev-sweep",
+    }
+    assert (response.status, "Set STREAM_ARN" in response.body["detail"]) == (409, True)
 
 
 def limits(cloud: Cloud, project: Project) -> tuple[float, int, int | None]:

@@ -28,7 +28,7 @@ from chalicelib.storage import grants
 from chalicelib.storage.audit_entries import Actor
 from chalicelib.storage.clock import Clock, timestamp
 from chalicelib.storage.expressions import Put
-from chalicelib.storage.keys import OrganisationKeys, pending_changes_due
+from chalicelib.storage.keys import OrganisationKeys, WebhookKeys, pending_changes_due
 from chalicelib.storage.records import to_item
 from chalicelib.storage.retries import Deadline
 from chalicelib.storage.settings_items import (
@@ -38,7 +38,8 @@ from chalicelib.storage.settings_items import (
     new_organisation_id,
 )
 from chalicelib.storage.table import Table
-from tests.deploy.cloud import IAM_TAKES, REGION, AdminPrincipal, Cloud, connect
+from chalicelib.storage.webhook_items import SigningSecret, Webhook
+from tests.deploy.cloud import IAM_TAKES, REGION, WAITS, AdminPrincipal, Cloud, connect
 from tests.deploy.page import PAGE
 from tests.support import directory
 from tests.support.faults import Crash, FaultyClient, Request, Send
@@ -47,18 +48,29 @@ pytestmark = pytest.mark.deploy
 
 API = f"passerelle-dev-{REGION}-api_handler"
 SWEEPER = f"passerelle-dev-{REGION}-sweep"
+STREAM = f"passerelle-dev-{REGION}-stream"
+SENDER = f"passerelle-dev-{REGION}-send"
 CHALICE = Path(__file__).parents[2] / ".chalice"
 
 NOT_ENFORCED = {
     "logs:CreateLogStream": "Lambda's, when a new container writes its first line",
     "logs:PutLogEvents": "Lambda's, for every line after it",
     "sqs:SendMessage": "Lambda's, when a sweep has failed three times",
+    "dynamodb:DescribeStream": "Lambda's, which reads the stream for the function",
+    "dynamodb:GetRecords": "Lambda's, for every record",
+    "dynamodb:GetShardIterator": "Lambda's, at the beginning of a shard",
+    "dynamodb:ListStreams": "Lambda's, when the mapping is made",
 }
+# What the sender needs where a receiver accepts something: here it can reach none.
+OF_A_RECEIVER = {"dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "lambda:InvokeFunction"}
+WAKES = "lambda:InvokeFunction"
 
 # Members of so many groups are released before they are deleted: one transaction takes 33.
 MANY_GROUPS = 34
 # Members of a change that takes more than one transaction.
 MANY_USERS = 34
+# How often to look for what does not come.
+LITTLE = 20
 
 
 def actions(policy: str) -> list[str]:
@@ -248,7 +260,7 @@ def test_the_sweeper_finishes_what_crashes_have_left(cloud: Cloud, first: str):
     assert due(cloud, owners) == []
 
 
-@pytest.mark.parametrize("action", actions("policy-sweep-dev.json"))
+@pytest.mark.parametrize("action", [a for a in actions("policy-sweep-dev.json") if a != WAKES])
 def test_the_sweeper_misses_each_action_of_its_policy(cloud: Cloud, first: str, action: str):
     """Least privilege: without any one of them something stays undone."""
     with without(action, cloud, SWEEPER):
@@ -256,6 +268,84 @@ def test_the_sweeper_misses_each_action_of_its_policy(cloud: Cloud, first: str, 
         sweep(cloud)
 
         assert due(cloud, owners)
+
+
+# --- the functions of events ------------------------------------------------------------------
+
+
+def a_webhook(cloud: Cloud, cursor: str) -> WebhookKeys:
+    """Make a webhook that gets what is after a cursor; no function may reach its URL."""
+    table = Table(cloud.client("dynamodb"), "passerelle-dev")
+    items = table.namespace(grants.webhook_management(), Deadline.after(25, table.clock))
+    name = table.clock.new_id()
+    made = Webhook(
+        name,
+        "https://127.0.0.1/",
+        "active",
+        timestamp(table.clock.now()),
+        cursor,
+        (SigningSecret(name),),
+    )
+    secret = {
+        "Name": f"passerelle/dev/webhooks/{name}",
+        "SecretString": "whsec_MDAwMDAwMDAwMDAwMDAwMA==",
+    }
+    cloud.client("secretsmanager").create_secret(**secret)
+    items.commit([Put(WebhookKeys(name).own_item, to_item(made))])
+    return WebhookKeys(name)
+
+
+def is_tried(cloud: Cloud, webhook: WebhookKeys, waits: int) -> bool:
+    """Wait until the sender has noted an attempt; tells whether it has."""
+    table = Table(cloud.client("dynamodb"), "passerelle-dev")
+    items = table.namespace(grants.sender(webhook), Deadline.after(600, table.clock))
+    for _ in range(waits):
+        if next(iter(items.query(webhook.deliveries())), None):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def change_is_sent(admin: AdminPrincipal, cloud: Cloud, waits: int) -> bool:
+    """Create a user, and tell whether a webhook's receiver is sent that."""
+    after = admin.need(200, "GET", "/admin/changes?after=now")["next"]
+    webhook = a_webhook(cloud, after)
+    connect(admin).principal.need(201, "POST", "/Users", {"userName": "ada"})
+    return is_tried(cloud, webhook, waits)
+
+
+def sweep_sends(cloud: Cloud, waits: int) -> bool:
+    """Tell whether the sweeper has a webhook's receiver sent what it has missed."""
+    webhook = a_webhook(cloud, "0.0.0")
+    sweep(cloud)
+    return is_tried(cloud, webhook, waits)
+
+
+def test_a_change_is_sent_and_so_is_what_was_missed(admin: AdminPrincipal, cloud: Cloud):
+    """With the whole policies; else the rest proves nothing."""
+    assert change_is_sent(admin, cloud, WAITS)
+    assert sweep_sends(cloud, WAITS)
+
+
+@pytest.mark.parametrize(
+    ("role", "action"),
+    [
+        *((STREAM, each) for each in actions("policy-stream-dev.json")),
+        *((SENDER, each) for each in actions("policy-send-dev.json") if each not in OF_A_RECEIVER),
+    ],
+)
+def test_the_functions_of_events_miss_each_action_of_their_policies(
+    admin: AdminPrincipal, cloud: Cloud, role: str, action: str
+):
+    """Least privilege: without any one of them nothing is sent."""
+    with without(action, cloud, role):
+        assert not change_is_sent(admin, cloud, LITTLE)
+
+
+def test_the_sweeper_cannot_wake_a_sender_without_its_permission(cloud: Cloud, first: str):
+    """Least privilege: what a failed receiver has missed would wait for the next change."""
+    with without(WAKES, cloud, SWEEPER):
+        assert not sweep_sends(cloud, LITTLE)
 
 
 def test_a_sweep_that_fails_is_put_aside(cloud: Cloud, first: str):
@@ -274,4 +364,4 @@ def test_what_the_emulator_does_not_enforce_stands_in_the_guide():
     """A reviewer of a policy finds the reason for each action that no test can miss."""
     guide = PAGE.read_text(encoding="utf-8")
 
-    assert [action for action in NOT_ENFORCED if f"`{action}`" not in guide] == []
+    assert [each for each in {*NOT_ENFORCED, *OF_A_RECEIVER} if f"`{each}`" not in guide] == []

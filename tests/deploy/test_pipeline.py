@@ -22,6 +22,7 @@ from tests.deploy.cloud import (
     operator_keys,
     secret_names,
     table_names,
+    told,
     works,
 )
 
@@ -110,6 +111,7 @@ def test_the_template_makes_the_same_service(elsewhere: Cloud, stack: dict[str, 
     user = works(scim, "eve@example.com")
 
     assert user["meta"]["location"].startswith(PUBLIC_URL)  # type: ignore[index]
+    assert told(AdminPrincipal(api, OPERATOR_KEY), str(user["id"]))[:2] == ["created", "updated"]
     assert AdminPrincipal(api)("GET", "/scim/v3").status == 404
 
 
@@ -131,7 +133,8 @@ def test_the_template_names_functions_as_chalice_does(elsewhere: Cloud, stack: d
     """Policies and log groups name them, so a generated name would have no rights."""
     functions = elsewhere.client("lambda").list_functions()["Functions"]
 
-    assert sorted(each["FunctionName"] for each in functions) == [STACK, f"{STACK}-sweep"]
+    suffixes = ("", "-send", "-stream", "-sweep")
+    assert sorted(each["FunctionName"] for each in functions) == [f"{STACK}{s}" for s in suffixes]
 
 
 def test_a_deleted_stack_leaves_the_data(elsewhere: Cloud, stack: dict[str, str]):

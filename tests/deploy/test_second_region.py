@@ -22,6 +22,7 @@ from tests.deploy.cloud import (
     connect,
     operator,
     table_names,
+    told,
     works,
 )
 
@@ -117,6 +118,21 @@ def test_a_restored_table_serves_what_was_in_it(
     assert users(tenant) == {"eve@example.com"}
     works(tenant, "later@example.com")
     assert elsewhere.client("dynamodb").scan(TableName="passerelle-dev")["Count"] == before
+
+
+def test_events_come_from_the_restored_table(
+    elsewhere: Cloud, second: Project, tenant: AdminPrincipal, restored: str
+):
+    """AWS restores it without a stream: the same as a stage that had none is deployed again."""
+    table = elsewhere.client("dynamodb").describe_table(TableName=RESTORED)["Table"]
+    functions = elsewhere.client("lambda")
+    found = functions.list_event_source_mappings(FunctionName="passerelle-dev-stream")
+
+    user = works(tenant, "restored@example.com")
+
+    sources = [each["EventSourceArn"] for each in found["EventSourceMappings"]]
+    assert sources == [table["LatestStreamArn"]]
+    assert told(operator(elsewhere, second.url()), str(user["id"]))[0] == "created"
 
 
 def test_a_restored_table_is_kept_safe(elsewhere: Cloud, restored: str):

@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from dev.release import event_source
+from dev.release.stages import FUNCTIONS
+from dev.release.template import STREAM_EVENT
 from dev.run.gateway import GATEWAY_ERRORS
 from tests.deploy.cloud import DOMAIN, EMULATOR, RESERVED
 
@@ -20,6 +23,7 @@ pytestmark = pytest.mark.deploy
 
 Resources = dict[str, dict[str, Any]]
 STAGE_ID = "RestAPIdevStage"
+MAPPING = f"Stream{STREAM_EVENT}"
 
 
 @pytest.fixture(scope="module")
@@ -142,8 +146,21 @@ def test_the_table_is_made_when_all_else_is(made: Resources):
     waited = after(made, "Table")
     can_fail = {"APIHandler", "Sweep", STAGE_ID, "DeadLetters", "ApiGatewayCustomDomainMapping"}
 
-    assert can_fail <= waited
-    assert [name for name in made if "Table" in after(made, name)] == []
+    assert can_fail | {"Stream", "Send"} <= waited
+    assert [name for name in made if "Table" in after(made, name)] == [MAPPING]
+
+
+def test_the_stream_of_the_stacks_table_is_the_source_of_events(made: Resources):
+    """The same settings as `make deploy` makes; only the mapping can wait for the table."""
+    queue = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    properties = made[MAPPING]["Properties"]
+
+    assert made["Table"]["Properties"]["StreamSpecification"] == {
+        "StreamViewType": "NEW_AND_OLD_IMAGES"
+    }
+    assert properties["EventSourceArn"] == {"Fn::GetAtt": ["Table", "StreamArn"]}
+    assert properties["StartingPosition"] == "TRIM_HORIZON"
+    assert event_source.mapping(queue).items() <= properties.items()
 
 
 def test_what_is_retained_is_retained_but_for_a_failed_first_try(made: Resources):
@@ -160,5 +177,5 @@ def test_roles_have_names_of_cloudformation(made: Resources):
     """D8: two regions of one account share IAM's names."""
     roles = of_type(made, "IAM::Role")
 
-    assert len(roles) == 2
+    assert len(roles) == len(FUNCTIONS)
     assert not [name for name, each in roles.items() if "RoleName" in each["Properties"]]

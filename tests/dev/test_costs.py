@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dev.measure import costs, sizes
+from dev.measure import costs, push, sizes
+from dev.measure.meter import Cost
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +19,26 @@ def test_the_page_says_what_is_computed(measured):
     page = costs.SECTION.page.read_text(encoding="utf-8")
 
     assert f"{costs.SECTION.begin}{costs.report(measured)}{costs.SECTION.end}" in page
+
+
+@pytest.fixture(scope="module")
+def steps():
+    """Measure each step of a push once."""
+    return push.measure()
+
+
+def test_the_page_says_what_push_costs(steps):
+    """By the same command; a SaaS compares it with asking each second."""
+    page = costs.PUSH.page.read_text(encoding="utf-8")
+
+    assert f"{costs.PUSH.begin}{costs.report_push(steps)}{costs.PUSH.end}" in page
+
+
+def test_rest_costs_next_to_nothing(steps):
+    """No change is no call but one look a minute; a poll of the one feed reads one item."""
+    assert costs.pushing(0, steps) == dict.fromkeys(costs.pushing(1, steps), 0)
+    assert steps[push.REST] == Cost({"Query": 1, "GetItem": 1}, 2, 0)
+    assert steps[push.POLL] == Cost({"GetItem": 1}, 1, 0)
 
 
 def test_the_page_of_storage_says_what_a_large_user_costs():

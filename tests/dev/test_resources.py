@@ -231,3 +231,25 @@ def test_a_restored_table_that_does_not_exist_is_not_made(dynamodb, secrets):
         resources.make("test", dynamodb, secrets, lambda: KEY, "passerelle-test-restored")
 
     assert dynamodb.list_tables()["TableNames"] == []
+
+
+def test_the_stream_is_switched_on_once(dynamodb, secrets):
+    """A stage that was deployed without gets one; a second one would have another ARN."""
+    resources.make("test", dynamodb, secrets, lambda: KEY)
+    defined = resources.define({"Stage": "test"})["Table"]
+
+    made = resources.make_stream(dynamodb, defined)
+
+    table = dynamodb.describe_table(TableName="passerelle-test")["Table"]
+    assert table["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+    assert made == table["LatestStreamArn"] == resources.make_stream(dynamodb, defined)
+
+
+def test_a_stream_of_another_kind_is_left_as_it_is(dynamodb, secrets):
+    """Somebody reads it; without both images there is no telling what has changed."""
+    resources.make("test", dynamodb, secrets, lambda: KEY)
+    keys = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+    dynamodb.update_table(TableName="passerelle-test", StreamSpecification=keys)
+
+    with pytest.raises(resources.CannotBeMade, match="It is left as it is"):
+        resources.make_stream(dynamodb, resources.define({"Stage": "test"})["Table"])

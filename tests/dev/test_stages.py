@@ -13,6 +13,8 @@ DEV = {
     "lambda_functions": {
         "api_handler": {"iam_policy_file": "policy-api-dev.json"},
         "sweep": {"iam_policy_file": "policy-sweep-dev.json"},
+        "stream": {"iam_policy_file": "policy-stream-dev.json"},
+        "send": {"iam_policy_file": "policy-send-dev.json"},
     },
 }
 ENVIRONMENT = {"STAGE": "dev", "TABLE_NAME": "passerelle-dev", "PUBLIC_URL": ""}

@@ -14,12 +14,13 @@ from chalicelib.events.sender import Sender, due_webhooks
 from chalicelib.storage import grants
 from chalicelib.storage.retries import Deadline
 from chalicelib.stream import append_records
-from dev.run.stream_reader import StreamReader, provide
+from dev.run import resources
+from dev.run.stream_reader import StreamReader
 
 
 def with_stream(services: Services, dynamodb: Any) -> Services:
     """Switch on the stream of the services' table."""
-    arn = provide(dynamodb, services.table.name)
+    arn = resources.make_stream(dynamodb, resources.define({"Stage": "test"})["Table"])
     return replace(services, settings=replace(services.settings, stream_arn=arn))
 
 
