@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -64,11 +65,23 @@ Record = Mapping[str, Mapping[str, Any]]
 
 def deployed(stage: Stage) -> Record:
     """Return Chalice's record of what it deployed: name -> resource; empty without a record."""
-    record = resources.CHALICE / "deployed" / f"{stage.name}.json"
+    record = _record(stage)
     if not record.exists():
         return {}
     found = json.loads(record.read_text(encoding="utf-8"))["resources"]
     return {each["name"]: each for each in found}
+
+
+def forget(stage: Stage, name: str) -> None:
+    """Take a resource that is gone out of Chalice's record, so that Chalice makes it anew."""
+    record = _record(stage)
+    found = json.loads(record.read_text(encoding="utf-8"))
+    found["resources"] = [each for each in found["resources"] if each["name"] != name]
+    record.write_text(json.dumps(found, indent=2), encoding="utf-8")
+
+
+def _record(stage: Stage) -> Path:
+    return resources.CHALICE / "deployed" / f"{stage.name}.json"
 
 
 def require_own(record: Record, account: Account) -> None:

@@ -17,12 +17,15 @@ from functools import partial
 from typing import Any
 
 from dev.patience import Patience
+from dev.release.account import deployed, forget
 from dev.release.stages import Stage
 
 Properties = Mapping[str, Any]
 
 # What stands for the stream in a template: there the table, and with it the ARN, comes later.
 OF_THE_STACK = "of the stack"
+# The name of the mapping in Chalice's record.
+RECORDED = "stream-dynamodb-event-source"
 # At 20 s a try, the longest, nearly three hours.
 MAXIMUM_RETRIES = 500
 # How often to look, once a second, whether a deleted mapping is gone.
@@ -31,7 +34,8 @@ CHANGEABLE = Patience(120, "the stream's mapping to its function", {"ResourceInU
 
 SOME = [{"exists": True}]
 CONNECTIONS = [{"prefix": "S#"}]
-DIGITS = "0123456789abcdef"
+# How the ids begin of users, and of the connections and webhooks that are watched.
+IDS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def filters() -> list[Properties]:
@@ -39,10 +43,10 @@ def filters() -> list[Properties]:
 
     An account may have five for a function. Of a connection's items only users and groups have
     `doc`, and only what says that a user is in a group has `since`: nothing that a SCIM request
-    writes beside them comes through. Of the rare changes of an organisation's settings some do,
-    in which the function finds no event.
+    writes beside them comes through. Of the rare changes of an organisation's settings, and of what
+    the sweeper has found, some do in which the function finds no event.
     """
-    settings = {"PK": {"S": [{"prefix": "C#"}, {"prefix": "L#"}]}, "SK": {"S": _settings()}}
+    settings = {"PK": {"S": _prefixes("C#", "L#", "H#")}, "SK": {"S": _prefixes("N#", "L#", *IDS)}}
     return [
         *(
             {"Keys": {"PK": {"S": CONNECTIONS}}, image: {attribute: {"S": SOME}}}
@@ -53,9 +57,8 @@ def filters() -> list[Properties]:
     ]
 
 
-def _settings() -> list[Properties]:
-    """Return how the sort keys of connections, console links and users begin."""
-    return [{"prefix": each} for each in ("N#", "L#", *DIGITS)]
+def _prefixes(*texts: str) -> list[Properties]:
+    return [{"prefix": each} for each in texts]
 
 
 def mapping(queue: Any) -> dict[str, Any]:
@@ -72,7 +75,8 @@ def mapping(queue: Any) -> dict[str, Any]:
 def release_others(functions: Any, stage: Stage) -> None:
     """Delete the mappings of other streams, as of the table before a restore, and wait for it.
 
-    Chalice would keep such a one, and make none of the stream that there is now.
+    Chalice would update the one that it has recorded, then delete it, and make no other: so it is
+    taken out of the record.
 
     Raises:
         ClientError: AWS rejects a call.
@@ -81,8 +85,10 @@ def release_others(functions: Any, stage: Stage) -> None:
         CHANGEABLE.repeat(partial(functions.delete_event_source_mapping, UUID=each["UUID"]))
     for _ in range(MOST_LOOKS):
         if not _others(functions, stage):
-            return
+            break
         time.sleep(1)
+    if deployed(stage).get(RECORDED, {}).get("stream_arn", stage.stream_arn) != stage.stream_arn:
+        forget(stage, RECORDED)
 
 
 def configure(functions: Any, stage: Stage, queue_arn: str) -> None:

@@ -25,6 +25,9 @@ BUILD = ROOT / "build"
 SOURCE = BUILD / "source"
 SHIPPED = ("app.py", "requirements.txt", "chalicelib", ".chalice")
 # Chalice's cache of archives stays, and what belongs to this folder alone is left out.
+# Both send events: the one for good, the other for the test of a webhook.
+SENDING = ("send", "api_handler")
+TO_QUEUES = {"Sid": "EventQueues", "Effect": "Allow", "Action": ["sqs:SendMessage"]}
 KEPT, LEFT_OUT = "deployments", ("__pycache__", "deployments", "deployed", "venv")
 
 
@@ -74,13 +77,15 @@ def run_chalice(*arguments: str, region: str = "", project: Path = SOURCE) -> No
 
 
 def policy(stage: Stage, function: str) -> dict[str, Any]:
-    """Return the policy of a function of a stage, for the table that the stage has."""
+    """Return the policy of a function, for the table and the queues that the stage has."""
     config = resources.read_json("config.json")
     file = config["stages"][stage.name]["lambda_functions"][function]["iam_policy_file"]
     text = (ROOT / ".chalice" / file).read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(
         text.replace(f":table/{table_of(stage.name)}", f":table/{stage.table}")
     )
+    if function in SENDING and stage.event_queues:
+        found["Statement"].append({**TO_QUEUES, "Resource": [*stage.event_queues]})
     return found
 
 

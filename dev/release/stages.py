@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.queues import QUEUE
 from chalicelib.settings import RATE, InvalidSettings, Rate, Settings
 from dev.errors import VerbError
 from dev.run import resources
@@ -34,6 +35,7 @@ class Stage:
     """The settings of a stage that deployment needs.
 
     `stream_arn`: the stream of its table, once that is known; empty: it is deployed without events.
+    `event_queues`: the ARNs of the FIFO queues of the SaaS that events may be sent to.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Stage:
     throttle: Rate
     reserved_concurrency: int | None
     stream_arn: str = ""
+    event_queues: tuple[str, ...] = ()
 
     @property
     def has_restored_table(self) -> bool:
@@ -98,6 +101,7 @@ def read(name: str) -> Stage:
         throttle=_throttle({**config, **own}),
         reserved_concurrency=own["lambda_functions"]["api_handler"].get("reserved_concurrency"),
         stream_arn=environment.get("STREAM_ARN", ""),
+        event_queues=tuple({**config, **own}.get("event_queues", ())),
     )
 
 
@@ -111,6 +115,9 @@ def faults(name: str, settings: Mapping[str, Any], environment: Mapping[str, str
     yield from _wrong_names(name, environment)
     yield from _wrong_policies(settings)
     yield from _wrong_limits(settings)
+    for each in settings.get("event_queues", ()):
+        if QUEUE.fullmatch(each) is None:
+            yield f"event_queues: {each!r} is not the ARN of a FIFO queue."
     domain = settings.get("api_gateway_custom_domain", {}).get("domain_name", "")
     url = environment.get("PUBLIC_URL", "")
     if domain and url.partition("://")[2].partition("/")[0] != domain:

@@ -96,6 +96,17 @@ def test_policies_and_template_follow_a_restored_table():
     assert "Table" not in template.build_additions(stage)["Resources"]
 
 
+def test_events_may_be_sent_to_the_queues_of_the_stage_alone():
+    """By the sender, and by the API for the test of a webhook; in another account too."""
+    queue = "arn:aws:sqs:eu-west-1:111122223333:events.fifo"
+    stage = replace(stages.read("dev"), event_queues=(queue,))
+
+    found = {each: json.dumps(source.policy(stage, each)) for each in stages.FUNCTIONS}
+
+    assert {each for each, policy in found.items() if queue in policy} == {"api_handler", "send"}
+    assert "EventQueues" not in json.dumps(source.policy(stages.read("dev"), "send"))
+
+
 @pytest.mark.parametrize("event_source", app.event_sources, ids=lambda each: each.name)
 def test_lambda_finds_each_scheduled_function(event_source: Any):
     """Lambda imports it by module and name; Chalice writes a wrong one for a blueprint."""

@@ -18,7 +18,7 @@ from tests.support.table_stream import reader_of, with_stream
 
 # An account may have so many for a function, each of so many characters.
 MAX_FILTERS, MAX_CHARACTERS = 5, 4_096
-SETTINGS = ("C#", "L#")
+SETTINGS = ("C#", "L#", "H#")
 PATTERNS = [
     json.loads(each["Pattern"])
     for each in event_source.mapping("a queue")["FilterCriteria"]["Filters"]
@@ -72,6 +72,7 @@ IMAGES = [
     ("a connection is created", image("C#o", "N#c", new=("provider",)), True),
     ("a connection is deleted", image("C#o", "N#c", old=("provider",)), True),
     ("a link is opened", image("C#o#V", "L#1", ("openings",), ("name",)), True),
+    ("an alert is raised", image("H#C", "xl6yheq2zooa3w3c", ("alerts",), ("v",)), True),
     ("the member's own item", image("S#c#M", f"{GID}#{UID}", new=()), False),
     ("a userName", image("S#c#K#un#1", "#", new=("uid",)), False),
     ("a request is logged", image("S#c#L#2027-01-31", "01J", new=("at", "method")), False),
