@@ -19,7 +19,7 @@ RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help sbom run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi clients clients-test console-test console-size screenshots damage \
-	package account deploy access operator-key operator-keys revoke-operator-key destroy storm crowded events replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance peers repair \
+	package account alarms deploy access operator-key operator-keys revoke-operator-key destroy storm crowded events replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance peers repair \
 	clean environment generators release engine emulator peer-servers python
 
 help: ## list the verbs
@@ -172,6 +172,9 @@ sbom: environment ## write what the archive contains, as CycloneDX 1.6 (build/sb
 package: environment release ## build archive and CloudFormation template into build/ and check them (STAGE=dev)
 	@$(RELEASE) -m dev package $(STAGE)
 	@$(VERB) lint-template
+
+alarms: environment ## list the alarms of a deployment (docs/operate.md; ARGS=--write)
+	@$(VERB) alarms $(ARGS)
 
 account: environment ## set up an AWS account once for its region; make deploy does it too
 	@$(VERB) account

@@ -10,7 +10,7 @@ Each line names a package or module and what it imports; every arrow leads down 
     events -> organisations, auth, storage, observability, outbound, queues, errors
     organisations -> auth, scim, storage, settings, errors
     directory -> scim, storage, observability, errors
-    auth -> storage, outbound, settings, errors
+    auth -> storage, observability, outbound, settings, errors
     storage -> scim, settings, errors
     scim -> errors
     observability -> nothing

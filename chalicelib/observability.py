@@ -80,6 +80,13 @@ def count(name: str) -> None:
     metrics.flush_metrics()
 
 
+def record_age(name: str, seconds: float) -> None:
+    """Record how old something is that an alarm looks at."""
+    metrics = _metrics()
+    metrics.add_metric(name=name, unit=MetricUnit.Seconds, value=seconds)
+    metrics.flush_metrics()
+
+
 def record_alert(alert: str, of: str) -> None:
     """Count an alert that was raised, in a log line that names its connection or webhook."""
     metrics = _metrics()

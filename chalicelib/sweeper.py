@@ -10,7 +10,7 @@ An event source, not a route: EventBridge invokes it, and `make run` does in its
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from heapq import merge
 from itertools import islice
@@ -21,7 +21,7 @@ from chalicelib.directory import recovery
 from chalicelib.directory.context import ConnectionContext
 from chalicelib.errors import Busy, Unavailable
 from chalicelib.events import leavers
-from chalicelib.observability import count, log_fault, logger, record_alert
+from chalicelib.observability import count, log_fault, logger, record_age, record_alert
 from chalicelib.organisations import purge, tokens
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.organisations.watch import watch_connections, watch_webhooks
@@ -33,6 +33,7 @@ from chalicelib.storage.keys import (
     ConnectionKeys,
     OrganisationKeys,
     organisation_of,
+    pending_change_due,
     pending_change_owner,
     pending_changes_due,
 )
@@ -100,6 +101,7 @@ def sweep_due(services: Services, deadline: Deadline | None = None) -> int:
     """
     deadline = deadline or Deadline.after(SECONDS_PER_RUN, services.table.clock)
     by_job = _due(services, deadline)
+    _record_oldest(services, [items[0] for items in by_job.values()])
     for number, job in enumerate(by_job):
         # Each job has an equal share of what is left, so none waits for the others' outage.
         share = _earlier(deadline, (deadline.left() / (len(by_job) - number)))
@@ -107,6 +109,14 @@ def sweep_due(services: Services, deadline: Deadline | None = None) -> int:
             if not share.passed():
                 _try_to_finish(services, job, item, share)
     return sum(map(len, by_job.values()))
+
+
+def _record_oldest(services: Services, items: Sequence[Item]) -> None:
+    """Record how long the oldest change could have been finished: one that never is, is seen."""
+    if items:
+        oldest = min(pending_change_due(key_of(each)) for each in items)
+        age = services.table.clock.now() - oldest
+        record_age("OldestPendingChange", age.total_seconds())
 
 
 def _due(services: Services, deadline: Deadline) -> dict[Job, list[Item]]:

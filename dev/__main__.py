@@ -61,6 +61,7 @@ MODULES: Mapping[str, str] = {
     "package": "dev.release.package",
     "sbom": "dev.release.sbom",
     "account": "dev.release.account_setup",
+    "alarms": "dev.release.alarms",
     "deploy": "dev.release.deploy",
     "operator-key": "dev.release.operator_key",
     "access": "dev.release.access",

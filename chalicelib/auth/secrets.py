@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.auth.tokens import OPERATOR, digest, is_digest, parse
 from chalicelib.errors import Busy, Unavailable
+from chalicelib.observability import count
 from chalicelib.storage.retries import Deadline, error_code
 
 if TYPE_CHECKING:
@@ -173,9 +174,8 @@ def _call(call: Callable[[], T], deadline: Deadline) -> T:
     """
     try:
         return deadline.repeat(call)
-    except ClientError as error:
-        if error_code(error) == NOT_FOUND:
+    except (BotoCoreError, ClientError, Busy) as error:
+        if isinstance(error, ClientError) and error_code(error) == NOT_FOUND:
             raise Gone from error
-        raise Unavailable from error
-    except (BotoCoreError, Busy) as error:
+        count("SecretsManagerFaults")
         raise Unavailable from error

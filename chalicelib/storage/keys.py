@@ -189,6 +189,11 @@ def pending_change_owner(key: Key) -> str:
     return key.sk.split("#")[1]
 
 
+def pending_change_due(key: Key) -> datetime:
+    """Return from when on a pending change may be finished."""
+    return datetime.fromisoformat(key.sk.partition("#")[0])
+
+
 def self_test_of(owner: str) -> tuple[str, str] | None:
     """Return connection and run of a self-test's id; None for any other id."""
     connection, _, run = owner.partition(RUN)

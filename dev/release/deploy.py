@@ -4,8 +4,8 @@
     2 create or update what .chalice/resources.json defines, and switch on the table's stream; data
       is never replaced
     3 `chalice deploy`, with byte code in the archive
-    4 set what Chalice does not: gateway responses, access log, throttle, dead-letter queue, and
-      which records of the stream become events
+    4 set what Chalice does not: gateway responses, access log, throttle, dead-letter queue, which
+      records of the stream become events, alarms
     5 run a smoke test on the live URL, and print what to do next
 
 Afterwards a plain `chalice deploy` leaves a working service too.
@@ -22,7 +22,17 @@ from random import SystemRandom
 
 from chalicelib.auth.tokens import mint
 from dev.errors import VerbError
-from dev.release import account_setup, bytecode, event_source, front, roles, smoke, source, stages
+from dev.release import (
+    account_setup,
+    alarms,
+    bytecode,
+    event_source,
+    front,
+    roles,
+    smoke,
+    source,
+    stages,
+)
 from dev.release.account import (
     Account,
     api_of,
@@ -150,7 +160,9 @@ def _deploy_functions(stage: Stage, account: Account) -> None:
 def _make_the_rest(
     stage: Stage, account: Account, made: Mapping[str, resources.Properties]
 ) -> None:
-    print("Gateway responses, access log, throttle, dead-letter queue, events ...", flush=True)
+    print(
+        "Gateway responses, access log, throttle, dead-letter queue, events, alarms ...", flush=True
+    )
     queue, log = made["DeadLetters"]["QueueName"], made["AccessLog"]["LogGroupName"]
     here = f"{account.region}:{account.number}"
     queue_arn, functions = f"arn:aws:sqs:{here}:{queue}", account.client("lambda")
@@ -161,6 +173,7 @@ def _make_the_rest(
     account_setup.allow_access_log(account)
     gateway = account.client("apigateway")
     front.put(gateway, api_of(stage), stage, f"arn:aws:logs:{here}:log-group:{log}")
+    alarms.put(account.client("cloudwatch"), stage, account.region)
 
 
 def _next(stage: Stage, url: str) -> str:

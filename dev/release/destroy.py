@@ -1,8 +1,8 @@
 """`make destroy STAGE=dev`: remove a stage from an AWS account; its data only with DATA=delete.
 
-Asks for the name of the stage first, unless CONFIRM=<stage> is set. Deletes the functions, the API
-and the queue; table, secrets and logs stay, so that `make deploy` brings the service back with all
-its data. DATA=delete deletes them too.
+Asks for the name of the stage first, unless CONFIRM=<stage> is set. Deletes the functions, the API,
+the queue and the alarms; table, secrets and logs stay, so that `make deploy` brings the service
+back with all its data. DATA=delete deletes them too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from dev.release import roles, source, stages
+from dev.release import alarms, roles, source, stages
 from dev.release.account import Account, Record, deployed, find_account, require_own
 from dev.release.deploy import CannotDeploy
 from dev.release.stages import Stage
@@ -45,7 +45,7 @@ def _confirmed(
     data = "WITH all users, groups and tokens" if with_data else "its table and secrets stay"
     print(
         f"Stage {stage.name} in account {account.number}, region {account.region}: "
-        f"functions, API and queue will be deleted; {data}."
+        f"functions, API, queue and alarms will be deleted; {data}."
     )
     given = os.environ.get("CONFIRM") or ask(f"Type {stage.name} to go on: ")
     return given.strip() == stage.name
@@ -66,6 +66,7 @@ def destroy(stage: Stage, account: Account, *, with_data: bool) -> None:
     source.run_chalice("delete", "--stage", stage.name, project=source.ROOT)
     roles.delete(stage, account)
     defined = stage.define()
+    alarms.delete(account.client("cloudwatch"), stage)
     _delete_queue(account.client("sqs"), defined["DeadLetters"]["QueueName"])
     if not with_data:
         print(f"Gone. Kept: {', '.join(_kept(stage, defined))}; `make deploy` uses them again.")

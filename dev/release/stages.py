@@ -5,6 +5,7 @@ Otherwise AWS would find a mistake minutes later and in its own words, or the fi
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from chalicelib.settings import RATE, InvalidSettings, Rate, Settings
 from dev.errors import VerbError
 from dev.run import resources
 
+TOPIC = re.compile(r"arn:aws:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 FUNCTIONS = ("api_handler", "sweep", "stream", "send")
 
 # The minor versions of Lambda's Python runtimes; Chalice uses that of its own interpreter.
@@ -34,7 +36,8 @@ class WrongSettings(VerbError):
 class Stage:
     """The settings of a stage that deployment needs.
 
-    `stream_arn`: the stream of its table, once that is known; empty: it is deployed without events.
+    `stream_arn`: the stream of its table, once that is known; empty: it has no events.
+    `alarm_topic`: the ARN of the SNS topic that alarms go to; empty: they go nowhere.
     `event_queues`: the ARNs of the FIFO queues of the SaaS that events may be sent to.
     """
 
@@ -47,6 +50,7 @@ class Stage:
     reserved_concurrency: int | None
     stream_arn: str = ""
     event_queues: tuple[str, ...] = ()
+    alarm_topic: str = ""
 
     @property
     def has_restored_table(self) -> bool:
@@ -102,6 +106,7 @@ def read(name: str) -> Stage:
         reserved_concurrency=own["lambda_functions"]["api_handler"].get("reserved_concurrency"),
         stream_arn=environment.get("STREAM_ARN", ""),
         event_queues=tuple({**config, **own}.get("event_queues", ())),
+        alarm_topic={**config, **own}.get("alarm_topic", ""),
     )
 
 
@@ -115,6 +120,9 @@ def faults(name: str, settings: Mapping[str, Any], environment: Mapping[str, str
     yield from _wrong_names(name, environment)
     yield from _wrong_policies(settings)
     yield from _wrong_limits(settings)
+    topic = settings.get("alarm_topic", "")
+    if topic and TOPIC.fullmatch(topic) is None:
+        yield f"alarm_topic: {topic!r} is not the ARN of an SNS topic."
     for each in settings.get("event_queues", ()):
         if QUEUE.fullmatch(each) is None:
             yield f"event_queues: {each!r} is not the ARN of a FIFO queue."

@@ -2,8 +2,8 @@
 
 They are the content of `.chalice/resources.json`, with the parameter Stage fixed to the packaged
 stage, and the settings that Chalice does not know: the names of the functions, the dead-letter
-queue, which records of the stream become events, the gateway responses, the access log and the
-throttle. Chalice merges dictionaries deeply
+queue, which records of the stream become events, the gateway responses, the access log, the
+throttle, and the alarms with their dashboard. Chalice merges dictionaries deeply
 and replaces lists.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dev.release import event_source, front
+from dev.release import alarms, event_source, front
 from dev.release.stages import Stage
 from dev.run import resources
 
@@ -37,7 +37,14 @@ def build_additions(stage: Stage) -> Template:
     return {
         **base,
         "Parameters": parameters,
-        "Resources": {**others, **table, **_functions(), **_events(stage), **_api(stage)},
+        "Resources": {
+            **others,
+            **table,
+            **_functions(),
+            **_events(stage),
+            **_alarms(stage),
+            **_api(stage),
+        },
     }
 
 
@@ -79,6 +86,16 @@ def _events(stage: Stage) -> Mapping[str, Any]:
             "Properties": {"FunctionName": {"Fn::Sub": "passerelle-${Stage}-send"}},
         },
     }
+
+
+def _alarms(stage: Stage) -> Mapping[str, Any]:
+    found = {
+        f"Alarm{number:02}": {"Type": "AWS::CloudWatch::Alarm", "Properties": each}
+        for number, each in enumerate(alarms.build(stage))
+    }
+    body = {"Fn::Sub": alarms.dashboard(stage, "${AWS::Region}")}
+    properties = {"DashboardName": stage.function, "DashboardBody": body}
+    return {**found, "Dashboard": {"Type": "AWS::CloudWatch::Dashboard", "Properties": properties}}
 
 
 def _api(stage: Stage) -> Mapping[str, Any]:

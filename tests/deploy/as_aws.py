@@ -309,6 +309,7 @@ def lambda_action(method: str, path: str) -> Any:
 RESOURCES: Mapping[str, str] = {
     "events": "arn:aws:events:{region}:000000000000:rule/passerelle-dev-sweep-event",
     "apigateway": "arn:aws:apigateway:{region}::/restapis",
+    "monitoring": "arn:aws:cloudwatch::000000000000:dashboard/passerelle-dev",
 }
 
 enforced_by_the_emulator = iam_evaluator.enforce

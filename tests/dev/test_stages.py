@@ -47,6 +47,7 @@ CASES = [
     ({"lambda_timeout": 60}, "28 at most"),
     ({"lambda_timeout": None}, "28 at most"),
     ({"throttle": {"per_second": 0}}, "throttle: per_second: expected"),
+    ({"alarm_topic": "arn:aws:sqs:eu-west-1:111122223333:alarms"}, "not the ARN of an SNS topic"),
     ({"event_queues": ["arn:aws:sqs:eu-west-1:111122223333:events"]}, "not the ARN of a FIFO"),
     ({"throttle": 2000}, "throttle: expected an object"),
     ({"lambda_functions": {"api_handler": {"reserved_concurrency": "50"}}}, "a whole number"),
