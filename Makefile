@@ -19,7 +19,7 @@ RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help sbom run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi clients clients-test console-test console-size screenshots damage \
-	package account alarms deploy access operator-key operator-keys revoke-operator-key destroy storm crowded events replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance peers repair \
+	package account alarms doctor rollback deploy access operator-key operator-keys revoke-operator-key destroy storm crowded events replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance peers repair \
 	clean environment generators release engine emulator peer-servers python
 
 help: ## list the verbs
@@ -181,6 +181,12 @@ account: environment ## set up an AWS account once for its region; make deploy d
 
 deploy: release ## create or update a stage in an AWS account (STAGE=dev)
 	@exec $(RELEASE) -m dev deploy $(STAGE)
+
+doctor: environment ## look at what a stage needs: quotas, settings, events, alarms, certificate (STAGE=dev)
+	@$(VERB) doctor $(STAGE)
+
+rollback: environment ## put back the release of a stage that ran before (STAGE=dev)
+	@$(VERB) rollback $(STAGE)
 
 access: environment ## print URL and operator key of a deployed stage, for a shell (STAGE=dev)
 	@$(VERB) access $(STAGE)

@@ -27,7 +27,7 @@ measure/        what it costs
   scale.py           make scale: the same on DynamoDB Local (reference.py) with many users
                      (population.py)
   bench.py           make bench: time of the SCIM engine
-  costs.py           make costs: dollars per month, also of pushed events (push.py)
+  costs.py           make costs: dollars per month, also of pushed events (push_costs.py)
   performance.py     make performance: size of the archive and cold start
   pages.py           puts a computed table into a page of docs/
 release/        AWS
@@ -41,6 +41,9 @@ release/        AWS
                      (front.py), which records of the stream are events (event_source.py), built
                      from a copy (source.py), tested (smoke.py)
   account_setup.py   make account: what an account needs once for each region
+  alarms.py          make alarms: the alarms and the dashboard of a stage
+  releases.py        make rollback: versions of what has worked
+  doctor.py          make doctor: what is wrong with a deployed stage
 
 make storm, kills, oracle and planted are in tests/campaigns.
 """

@@ -62,6 +62,8 @@ MODULES: Mapping[str, str] = {
     "sbom": "dev.release.sbom",
     "account": "dev.release.account_setup",
     "alarms": "dev.release.alarms",
+    "doctor": "dev.release.doctor",
+    "rollback": "dev.release.releases",
     "deploy": "dev.release.deploy",
     "operator-key": "dev.release.operator_key",
     "access": "dev.release.access",

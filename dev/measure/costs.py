@@ -19,7 +19,7 @@ from chalicelib.directory.groups import GroupChange
 from chalicelib.organisations.watch import ROUND
 from chalicelib.scim.member_changes import MemberChange
 from chalicelib.storage.keys import PENDING_CHANGE_PARTITIONS
-from dev.measure import budget, looking, operations, push, sizes
+from dev.measure import budget, looking, operations, push_costs, sizes
 from dev.measure.meter import Cost, item_size
 from dev.measure.pages import Section
 from dev.measure.scene import context, memory
@@ -283,7 +283,7 @@ def changes(requests: Requests) -> int:
 
 def pushing(count: int, steps: Mapping[str, Cost]) -> Mapping[str, float]:
     """Return the price of pushing changes to one webhook, each alone: the dearest there is."""
-    costs = [steps[name] for name in push.OF_A_CHANGE]
+    costs = [steps[name] for name in push_costs.OF_A_CHANGE]
     calls = sum(cost.round_trips for cost in costs) + 2  # the sender is woken, and reads its secret
     own = 2 * ASSUMED.ms_own + ASSUMED.ms_receiver
     memory_gb = int(resources.read_json("config.json")["lambda_memory_size"]) / 1024
@@ -320,10 +320,10 @@ def report_push(steps: Mapping[str, Cost]) -> str:
     counts = changes(initial(CUSTOMER)), changes(monthly(CUSTOMER))
     prices = [pushing(count, steps) for count in counts]
     secret = PRICES["Secrets Manager, a secret a month"]
-    rest = MINUTES * steps[push.REST].rcu * READ
+    rest = MINUTES * steps[push_costs.REST].rcu * READ
     sums = sum(prices[0].values()), sum(prices[1].values()) + secret + rest
     lines = [
-        *push.table(steps),
+        *push_costs.table(steps),
         "",
         f"| one webhook of {CUSTOMERS} organisations | first cycle, once | a month |",
         "|---|---|---|",
@@ -363,6 +363,6 @@ def _dollars(
 def main(arguments: Sequence[str]) -> int:
     """Print the tables, and put them into the pages where that is asked for."""
     SECTION.publish(report(measure()), arguments)
-    PUSH.publish(report_push(push.measure()), arguments)
+    PUSH.publish(report_push(push_costs.measure()), arguments)
     sizes.SECTION.publish(sizes.table(PRICES["DynamoDB, a write unit"]), arguments)
     return 0

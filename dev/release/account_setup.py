@@ -59,7 +59,7 @@ def allow_access_log(account: Account) -> None:
 
 def within_quota(stage: Stage, account: Account) -> Stage:
     """Return the stage without its reserved concurrency where the account's quota is too low."""
-    wanted, quota = stage.reserved_concurrency, _concurrency_quota(account)
+    wanted, quota = stage.reserved_concurrency, concurrency_quota(account)
     if wanted is None or quota - wanted >= UNRESERVED:
         return stage
     print(
@@ -69,14 +69,15 @@ def within_quota(stage: Stage, account: Account) -> Stage:
     return replace(stage, reserved_concurrency=None)
 
 
-def _concurrency_quota(account: Account) -> int:
+def concurrency_quota(account: Account) -> int:
+    """Return how many functions the account may run at once in its region."""
     limits = account.client("lambda").get_account_settings()["AccountLimit"]
     return int(limits["ConcurrentExecutions"])
 
 
 def warn_of_quota(account: Account) -> None:
     """Say what a new account's quota means, before a customer meets it."""
-    concurrency = _concurrency_quota(account)
+    concurrency = concurrency_quota(account)
     if concurrency < ENOUGH_CONCURRENCY:
         print(
             f"\nThis account runs at most {concurrency} functions at once, as new accounts do: "

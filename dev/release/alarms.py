@@ -70,7 +70,7 @@ def _errors(suffix: str, above: float, means: str, look: str, do: str) -> Alarm:
 TABLE = (
     Alarm(
         *("api-5xx", "AWS/ApiGateway", "5XXError", API, "Sum", 10),
-        means="More than 10 requests in 5 minutes got a 5xx, twice in a row.",
+        means="More than 10 requests got a 5xx in each of two times 5 minutes.",
         look="The access log by `status`, then the function's log by the request id.",
         do="If it began with a release: `make rollback`. Identity providers repeat a 5xx.",
         times=2,
@@ -260,16 +260,17 @@ def put(cloudwatch: Any, stage: Stage, region: str) -> None:
     for each in wanted:
         cloudwatch.put_metric_alarm(**each)
     cloudwatch.put_dashboard(DashboardName=stage.function, DashboardBody=dashboard(stage, region))
-    _delete(cloudwatch, _names(cloudwatch, stage) - {each["AlarmName"] for each in wanted})
+    _delete(cloudwatch, names(cloudwatch, stage) - {each["AlarmName"] for each in wanted})
 
 
 def delete(cloudwatch: Any, stage: Stage) -> None:
     """Delete them; what is gone is no fault."""
-    _delete(cloudwatch, _names(cloudwatch, stage))
+    _delete(cloudwatch, names(cloudwatch, stage))
     cloudwatch.delete_dashboards(DashboardNames=[stage.function])
 
 
-def _names(cloudwatch: Any, stage: Stage) -> set[str]:
+def names(cloudwatch: Any, stage: Stage) -> set[str]:
+    """List the alarms of a stage that exist."""
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=_prefix(stage))
     return {each["AlarmName"] for page in pages for each in page["MetricAlarms"]}
 

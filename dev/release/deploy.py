@@ -6,7 +6,8 @@
     3 `chalice deploy`, with byte code in the archive
     4 set what Chalice does not: gateway responses, access log, throttle, dead-letter queue, which
       records of the stream become events, alarms
-    5 run a smoke test on the live URL, and print what to do next
+    5 run a smoke test on the live URL, publish what passes it as a version, to which
+      `make rollback` can return, and print what to do next
 
 Afterwards a plain `chalice deploy` leaves a working service too.
 """
@@ -28,6 +29,7 @@ from dev.release import (
     bytecode,
     event_source,
     front,
+    releases,
     roles,
     smoke,
     source,
@@ -78,19 +80,16 @@ def deploy(stage: Stage, account: Account) -> None:
         ClientError: AWS rejects a call.
     """
     _require_record(stage, account)
+    functions = account.client("lambda")
+    releases.publish_first(functions, stage)
     made = _make_resources(stage, account)
     stage = replace(stage, stream_arn=_make_stream(account, made))
-    event_source.release_others(account.client("lambda"), stage)
+    event_source.release_others(functions, stage)
     _deploy_functions(stage, account)
     _make_the_rest(stage, account, made)
-    url = url_of(stage, account)
-    functions = account.client("lambda")
-    wrong = smoke.faults(
-        url, operator_key(stage, account), lambda: event_source.faults(functions, stage)
-    )
-    if wrong:
-        raise CannotDeploy("\n  ".join(["It is deployed, but the smoke test fails:", *wrong]))
-    print(_next(stage, url))
+    _require_works(stage, account)
+    releases.publish(functions, stage)
+    print(_next(stage, url_of(stage, account)))
     account_setup.warn_of_quota(account)
 
 
@@ -174,6 +173,25 @@ def _make_the_rest(
     gateway = account.client("apigateway")
     front.put(gateway, api_of(stage), stage, f"arn:aws:logs:{here}:log-group:{log}")
     alarms.put(account.client("cloudwatch"), stage, account.region)
+
+
+def _require_works(stage: Stage, account: Account) -> None:
+    functions = account.client("lambda")
+    wrong = smoke.faults(
+        url_of(stage, account),
+        operator_key(stage, account),
+        lambda: event_source.faults(functions, stage),
+    )
+    if wrong:
+        raise CannotDeploy(
+            "\n  ".join(
+                [
+                    "It is deployed, but the smoke test fails:",
+                    *wrong,
+                    f"What ran before is put back by: make rollback STAGE={stage.name}",
+                ]
+            )
+        )
 
 
 def _next(stage: Stage, url: str) -> str:

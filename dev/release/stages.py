@@ -77,6 +77,11 @@ class Stage:
         """The name of the function that turns the table's stream into events."""
         return f"{self.function}-stream"
 
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The names of all functions."""
+        return self.function, self.sweep, self.stream, f"{self.function}-send"
+
 
 def read(name: str) -> Stage:
     """Read and check a stage.
@@ -108,6 +113,12 @@ def read(name: str) -> Stage:
         event_queues=tuple({**config, **own}.get("event_queues", ())),
         alarm_topic={**config, **own}.get("alarm_topic", ""),
     )
+
+
+def environment_of(name: str) -> Mapping[str, str]:
+    """Return the environment variables that the functions of a stage are to have."""
+    config = resources.read_json("config.json")
+    return _environment(config, config["stages"][name])
 
 
 def table_of(name: str) -> str:

@@ -24,6 +24,7 @@ from ministack.core.responses import get_region
 from ministack.services import apigateway_v1 as gateway
 from ministack.services import dynamodb
 from ministack.services import iam as iam_service
+from ministack.services import lambda_svc as functions
 from ministack.services.cloudformation import provisioners
 
 Response = tuple[int, dict[str, str], bytes]
@@ -255,9 +256,23 @@ def saying(service: str, handler: Any) -> Any:
         said = SAYS[service](method, path, headers, body)
         if said is None and service == "lambda" and b'"ZipFile"' in body:
             body = readable_code(body)
-        return said or await handler(method, path, headers, body, query)
+        response = said or await handler(method, path, headers, body, query)
+        if service == "lambda" and method == "GET" and "Qualifier" in query:
+            return with_own_code(path, query, response)
+        return response
 
     return handle
+
+
+def with_own_code(path: str, query: Any, response: Any) -> Any:
+    """Let a version's description lead to the code of that version; the emulator's to the last."""
+    status, headers, text = response
+    fields = json.loads(text)
+    if "Location" in fields.get("Code", {}):
+        name, version = path.rstrip("/").rpartition("/")[2], str(query["Qualifier"][0])
+        address = fields["Code"]["Location"].partition("/_ministack/")[0]
+        fields["Code"]["Location"] = f"{address}/_as_aws/code/{get_region()}/{name}/{version}"
+    return status, headers, json.dumps(fields).encode()
 
 
 def readable_code(body: bytes) -> bytes:
@@ -396,6 +411,11 @@ async def serve(scope: Any, receive: Any, send: Any) -> None:
     if path == "/_as_aws":
         await respond_to_test(receive, send)
         return
+    if path.startswith("/_as_aws/code/"):
+        region, name, version = path.split("/")[3:]
+        function = functions._functions.get_scoped("000000000000", region, name)
+        await respond(send, "application/zip", function["versions"][version]["code_zip"])
+        return
     if scope["type"] != "http" or not is_for_an_api(scope):
         await served_by_the_emulator(scope, receive, send)
         return
@@ -423,10 +443,16 @@ def remapped(name: bytes) -> bytes:
 async def respond_to_test(receive: Any, send: Any) -> None:
     """Take over what a test sets; say what each access key has used."""
     account.update(json.loads((await receive()).get("body") or b"{}"))
-    text = json.dumps({key: sorted(actions) for key, actions in used.items()}).encode()
-    headers = [(b"content-type", JSON.encode()), (b"content-length", str(len(text)).encode())]
+    found = {key: sorted(actions) for key, actions in used.items()}
+    await respond(send, JSON, json.dumps(found).encode())
+
+
+async def respond(send: Any, media_type: str, body: bytes) -> None:
+    """Respond with a body."""
+    length = str(len(body)).encode()
+    headers = [(b"content-type", media_type.encode()), (b"content-length", length)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": text})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _json(body: bytes) -> Any:

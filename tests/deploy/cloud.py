@@ -193,6 +193,15 @@ class Project:
         }
         file.write_text(json.dumps(config, indent=2), encoding="utf-8")
 
+    def without_domain(self, **environment: str) -> None:
+        """Change settings of stage dev, which has no domain in another region."""
+        file = self.folder / ".chalice" / "config.json"
+        config = json.loads(file.read_text(encoding="utf-8"))
+        stage = config["stages"]["dev"]
+        stage.pop("api_gateway_custom_domain", None)
+        stage["environment_variables"] |= {"PUBLIC_URL": "", **environment}
+        file.write_text(json.dumps(config, indent=2), encoding="utf-8")
+
     def append(self, name: str, text: str) -> None:
         """Write something behind a file."""
         with (self.folder / name).open("a", encoding="utf-8") as file:

@@ -19,6 +19,7 @@ RUN_BY_TESTS = {
     "Connect a tenant",
     "Operator keys",
     "Deploy again",
+    "Roll back",
     "Chalice alone",
     "Once for each account and region",
     "With a pipeline",

@@ -255,6 +255,24 @@ def test_a_new_account_gets_the_throttle_and_reserves_nothing(
     assert limits(cloud, project) == (2_000, 2_000, None)
 
 
+def test_the_doctor_finds_what_is_wrong_and_only_that(project: Project, cloud: Cloud, again: str):
+    """After a deployment nothing but what it cannot make: a topic, and the certificate here."""
+    said = project.run("make doctor STAGE=dev || true")
+    cloud.client("lambda").update_function_configuration(
+        FunctionName="passerelle-dev-send", Environment={"Variables": {"STAGE": "prod"}}
+    )
+    then = project.run("make doctor STAGE=dev || true")
+
+    healthy = ("Quota of the account", "Role of API Gateway", "Table", "Events", "Settings")
+    for title in (*healthy, "Throttle", "Requests"):
+        assert f"{title}: in order" in said, said
+    assert "Alarms go nowhere: set alarm_topic" in said
+    assert (
+        "The certificate arn:aws:acm:eu-west-1:000000000000:certificate/0f6c is not there" in said
+    )
+    assert "passerelle-dev-send runs with another" in then
+
+
 def test_concurrency_is_reserved_where_the_quota_admits_it(
     cloud: Cloud, project: Project, again: str
 ):

@@ -37,16 +37,6 @@ def elsewhere(cloud: Cloud) -> Cloud:
     return replace(cloud, region="eu-central-1")
 
 
-def configure(project: Project, **environment: str) -> None:
-    """Change settings of stage dev, which has no domain in this region."""
-    file = project.folder / ".chalice" / "config.json"
-    config = json.loads(file.read_text(encoding="utf-8"))
-    stage = config["stages"]["dev"]
-    stage.pop("api_gateway_custom_domain", None)
-    stage["environment_variables"] |= {"PUBLIC_URL": "", **environment}
-    file.write_text(json.dumps(config, indent=2), encoding="utf-8")
-
-
 @pytest.fixture(scope="module")
 def second(
     elsewhere: Cloud,
@@ -56,7 +46,7 @@ def second(
 ) -> Project:
     """Deploy the stage there, while that of the first region is live."""
     project = a_project(tmp_path_factory.mktemp("second") / "passerelle", elsewhere)
-    configure(project)
+    project.without_domain()
     project.run(page["Deploy"])
     return project
 
@@ -77,7 +67,7 @@ def restored(elsewhere: Cloud, second: Project, tenant: AdminPrincipal) -> str:
         TargetTableName=RESTORED,
         UseLatestRestorableTime=True,
     )
-    configure(second, TABLE_NAME=RESTORED)
+    second.without_domain(TABLE_NAME=RESTORED)
     return second.run("make deploy STAGE=dev")
 
 

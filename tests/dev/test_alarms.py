@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import boto3
 import pytest
@@ -99,10 +100,11 @@ class Unreachable:
 
 def lose_secrets(services):
     """Read a token's secret six times while Secrets Manager does not respond."""
+    client: Any = Unreachable()
     for _ in range(6):
         deadline = Deadline.after(0.5, services.table.clock)
         with pytest.raises(Unavailable):
-            Secrets(Unreachable(), "passerelle/test").digest_of("c" * 16, "t" * 12, deadline)
+            Secrets(client, "passerelle/test").digest_of("c" * 16, "t" * 12, deadline)
 
 
 def leave_a_change(services):
@@ -144,7 +146,7 @@ def emitted(text, alarm):
     """Return the figures that the log has for an alarm's metric and all its dimensions."""
     dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
     dimensions["stage"] = "test"
-    found = []
+    found: list[float] = []
     for line in filter(lambda each: each.startswith("{"), text.splitlines()):
         document = json.loads(line)
         for metric in document.get("_aws", {}).get("CloudWatchMetrics", []):

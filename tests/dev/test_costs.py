@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dev.measure import costs, push, sizes
+from dev.measure import costs, push_costs, sizes
 from dev.measure.meter import Cost
 
 
@@ -24,7 +24,7 @@ def test_the_page_says_what_is_computed(measured):
 @pytest.fixture(scope="module")
 def steps():
     """Measure each step of a push once."""
-    return push.measure()
+    return push_costs.measure()
 
 
 def test_the_page_says_what_push_costs(steps):
@@ -37,8 +37,8 @@ def test_the_page_says_what_push_costs(steps):
 def test_rest_costs_next_to_nothing(steps):
     """No change is no call but one look a minute; a poll of the one feed reads one item."""
     assert costs.pushing(0, steps) == dict.fromkeys(costs.pushing(1, steps), 0)
-    assert steps[push.REST] == Cost({"Query": 1, "GetItem": 1}, 2, 0)
-    assert steps[push.POLL] == Cost({"GetItem": 1}, 1, 0)
+    assert steps[push_costs.REST] == Cost({"Query": 1, "GetItem": 1}, 2, 0)
+    assert steps[push_costs.POLL] == Cost({"GetItem": 1}, 1, 0)
 
 
 def test_the_page_of_storage_says_what_a_large_user_costs():
