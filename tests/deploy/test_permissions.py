@@ -63,6 +63,8 @@ NOT_ENFORCED = {
 }
 # What the sender needs where a receiver accepts something: here it can reach none.
 OF_A_RECEIVER = {"dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "lambda:InvokeFunction"}
+# What the stream's function needs to raise the alert that many users have lost access.
+OF_MANY_LEAVERS = {"dynamodb:BatchGetItem"}
 WAKES = "lambda:InvokeFunction"
 
 # Members of so many groups are released before they are deleted: one transaction takes 33.
@@ -330,7 +332,7 @@ def test_a_change_is_sent_and_so_is_what_was_missed(admin: AdminPrincipal, cloud
 @pytest.mark.parametrize(
     ("role", "action"),
     [
-        *((STREAM, each) for each in actions("policy-stream-dev.json")),
+        *((STREAM, a) for a in actions("policy-stream-dev.json") if a not in OF_MANY_LEAVERS),
         *((SENDER, each) for each in actions("policy-send-dev.json") if each not in OF_A_RECEIVER),
     ],
 )
@@ -364,4 +366,5 @@ def test_what_the_emulator_does_not_enforce_stands_in_the_guide():
     """A reviewer of a policy finds the reason for each action that no test can miss."""
     guide = PAGE.read_text(encoding="utf-8")
 
-    assert [each for each in {*NOT_ENFORCED, *OF_A_RECEIVER} if f"`{each}`" not in guide] == []
+    listed = {*NOT_ENFORCED, *OF_A_RECEIVER, *OF_MANY_LEAVERS}
+    assert [each for each in listed if f"`{each}`" not in guide] == []
