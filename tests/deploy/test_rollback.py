@@ -1,4 +1,4 @@
-"""A release that does not work is taken back: requests are answered before it and after it."""
+"""A release that does not work is put back: requests get responses before it and after it."""
 
 from __future__ import annotations
 
