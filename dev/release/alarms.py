@@ -144,6 +144,12 @@ TABLE = (
         look="The log of `-stream` for `a record of the stream is left out`.",
         do="Tell the consumers to compare by the digest; after a rollback it ends by itself.",
     ),
+    Alarm(
+        *("leavers-not-acknowledged", "Passerelle", "LeaversNotAcknowledged", OWN, "Sum", 0),
+        means="The SaaS has not said within 5 minutes that the access of a leaver has ended.",
+        look="The log of `-sweep` for `a leaver is not acknowledged`: event and connection.",
+        do="End their access in the SaaS; look why its consumer is late (`webhook_failing`).",
+    ),
     *(
         Alarm(
             *(f"table-{kind}-throttles", "AWS/DynamoDB", f"{kind.title()}ThrottleEvents"),

@@ -15,6 +15,7 @@ from moto import mock_aws
 from chalicelib import stream, sweeper
 from chalicelib.auth.secrets import Secrets
 from chalicelib.errors import Unavailable
+from chalicelib.events import leavers
 from chalicelib.observability import record_alert, record_deadline
 from chalicelib.storage.alert_items import ALERT_TYPES
 from chalicelib.storage.clock import timestamp
@@ -107,14 +108,19 @@ def lose_secrets(services):
             Secrets(client, "passerelle/test").digest_of("c" * 16, "t" * 12, deadline)
 
 
-def leave_a_change(services):
-    """Leave a change that no sweep can finish, two hours ago."""
+def leave_a_change(services, change_type="secret"):
+    """Leave what is due since two hours: a secret that cannot be deleted; then sweep."""
     at = timestamp(services.table.clock.now() - timedelta(hours=2))
     key = {"PK": "O#0", "SK": f"{at}#{'c' * 16}#1"}
-    item = {**key, "change_type": "secret", "target": "t" * 12}
+    item = {**key, "change_type": change_type, "target": "t" * 12}
     table = {"TableName": services.table.name}
     services.table.client.put_item(**table, Item={name: {"S": each} for name, each in item.items()})
     sweeper.sweep_due(services)
+
+
+def forget_a_leaver(services):
+    """Acknowledge no leaver."""
+    leave_a_change(services, leavers.CHANGE_TYPE)
 
 
 def send_nonsense(services):
@@ -137,6 +143,7 @@ CONDITIONS = {
     "secrets": lose_secrets,
     "pending-change": leave_a_change,
     "records-left-out": send_nonsense,
+    "leavers-not-acknowledged": forget_a_leaver,
     "deadline": reach_the_deadline,
     **{f"alert-{each.replace('_', '-')}": raise_alert(each) for each in ALERT_TYPES},
 }
