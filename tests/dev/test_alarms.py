@@ -109,7 +109,7 @@ def lose_secrets(services):
 
 
 def leave_a_change(services, change_type="secret"):
-    """Leave what is due since two hours: a secret that cannot be deleted; then sweep."""
+    """Leave a change for two hours: a secret that cannot be deleted; then sweep."""
     at = timestamp(services.table.clock.now() - timedelta(hours=2))
     key = {"PK": "O#0", "SK": f"{at}#{'c' * 16}#1"}
     item = {**key, "change_type": change_type, "target": "t" * 12}
