@@ -71,10 +71,10 @@ def measure(shards: int, seconds: float, seed: int = 1) -> Rate:
     world, random = VirtualTime(), Random(seed)  # noqa: S311 - a run must be repeatable
     client: Any = LatentTable(world, random)
     table, rate = Table(client, "virtual", world.clock(random)), Rate(shards, seconds)
-    place = {"organisation": "abcdefghij", "connection": "abcdefghijklmnop"}
     ids = (f"{random.getrandbits(128):032x}" for _ in range(feed.MAX_BATCH))
     at = "2027-01-31T12:00:00.000Z"
-    batch = [Event(each, "user", "updated", subject=each, at=at, **place) for each in ids]
+    of = ("abcdefghij", "abcdefghijklmnop")
+    batch = [Event(each, "user", "updated", *of, subject=each, at=at) for each in ids]
 
     def append() -> None:
         while world.seconds < seconds:

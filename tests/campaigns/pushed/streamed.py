@@ -11,7 +11,8 @@ from typing import Any
 
 import boto3
 
-from dev.run.stream_reader import StreamReader, provide
+from dev.run import resources
+from dev.run.stream_reader import StreamReader
 from tests.campaigns.simulate.engine import Engine, Pair
 from tests.campaigns.simulate.evaluate import Wire
 
@@ -24,7 +25,8 @@ MANY_TOKENS = 10_000
 
 def stream_of(client: Any, table: str) -> Stream:
     """Switch on the stream of a table of DynamoDB Local, and read it."""
-    arn = provide(client, table)
+    defined = {**resources.define({"Stage": "test"})["Table"], "TableName": table}
+    arn = resources.make_stream(client, defined)
     session = boto3.Session("local", "local", region_name="eu-west-1")
     streams = session.client("dynamodbstreams", endpoint_url=client.meta.endpoint_url)
     return StreamReader(streams, arn).read
