@@ -35,6 +35,7 @@ async function main(environment: NodeJS.ProcessEnv): Promise<void> {
   const app = application(consumer, (environment["WEBHOOK_SECRET"] ?? "").split(" "));
   await consumer.catchUp("");
   await app.listen({ port: Number(environment["PORT"] ?? 8100) });
+  console.log("Caught up; receiving events until Ctrl-C.");
 }
 
 if (process.argv[1]?.endsWith("server.js")) await main(process.env);

@@ -155,6 +155,7 @@ def main(verb: str) -> None:
         with HTTPServer(("127.0.0.1", int(os.environ.get("PORT", "8100"))), Receiver) as server:
             stored = "".join(each for (each,) in accounts.sql("SELECT cursor FROM feed"))
             accounts.sql("REPLACE INTO feed VALUES (1, ?)", consumer.catch_up(stored))
+            print("Caught up; receiving events until Ctrl-C.", flush=True)
             server.serve_forever()
     for organisation in consumer.organisations():
         if verb == "report":

@@ -121,7 +121,8 @@ async function followByPush(
   await scim("DELETE", `/Users/${leaver}`);
   await scim("PATCH", `/Users/${ids.get(`person2@${DOMAIN}`)}`, { Operations: [pause] });
   await scim("POST", "/Users", { userName: `new@${DOMAIN}` });
-  const account = (email: string) => accounts.all.find((each) => each.email === email);
+  const account = (email: string) =>
+    accounts.all.find((each) => each.email.toLowerCase() === email);
   await until(() => account(`person1@${DOMAIN}`)?.active === false);
   await until(() => account(`person2@${DOMAIN}`)?.active === false);
   await until(() => account(`new@${DOMAIN}`)?.active === true);
