@@ -159,7 +159,7 @@ def drawn(seed):
 
 @pytest.fixture
 def world(services, dynamodb, operator, manual_clock):
-    """300 accounts, 200 provisioned users: 120 match, 5 are protected, 5 of a foreign domain."""
+    """300 accounts, 90 provisioned users: 60 match, 5 are protected, 5 of a foreign domain."""
     quick: Any = QuickQueries(services.table.client)
     services = with_stream(services, dynamodb)
     services = replace(services, table=replace(services.table, client=quick))
@@ -198,10 +198,10 @@ def password(number):
 
 def provisioned():
     """Yield the addresses of the users whom the provider creates."""
-    yield from (f"person{n}@{DOMAIN}" for n in range(120))
+    yield from (f"person{n}@{DOMAIN}" for n in range(60))
     yield from (f"boss{n}@{DOMAIN}" for n in range(5))
     yield from (f"person{n}@{ELSEWHERE}" for n in range(5))
-    yield from (f"stranger{n}@{DOMAIN}" for n in range(70))
+    yield from (f"stranger{n}@{DOMAIN}" for n in range(20))
 
 
 def decisions(world):
@@ -215,7 +215,7 @@ def decisions(world):
 def test_a_saas_with_users_adopts_the_service(world, operator, manual_clock):
     """Report, link, then fifteen minutes of changes, with crashes: both sides are equal."""
     before = world.accounts.sql("SELECT * FROM accounts")
-    assert decisions(world) == {"create": 70, "hold": 10, "link": 120}
+    assert decisions(world) == {"create": 20, "hold": 10, "link": 60}
     assert world.accounts.sql("SELECT * FROM accounts") == before
 
     assert world.step()
