@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.directory import deletes, groups, users
-from chalicelib.errors import NotFound, PayloadTooLarge
+from chalicelib.errors import Busy, NotFound, PayloadTooLarge
 from chalicelib.scim.errors import InvalidValue
 from tests.support.directory import (
     NOBODY,
@@ -296,3 +296,18 @@ def test_the_feed_names_who_began_a_large_change_not_who_completes_it(context, m
 
     told = {(each["request_id"], each["token"]) for each in changes(later, "membership")}
     assert (told, len(member_ids(later, gid))) == ({("request-1", "token1")}, 33)
+
+
+def test_a_step_that_comes_when_its_lease_is_lost_has_no_effect(context, manual_clock):
+    """Meanwhile another process has completed the change, and another request has undone it."""
+    uids, gid = some_users(context, 33), a_group(context)
+
+    def late(request, send):
+        manual_clock.advance(seconds=60)
+        change(connection_context(context.items.table), gid, remove=uids)
+        return send()
+
+    with pytest.raises(Busy):
+        change(by(context, FaultyClient(context.items.table.client, 6, late)), gid, add=uids)
+
+    assert member_ids(connection_context(context.items.table), gid) == []
