@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from app import build
 from chalicelib.stream import append_records
-from passerelle_client import Admin, Consumer, Copy, StoredTeam, StoredUser
+from passerelle_client import Admin, Consumer, Copy, SqliteCopy, StoredTeam, StoredUser
 from passerelle_client.digest import Membership
 from passerelle_client.types import Team, User
 from tests.support.builders import a_customer, api_client, scim_client
@@ -255,6 +256,20 @@ def test_hidden_differences_are_found_and_corrected(world):
     assert len(world.transport.sent) - before <= 30
     assert world.is_equal()
     assert world.consumer.reconcile(world.organisation) == []
+
+
+@pytest.mark.parametrize("read", ["reconcile", "read_organisation"])
+def test_a_copy_that_is_ahead_of_a_restored_directory_is_corrected(world, read):
+    """A store keeps the higher version; what the directory has no longer must not stay for that."""
+    store = SqliteCopy(sqlite3.connect(":memory:"))
+    consumer = Consumer(world.consumer._admin, store)
+    consumer.read_organisation(world.organisation)
+    for table in ("directory_users", "directory_teams"):
+        store.sql(f"UPDATE {table} SET version = version + 7")  # noqa: S608 - names of ours
+    assert not consumer.is_equal(world.organisation)
+
+    getattr(consumer, read)(world.organisation)
+    assert consumer.is_equal(world.organisation)
 
 
 def test_a_copy_that_is_empty_is_read_by_lists(world):

@@ -219,6 +219,11 @@ class Consumer:
         before = self._store.copy(organisation)
         users: list[User] = self._listed(self._admin.list_users, organisation)
         teams: list[Team] = self._listed(self._admin.list_teams, organisation)
+        self._forget_later(
+            before,
+            {each["id"]: each["version"] for each in users},
+            {each["id"]: each["version"] for each in teams},
+        )
         for user in users:
             self._store.put_user(organisation, user)
         for team in teams:
@@ -229,10 +234,23 @@ class Consumer:
         for tid in before.teams.keys() - {each["id"] for each in teams}:
             self._read_team(organisation, tid)
         members = {(each["id"], user["id"]) for user in users for each in user.get("teams", ())}
-        for pair in before.memberships - members:
+        stored = self._store.copy(organisation).memberships
+        for pair in stored - members:
             self._store.delete_membership(*pair)
-        for pair in members - before.memberships:
+        for pair in members - stored:
             self._add_member(organisation, *pair)
+
+    def _forget_later(self, ours: Copy, users: Mapping[str, int], teams: Mapping[str, int]) -> None:
+        """Delete what has a later version than the directory, of which these are the versions.
+
+        The directory was restored to an earlier moment, and a store keeps the higher version.
+        """
+        for uid, user in ours.users.items():
+            if user.version > users.get(uid, user.version):
+                self._store.delete_user(uid)
+        for tid, team in ours.teams.items():
+            if team.version > teams.get(tid, team.version):
+                self._store.delete_team(tid)
 
     # --- the digest
 
@@ -290,6 +308,11 @@ class Consumer:
                 yield from self._correct(organisation, connection, prefix + digit, own)
             return
         theirs, ours = _listed(cast("DigestBucket", found), connection), own.part(prefix)
+        self._forget_later(
+            ours,
+            {uid: each.version for uid, each in theirs.users.items()},
+            {tid: each.version for tid, each in theirs.teams.items()},
+        )
         for uid in _differing(theirs.users, ours.users):
             yield Difference("user", uid)
             self._read_user(organisation, uid)

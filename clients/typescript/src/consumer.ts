@@ -198,6 +198,7 @@ export class Consumer {
   async readOrganisation(organisation: string): Promise<void> {
     const before = await this.store.copy(organisation);
     const [users, teams] = [await this.users(organisation), await this.teams(organisation)];
+    await this.forgetLater(before, users, teams);
     for (const user of users) await this.store.putUser(organisation, user);
     for (const team of teams) await this.store.putTeam(organisation, team);
     // Who is not in the lists is read: they may have come since.
@@ -206,8 +207,19 @@ export class Consumer {
     const members = users.flatMap((user) =>
       (user.teams ?? []).map((team) => ({ team: team.id, user: user.id })),
     );
-    for (const each of differing(before.memberships, members)) await this.store.deleteMembership(each);
-    for (const each of differing(members, before.memberships)) await this.addMember(organisation, each);
+    const stored = [...(await this.store.copy(organisation)).memberships];
+    for (const each of differing(stored, members)) await this.store.deleteMembership(each);
+    for (const each of differing(members, stored)) await this.addMember(organisation, each);
+  }
+
+  /** Delete what has a later version than the directory: that was restored to an earlier moment. */
+  private async forgetLater(
+    ours: Copy,
+    users: readonly Versioned[],
+    teams: readonly Versioned[],
+  ): Promise<void> {
+    for (const { id } of later(ours.users, users)) await this.store.deleteUser(id);
+    for (const { id } of later(ours.teams, teams)) await this.store.deleteTeam(id);
   }
 
   // --- the digest
@@ -296,6 +308,7 @@ export class Consumer {
     ours: Copy,
   ): Promise<Difference[]> {
     const found: Difference[] = [];
+    await this.forgetLater(ours, listed.users, listed.groups);
     for (const id of ids(listed.users.map((each) => ({ ...each, connection })), ours.users)) {
       found.push({ type: "user", id });
       await this.readUser(organisation, id);
@@ -404,6 +417,14 @@ function never(error: unknown): never {
 function without<T extends { id: string }>(objects: T[], others: { id: string }[]): T[] {
   const known = new Set(others.map((each) => each.id));
   return objects.filter((each) => !known.has(each.id));
+}
+
+type Versioned = { id: string; version: number };
+
+/** Return those of `ours` that have a later version than among `theirs`. */
+function later(ours: readonly Versioned[], theirs: readonly Versioned[]): Versioned[] {
+  const versions = new Map(theirs.map((each) => [each.id, each.version]));
+  return ours.filter((each) => each.version > (versions.get(each.id) ?? each.version));
 }
 
 function differing(ones: Membership[], others: Membership[]): Membership[] {
