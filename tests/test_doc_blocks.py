@@ -50,6 +50,8 @@ NOT_RUN = [
     ("deploy.md", f"{ACCOUNT} (sets URL, KEY)"),
     ("deploy.md", ACCOUNT),
     ("deploy.md", ACCOUNT),
+    ("deploy.md", "an AWS account"),
+    ("deploy.md", ACCOUNT),
     ("deploy.md", ACCOUNT),
     ("deploy.md", ACCOUNT),
     ("deploy.md", "an AWS account with a bucket (BUCKET)"),

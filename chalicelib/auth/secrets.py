@@ -16,7 +16,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.auth.tokens import OPERATOR, digest, is_digest, parse
 from chalicelib.errors import Busy, Unavailable
-from chalicelib.observability import count
 from chalicelib.storage.retries import Deadline, error_code
 
 if TYPE_CHECKING:
@@ -177,5 +176,8 @@ def _call(call: Callable[[], T], deadline: Deadline) -> T:
     except (BotoCoreError, ClientError, Busy) as error:
         if isinstance(error, ClientError) and error_code(error) == NOT_FOUND:
             raise Gone from error
+        # Late: what prepares a deployment or `make run` imports this module, and logs nothing.
+        from chalicelib.observability import count  # noqa: PLC0415
+
         count("SecretsManagerFaults")
         raise Unavailable from error

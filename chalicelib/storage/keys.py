@@ -191,7 +191,8 @@ def pending_change_owner(key: Key) -> str:
 
 def pending_change_due(key: Key) -> datetime:
     """Return from when on a pending change may be finished."""
-    return datetime.fromisoformat(key.sk.partition("#")[0])
+    due = datetime.fromisoformat(key.sk.partition("#")[0])
+    return due if due.tzinfo else due.replace(tzinfo=UTC)
 
 
 def self_test_of(owner: str) -> tuple[str, str] | None:

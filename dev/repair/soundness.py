@@ -76,9 +76,9 @@ def names_and_lookups(directory: Directory) -> frozenset[Key]:
     return frozenset(key for key, _ in (*user_names(directory), *group_names(directory)))
 
 
-# Noted for later: a token ends, a purge may begin, memberships are looked for again. They hold up
-# nobody.
-LATER = ("secret", "purge", "late memberships")
+# Noted for later: a token ends, a purge may begin, memberships are looked for again, a leaver may
+# not be acknowledged. They hold up nobody.
+LATER = ("secret", "purge", "late memberships", "leaver")
 
 
 def _connections(items: Items) -> AbstractSet[str]:

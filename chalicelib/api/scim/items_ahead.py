@@ -11,12 +11,11 @@ from collections.abc import Callable, Mapping
 
 from chalicelib.api.edge import Request
 from chalicelib.api.scim.scim_request import ROOT
+from chalicelib.errors import BadRequest
 from chalicelib.storage.keys import ConnectionKeys, Key, is_id
 
-# A filter of one name, without escapes and no longer than names usually are.
-BY_NAME = re.compile(
-    r'\s*(?P<attribute>\w{1,20})\s+eq\s+"(?P<name>[^"\\]{1,100})"\s*', re.IGNORECASE
-)
+# A filter of one name as providers send it, without escapes and no longer than names usually are.
+BY_NAME = re.compile(r'(?P<attribute>\w{1,20}) eq "(?P<name>[^"\\]{1,100})"', re.IGNORECASE)
 
 KeyOf = Callable[[ConnectionKeys, str], Key]
 
@@ -44,6 +43,9 @@ def items_ahead(keys: ConnectionKeys, request: Request) -> tuple[Key, ...]:
     by_id, resource_id = BY_ID.get((method, path)), request.path.get("id", "")
     if by_id and is_id(resource_id):
         return (by_id(keys, resource_id),)
-    found = BY_NAME.fullmatch(request.query.get("filter", ""))
+    try:
+        found = BY_NAME.fullmatch(request.query.get("filter", ""))
+    except BadRequest:  # a query that can be read in two ways is rejected, and logged, later
+        return ()
     by_filter = found and BY_FILTER.get((method, path, found["attribute"].lower()))
     return (by_filter(keys, found["name"]),) if found and by_filter else ()

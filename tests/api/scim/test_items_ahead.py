@@ -59,7 +59,7 @@ def test_what_is_no_id_is_not_read(resource_id):
     ("path", "filter", "expected"),
     [
         ("/Users", 'userName eq "Ada"', KEYS.user_name("ada")),
-        ("/users", ' USERNAME  EQ "ada" ', KEYS.user_name("ada")),
+        ("/users", 'USERNAME EQ "ada"', KEYS.user_name("ada")),
         ("/Groups", 'displayName eq "R&D"', KEYS.group_name("R&D")),
         ("/Users", 'displayName eq "Ada"', None),
         ("/Groups", 'userName eq "Ada"', None),

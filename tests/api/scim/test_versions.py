@@ -212,13 +212,14 @@ def test_last_modified_of_a_group_moves_with_its_members(scim, services, manual_
 # --- deleted before the response ----------------------------------------------------------------
 
 
-def test_a_put_whose_group_is_deleted_before_the_response_is_done(scim, services, context):
+def test_a_patch_whose_group_is_deleted_before_the_response_is_done(scim, services, context):
     """204: a 404 would say that nothing has happened, and the feed has the change."""
     gid = a_group(scim)
     deleted = first(lambda: scim("DELETE", f"/Groups/{gid}"))
     other = meeting(services, context, "get_item", [unharmed, deleted])
 
-    assert other("PUT", f"/Groups/{gid}", {"displayName": "Other"}).status == 204
+    body = {"Operations": [{"op": "replace", "path": "displayName", "value": "Other"}]}
+    assert other("PATCH", f"/Groups/{gid}?attributes=displayName", body).status == 204
 
 
 def test_a_large_group_that_is_deleted_before_the_response_was_created(scim, services, context):
