@@ -133,7 +133,7 @@ TAKES: Mapping[Handler, Takes] = {
     settings.put_workspace: Takes(inputs.NewWorkspace, in_path="id"),
     settings.put_role: Takes(inputs.NewRole, in_path="id"),
     settings.put_domain: Takes(inputs.NewDomain, optional=True, in_path="domain"),
-    erasures.list_erasures: Takes(parameters=(*PAGING, ERASED_OF)),
+    erasures.list_erasures: Takes(parameters=(*PAGING, ERASED_OF), errors=(404,)),
     audit.list_audit: Takes(parameters=(*PAGING, FROM, TO, ACTOR, ACTION)),
     audit.list_deployment_audit: Takes(parameters=(*PAGING, FROM, TO, ACTOR, ACTION)),
     feed.list_changes: Takes(parameters=(PAGING[0], AFTER)),

@@ -4085,6 +4085,8 @@ export interface operations {
             401: components["responses"]["Problem"];
             /** @description The principal may not do this, or not now. */
             403: components["responses"]["Problem"];
+            /** @description It does not exist, or not for this principal. */
+            404: components["responses"]["Problem"];
             /** @description A fault of the service; report the `request_id`. */
             500: components["responses"]["Problem"];
             /** @description Busy; Retry-After says when to try again. */
