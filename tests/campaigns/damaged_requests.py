@@ -26,6 +26,7 @@ from moto import mock_aws
 from app import build
 from chalicelib.api.admin.requests import Access
 from chalicelib.api.services import Services
+from chalicelib.auth.tokens import digest
 from chalicelib.settings import Plan
 from chalicelib.storage.expressions import Item, to_wire, wire_key
 from chalicelib.storage.keys import Key
@@ -267,7 +268,8 @@ def world() -> Iterator[World]:
         past.change()
         clock.advance(minutes=10)
         now = read_all(table)
-        damages = list(_damages(before, now, [*past.ids, *past.side.values.values()]))
+        ids = [*past.ids, *past.side.values.values(), digest(past.side.session)]
+        damages = list(_damages(before, now, ids))
         yield World(services, client, clock, before, now, list(past.requests()), damages)
 
 
@@ -412,7 +414,7 @@ def part_of(key: Key, item: Item) -> str:
     letter, *rest = key.pk.split("#")
     if letter == "O":
         return f"O {item['change_type']}"
-    if letter in "AX":
+    if letter in "AX" or (letter, rest[0]) == ("E", "L"):
         return f"{letter} {rest[0]}"
     part = " ".join([letter, *rest[1 : 3 if rest[1:2] == ["K"] else 2]])
     if (letter == "C" and len(rest) == 1) or part in {"C T", "C V"}:
