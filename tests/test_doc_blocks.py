@@ -23,7 +23,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
-SECONDS = 60
+SECONDS = 240
 
 BLOCK = re.compile(
     r"(?:^ *<!-- needs: (?P<needs>.+) -->\n)?^ *```sh.*\n(?P<text>(?s:.*?))^ *```$", re.MULTILINE
