@@ -342,12 +342,15 @@ def works(scim: AdminPrincipal, name: str) -> dict[str, object]:
 
 def told(admin: AdminPrincipal, user: str) -> list[str]:
     """Wait until the feed has events of a user; returns what happened to them, the oldest first."""
+    after = "0.0.0"
     for _ in range(WAITS):
-        page = admin.need(200, "GET", "/admin/changes?after=0.0.0&limit=100")
+        page = admin.need(200, "GET", f"/admin/changes?after={after}&limit=100")
         found = [each["action"] for each in page["items"] if each.get("subject") == user]
         if found:
             return found
-        time.sleep(0.2)
+        after = page["next"]
+        if not page["more"]:
+            time.sleep(0.2)
     raise AssertionError(f"the feed has no event of {user}")
 
 
