@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from app import build
 from chalicelib import sweeper
 from chalicelib.organisations import watch
 from chalicelib.organisations.watch import ROUND, Raised
@@ -19,8 +18,7 @@ from chalicelib.storage.keys import ConnectionKeys, WebhookKeys, watched_connect
 from chalicelib.storage.retries import Deadline
 from chalicelib.stream import append_records
 from dev.measure.scene import write
-from tests.support.builders import a_customer, api_client, scim_client
-from tests.support.environment import OPERATOR_KEY
+from tests.support.builders import a_customer
 from tests.support.table_stream import reader_of, with_stream
 
 
@@ -31,9 +29,9 @@ def services(services, dynamodb):
 
 
 @pytest.fixture
-def told(services):
+def told(services, operator):
     """Play the stream and return the alerts that the feed tells, in order."""
-    reader, operator = reader_of(services), api_client(build(services), OPERATOR_KEY)
+    reader = reader_of(services)
 
     def read():
         for records in reader.read():
@@ -57,12 +55,6 @@ def look(services, manual_clock):
             sweeper.watch(services, Deadline.after(60, services.table.clock))
 
     return pass_time
-
-
-@pytest.fixture
-def scim(services, context):
-    """Send SCIM requests with the connection's token."""
-    return scim_client(build(services), context.connection, context.token)
 
 
 def shown(operator, query=""):

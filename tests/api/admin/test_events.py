@@ -10,7 +10,7 @@ from app import build
 from chalicelib.stream import append_records
 from dev.measure.meter import Cost, Meter
 from dev.run.gateway import LambdaContext
-from tests.support.builders import a_customer, api_client, scim_client
+from tests.support.builders import api_client
 from tests.support.environment import OPERATOR_KEY
 from tests.support.table_stream import reader_of, with_stream
 
@@ -36,16 +36,8 @@ def play(services):
 
 
 @pytest.fixture
-def scim(services):
-    """Be the identity provider of an organisation."""
-    context = a_customer(services, identity_provider="other")
-    return scim_client(build(services), context.connection, context.token)
-
-
-@pytest.fixture
-def events(services, play):
+def events(operator, play):
     """Play the stream, then read a page of the feed; takes a query."""
-    operator = api_client(build(services), OPERATOR_KEY)
 
     def read(query=""):
         play()
@@ -85,10 +77,9 @@ def test_a_life_is_told_in_order(scim, events):
     ]
 
 
-def test_the_opening_of_a_link_is_told(scim, events, services):
+def test_the_opening_of_a_link_is_told(scim, events, operator):
     """So a SaaS sees that its customer has begun, and when again in another browser."""
     organisation = scim.root.split("/")[3][:10]
-    operator = api_client(build(services), OPERATOR_KEY)
     links = f"/admin/organisations/{organisation}/console-links"
     made = operator("POST", links, {"name": "Ada", "purpose": "setup"}).body
     after = events("after=now").body["next"]
@@ -130,9 +121,10 @@ def test_records_that_are_sent_twice_tell_the_same_ids(scim, services, play, eve
     assert [each["id"] for each in again] == [each["id"] for each in first] * 2
 
 
-def test_a_webhook_that_cannot_be_woken_does_not_hold_up_the_stream(scim, services, play, events):
+def test_a_webhook_that_cannot_be_woken_does_not_hold_up_the_stream(
+    scim, operator, services, play, events
+):
     """Lambda would send the same records again; here there is no function to wake."""
-    operator = api_client(build(services), OPERATOR_KEY)
     play()
     assert operator("POST", "/admin/webhooks", {"url": "http://127.0.0.1:9/"}).status == 201
     after = events("after=now").body["next"]

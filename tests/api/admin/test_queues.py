@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from app import build
 from chalicelib.queues import QueueClient
-from tests.support.builders import a_customer, api_client, scim_client
+from tests.support.builders import api_client
 from tests.support.environment import OPERATOR_KEY
 from tests.support.table_stream import pushing, with_stream
 
@@ -23,19 +23,6 @@ NOWHERE = "arn:aws:sqs:eu-west-1:123456789012:nowhere.fifo"
 def services(services, dynamodb):
     """Deploy with a stream."""
     return with_stream(services, dynamodb)
-
-
-@pytest.fixture
-def operator(services):
-    """Send requests with the operator key."""
-    return api_client(build(services), OPERATOR_KEY)
-
-
-@pytest.fixture
-def scim(services):
-    """Be the identity provider of an organisation."""
-    context = a_customer(services, identity_provider="other")
-    return scim_client(build(services), context.connection, context.token)
 
 
 @dataclass

@@ -21,7 +21,7 @@ from chalicelib.storage.expressions import EXISTS, Update, key_of
 from chalicelib.storage.keys import WebhookKeys
 from chalicelib.storage.records import update
 from chalicelib.storage.retries import Deadline
-from tests.support.builders import a_customer, api_client, scim_client
+from tests.support.builders import api_client
 from tests.support.clock import ManualClock
 from tests.support.environment import ENVIRONMENT, OPERATOR_KEY
 from tests.support.table_stream import pushing, with_stream
@@ -32,19 +32,6 @@ from tests.support.webhook_receiver import receiving
 def services(services, dynamodb):
     """Deploy with a stream, and send to this machine."""
     return with_stream(services, dynamodb)
-
-
-@pytest.fixture
-def operator(services):
-    """Send requests with the operator key."""
-    return api_client(build(services), OPERATOR_KEY)
-
-
-@pytest.fixture
-def scim(services):
-    """Be the identity provider of an organisation."""
-    context = a_customer(services, identity_provider="other")
-    return scim_client(build(services), context.connection, context.token)
 
 
 @pytest.fixture
