@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
 import tracemalloc
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +37,7 @@ from chalicelib.storage.table import Table
 from dev.errors import VerbError
 from dev.measure.pages import Section
 from dev.progress import progress
-from dev.run import demo, engines, resources, serve
+from dev.run import background, demo, resources, serve
 
 SECTION = Section("performance.md", "caches")
 
@@ -49,7 +47,7 @@ CONNECTIONS = 100
 # two letters take the most memory for their length.
 VALUES = [f"{one}{other}" for one in "abcdefghij" for other in "0123456789ABCDE"]
 CHANGES = 30
-START_SECONDS = 60.0
+STORE_SECONDS = 60.0
 
 
 def schema(number: int, values: Sequence[str] = VALUES) -> dict[str, Any]:
@@ -108,7 +106,7 @@ class Server:
     def store_schemas(self, connection: demo.Demo, documents: Sequence[str]) -> None:
         """Put the ten schemas of a connection into the table, as ten PUTs would."""
         keys = OrganisationKeys(connection.organisation)
-        deadline = Deadline.after(START_SECONDS, self.table.clock)
+        deadline = Deadline.after(STORE_SECONDS, self.table.clock)
         items = self.table.namespace(grants.administration(keys), deadline)
         version = Update(keys.connection(connection.connection), set={"schemas_version": 1})
         puts = (
@@ -149,20 +147,10 @@ def server() -> Iterator[Server]:
     Raises:
         VerbError: it was not ready in a minute.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        settings = {"PORT": str(engines.free_port()), "LOCAL_DIR": folder}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dev", "run"],
-            env={**os.environ, **settings},
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            described = _when_ready(process, settings)
-            admin = demo.Admin(described["admin_url"], described["operator_key"])
-            yield Server(process, admin, _table(Path(folder)))
-        finally:
-            process.terminate()
-            process.wait()
+    with tempfile.TemporaryDirectory() as folder, background.running(Path(folder)) as started:
+        described = started.described
+        admin = demo.Admin(described["admin_url"], described["operator_key"])
+        yield Server(started.process, admin, _table(Path(folder)))
 
 
 def _table(folder: Path) -> Table:
@@ -170,16 +158,6 @@ def _table(folder: Path) -> Table:
     account = boto3.Session("local", "local", region_name=urls["region"])
     client = account.client("dynamodb", endpoint_url=urls["dynamodb"])
     return Table(client, resources.define({"Stage": serve.STAGE})["Table"]["TableName"])
-
-
-def _when_ready(process: subprocess.Popen[bytes], settings: Mapping[str, str]) -> dict[str, Any]:
-    end = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < end:
-        try:
-            return demo.running(settings)
-        except demo.DemoFailed:
-            time.sleep(0.1)
-    raise VerbError("The server does not start; try: make run")
 
 
 Figure = tuple[str, float]

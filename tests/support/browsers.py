@@ -7,10 +7,6 @@ there, and a context of the browser without cookies.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +17,7 @@ import requests
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
 
 from dev.play.idp import Provider
-from dev.run import engines, npm
+from dev.run import background, npm
 
 CHROMIUM = Path("/usr/bin/chromium")
 # No sandbox: a container has no user namespaces. The others keep it from asking its maker anything.
@@ -47,7 +43,6 @@ ANIMATED = """() => Promise.all(
     document.getAnimations()
         .filter((each) => each.effect.getComputedTiming().iterations !== Infinity)
         .map((each) => each.finished))"""
-START_SECONDS = 60.0
 
 # The SaaS whose pages may show the console in a frame; the browser's tests stand in for it.
 SAAS = "https://saas.example"
@@ -74,33 +69,8 @@ CONNECTION = {
 @contextmanager
 def running(directory: Path) -> Iterator[Mapping[str, Any]]:
     """Run the service while the block runs; yields the content of its demo.json."""
-    environment = {
-        **os.environ,
-        "PORT": str(engines.free_port()),
-        "LOCAL_DIR": str(directory),
-        "EMBEDDING_ORIGINS": json.dumps([SAAS]),
-    }
-    with (directory / "printed").open("w") as printed:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dev", "run"],
-            env=environment,
-            stdout=printed,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        yield json.loads(_wait_for(directory / "demo.json", process).read_text(encoding="utf-8"))
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _wait_for(file: Path, process: subprocess.Popen[bytes]) -> Path:
-    deadline = time.monotonic() + START_SECONDS
-    while not file.exists():
-        assert process.poll() is None, "the service has ended; see the file `printed` beside it"
-        assert time.monotonic() < deadline, "the service did not start"
-        time.sleep(0.1)
-    return file
+    with background.running(directory, EMBEDDING_ORIGINS=json.dumps([SAAS])) as started:
+        yield started.described
 
 
 def launch(playwright: Playwright) -> Browser:

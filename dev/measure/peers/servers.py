@@ -6,9 +6,8 @@ import json
 import os
 import secrets
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any, Literal
 import requests
 
 from dev.errors import VerbError
-from dev.run import engines
+from dev.run import background, engines
 from dev.run.environment import ENVIRONMENTS
 
 START_SECONDS = 60.0
@@ -98,14 +97,10 @@ def _wait(ready: Callable[[], bool], name: str, directory: Path) -> None:
 @contextmanager
 def passerelle(directory: Path, engine: str) -> Iterator[Server]:
     """Run our server as `make run` does, on one of its engines."""
-    name, made = f"Passerelle, {engine}", directory / "demo.json"
-    settings = {"PORT": str(engines.free_port()), "LOCAL_DIR": str(directory), "ENGINE": engine}
-    command = [sys.executable, "-m", "dev", "run"]
-    with _process(command, directory, **settings) as process:
-        _wait(made.exists, name, directory)
-        described: Mapping[str, str] = json.loads(made.read_text(encoding="utf-8"))
-        engine_processes = children(process)
-        yield Server(name, described["scim_url"], described["token"], [process], engine_processes)
+    with background.running(directory, ENGINE=engine) as started:
+        made, process = started.described, started.process.pid
+        name = f"Passerelle, {engine}"
+        yield Server(name, made["scim_url"], made["token"], [process], children(process))
 
 
 @contextmanager
