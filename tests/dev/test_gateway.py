@@ -15,6 +15,7 @@ from chalice.app import Chalice, Request, Response
 
 from dev.run.gateway import MAX_BODY, Gateway, HttpRequest
 from dev.run.listener import PortTaken, listening
+from tests.support.processor_time import at_most
 
 TYPES = ["application/scim+json", "application/json"]
 ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -272,13 +273,12 @@ def test_repeated_headers_arrive_one_by_one(connection):
 
 
 def test_blanks_before_a_value_take_no_time(connection):
-    """9,000 of them took a third of a second of the processor."""
-    started = time.process_time()
-    connection.request("GET", "/things", headers={"X-Blank": " " * 9_000 + "a  b"})
-    event = json.loads(connection.getresponse().read())
+    """9,000 of them took what eight loops of a million steps take."""
+    with at_most(2.5):
+        connection.request("GET", "/things", headers={"X-Blank": " " * 9_000 + "a  b"})
+        event = json.loads(connection.getresponse().read())
 
     assert event["headers"]["X-Blank"] == "a  b"
-    assert time.process_time() - started < 0.1
 
 
 def test_a_chunked_body_arrives_whole_and_the_connection_lives_on(connection):

@@ -1,7 +1,5 @@
 """Filters and paths are read by the grammar of RFC 7644, print themselves, and reject clearly."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +22,7 @@ from chalicelib.scim.filters import (
     parse_filter,
     parse_path,
 )
+from tests.support.processor_time import at_most
 
 USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -264,12 +263,8 @@ BOMBS = [
 @pytest.mark.parametrize("parse", [parse_filter, parse_path])
 def test_a_bomb_is_rejected_at_once(parse, text):
     """Other servers' stacks overflowed on nested brackets; ours looks before it recurses."""
-    started = time.process_time()
-
-    with pytest.raises(BadRequest):
+    with at_most(5), pytest.raises(BadRequest):
         parse(text)
-
-    assert time.process_time() - started < 0.2
 
 
 def nested(depth):
