@@ -59,8 +59,8 @@ class Cloud:
     weather: Weather
     engine: Engine = field(default_factory=Engine)
     secrets: dict[str, str] = field(default_factory=dict)
-    # Images of transactions that are decided and not yet visible to every Query.
-    decided: dict[Pair, Any] = field(default_factory=dict)
+    # The items of transactions that are decided and not yet visible as a whole to a Query.
+    decided: dict[Pair, Transaction] = field(default_factory=dict)
     injected: Counter[str] = field(default_factory=Counter)
     calls: int = 0
     log: Callable[[str], None] | None = None
@@ -72,9 +72,10 @@ class Cloud:
 
     def serve(self, name: str, request: Mapping[str, Any]) -> Any:
         """Serve a call that is no transaction at this moment."""
-        if name in {"get_item", "batch_get_item"} and self.decided:
-            with_decided = _Overlay(self.engine, self.decided)
-            return getattr(with_decided, name)(**request)
+        if self.decided and name in {"get_item", "batch_get_item"}:
+            for pair in _pairs(request):
+                if pair in self.decided:
+                    self.engine.apply(self.decided[pair], pair)
         return getattr(self.engine, name)(**request)
 
     def transact(
@@ -112,8 +113,9 @@ class Cloud:
         self.injected["transactions half visible for a while"] += 1
         first = [pair for pair in pairs if self.random.random() < 0.5]
         second = [pair for pair in pairs if pair not in first]
-        # A GetItem is serialisable with transactions, a Query is not.
-        self.decided |= {pair: transaction.images[pair] for pair in pairs}
+        # A GetItem is serialisable with transactions, a Query is not; but what the one has shown of
+        # an item, the other shows too: both ask the same replica, which leads.
+        self.decided |= dict.fromkeys(pairs, transaction)
         self._show(transaction, first)
         if self.log:
             self.log(f"visible for now: {first}")
@@ -132,17 +134,12 @@ class Cloud:
         done()
 
 
-class _Overlay(Engine):
-    """Reads single items as a decided transaction leaves them."""
-
-    def __init__(self, engine: Engine, decided: Mapping[Pair, Any]) -> None:
-        super().__init__(engine.items, engine.order)
-        self._decided = decided
-
-    def read(self, pair: Pair) -> Any:
-        if pair in self._decided:
-            return self._decided[pair]
-        return super().read(pair)
+def _pairs(request: Mapping[str, Any]) -> list[Pair]:
+    """List the items that a call reads one by one."""
+    if "RequestItems" not in request:
+        return [pair_of(request)]
+    ((_, asked),) = request["RequestItems"].items()
+    return [pair_of({"Key": key}) for key in asked["Keys"]]
 
 
 def _renamed(
