@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from chalicelib.organisations.admin_context import AdminContext
 from chalicelib.storage import lookups
-from chalicelib.storage.connection_settings import PRESETS
 from chalicelib.storage.counters import Counters, Health, health_of, hour
 from chalicelib.storage.keys import ConnectionKeys
 from chalicelib.storage.lookups import ConnectionScope
@@ -140,22 +139,14 @@ FIXES: Mapping[str, str] = {
 }
 
 
-def _presets(setting: str) -> str:
-    """List the identity providers whose preset treats a PUT without members in one way."""
-    names = [n for n, each in PRESETS.items() if each.settings.put_without_members == setting]
-    return ", ".join(f"`{name}`" for name in names)
-
-
 # What a request was done in one way of two, and what an admin does where it was the wrong one.
 ADVICE: Mapping[str, str] = {
     "members_kept": "A PUT of a group came without `members`, and the group kept those it has. "
     "If the identity provider leaves `members` out when a group is empty, those who leave it last "
-    "keep their access: set `put_without_members` to `clear`, or choose the identity provider "
-    f"whose preset does ({_presets('clear')}), and let it send its groups again.",
+    "keep their access: set `put_without_members` to `clear`, and let it send its groups again.",
     "members_cleared": "A PUT of a group of several members came without `members`, and the group "
     "was emptied. If the identity provider leaves out what it does not change, set "
-    "`put_without_members` to `keep`, or choose the identity provider whose preset does "
-    f"({_presets('keep')}), and let it send its groups again.",
+    "`put_without_members` to `keep`, and let it send its groups again.",
     "active_kept": "A request cleared `active`, and the user stayed as they were: a user is always "
     "active or inactive. If the identity provider meant to deactivate them, map `active` there so "
     "that it sends false.",

@@ -1,4 +1,4 @@
-"""`make providers`: each client of the corpus on the preset of each identity provider.
+"""`make providers`: each client of the corpus on the presets of the identity providers.
 
 On the connection that suits it (`corpus.CLIENTS`) a client gets every response that it needs. On
 another preset it may not, but then the health of the connection says which setting to change:
@@ -16,13 +16,19 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chalicelib.api.admin.dialogue_player import Send, Step
-from chalicelib.storage.connection_settings import PRESETS, SETTINGS, ConnectionSettings
+from chalicelib.storage.connection_settings import PRESETS, SETTINGS
 from dev.measure.pages import Section
 from dev.play.corpus import CLIENTS, CORPUS, Client, wire
 from dev.play.corpus_files import Dialogue, load, play
 from dev.run import demo
 
 SECTION = Section("connect-other.md", "providers")
+
+# The first preset of those with the same settings, which is all that tells them apart.
+COLUMNS = tuple(
+    next(name for name, each in PRESETS.items() if each.settings == settings)
+    for settings in dict.fromkeys(each.settings for each in PRESETS.values())
+)
 
 WORKS, ADVICE, FAILS = "works", "advice", "fails"
 SEVERITY = (WORKS, ADVICE, FAILS)
@@ -44,11 +50,11 @@ Connect = Callable[[str, Mapping[str, str]], AbstractContextManager[Trial]]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A client: the outcome on its own connection, and on each preset."""
+    """A client: the outcome on its own connection, and on the presets of each column."""
 
     client: Client
     own: str
-    presets: Mapping[str, str]
+    presets: Mapping[str, str]  # of each column
 
     @property
     def holds(self) -> bool:
@@ -81,10 +87,7 @@ def _on_any_preset(step: Step) -> Step:
 
 
 def try_client(client: Client, dialogues: Sequence[Dialogue], connect: Connect) -> Line:
-    """Play the dialogues of a client on its own connection, then on every preset.
-
-    Presets with the same settings are tried once: nothing else tells them apart.
-    """
+    """Play the dialogues of a client on its own connection, then on the preset of each column."""
 
     def worst(played: Sequence[Dialogue], provider: str, settings: Mapping[str, str]) -> str:
         outcomes = []
@@ -94,20 +97,16 @@ def try_client(client: Client, dialogues: Sequence[Dialogue], connect: Connect) 
         return max(outcomes, key=SEVERITY.index)
 
     tolerant = [on_any_preset(each) for each in dialogues]
-    tried: dict[ConnectionSettings, str] = {}
-    for name, preset in PRESETS.items():
-        if preset.settings not in tried:
-            tried[preset.settings] = worst(tolerant, name, {})
     return Line(
         client=client,
         own=worst(dialogues, client.identity_provider, client.settings),
-        presets={name: tried[preset.settings] for name, preset in PRESETS.items()},
+        presets={name: worst(tolerant, name, {}) for name in COLUMNS},
     )
 
 
 def table(lines: Sequence[Line]) -> str:
     """Return the table of all clients, in Markdown."""
-    head = ["client", "its own connection", "", *(f"`{name}`" for name in PRESETS)]
+    head = ["client", "its own connection", "", *(f"`{name}`" for name in COLUMNS)]
     rows = [
         [each.client.title, _connection(each.client), each.own, *each.presets.values()]
         for each in lines

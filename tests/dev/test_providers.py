@@ -13,7 +13,7 @@ from chalicelib.storage.connection_settings import PRESETS
 from dev.play import providers
 from dev.play.corpus import CLIENTS, Client
 from dev.play.corpus_files import Dialogue
-from dev.play.providers import ADVICE, FAILS, WORKS, Line, Trial
+from dev.play.providers import ADVICE, COLUMNS, FAILS, WORKS, Line, Trial
 
 CLIENT = Client("A client", "okta")
 NAMED = {"advice": [{"text": "Set put_without_members to clear."}]}
@@ -65,7 +65,7 @@ def test_on_another_preset_a_patch_may_answer_both(step, statuses):
 
 
 def test_presets_of_the_same_settings_are_tried_once():
-    """A connection for each of ten would show the same four times over."""
+    """A connection for each of ten would show the same three times over."""
     connected = []
 
     @contextmanager
@@ -95,22 +95,22 @@ def test_a_client_works_on_its_own_connection_and_never_fails_silently(own, othe
     assert Line(CLIENT, own, {"okta": WORKS, "other": other}).holds is holds
 
 
-def test_the_table_has_a_column_for_each_preset():
+def test_the_table_has_a_column_for_each_set_of_settings():
     """As it stands in docs/connect-other.md."""
-    line = Line(CLIENTS["nextcloud"], WORKS, dict.fromkeys(PRESETS, ADVICE))
+    line = Line(CLIENTS["nextcloud"], WORKS, dict.fromkeys(COLUMNS, ADVICE))
     head, _, row = providers.table([line]).splitlines()
 
-    assert head.endswith(f"{' | '.join(f'`{name}`' for name in PRESETS)} |")
+    assert head.endswith(f"{' | '.join(f'`{name}`' for name in COLUMNS)} |")
     assert row.startswith("| Nextcloud | `other`, `put_without_members`: `keep` | works | advice |")
 
 
 def test_the_page_shows_every_client_and_none_that_fails():
-    """`make providers ARGS=--write` writes it; a new client or preset is missing there."""
+    """`make providers ARGS=--write` writes it, for a new client or a new set of settings."""
     page = providers.SECTION.page.read_text(encoding="utf-8")
     printed = page.partition(providers.SECTION.begin)[2].partition(providers.SECTION.end)[0]
     lines = [line.strip("| ").split(" | ") for line in printed.splitlines()]
 
-    assert [name.strip("`") for name in lines[0][3:]] == [*PRESETS]
+    assert [name.strip("`") for name in lines[0][3:]] == [*COLUMNS]
     assert [cells[0] for cells in lines[2:]] == [client.title for client in CLIENTS.values()]
     assert {cells[2] for cells in lines[2:]} == {WORKS}
     assert {cell for cells in lines[2:] for cell in cells[3:]} == {WORKS, ADVICE}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace as replaced
 
 import pytest
@@ -177,13 +176,13 @@ def test_a_put_without_members_is_advised_of(operator, root, scim, health, case,
 
 
 ADVICE = [
-    ("keep", "`put_without_members` to `clear`.*`keycloak`, `authentik`"),
-    ("clear", "`put_without_members` to `keep`.*`midpoint`"),
+    ("keep", "`put_without_members` to `clear`"),
+    ("clear", "`put_without_members` to `keep`"),
 ]
 
 
 @pytest.mark.parametrize(("setting", "text"), ADVICE)
-def test_the_advice_names_the_setting_and_the_presets(operator, root, scim, health, setting, text):
+def test_the_advice_names_the_setting_to_change(operator, root, scim, health, setting, text):
     """An admin knows what to do; the log has the same words."""
     operator("PATCH", root, {"settings": {"put_without_members": setting}})
     scim("PUT", members(scim, 2), {"displayName": "H"})
@@ -191,7 +190,7 @@ def test_the_advice_names_the_setting_and_the_presets(operator, root, scim, heal
     (advice,) = health()["advice"]
 
     assert advice["count"] == 1
-    assert re.search(text, advice["text"])
+    assert text in advice["text"]
 
 
 SAYS_SO = {

@@ -65,4 +65,12 @@ def test_the_page_names_no_text_that_does_not_exist():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_provider_has_its_name(language):
     """A new preset shows in the page."""
-    assert {f"provider.{name}" for name in PRESETS} <= texts(language).keys()
+    assert {f"provider.{name}" for name in PRESETS} - texts(language).keys() == set()
+
+
+def test_the_page_offers_every_provider():
+    """As PROVIDERS of providers.js has them, in its own order."""
+    script = (FOLDER / "providers.js").read_text(encoding="utf-8")
+    offered = re.findall(r'"(\w+)"', script.partition("PROVIDERS = [")[2].partition("];")[0])
+
+    assert sorted(offered) == sorted(PRESETS)
