@@ -18,7 +18,7 @@ VERB := exec $(VENV) -m dev
 RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help sbom run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi clients clients-test console-test console-size screenshots damage \
+.PHONY: help sbom run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi clients clients-test pages-test console-test console-size screenshots damage \
 	package account alarms doctor rollback deploy access operator-key operator-keys revoke-operator-key destroy storm crowded events replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance peers repair \
 	clean environment generators release engine emulator peer-servers python
 
@@ -65,6 +65,9 @@ test: environment engine ## run all tests but those of deploy-test (ARGS='-k tok
 
 local-test: environment engine ## of these, faults, races and kills on DynamoDB Local (needs Java 17 and npm)
 	@$(VERB) local-test $(ARGS)
+
+pages-test: environment engine ## run the commands of README and docs as a reader would
+	@$(VERB) pages-test $(ARGS)
 
 console-test: environment engine ## try the console in a browser (needs Chromium; ARGS='-k tokens')
 	@$(VERB) console-test $(ARGS)

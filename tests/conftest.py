@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 os.environ.update(ENVIRONMENT)
 
 THREADS = 64
-CLIENTS = "tests that generate clients and use them on a server are run by `make clients-test`"
+# Tests that take minutes are skipped unless they are asked for by their marker.
+LONG = {
+    "clients": "clients are generated and used on a server by `make clients-test`",
+    "console": "tests of the console in a browser are run by `make console-test`",
+    "pages": "the commands of README and docs are run by `make pages-test`",
+}
 NOT_RUN = "Amazon DynamoDB Local is not there"
 
 
@@ -41,11 +46,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the tests that need npm and a server unless they are asked for: they take minutes."""
-    if "clients" not in config.getoption("markexpr"):
-        for item in items:
-            if item.get_closest_marker("clients"):
-                item.add_marker(pytest.mark.skip(reason=CLIENTS))
+    """Skip the tests that take minutes unless they are asked for."""
+    for marker, reason in LONG.items():
+        if marker not in config.getoption("markexpr"):
+            for item in items:
+                if item.get_closest_marker(marker):
+                    item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -146,6 +146,7 @@ def run(page: Path, folder: Path) -> str:
     return f"{page.name}: {done.stdout[-800:]}\n{done.stderr[-800:]}" if done.returncode else ""
 
 
+@pytest.mark.pages
 def test_the_blocks_of_every_page_run(clone: Path):
     """A reader pastes them one after the other; each must succeed."""
     failed = [said for page in PAGES if (said := run(page, clone))]

@@ -17,16 +17,6 @@ from dev.run.serve import ENGINE_FILE
 from tests.support import browsers
 from tests.support.browsers import Acme, Connected, Visitor
 
-SKIPPED = "tests of the console in a browser are run by `make console-test`"
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the tests in a browser unless they are asked for: they take minutes."""
-    if "console" not in config.getoption("markexpr"):
-        for item in items:
-            if item.get_closest_marker("console"):
-                item.add_marker(pytest.mark.skip(reason=SKIPPED))
-
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory) -> Path:

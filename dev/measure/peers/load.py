@@ -31,18 +31,21 @@ class Slow(Exception):
 
 @dataclass(slots=True)
 class Directory:
-    """What a server has: users, a group with them as members, and spare users outside of it."""
+    """What a server has: users in a group, spare ones outside of it, and those just created."""
 
     server: Server
     group: str = ""
     users: list[str] = field(default_factory=list)
     spare: list[str] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
     named: int = 0
 
     def create_user(self) -> requests.Response:
-        """Create the next user."""
+        """Create the next user, who will be in no group."""
         self.named += 1
-        return self.server.send("POST", "/Users", user(self.named))
+        response = self.server.send("POST", "/Users", user(self.named))
+        self.created.append(str(response.json().get("id")))
+        return response
 
     def next_users(self, wanted: int, deadline: float) -> list[str]:
         """Create users; returns their ids.
@@ -149,7 +152,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "remove a member": lambda d, n: d.server.send("PATCH", d.members, removal(d, d.spare[n])),
     "read the group without members": lambda d, _: d.server.send("GET", d.members),
     "read the group with members": lambda d, _: d.server.send("GET", f"/Groups/{d.group}"),
-    "delete a user": lambda d, n: d.server.send("DELETE", f"/Users/{d.spare[n]}"),
+    "delete a user": lambda d, _: d.server.send("DELETE", f"/Users/{d.created.pop()}"),
 }
 
 
