@@ -24,7 +24,7 @@ from dev.run.listener import HOST
 ROOT = Path(__file__).parents[2]
 INTERPRETER = ROOT / ".venv-engine" / "bin" / "python"
 REGION = "eu-west-1"
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 STOP_SECONDS = 60.0  # saving a large table takes a while
 
 
