@@ -14,7 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from botocore.exceptions import ClientError
+
 from chalicelib.storage.alert_items import ALERT_TYPES
+from chalicelib.storage.retries import error_code
 from chalicelib.storage.table import chunks
 from dev.measure.pages import Section
 from dev.release.stages import Stage
@@ -23,6 +26,7 @@ SECTION = Section("operate.md", "alarms")
 Properties = Mapping[str, Any]
 MINUTE = 60
 AT_ONCE = 100  # alarms that one call deletes
+NO_DASHBOARD = {"ResourceNotFound", "DashboardNotFoundError"}  # AWS's code and its documented name
 # The usual quota of an account; a reservation takes its place.
 CONCURRENCY = 1_000
 ABOVE, BELOW = "GreaterThanThreshold", "LessThanThreshold"
@@ -272,7 +276,11 @@ def put(cloudwatch: Any, stage: Stage, region: str) -> None:
 def delete(cloudwatch: Any, stage: Stage) -> None:
     """Delete them; what is gone is no fault."""
     _delete(cloudwatch, names(cloudwatch, stage))
-    cloudwatch.delete_dashboards(DashboardNames=[stage.function])
+    try:
+        cloudwatch.delete_dashboards(DashboardNames=[stage.function])
+    except ClientError as error:
+        if error_code(error) not in NO_DASHBOARD:
+            raise
 
 
 def names(cloudwatch: Any, stage: Stage) -> set[str]:

@@ -205,6 +205,15 @@ def test_both_ways_to_deploy_make_the_same_alarms(cloudwatch):
     assert names(cloudwatch) == {"passerelle-dev-2/throttles"}
 
 
+def test_what_is_gone_is_no_fault(cloudwatch):
+    """`make destroy`, and then again with DATA=delete: the second one stopped here."""
+    alarms.put(cloudwatch, STAGE, "eu-west-1")
+    alarms.delete(cloudwatch, STAGE)
+    alarms.delete(cloudwatch, STAGE)
+
+    assert names(cloudwatch) == set()
+
+
 def test_the_page_has_each_alarm():
     """Who is woken finds what it means and what to do."""
     page = alarms.SECTION.page.read_text(encoding="utf-8")
