@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+import random
+import ssl
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 # What an import makes stays; to look for garbage among it would be a tenth of a cold start.
@@ -138,6 +142,22 @@ def wake_senders(services: Services, webhooks: Sequence[str]) -> None:
             Payload=json.dumps({"webhook": webhook}),
         )
 
+
+def renew_randomness() -> None:
+    """Take new random bits where a copy of this process would go on with those of the others.
+
+    Ids, tokens and tags do not need it: they come from the operating system (`Clock`). Keys of TLS
+    connections come from OpenSSL, and what libraries choose at random from Python.
+    """
+    random.seed()
+    ssl.RAND_add(os.urandom(32), 32)
+
+
+# Lambda's own; with SnapStart, many containers begin as copies of one.
+with suppress(ModuleNotFoundError):
+    from snapshot_restore_py import register_after_restore
+
+    register_after_restore(renew_randomness)
 
 app = build(services_of(Settings.from_environment()))
 # Lambda finds the other functions by their names in this module.

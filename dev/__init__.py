@@ -31,7 +31,8 @@ measure/        what it costs
   performance.py     make performance: size of the archive and cold start
   pages.py           puts a computed table into a page of docs/
 release/        AWS
-  package.py         make package: archive and template (template.py, bytecode.py), checked
+  package.py         make package: archive and template (template.py, versions.py, bytecode.py),
+                     checked
   openapi.py         make openapi: writes the OpenAPI document that the app serves, with the texts
                      and examples of openapi_texts.py
   client_packages.py make clients: writes the parts of both clients that are made of the document

@@ -14,6 +14,13 @@ from tests.support.environment import ENVIRONMENT
 from tests.test_architecture import SHIPPED, module_graph, module_of, top_levels
 
 ROOT = Path(__file__).parent.parent
+LIST_CONNECTIONS = """
+import json, sys
+found = []
+sys.addaudithook(lambda event, _: found.append(event))
+import app
+print(json.dumps([each for each in found if each in ("socket.connect", "socket.getaddrinfo")]))
+"""
 LIST_MODULES = "import json, sys, app; print(json.dumps(sorted(sys.modules)))"
 
 # What serves other requests, with the request or event that it is imported for.
@@ -33,11 +40,10 @@ LATE = {
 }
 
 
-@pytest.fixture(scope="module")
-def imported() -> set[str]:
-    """Return the names of the modules that importing the app leaves behind, in a new process."""
+def said_by(program: str) -> set[str]:
+    """Return what a program says in a new process."""
     done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-c", LIST_MODULES],
+        [sys.executable, "-c", program],
         cwd=ROOT,
         env={**os.environ, **ENVIRONMENT},
         capture_output=True,
@@ -45,6 +51,12 @@ def imported() -> set[str]:
         check=True,
     )
     return set(json.loads(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def imported() -> set[str]:
+    """Return the names of the modules that importing the app leaves behind, in a new process."""
+    return said_by(LIST_MODULES)
 
 
 @pytest.mark.parametrize("module", LATE)
@@ -71,3 +83,8 @@ def test_what_serves_scim_leads_to_nothing_that_makes_or_checks_signatures():
     assert loading == {"chalicelib.auth.assertions", "chalicelib.organisations.erasure"}
     assert "chalicelib.auth.authenticate" in reached
     assert not reached & loading
+
+
+def test_the_import_connects_to_nothing():
+    """A snapshot of it would keep the connection; and a cold start would wait for it."""
+    assert said_by(LIST_CONNECTIONS) == set()

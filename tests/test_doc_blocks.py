@@ -55,6 +55,7 @@ NOT_RUN = [
     ("deploy.md", ACCOUNT),
     ("deploy.md", ACCOUNT),
     ("deploy.md", "an AWS account with a bucket (BUCKET)"),
+    ("deploy.md", "an AWS account with a bucket (BUCKET)"),
     ("deploy.md", ACCOUNT),
     ("deploy.md", ACCOUNT),
     ("events.md", TERMINAL),

@@ -27,6 +27,7 @@ from dev.run import resources
 
 SECTION = Section("costs.md", "costs")
 PUSH = Section("costs.md", "push")
+SNAPSHOT = Section("costs.md", "snapshot")
 
 MILLION = 1_000_000
 GIGABYTE = 2**30
@@ -39,6 +40,9 @@ PRICES: Mapping[str, float] = {
     "API Gateway, a request": 3.50 / MILLION,
     "Lambda, an invocation": 0.20 / MILLION,
     "Lambda, a GB-second": 0.0000133334,
+    # For Python; the page https://aws.amazon.com/lambda/pricing/ has both under SnapStart.
+    "Lambda, a GB-second of a snapshot": 0.0000015046,
+    "Lambda, a GB restored from it": 0.0001397998,
     "DynamoDB, a read unit": 0.125 / MILLION,
     "DynamoDB, a write unit": 0.625 / MILLION,
     "DynamoDB, a GB a month, with recovery": 0.25 + 0.20,
@@ -336,6 +340,20 @@ def report_push(steps: Mapping[str, Cost]) -> str:
     return "\n".join([*lines, ""])
 
 
+def report_snapshot() -> str:
+    """Return the table of what `SnapStart` adds."""
+    memory_gb = int(resources.read_json("config.json")["lambda_memory_size"]) / 1024
+    kept = MINUTES * 60 * memory_gb * PRICES["Lambda, a GB-second of a snapshot"]
+    restored = 1_000 * memory_gb * PRICES["Lambda, a GB restored from it"]
+    lines = [
+        "| with `SnapStart=on` | US dollars |",
+        "|---|---|",
+        f"| the snapshot of the version that runs, a month | {kept:.2f} |",
+        f"| 1,000 containers that start from it | {restored:.2f} |",
+    ]
+    return "\n".join([*lines, ""])
+
+
 def _operations(once: Requests, month: Requests, measured: Mapping[str, Units]) -> Iterator[str]:
     yield "| request, with authentication and log | calls | RCU | WCU | first cycle | month after |"
     yield "|---|---|---|---|---|---|"
@@ -364,5 +382,6 @@ def main(arguments: Sequence[str]) -> int:
     """Print the tables, and put them into the pages where that is asked for."""
     SECTION.publish(report(measure()), arguments)
     PUSH.publish(report_push(push_costs.measure()), arguments)
+    SNAPSHOT.publish(report_snapshot(), arguments)
     sizes.SECTION.publish(sizes.table(PRICES["DynamoDB, a write unit"]), arguments)
     return 0

@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
-from dev.release import bytecode, event_source, source, stages, template
+from dev.release import bytecode, event_source, source, stages, template, versions
 from dev.release.source import BUILD, ROOT
 from dev.release.stages import Stage
 
-ARCHIVE = BUILD / "deployment.zip"
+ARCHIVE, TEMPLATE = BUILD / "deployment.zip", BUILD / "sam.json"
 OUR_OWN = {"app.py", "chalicelib", "chalice"}
 REGION = "eu-west-1"  # Chalice needs one; nothing is called, and it is not part of the result
 
@@ -35,6 +35,8 @@ def main(arguments: Sequence[str]) -> int:
     source.copy(stage)
     build(stage)
     bytecode.add(ARCHIVE)
+    text = TEMPLATE.read_text(encoding="utf-8")
+    TEMPLATE.write_text(versions.complete(text, ARCHIVE.read_bytes()), encoding="utf-8")
     wrong = differences(ARCHIVE)
     for line in wrong:
         print(f"make package: {line}", file=sys.stderr)

@@ -1,9 +1,9 @@
 """Build the additions that `make package` merges into the template of `chalice package`.
 
 They are the content of `.chalice/resources.json`, with the parameter Stage fixed to the packaged
-stage, and the settings that Chalice does not know: the names of the functions, the dead-letter
-queue, which records of the stream become events, the gateway responses, the access log, the
-throttle, and the alarms with their dashboard. Chalice merges dictionaries deeply
+stage, and the settings that Chalice does not know: the names of the functions, their versions, the
+dead-letter queue, which records of the stream become events, the gateway responses, the access log,
+the throttle, and the alarms with their dashboard. Chalice merges dictionaries deeply
 and replaces lists.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dev.release import alarms, event_source, front
+from dev.release import alarms, event_source, front, versions
 from dev.release.stages import Stage
 from dev.run import resources
 
@@ -31,16 +31,18 @@ def build_additions(stage: Stage) -> Template:
     base: Template = resources.read_json(resources.DEFINITIONS)
     # IAM policies contain the stage: deployed under another name, it would have the wrong ones.
     only_stage = {"Default": stage.name, "AllowedValues": [stage.name]}
-    parameters = {**base["Parameters"], "Stage": {**base["Parameters"]["Stage"], **only_stage}}
+    of_stage = {**base["Parameters"]["Stage"], **only_stage}
     others = {name: each for name, each in base["Resources"].items() if name != "Table"}
     table = _table(stage, base["Resources"]["Table"])
     return {
         **base,
-        "Parameters": parameters,
+        "Parameters": {**base["Parameters"], "Stage": of_stage, **versions.PARAMETER},
+        "Conditions": versions.CONDITIONS,
         "Resources": {
             **others,
             **table,
             **_functions(),
+            **versions.of_api(),
             **_events(stage),
             **_alarms(stage),
             **_api(stage),
@@ -53,12 +55,17 @@ def _functions() -> Mapping[str, Any]:
     return {
         HANDLER: {
             "DependsOn": ["ApiLog"],
-            "Properties": {"FunctionName": {"Fn::Sub": "passerelle-${Stage}"}},
+            "Metadata": versions.NOT_LINTED,
+            "Properties": {
+                "FunctionName": {"Fn::Sub": "passerelle-${Stage}"},
+                "SnapStart": versions.SNAP_START,
+            },
         },
         SWEEP: {
             "DependsOn": ["SweepLog"],
             "Properties": {
                 "FunctionName": {"Fn::Sub": "passerelle-${Stage}-sweep"},
+                **versions.OF_EVENTS,
                 "DeadLetterQueue": {"Type": "SQS", "TargetArn": QUEUE_ARN},
             },
         },
@@ -78,6 +85,7 @@ def _events(stage: Stage) -> Mapping[str, Any]:
             "DependsOn": ["StreamLog"],
             "Properties": {
                 "FunctionName": {"Fn::Sub": "passerelle-${Stage}-stream"},
+                **versions.OF_EVENTS,
                 "Events": {STREAM_EVENT: {"Properties": properties}},
             },
         },
@@ -130,7 +138,8 @@ def _table(stage: Stage, defined: Mapping[str, Any]) -> Mapping[str, Any]:
         return {}
     # The reference makes it wait. CloudFormation cannot delete a protected table, so a first try
     # that fails must not have got that far.
-    after = [HANDLER, SWEEP, STREAM, SEND, "AccessLog", *([MAPPING] if stage.domain else [])]
+    aliases = [versions.alias_of(name) for name in (HANDLER, SWEEP, STREAM)]
+    after = [*aliases, SEND, "AccessLog", *([MAPPING] if stage.domain else [])]
     tags = [{"Key": "stage", "Value": {"Ref": f"{API}.Stage"}}]
     properties = {**defined["Properties"], "Tags": tags}
     return {"Table": {**defined, "DependsOn": after, "Properties": properties}}

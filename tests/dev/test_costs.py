@@ -34,6 +34,13 @@ def test_the_page_says_what_push_costs(steps):
     assert f"{costs.PUSH.begin}{costs.report_push(steps)}{costs.PUSH.end}" in page
 
 
+def test_the_page_says_what_snapstart_costs():
+    """It is off until somebody has read this."""
+    page = costs.SNAPSHOT.page.read_text(encoding="utf-8")
+
+    assert f"{costs.SNAPSHOT.begin}{costs.report_snapshot()}{costs.SNAPSHOT.end}" in page
+
+
 def test_rest_costs_next_to_nothing(steps):
     """No change is no call but one look a minute; a poll of the one feed reads one item."""
     assert costs.pushing(0, steps) == dict.fromkeys(costs.pushing(1, steps), 0)
