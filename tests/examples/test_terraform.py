@@ -25,7 +25,7 @@ def test_every_name_that_it_uses_is_declared():
 def test_the_stack_is_made_as_the_page_makes_it():
     """The same name, and the capabilities that the template needs."""
     stack = EXAMPLE["resource"]["aws_cloudformation_stack"]["passerelle"]
-    (capabilities,) = re.findall(r"--capabilities ([A-Z_ ]+)", PAGE)
+    (capabilities,) = {*re.findall(r"--capabilities ([A-Z_ ]+)", PAGE)}
 
     assert stack["capabilities"] == capabilities.split()
     assert stack["name"].replace("${var.stage}", "dev") in PAGE
