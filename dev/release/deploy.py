@@ -19,7 +19,9 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from random import SystemRandom
+from typing import Any
 
 from chalicelib.auth.tokens import mint
 from dev.errors import VerbError
@@ -30,6 +32,7 @@ from dev.release import (
     event_source,
     front,
     releases,
+    restored,
     roles,
     smoke,
     source,
@@ -84,6 +87,7 @@ def deploy(stage: Stage, account: Account) -> None:
     releases.publish_first(functions, stage)
     made = _make_resources(stage, account)
     stage = replace(stage, stream_arn=_make_stream(account, made))
+    stage = _with_unbroken_feed(functions, stage)
     event_source.release_others(functions, stage)
     _deploy_functions(stage, account)
     _make_the_rest(stage, account, made)
@@ -138,6 +142,15 @@ def _make_resources(stage: Stage, account: Account) -> dict[str, resources.Prope
         if "LogGroupName" in each:
             resources.make_log_group(account.client("logs"), each)
     return defined
+
+
+def _with_unbroken_feed(functions: Any, stage: Stage) -> Stage:
+    """Let cursors from before be rejected where the functions get another table."""
+    there = restored.environment(functions, stage)
+    since = restored.unbroken_since(stage, there, datetime.now(UTC))
+    if since != there.get(restored.NAME, ""):
+        print(f"The feed is unbroken since {since}: consumers with older cursors compare anew.")
+    return replace(stage, feed_unbroken_since=since)
 
 
 def _make_stream(account: Account, made: Mapping[str, resources.Properties]) -> str:

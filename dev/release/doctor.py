@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dev.release import account_setup, alarms, event_source, smoke, stages
+from dev.release import account_setup, alarms, event_source, restored, smoke, stages
 from dev.release.account import Account, api_of, find_account, operator_key, url_of
 from dev.release.stages import Stage
 
@@ -76,6 +76,10 @@ def _settings(stage: Stage, account: Account) -> Iterator[str]:
     """Yield what runs with other settings than the stage has; their names alone."""
     functions = account.client("lambda")
     wanted = {**stages.environment_of(stage.name), "STREAM_ARN": stage.stream_arn}
+    since = restored.environment(functions, stage).get(restored.NAME, "")
+    if stage.has_restored_table and not since:
+        yield f"Cursors from before the restore are accepted: no {restored.NAME}: make deploy"
+    wanted = {**wanted, restored.NAME: since}
     for name in stage.functions:
         try:
             found = functions.get_function_configuration(FunctionName=name)

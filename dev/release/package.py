@@ -48,10 +48,12 @@ def _with_stream(stage: Stage) -> Stage:
     """Let events come from the stack's own table; from a restored one, where STREAM_ARN is set."""
     if not stage.has_restored_table:
         return replace(stage, stream_arn=event_source.OF_THE_STACK)
-    if not stage.stream_arn:
-        print(
-            "Without events: set STREAM_ARN to the stream of the restored table (docs/deploy.md)."
-        )
+    for name, value in (
+        ("STREAM_ARN", stage.stream_arn),
+        ("FEED_UNBROKEN_SINCE", stage.feed_unbroken_since),
+    ):
+        if not value:
+            print(f"The table is a restored one: set {name} in the stage (docs/deploy.md).")
     return stage
 
 

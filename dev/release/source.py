@@ -2,7 +2,8 @@
 
 Built into build/source, so that no file of this working folder gets in. `.chalice` is completed
 there with what differs between accounts and regions, and cannot stand in a file: the roles, the
-reserved concurrency, the table's stream, and the name of a restored table in the policies.
+reserved concurrency, the table's stream, and of a restored table its name in the policies and since
+when it is used.
 """
 
 from __future__ import annotations
@@ -107,5 +108,8 @@ def _complete(stage: Stage, roles: Mapping[str, str]) -> None:
         if name in roles:
             settings |= {"manage_iam_role": False, "iam_role_arn": roles[name]}
     functions["api_handler"]["reserved_concurrency"] = stage.reserved_concurrency
-    config["stages"][stage.name]["environment_variables"]["STREAM_ARN"] = stage.stream_arn
+    variables = config["stages"][stage.name]["environment_variables"]
+    variables["STREAM_ARN"] = stage.stream_arn
+    if stage.feed_unbroken_since:
+        variables["FEED_UNBROKEN_SINCE"] = stage.feed_unbroken_since
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")

@@ -38,6 +38,7 @@ class Stage:
 
     `stream_arn`: the stream of its table, once that is known; empty: it has no events.
     `alarm_topic`: the ARN of the SNS topic that alarms go to; empty: they go nowhere.
+    `feed_unbroken_since`: when its table was restored, as RFC 3339; empty: never.
     `event_queues`: the ARNs of the FIFO queues of the SaaS that events may be sent to.
     """
 
@@ -51,6 +52,7 @@ class Stage:
     stream_arn: str = ""
     event_queues: tuple[str, ...] = ()
     alarm_topic: str = ""
+    feed_unbroken_since: str = ""
 
     @property
     def has_restored_table(self) -> bool:
@@ -112,6 +114,7 @@ def read(name: str) -> Stage:
         stream_arn=environment.get("STREAM_ARN", ""),
         event_queues=tuple({**config, **own}.get("event_queues", ())),
         alarm_topic={**config, **own}.get("alarm_topic", ""),
+        feed_unbroken_since=environment.get("FEED_UNBROKEN_SINCE", ""),
     )
 
 

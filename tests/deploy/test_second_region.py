@@ -125,6 +125,15 @@ def test_events_come_from_the_restored_table(
     assert told(operator(elsewhere, second.url()), str(user["id"]))[0] == "created"
 
 
+def test_the_feed_of_a_restored_table_begins_with_its_deployment(second: Project, restored: str):
+    """Consumers with cursors of the table before are told to compare, and nobody enters a time."""
+    again = second.run("make deploy STAGE=dev")
+
+    assert "The feed is unbroken since 20" in restored
+    assert "The feed is unbroken" not in again
+    assert "runs with another" not in second.run("make doctor STAGE=dev || true")
+
+
 def test_a_restored_table_is_kept_safe(elsewhere: Cloud, restored: str):
     """D9: AWS restores it without protection, recovery and the end of items."""
     dynamodb = elsewhere.client("dynamodb")
