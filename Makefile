@@ -19,7 +19,7 @@ RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help sbom run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi clients clients-test pages-test console-test console-size screenshots damage \
-	package account alarms doctor rollback deploy access operator-key operator-keys revoke-operator-key destroy storm crowded events replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance peers repair \
+	package account alarms doctor rollback deploy access operator-key operator-keys revoke-operator-key destroy storm crowded events quiet-month replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance peers repair \
 	clean environment generators release engine emulator peer-servers python
 
 help: ## list the verbs
@@ -101,6 +101,9 @@ crowded: environment ## one noisy connection beside ten quiet ones, on a virtual
 
 events: environment ## push 100,000 changes to receivers that fail and die (docs/events.md; ARGS='--changes 10000 --in-memory')
 	@$(VERB) events $(ARGS)
+
+quiet-month: environment ## a month in which nothing is amiss, in virtual time: no alert (ARGS='--organisations 100')
+	@$(VERB) quiet-month $(ARGS)
 
 replays: environment ## read the feed after a contention by five page sizes (ARGS='--runs 100 --seed 1')
 	@$(VERB) replays $(ARGS)

@@ -43,6 +43,7 @@ MODULES: Mapping[str, str] = {
     "contention": "tests.campaigns.contention",
     "events": "tests.campaigns.pushed.push",
     "replays": "tests.campaigns.replays",
+    "quiet-month": "tests.campaigns.quiet_month",
     "memory": "tests.campaigns.memory",
     "kills": "tests.campaigns.kills",
     "oracle": "tests.campaigns.oracle",

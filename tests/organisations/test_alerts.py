@@ -26,6 +26,7 @@ from chalicelib.storage.alert_items import ALERT_TYPES
 from chalicelib.storage.clock import timestamp
 from chalicelib.storage.counters import hour
 from tests.support.clock import NOON
+from tests.support.habits import HABITS
 
 CREDENTIAL = [
     (timedelta(days=31), set()),
@@ -103,14 +104,6 @@ def test_nothing_is_expected_of_a_provider_that_is_not_known():
 
 # --- a quiet month ----------------------------------------------------------------------------
 
-HABITS = {
-    # Of each hour of a week (0: Monday 00:00), how probable requests are.
-    "entra, every 40 minutes": lambda _: 1.0,
-    "okta, at work": lambda at: 0.4 if at.weekday() < 5 and 8 <= at.hour < 18 else 0.0,
-    "google, now and then": lambda at: 0.3 if 6 <= at.hour < 22 else 0.1,
-    "a small one, sometimes": lambda at: 0.02 if at.weekday() < 5 else 0.0,
-    "nobody, for all of the month": lambda _: 0.0,
-}
 MONTH = 30 * 24
 LATE = timestamp(NOON + timedelta(days=200))
 
