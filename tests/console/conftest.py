@@ -12,7 +12,12 @@ import boto3
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from chalicelib.storage.keys import Key
+from chalicelib.storage.alert_items import Watched
+from chalicelib.storage.clock import Clock
+from chalicelib.storage.keys import Key, watched_connection
+from chalicelib.storage.records import to_item
+from chalicelib.storage.table import Table
+from dev.measure.scene import write
 from dev.run.serve import ENGINE_FILE
 from tests.support import browsers
 from tests.support.browsers import Acme, Connected, Visitor
@@ -33,17 +38,35 @@ def demo(served: Path) -> Iterator[Mapping[str, Any]]:
 
 
 @pytest.fixture
-def age(served: Path, demo: Mapping[str, Any]) -> Callable[..., None]:
-    """Set attributes of an item in the table, as if time had passed: no test waits for minutes."""
+def table(served: Path, demo: Mapping[str, Any]) -> Table:
+    """Reach the table of the service: no test waits for minutes."""
     engine = json.loads((served / ENGINE_FILE).read_text(encoding="utf-8"))
-    client = boto3.Session("local", "local", region_name=engine["region"])
-    table = client.client("dynamodb", endpoint_url=engine["dynamodb"])
-    [name] = table.list_tables()["TableNames"]
+    session = boto3.Session("local", "local", region_name=engine["region"])
+    client = session.client("dynamodb", endpoint_url=engine["dynamodb"])
+    [name] = client.list_tables()["TableNames"]
+    return Table(client, name, Clock())
+
+
+@pytest.fixture
+def find(table: Table) -> Callable[..., None]:
+    """Write what the sweeper's look at a connection has found: its open alerts, and since when."""
+
+    def find(connection: str, **alerts: str) -> None:
+        found = Watched(id=connection, version=1, state="active", alerts=alerts)
+        key = watched_connection(connection)
+        write(table, [{"PK": key.pk, "SK": key.sk, **to_item(found)}])
+
+    return find
+
+
+@pytest.fixture
+def age(table: Table) -> Callable[..., None]:
+    """Set attributes of an item in the table, as if time had passed."""
 
     def age(key: Key, **moments: str) -> None:
         for attribute, moment in moments.items():
-            table.update_item(
-                TableName=name,
+            table.client.update_item(
+                TableName=table.name,
                 Key={"PK": {"S": key.pk}, "SK": {"S": key.sk}},
                 UpdateExpression="SET #name = :moment",
                 ExpressionAttributeNames={"#name": attribute},

@@ -70,8 +70,8 @@ function stateOf({ state, health, identity_provider }) {
   if (state === "paused") return "paused";
   if (health.refusals[0] && !isOver(health.refusals[0], health)) return "rejected";
   if (!health.last_call) return "waiting";
-  const isSilent = Date.now() - new Date(health.last_call) > SILENT_HOURS * 60 * MINUTE;
-  if (isSilent && identity_provider in CYCLES) return "silent";
+  const isLate = Date.now() - new Date(health.last_call) > SILENT_HOURS * 60 * MINUTE;
+  if (isLate && (identity_provider in CYCLES || alertOf(health, "silent"))) return "silent";
   return health.errors_24h ? "errors" : "working";
 }
 
@@ -93,9 +93,10 @@ const Figures = ({ health }) =>
   </dl>`;
 
 /** What somebody should do something about, the most urgent first. */
-function Attention({ connection: { health }, credentials, errors, reasons }) {
+function Attention({ connection, credentials, errors, reasons }) {
+  const { health } = connection;
   const items = [
-    ...massChange(health),
+    ...alerts(connection, credentials),
     ...health.refusals.filter((each) => !isOver(each, health)).map((each) => rejection(each, reasons)),
     ...credentials.filter((each) => kit.endsSoon(each, credentials)).map((each) => ({ key: each.id, tone: "warn", ...ending(each) })),
     ...causes(errors),
@@ -118,16 +119,29 @@ function Attention({ connection: { health }, credentials, errors, reasons }) {
   </${kit.Section}>`;
 }
 
-const massChange = ({ alerts }) =>
-  alerts
-    .filter(({ alert }) => alert === "mass_change")
-    .map(({ alert, since }) => ({
-      key: alert,
-      tone: "bad",
-      title: t("attention.mass_change"),
-      text: t("attention.mass_change.text"),
-      note: t("attention.since", { at: kit.short(since) }),
-    }));
+const alertOf = ({ alerts }, name) => alerts.find(({ alert }) => alert === name);
+
+/** The alerts of the service; a credential that ends is shown by its name, unless the page sees none. */
+function alerts(connection, credentials) {
+  const { health } = connection;
+  const ends = health.alerts.find(({ alert }) => alert.startsWith("credential_"));
+  const isShown = credentials.some((each) => kit.endsSoon(each, credentials));
+  const isEnded = !credentials.some(({ state }) => state === "live");
+  return [
+    alerted("mass_change", "bad", alertOf(health, "mass_change")),
+    alerted("failing", "bad", alertOf(health, "failing")),
+    stateOf(connection) === "silent" && alerted("silent", "warn", alertOf(health, "silent") ?? {}),
+    !isShown && alerted(isEnded ? "ended" : "old", isEnded ? "bad" : "warn", ends),
+  ].filter(Boolean);
+}
+
+const alerted = (key, tone, alert) =>
+  alert && {
+    ...{ key, tone },
+    title: t(`attention.${key}`),
+    text: kit.withNames(t(`attention.${key}.text`, { most: kit.percent(QUARANTINE.percent) })),
+    note: alert.since && t("attention.since", { at: kit.relative(alert.since) }),
+  };
 
 const ending = ({ name, type, expires_at }) => ({
   title: t("attention.ends", { name, n: Math.max(0, kit.daysUntil(expires_at)) }),
