@@ -159,7 +159,11 @@ with suppress(ModuleNotFoundError):
 
     register_after_restore(renew_randomness)
 
-app = build(services_of(Settings.from_environment()))
+SETTINGS = Settings.from_environment()
+if not SETTINGS.stream_arn:
+    # Chalice prints it while it deploys, and each function of it logs it at a cold start.
+    logger.info("no events are made: STREAM_ARN is not set (docs/deploy.md)")
+app = build(services_of(SETTINGS))
 # Lambda finds the other functions by their names in this module.
 sweep = app.handler_map["sweep"]
 stream = app.handler_map.get("stream")

@@ -40,17 +40,22 @@ LATE = {
 }
 
 
-def said_by(program: str) -> set[str]:
-    """Return what a program says in a new process."""
+def lines_of(program: str, **settings: str) -> list[str]:
+    """Return the lines that a program prints in a new process."""
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-c", program],
         cwd=ROOT,
-        env={**os.environ, **ENVIRONMENT},
+        env={**os.environ, **ENVIRONMENT, **settings},
         capture_output=True,
         text=True,
         check=True,
     )
-    return set(json.loads(done.stdout))
+    return done.stdout.splitlines()
+
+
+def said_by(program: str) -> set[str]:
+    """Return what a program says last, as JSON."""
+    return set(json.loads(lines_of(program)[-1]))
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +93,12 @@ def test_what_serves_scim_leads_to_nothing_that_makes_or_checks_signatures():
 def test_the_import_connects_to_nothing():
     """A snapshot of it would keep the connection; and a cold start would wait for it."""
     assert said_by(LIST_CONNECTIONS) == set()
+
+
+@pytest.mark.parametrize(("stream", "lines"), [("", 1), ("arn:of:a:stream", 0)])
+def test_a_cold_start_without_a_stream_says_that_no_events_are_made(stream, lines):
+    """Also `chalice deploy`, which imports the app: who forgot the setting sees it there."""
+    found = lines_of("import app", STREAM_ARN=stream)
+
+    assert len(found) == lines
+    assert all("STREAM_ARN is not set" in each for each in found)
