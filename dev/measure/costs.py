@@ -23,6 +23,7 @@ from dev.measure import budget, looking, operations, push_costs, sizes
 from dev.measure.meter import Cost, item_size
 from dev.measure.pages import Section
 from dev.measure.scene import context, memory
+from dev.release import alarms
 from dev.run import resources
 
 SECTION = Section("costs.md", "costs")
@@ -50,6 +51,7 @@ PRICES: Mapping[str, float] = {
     "Secrets Manager, a call": 5 / MILLION,
     "CloudWatch, a GB of logs": 0.50,
     "CloudWatch, a metric a month": 0.30,
+    "CloudWatch, an alarm a month": 0.10,
     "Internet, a GB out": 0.09,
 }
 
@@ -249,7 +251,10 @@ def bill(requests: Requests, measured: Mapping[str, Units]) -> Bill:
 
 
 def standing(sizes: Sizes) -> dict[str, float]:
-    """Return the price of what costs without a request: storage, secrets, the sweeper."""
+    """Return the price of what costs without a request: storage, secrets, sweeper, alarms.
+
+    The dashboard is one of the three that AWS does not charge an account for.
+    """
     one = CUSTOMER
     whole = one.users * sizes.user + one.groups * sizes.group + one.memberships * sizes.membership
     whole += sum(monthly(one).values()) * sizes.request  # kept for a month
@@ -265,6 +270,7 @@ def standing(sizes: Sizes) -> dict[str, float]:
         "sweeper": MINUTES * (PRICES["Lambda, an invocation"] + reads) + compute,
         "looks at connections": CUSTOMERS * _looks(looks, memory_gb),
         "metrics": ASSUMED.metrics * PRICES["CloudWatch, a metric a month"],
+        "alarms": len(alarms.TABLE) * PRICES["CloudWatch, an alarm a month"],
     }
 
 
