@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
+
+from jsonschema_rs import Draft7Validator, Registry
+
 from dev.release import sbom
 from tests.test_architecture import pinned
+
+
+def schema(name):
+    """Read a schema of CycloneDX, as its library packs it."""
+    packed = files("cyclonedx.schema._res") / f"{name}.SNAPSHOT.schema.json"
+    return json.loads(packed.read_text(encoding="utf-8"))
 
 
 def test_every_package_that_is_packed_has_hashes():
@@ -23,6 +34,17 @@ def test_the_bill_names_everything_that_is_packed():
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
     assert {each["name"] for each in components} == pinned("requirements.txt") | {"chalice", "htm"}
     assert [c["name"] for c in components if c["licenses"][0]["license"]["name"] == "unknown"] == []
+
+
+def test_the_bill_is_valid_by_the_schema_of_cyclonedx():
+    """Tools that read such bills check it first."""
+    others = ("spdx", "jsf-0.82")
+    at = "http://cyclonedx.org/schema/{}.SNAPSHOT.schema.json"
+    registry = Registry([(at.format(name), schema(name)) for name in others])
+    validator = Draft7Validator(schema("bom-1.6"), registry=registry)
+
+    assert [str(error) for error in validator.iter_errors(sbom.document())] == []
+    assert not validator.is_valid(sbom.document() | {"components": [{"name": "boto3"}]})
 
 
 def test_what_is_vendored_has_the_version_that_is_pinned():
