@@ -16,9 +16,10 @@ import argparse
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from io import StringIO
 from random import Random
 from typing import Any
 
@@ -74,6 +75,11 @@ class Provider:
         """Deactivate the user who has been there for longest."""
         self.send("PATCH", f"/Users/{self.users.pop(0)}", OFF)
 
+    def is_on(self, now: datetime) -> bool:
+        """Whether it sends anything in the hours of this step."""
+        hours = (now + timedelta(hours=number) for number in range(STEP // timedelta(hours=1)))
+        return any(self.random.random() < HABITS[self.habit](each) for each in hours)
+
     def cycle(self) -> None:
         """Send what a cycle sends."""
         kind = self.random.random()
@@ -101,7 +107,7 @@ class Month:
         """Let the month go by."""
         for number in range(DAYS * timedelta(days=1) // STEP):
             for each in self.providers:
-                if each.random.random() < HABITS[each.habit](self.services.table.clock.now()):
+                if each.is_on(self.services.table.clock.now()):
                     each.cycle()
             if number == DAY_OF_LEAVERS * timedelta(days=1) // STEP:
                 self.let_leave(LEAST_LEAVERS)
@@ -180,8 +186,9 @@ def main(arguments: Sequence[str]) -> int:
     asked = parser.parse_args(arguments)
     with deployed(asked.organisations) as month:
         steps = DAYS * timedelta(days=1) // STEP
-        looks = sum(1 for _ in progress(month.steps(), steps, "looks")) * asked.organisations
-        told = month.told()
+        with redirect_stdout(StringIO()):  # what is measured of each request
+            looks = sum(1 for _ in progress(month.steps(), steps, "looks")) * asked.organisations
+            told = month.told()
     requests = sum(each.requests for each in month.providers)
     print(f"{asked.organisations} organisations, {DAYS} days, {requests:,} requests,", end=" ")
     print(f"{looks:,} looks: {len(told)} alerts told {told or ''}".rstrip())
