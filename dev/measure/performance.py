@@ -115,7 +115,8 @@ def _import(module: str, folder: Path) -> float:
         text=True,
         check=True,
     )
-    return float(done.stdout)
+    # Above it stands what the app has logged.
+    return float(done.stdout.splitlines()[-1])
 
 
 def _lines(
