@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -38,12 +39,13 @@ def elsewhere(cloud: Cloud) -> Cloud:
 
 
 @pytest.fixture(scope="module")
-def deployed(elsewhere: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Deploy a release that works."""
+def deployed(elsewhere: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Deploy a release that works; take it away afterwards, as its roles are the account's."""
     project = a_project(tmp_path_factory.mktemp("rollback") / "passerelle", elsewhere)
     project.without_domain()
     project.run("make deploy STAGE=dev")
-    return project
+    yield project
+    project.run("make destroy STAGE=dev CONFIRM=dev DATA=delete")
 
 
 @pytest.fixture(scope="module")
