@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.storage.table import Table
 from tests.campaigns.differential import differences
 
-SEQUENCES = 40
+SEQUENCES = 25
 
 
 def test_the_simulated_table_does_what_the_engine_does(table: Table, record_property):
