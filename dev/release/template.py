@@ -14,12 +14,13 @@ from typing import Any
 
 from dev.release import alarms, event_source, front, versions
 from dev.release.stages import Stage
+from dev.release.versions import HANDLER
 from dev.run import resources
 
 Template = dict[str, Any]
 
 # Chalice's own names in the template.
-API, HANDLER, SWEEP = "RestAPI", "APIHandler", "Sweep"
+API, SWEEP = "RestAPI", "Sweep"
 STREAM, SEND, STREAM_EVENT = "Stream", "Send", "StreamDynamodbEventSource"
 MAPPING = "ApiGatewayCustomDomainMapping"
 QUEUE_ARN = {"Fn::GetAtt": ["DeadLetters", "Arn"]}

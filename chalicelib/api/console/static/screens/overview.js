@@ -137,7 +137,8 @@ function alerts(connection, credentials) {
 
 const alerted = (key, tone, alert) =>
   alert && {
-    ...{ key, tone },
+    key,
+    tone,
     title: t(`attention.${key}`),
     text: kit.withNames(t(`attention.${key}.text`, { most: kit.percent(QUARANTINE.percent) })),
     note: alert.since && t("attention.since", { at: kit.relative(alert.since) }),
