@@ -7,7 +7,6 @@ sent to the app in this process, whose calls to DynamoDB are counted. `make cons
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -28,7 +27,6 @@ from tests.support.browsers import Acme
 from tests.support.builders import a_customer, a_session, api_client
 from tests.support.clock import ManualClock
 from tests.support.deployment import deploy
-from tests.support.environment import ENVIRONMENT
 
 MINUTES = 4
 # The screens that ask by themselves, and the purpose of the link that opens them.
@@ -134,7 +132,6 @@ def _costs() -> Iterator[tuple[str, Cost]]:
 @contextmanager
 def _service() -> Iterator[tuple[Any, str, Meter, datetime]]:
     logging.disable()
-    os.environ.update(ENVIRONMENT)
     from app import build  # noqa: PLC0415 - it reads the environment when it is imported
 
     session = boto3.Session("none", "none", region_name="eu-west-1")

@@ -11,7 +11,6 @@ holds, nobody has more than in truth, and what was whole is as it was.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -105,7 +104,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _compare_requests(*, write: bool) -> int:
-    os.environ.update(ENVIRONMENT)
     from tests.campaigns import damaged_requests  # noqa: PLC0415 - the app reads the environment
 
     return damaged_requests.compare(write=write)

@@ -10,7 +10,6 @@ runs. The invariants of the table must hold, and the change must be done as a wh
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import time
@@ -29,7 +28,6 @@ from dev.measure.population import Population, populate
 from dev.progress import progress
 from dev.repair.soundness import Directory, directories, unsound
 from dev.run import dynamodb_local, engines
-from tests.support.environment import ENVIRONMENT
 from tests.support.invariants import read_all
 
 # Users, of whom the first half is in the group, and groups that one more user is in.
@@ -211,7 +209,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args(arguments)
-    os.environ.update(ENVIRONMENT)
     with dynamodb_local.running() as engine:
         kills = run_kills(engine.url, asked.count, asked.seed)
     print(f"seed {asked.seed}, {summary(kills)}")

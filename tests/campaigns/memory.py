@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
 import resource
 import sys
 import time
@@ -55,7 +54,7 @@ from dev.run import dynamodb_local
 from dev.run.gateway import Gateway, HttpRequest
 from dev.run.operator_keys import FIRST, OperatorKeys
 from tests.support.builders import a_customer
-from tests.support.environment import ENVIRONMENT, OPERATOR_KEY
+from tests.support.environment import OPERATOR_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -325,7 +324,6 @@ def in_child(work: Callable[[], T]) -> T:
 @contextmanager
 def place(url: str, members: int) -> Iterator[Place]:
     """Provide the app on a directory of so many users, who are all in four groups."""
-    os.environ.update(ENVIRONMENT)
     from app import build  # noqa: PLC0415 - it reads the environment
 
     plans = {"enterprise": Plan(scim=True, rate=None)}

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
@@ -36,7 +35,7 @@ from tests.campaigns.pushed.streamed import InMemory
 from tests.support.builders import ApiClient, ScimClient, a_customer, api_client, scim_client
 from tests.support.clock import ManualClock
 from tests.support.deployment import deploy, make_clients
-from tests.support.environment import ENVIRONMENT, OPERATOR_KEY
+from tests.support.environment import OPERATOR_KEY
 from tests.support.habits import HABITS
 
 DAYS = 30
@@ -171,7 +170,6 @@ def begin(services: Services, clock: ManualClock, organisations: int) -> Month:
 @contextmanager
 def deployed(organisations: int) -> Iterator[Month]:
     """Deploy for a run of the verb."""
-    os.environ.update(ENVIRONMENT)
     logging.disable()
     with mock_aws():
         clients, clock = make_clients(), ManualClock()

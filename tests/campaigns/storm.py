@@ -11,7 +11,6 @@ Responses with 503 are counted separately.
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +46,6 @@ from tests.campaigns.history import (
     Whole,
     same_versions,
 )
-from tests.support.environment import ENVIRONMENT
 from tests.support.invariants import read_all
 
 NAMES = [f"user{number:02}@example.com" for number in range(48)]
@@ -491,7 +489,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--operations", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
-    os.environ.update(ENVIRONMENT)
     with dynamodb_local.running() as engine:
         client = reference.client(engine.url, connections=options.threads)
         with reference.table(client) as table:

@@ -18,7 +18,6 @@ Local), and the consumer lives in this process and dies by not coming back from 
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -51,7 +50,6 @@ from tests.campaigns.pushed.site import CONSUMER, Hours, Site, services_on, subs
 from tests.campaigns.pushed.streamed import InMemory, stream_of
 from tests.campaigns.pushed.tenants import VISIT, WRITERS, Tenant, Tenants, settle
 from tests.support.builders import an_admin_context
-from tests.support.environment import ENVIRONMENT
 
 FILE = "accounts.db"
 HEAD_SECONDS = 60.0
@@ -255,7 +253,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--in-memory", action="store_true")
     parser.add_argument("--head", action="store_true", help="how much the feed's head takes")
     given = vars(parser.parse_args(arguments))
-    os.environ.update(ENVIRONMENT)
     if given.pop("head"):
         print(*head.rates(HEAD_SECONDS), sep="\n")
         return 0

@@ -22,7 +22,6 @@ from typing import Any
 
 from dev.errors import VerbError
 from dev.progress import progress
-from tests.support.environment import ENVIRONMENT
 
 ROOT = Path(__file__).parents[3]
 DONE = ROOT / "build" / "simulate.jsonl"
@@ -123,7 +122,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("seeds", nargs="?", default="1-20")
     parser.add_argument("--log", action="store_true", help="print the whole log of each seed")
     options = parser.parse_args(arguments)
-    os.environ.update(ENVIRONMENT)
     seeds, code = parse_seeds(options.seeds), digest_of_code()
     if options.log:
         for seed in seeds:
