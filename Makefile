@@ -152,7 +152,7 @@ scale: environment ## the same with 20,000 users in one group on DynamoDB Local 
 peers: environment engine peer-servers ## other SCIM servers under the same load (docs/performance.md; needs Java 17, npm; ARGS='--sizes 100')
 	@$(VERB) peers $(ARGS)
 
-memory: environment ## peak of each operation on 10,000 members of 40 KB (docs/performance.md; ARGS='--members 500')
+memory: environment ## peak of each operation on 10,000 members of 40 KB (docs/performance.md; ARGS='--members 1200')
 	@$(VERB) memory $(ARGS)
 
 console-size: environment engine ## weight and requests of a first visit of the console (docs/console.md)

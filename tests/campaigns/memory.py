@@ -1,7 +1,7 @@
 """`make memory`: what each operation adds to an idle process at its peak, with large documents.
 
     make memory                          10,000 members whose documents have 40 KB: some minutes
-    make memory ARGS='--members 500'
+    make memory ARGS='--members 1200'
     make memory ARGS=--write             put the table into docs/performance.md
 
 The table is on Amazon DynamoDB Local, a process of its own. Each operation is one HTTP request to
