@@ -7,8 +7,8 @@ Each line names a package or module and what it imports; every arrow leads down 
     stream -> api, events, organisations, storage, observability
     api -> events, organisations, directory, auth, scim, storage, outbound, queues, observability,
         settings, errors
-    events -> organisations, auth, storage, observability, outbound, queues, errors
-    organisations -> auth, scim, storage, settings, errors
+    events -> organisations, directory, auth, scim, storage, observability, outbound, queues, errors
+    organisations -> directory, auth, scim, storage, settings, errors
     directory -> scim, storage, observability, errors
     auth -> storage, observability, outbound, settings, errors
     storage -> scim, settings, errors

@@ -112,6 +112,7 @@ def send(services: Services, webhook: str) -> bool:
         services.outbound,
         services.settings.base_url,
         services.queues,
+        services.user_types,
     )
     try:
         return sender.run(webhook, Deadline.after(SECONDS, services.table.clock))

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.events.told import ToldEvent
@@ -15,6 +16,9 @@ from chalicelib.storage.event_items import Event
 # What `type` begins with (CloudEvents 1.0: a reverse-DNS or other prefix of who defines it).
 PREFIX = "passerelle"
 CONTENT_TYPE = "application/cloudevents+json"
+# The largest body; an event whose object makes it larger goes without it.
+MAX_BYTES = 256 * 1024
+TOO_LARGE = {"object": None, "truncated": True}
 SECRET_PREFIX = "whsec_"  # noqa: S105 - of Standard Webhooks, in front of a secret
 
 
@@ -35,12 +39,19 @@ def document(told: ToldEvent) -> Any:
         return {**common, "team": event.subject, "user": event.user, "state": state}
     if event.alert is not None:
         return {**common, "subject": event.subject, "alert": event.alert}
-    attributes = list(event.attributes)
-    return {**common, "subject": event.subject, "version": event.version, "attributes": attributes}
+    changed = {"version": event.version, "attributes": list(event.attributes)}
+    return {**common, "subject": event.subject, **changed, **told.included}
 
 
 def cloud_event(told: ToldEvent, source: str) -> bytes:
-    """Write the body of a delivery."""
+    """Write the body of a delivery: at most 256 KB."""
+    body = _body(told, source)
+    if len(body) <= MAX_BYTES or not told.included:
+        return body
+    return _body(replace(told, included=TOO_LARGE), source)
+
+
+def _body(told: ToldEvent, source: str) -> bytes:
     event = told.event
     envelope = {
         "specversion": "1.0",

@@ -22,12 +22,14 @@ from types import MappingProxyType
 from typing import Any
 
 from chalicelib.auth.secrets import Secrets
+from chalicelib.directory.extensions import UserTypes
 from chalicelib.errors import BadRequest
 from chalicelib.events import feed
 from chalicelib.events.envelope import CONTENT_TYPE, cloud_event, signed_headers
 from chalicelib.events.feed import FeedEntry
 from chalicelib.events.told import ToldEvent, tell
 from chalicelib.events.webhooks import OWNER, list_webhooks
+from chalicelib.events.whole_objects import WholeObjects
 from chalicelib.observability import logger
 from chalicelib.outbound import NotAllowed, OutboundClient, OutboundRequest, Unreachable
 from chalicelib.queues import Message, NotSent, QueueClient
@@ -95,6 +97,7 @@ class Sender:
     outbound: OutboundClient
     source: str
     queues: QueueClient = field(default_factory=QueueClient)
+    user_types: UserTypes = field(default_factory=UserTypes)
 
     def run(self, webhook_id: str, deadline: Deadline) -> bool:
         """Send what there is for a webhook; return whether there is more.
@@ -257,6 +260,9 @@ class _Run:
         return len(chain)
 
     def _is_accepted(self, told: ToldEvent) -> bool:
+        if self.webhook.include == "object":
+            objects = WholeObjects(self.items.table, self.sender.source, self.sender.user_types)
+            told = replace(told, included=objects.included(told.event, self.items.deadline))
         attempt = self.sender.send(self.webhook, self.secrets, told)
         key = WebhookKeys(self.webhook.id).delivery(attempt.id)
         self.items.try_once(Put(key, to_item(attempt, expires=self._now() + DELIVERIES_KEPT)))

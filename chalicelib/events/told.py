@@ -6,8 +6,9 @@ states end in the truth, also where an event is told twice or late.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from chalicelib.storage import grants
 from chalicelib.storage.event_items import Event
@@ -18,11 +19,15 @@ from chalicelib.storage.table import Table
 
 @dataclass(frozen=True, slots=True)
 class ToldEvent:
-    """An event, with the SaaS's own id of its organisation and, of a membership, its state."""
+    """An event, with the SaaS's own id of its organisation and, of a membership, its state.
+
+    `included` is what a webhook has asked for: the `object` that the event is about.
+    """
 
     event: Event
     reference: str | None
     present: bool = False
+    included: Mapping[str, Any] = field(default_factory=dict)
 
 
 def tell(table: Table, events: Sequence[Event], deadline: Deadline) -> list[ToldEvent]:

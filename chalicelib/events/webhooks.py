@@ -138,6 +138,7 @@ def audited(webhook: Webhook) -> dict[str, object]:
         "state": webhook.state,
         "types": list(webhook.types),
         "organisations": list(webhook.organisations),
+        "include": webhook.include,
     }
 
 

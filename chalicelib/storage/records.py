@@ -296,7 +296,7 @@ RECORDS: Mapping[type, Record] = {
             "secrets": ("secrets", SIGNING_SECRETS),
             "lease": ("lease", LEASE),
             "replays": ("replays", NOT_ZERO),
-            **_same_name("url", "queue", "state", "created", "cursor", "failures"),
+            **_same_name("url", "queue", "include", "state", "created", "cursor", "failures"),
             **_same_name("next_attempt", "next_waiting", "last_accepted"),
         },
         {"id": _sort_key},

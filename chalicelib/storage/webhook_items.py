@@ -14,6 +14,7 @@ from chalicelib.storage.directory_items import Lease
 from chalicelib.storage.event_items import Event
 
 WebhookState = Literal["active", "paused"]
+Include = Literal["object"]
 
 DELIVERIES_KEPT = timedelta(days=7)
 DEAD_LETTERS_KEPT = timedelta(days=90)
@@ -31,7 +32,8 @@ class SigningSecret:
 class Webhook:
     """Where events are sent to: a URL of the SaaS, or the ARN of an SQS FIFO queue.
 
-    No `types` means all, as no `organisations` does. `cursor` is the place in the feed up to which
+    No `types` means all, as no `organisations` does. With `include` the event of a user or group
+    has it as it is when it is sent. `cursor` is the place in the feed up to which
     all was sent, waits, or was given up. `failures` counts the attempts since something was
     accepted last, at `last_accepted`; nothing is sent before `next_attempt`. `next_waiting` is when
     the first of what waits is sent again. Who holds the lease sends; `replays` counts the requests
@@ -47,6 +49,7 @@ class Webhook:
     types: Sequence[str] = ()
     organisations: Sequence[str] = ()
     queue: str = ""
+    include: Include | None = None
     failures: int = 0
     next_attempt: str | None = None
     next_waiting: str | None = None

@@ -48,6 +48,10 @@ TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 SUBJECT = "4f1c0a52-1f1c-4a6c-9f5e-2f9d3c0b7a11"
 URN = "urn:example:2.0:Shoes"
 ALL_TYPES = "What it is sent: types of events; none named means all."
+INCLUDE = (
+    "`object`: events of users and teams have the SCIM document in `data.object`, as it is when "
+    "they are sent, with personal data. null: ids and names of attributes only."
+)
 
 PROPERTIES: Mapping[str, Text] = {
     "account": Text("The SaaS's own id of the user's account; null: not linked.", "account-7"),
@@ -366,6 +370,7 @@ PROPERTIES: Mapping[str, Text] = {
     "NewWebhook.queue": Text(
         "The ARN of an SQS FIFO queue, in the place of `url`: events are sent there.", LEFT_OUT
     ),
+    "NewWebhook.include": Text(INCLUDE, LEFT_OUT),
     "NewWebhook.organisations": Text("Only events of these; none named means all.", LEFT_OUT),
     "NewWebhookSecret.id": Text("The id of the webhook.", WEBHOOK),
     "NewWorkspace.id": Text("The SaaS's own id of it.", "main"),
@@ -457,8 +462,10 @@ PROPERTIES: Mapping[str, Text] = {
     "User.teams": Text("The teams that they are in."),
     "User.version": Text("Grows with each change of what the identity provider sends.", 4),
     "Visitor.email": Text("The address that was typed on the sign-in page.", "ada@acme.example"),
+    "Webhook.include": Text(INCLUDE, None),
     "Webhook.id": Text("Its id.", WEBHOOK),
     "Webhook.queue": Text("The ARN of the SQS FIFO queue; null: events are sent to a URL.", None),
+    "WebhookChanges.include": Text(INCLUDE, LEFT_OUT),
     "WebhookChanges.organisations": Text("Only events of these; none named means all.", LEFT_OUT),
     "WebhookChanges.state": Text("`paused` sends nothing; it goes on from there.", "paused"),
     "WebhookChanges.types": Text(ALL_TYPES, LEFT_OUT),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from chalicelib.api.admin.include import fitted_page, scim_documents
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import Ok, Page, Team, User
-from chalicelib.api.admin.scim_documents import ScimDocuments, fitted_page
 from chalicelib.api.admin.users import user_page
 from chalicelib.organisations import groups
 from chalicelib.organisations.paging import parse_list_cursor
+from chalicelib.organisations.scim_documents import ScimDocuments
 
 
 def list_teams(request: AdminRequest) -> Ok[Page[Team]]:
@@ -16,14 +17,14 @@ def list_teams(request: AdminRequest) -> Ok[Page[Team]]:
     after = parse_list_cursor(query.get("cursor", ""))
     search = query.get("search") or None
     found = groups.list_groups(request.admin_context(), request.page_size, after, search)
-    scim = ScimDocuments.asked_for(request)
+    scim = scim_documents(request)
     return fitted_page(found, _document, lambda last: last.cursor.text(), scim)
 
 
 def get_team(request: AdminRequest) -> Ok[Team]:
     """GET .../teams/{team}."""
     found = groups.get(request.admin_context(), request.http.path["team"])
-    return Ok(_document(found, ScimDocuments.asked_for(request)))
+    return Ok(_document(found, scim_documents(request)))
 
 
 def list_members(request: AdminRequest) -> Ok[Page[User]]:
@@ -48,5 +49,5 @@ def _document(team: groups.OrganisationGroup, scim: ScimDocuments | None) -> Tea
         "version": group.version,
     }
     if scim is not None:
-        document["scim"] = scim.of_group(team)
+        document["scim"] = scim.of_group(connection, group)
     return document

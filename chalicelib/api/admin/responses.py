@@ -579,6 +579,7 @@ class EventPage(TypedDict):
 class Webhook(TypedDict):
     """Where events are sent to, a URL or an SQS FIFO queue; empty lists mean all of them.
 
+    With `include` the events of users and groups have the object as it is when they are sent.
     Everything up to `cursor` of the feed was sent, waits, or was given up. `failures` counts the
     attempts since something was accepted last; nothing is sent before `next_attempt`.
     """
@@ -589,6 +590,7 @@ class Webhook(TypedDict):
     state: Annotated[str, _one_of("active", "paused")]
     types: list[str]
     organisations: list[str]
+    include: Annotated[str, _one_of("object")] | None
     created: Moment
     cursor: str
     failures: int

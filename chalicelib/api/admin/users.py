@@ -9,15 +9,16 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from chalicelib.api.admin import responses
+from chalicelib.api.admin.include import fitted_page, scim_documents
 from chalicelib.api.admin.request_bodies import read_body, read_list
 from chalicelib.api.admin.requests import AdminRequest
 from chalicelib.api.admin.responses import NoContent, Ok, User, page
-from chalicelib.api.admin.scim_documents import ScimDocuments, fitted_page
 from chalicelib.errors import BadRequest
 from chalicelib.organisations import assignments, local_users, users
 from chalicelib.organisations.assignments import MAX_ASSIGNMENTS
 from chalicelib.organisations.inputs import Body, LocalId, Name
 from chalicelib.organisations.paging import ListCursor, Page, parse_list_cursor
+from chalicelib.organisations.scim_documents import ScimDocuments
 from chalicelib.organisations.users import OrganisationUser, UserQuery
 from chalicelib.storage.directory_items import Document
 from chalicelib.storage.local_users import Assignment
@@ -100,7 +101,7 @@ def list_users(request: AdminRequest) -> Ok[responses.Page[User]]:
 def get_user(request: AdminRequest) -> Ok[User]:
     """GET .../users/{user}."""
     found = users.get(request.admin_context(), request.http.path["user"])
-    return Ok(_document(found, ScimDocuments.asked_for(request)))
+    return Ok(_document(found, scim_documents(request)))
 
 
 def resolve(request: AdminRequest) -> Ok[responses.Page[User]]:
@@ -119,7 +120,7 @@ def user_page(
 
     `cursor` makes the cursor that continues after a user.
     """
-    return fitted_page(found, _document, cursor, ScimDocuments.asked_for(request))
+    return fitted_page(found, _document, cursor, scim_documents(request))
 
 
 # --- roles and accounts -----------------------------------------------------------------------
@@ -202,7 +203,7 @@ def _document(person: OrganisationUser, scim: ScimDocuments | None = None) -> Us
             {"id": each.id, "name": each.document["displayName"]} for each in person.groups
         ]
     if scim is not None:
-        document["scim"] = scim.of_user(person)
+        document["scim"] = scim.of_user(connection, user, person.groups or ())
     return document
 
 

@@ -37,12 +37,13 @@ from chalicelib.organisations.paging import UNKNOWN_CURSOR
 from chalicelib.queues import QUEUE
 from chalicelib.storage import grants, webhook_items
 from chalicelib.storage.clock import timestamp
-from chalicelib.storage.event_items import Event, EventType
+from chalicelib.storage.event_items import EVENT_TYPES, Event, EventType
 from chalicelib.storage.keys import is_ulid
 from chalicelib.storage.settings_items import ORGANISATION_ID
-from chalicelib.storage.webhook_items import Webhook, WebhookState
+from chalicelib.storage.webhook_items import Include, Webhook, WebhookState
 
 MAX_ORGANISATIONS = 100
+NOT_IN_A_QUEUE = "a queue would store personal data: leave out include, and read the objects"
 OF_A_QUEUE = "This webhook sends to a queue. Create another one for the URL, and delete this one."
 WEBHOOK_ID = re.compile(r"[0-9a-f]{12}")
 
@@ -53,17 +54,23 @@ OrganisationId = Annotated[str, StringConstraints(pattern=rf"^{ORGANISATION_ID.p
 
 
 class NewWebhook(Body):
-    """A webhook: its URL or queue, and which events it gets; without a choice, all of them."""
+    """A webhook: its URL or queue, and which events it gets; without a choice, all of them.
+
+    With `include` the events of users and groups have the object as it is when they are sent.
+    """
 
     url: Url | None = None
     queue: Queue | None = None
-    types: list[EventType] = Field(default=[], max_length=7)
+    types: list[EventType] = Field(default=[], max_length=len(EVENT_TYPES))
     organisations: list[OrganisationId] = Field(default=[], max_length=MAX_ORGANISATIONS)
+    include: Include | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.url is None) == (self.queue is None):
             raise PydanticCustomError("one_of", "expected exactly one of url and queue")
+        if self.queue and self.include:
+            raise PydanticCustomError("stored", NOT_IN_A_QUEUE)
         return self
 
 
@@ -71,9 +78,10 @@ class WebhookChanges(Body):
     """Changes of a webhook; a field that is absent stays as it is."""
 
     url: Url = ABSENT
-    types: list[EventType] = Field(default=ABSENT, max_length=7)
+    types: list[EventType] = Field(default=ABSENT, max_length=len(EVENT_TYPES))
     organisations: list[OrganisationId] = Field(default=ABSENT, max_length=MAX_ORGANISATIONS)
     state: WebhookState = ABSENT
+    include: Include | None = ABSENT
 
 
 class Replay(Body):
@@ -94,7 +102,7 @@ def create_webhook(request: AdminRequest) -> Created[NewWebhookSecret]:
     """POST /admin/webhooks."""
     require_stream(request.services)
     body = read_body(NewWebhook, request.http)
-    chosen = body.types, body.organisations, body.queue or ""
+    chosen = body.types, body.organisations, body.queue or "", body.include
     wanted = Webhook("", body.url or "", "active", "", "", (), *chosen)
     services = request.services
     made = webhooks.create(_context(request), services.secrets, services.outbound, wanted)
@@ -120,6 +128,8 @@ def change_webhook(request: AdminRequest) -> Ok[responses.Webhook]:
     before = webhooks.get(admin.items, _id(request))
     if "url" in changed and before.queue:
         raise Conflict(OF_A_QUEUE)
+    if changed.get("include") and before.queue:
+        raise BadRequest(f"include: {NOT_IN_A_QUEUE}.")
     after = replace(before, **changed)
     webhooks.change(admin, before, after)
     return Ok(_document(after))
@@ -218,6 +228,7 @@ def _document(webhook: Webhook) -> responses.Webhook:
         "state": webhook.state,
         "types": list(webhook.types),
         "organisations": list(webhook.organisations),
+        "include": webhook.include,
         "created": webhook.created,
         "cursor": webhook.cursor,
         "failures": webhook.failures,

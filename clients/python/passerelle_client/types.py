@@ -1053,7 +1053,10 @@ class NewTokenShown(TypedDict):
 
 
 class NewWebhook(TypedDict):
-    """A webhook: its URL or queue, and which events it gets; without a choice, all of them."""
+    """A webhook: its URL or queue, and which events it gets; without a choice, all of them.
+
+    With `include` the events of users and groups have the object as it is when they are sent.
+    """
 
     # Where events are sent to.
     url: NotRequired[str | None]
@@ -1063,6 +1066,9 @@ class NewWebhook(TypedDict):
     types: NotRequired[list[Literal["user", "team", "membership", "role", "account", "connection", "console_link", "alert"]]]
     # Only events of these; none named means all.
     organisations: NotRequired[list[str]]
+    # `object`: events of users and teams have the SCIM document in `data.object`, as it is
+    # when they are sent, with personal data. null: ids and names of attributes only.
+    include: NotRequired[str | None]
 
 
 class NewWebhookSecret(TypedDict):
@@ -1763,6 +1769,7 @@ class WatchedConnectionPage(TypedDict):
 class Webhook(TypedDict):
     """Where events are sent to, a URL or an SQS FIFO queue; empty lists mean all of them.
 
+    With `include` the events of users and groups have the object as it is when they are sent.
     Everything up to `cursor` of the feed was sent, waits, or was given up. `failures` counts the
     attempts since something was accepted last; nothing is sent before `next_attempt`.
     """
@@ -1779,6 +1786,9 @@ class Webhook(TypedDict):
     types: list[str]
     # Only events of these organisations; none named means all.
     organisations: list[str]
+    # `object`: events of users and teams have the SCIM document in `data.object`, as it is
+    # when they are sent, with personal data. null: ids and names of attributes only.
+    include: Literal["object"] | None
     # When it was created (RFC 3339, UTC).
     created: str
     # How far it has come in the feed.
@@ -1800,6 +1810,9 @@ class WebhookChanges(TypedDict):
     organisations: NotRequired[list[str]]
     # `paused` sends nothing; it goes on from there.
     state: NotRequired[Literal["active", "paused"]]
+    # `object`: events of users and teams have the SCIM document in `data.object`, as it is
+    # when they are sent, with personal data. null: ids and names of attributes only.
+    include: NotRequired[str | None]
 
 
 class WebhookPage(TypedDict):

@@ -2883,6 +2883,8 @@ export interface components {
         /**
          * NewWebhook
          * @description A webhook: its URL or queue, and which events it gets; without a choice, all of them.
+         *
+         *     With `include` the events of users and groups have the object as it is when they are sent.
          */
         NewWebhook: {
             /** @description Where events are sent to. */
@@ -2893,6 +2895,8 @@ export interface components {
             types?: ("user" | "team" | "membership" | "role" | "account" | "connection" | "console_link" | "alert")[];
             /** @description Only events of these; none named means all. */
             organisations?: string[];
+            /** @description `object`: events of users and teams have the SCIM document in `data.object`, as it is when they are sent, with personal data. null: ids and names of attributes only. */
+            include?: "object" | null;
         };
         /**
          * NewWebhookSecret
@@ -3743,6 +3747,7 @@ export interface components {
          * Webhook
          * @description Where events are sent to, a URL or an SQS FIFO queue; empty lists mean all of them.
          *
+         *     With `include` the events of users and groups have the object as it is when they are sent.
          *     Everything up to `cursor` of the feed was sent, waits, or was given up. `failures` counts the
          *     attempts since something was accepted last; nothing is sent before `next_attempt`.
          */
@@ -3762,6 +3767,8 @@ export interface components {
             types: string[];
             /** @description Only events of these organisations; none named means all. */
             organisations: string[];
+            /** @description `object`: events of users and teams have the SCIM document in `data.object`, as it is when they are sent, with personal data. null: ids and names of attributes only. */
+            include: "object" | null;
             /**
              * Format: date-time
              * @description When it was created (RFC 3339, UTC).
@@ -3790,6 +3797,8 @@ export interface components {
              * @enum {string}
              */
             state?: "active" | "paused";
+            /** @description `object`: events of users and teams have the SCIM document in `data.object`, as it is when they are sent, with personal data. null: ids and names of attributes only. */
+            include?: "object" | null;
         };
         /**
          * WebhookPage
@@ -8458,6 +8467,7 @@ export interface operations {
                      *             "membership"
                      *           ],
                      *           "organisations": [],
+                     *           "include": null,
                      *           "created": "2027-01-31T12:00:00.000Z",
                      *           "cursor": "1041.0.5b7c9d2e1f30",
                      *           "failures": 0,
@@ -8569,6 +8579,7 @@ export interface operations {
                      *         "membership"
                      *       ],
                      *       "organisations": [],
+                     *       "include": null,
                      *       "created": "2027-01-31T12:00:00.000Z",
                      *       "cursor": "1041.0.5b7c9d2e1f30",
                      *       "failures": 0,
@@ -8671,6 +8682,7 @@ export interface operations {
                      *         "membership"
                      *       ],
                      *       "organisations": [],
+                     *       "include": null,
                      *       "created": "2027-01-31T12:00:00.000Z",
                      *       "cursor": "1041.0.5b7c9d2e1f30",
                      *       "failures": 0,

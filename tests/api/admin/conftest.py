@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.builders import connection_body, organisation_body
+from tests.support.table_stream import pushing
+from tests.support.webhook_receiver import receiving
 
 ORGANISATIONS = "/admin/organisations"
 
@@ -27,3 +29,16 @@ def connection(operator, organisation):
 def token(operator, connection):
     """Create a token and return the body of the response."""
     return operator("POST", f"{connection}/tokens", {"name": "Entra ID"}).body
+
+
+@pytest.fixture
+def receiver():
+    """Run a receiver of webhooks."""
+    with receiving() as found:
+        yield found
+
+
+@pytest.fixture
+def push(services):
+    """Play the stream of services that have one, then send to each webhook that is behind."""
+    return pushing(services)

@@ -24,27 +24,13 @@ from chalicelib.storage.retries import Deadline
 from tests.support.builders import api_client
 from tests.support.clock import ManualClock
 from tests.support.environment import ENVIRONMENT, OPERATOR_KEY
-from tests.support.table_stream import pushing, with_stream
-from tests.support.webhook_receiver import receiving
+from tests.support.table_stream import with_stream
 
 
 @pytest.fixture
 def services(services, dynamodb):
     """Deploy with a stream, and send to this machine."""
     return with_stream(services, dynamodb)
-
-
-@pytest.fixture
-def receiver():
-    """Run a receiver."""
-    with receiving() as found:
-        yield found
-
-
-@pytest.fixture
-def push(services):
-    """Play the stream, then send to each webhook that has something to send."""
-    return pushing(services)
 
 
 @pytest.fixture
