@@ -18,7 +18,7 @@ VERB := exec $(VENV) -m dev
 RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help sbom run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi clients clients-test pages-test console-test console-size screenshots damage \
+.PHONY: help sbom run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi clients clients-test campaigns-test pages-test console-test console-size screenshots damage \
 	package account alarms doctor rollback deploy access operator-key operator-keys revoke-operator-key destroy storm crowded events quiet-month replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance peers repair \
 	clean environment generators release engine emulator peer-servers python
 
@@ -60,11 +60,14 @@ crowd: environment ## send requests of sixteen clients at once to the running de
 quick: environment engine ## run the tests of scim, storage, auth and directory: less than a minute
 	@$(VERB) quick $(ARGS)
 
-test: environment engine ## run all tests but those of deploy-test (ARGS='-k tokens')
+test: environment engine ## run all tests but those of the verbs below (ARGS='-k tokens')
 	@$(VERB) test $(ARGS)
 
 local-test: environment engine ## of these, faults, races and kills on DynamoDB Local (needs Java 17 and npm)
 	@$(VERB) local-test $(ARGS)
+
+campaigns-test: environment engine ## small runs of the campaigns, and of `make run`, for some minutes
+	@$(VERB) campaigns-test $(ARGS)
 
 pages-test: environment engine ## run the commands of README and docs as a reader would
 	@$(VERB) pages-test $(ARGS)

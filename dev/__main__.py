@@ -82,6 +82,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "quick": (*WORKERS, "-q", *QUICK, "-k", "not on_reference"),
     "local-test": (*WORKERS, "tests/local", "--on-local"),
     "deploy-test": ("tests/deploy", "-m", "deploy"),
+    "campaigns-test": (*WORKERS, "tests/campaigns", "tests/local", "tests/dev", "-m", "campaign"),
     "pages-test": ("tests/test_doc_blocks.py", "-m", "pages"),
     "clients-test": ("tests/clients", "tests/examples", "-m", "clients"),
     "console-test": (*WORKERS, "tests/console", "-m", "console"),

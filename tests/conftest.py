@@ -33,6 +33,7 @@ os.environ.update(ENVIRONMENT)
 THREADS = 64
 # Tests that take minutes are skipped unless they are asked for by their marker.
 LONG = {
+    "campaign": "small runs of campaigns and of `make run` are done by `make campaigns-test`",
     "clients": "clients are generated and used on a server by `make clients-test`",
     "console": "tests of the console in a browser are run by `make console-test`",
     "pages": "the commands of README and docs are run by `make pages-test`",

@@ -7,6 +7,8 @@ import pytest
 from chalicelib.storage.retries import Deadline
 from tests.campaigns.contention import GrowingPauses, closed, opened, virtual
 
+pytestmark = pytest.mark.campaign
+
 SEED = 1
 
 

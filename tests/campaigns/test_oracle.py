@@ -7,6 +7,8 @@ import pytest
 from tests.campaigns import oracle
 from tests.campaigns.oracle_cases import Case, case
 
+pytestmark = pytest.mark.campaign
+
 
 def test_the_engine_and_scim2_models_give_the_same_results(record_property):
     """Users, filters of all operators and PATCH sequences, as many as `make oracle` takes."""

@@ -10,6 +10,8 @@ from dev.errors import VerbError
 from tests.campaigns import planted
 from tests.campaigns.planted_bugs import BUGS, Bug
 
+pytestmark = pytest.mark.campaign
+
 BUG = Bug("wrong sum", "sums.py", "a + b", "a - b", "a sum", ["test_sums.py"])
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.campaigns.pushed.head import measure
 from tests.campaigns.pushed.push import Asked, in_memory, stages
+
+pytestmark = pytest.mark.campaign
 
 ASKED = Asked(changes=2_000, organisations=20, stages=1, kills=6, seed=1)
 

@@ -7,6 +7,8 @@ import pytest
 from tests.campaigns.quiet_month import Month, begin
 from tests.support.habits import HABITS
 
+pytestmark = pytest.mark.campaign
+
 
 @pytest.fixture
 def month(services, manual_clock) -> Month:

@@ -19,6 +19,8 @@ import requests
 
 from dev.play import idp
 
+pytestmark = pytest.mark.campaign
+
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = 30
 USUAL = {"FRESH": "", "PUBLIC_URL": ""}  # whatever the engineer has exported

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.campaigns import kills
+
+pytestmark = pytest.mark.campaign
 
 COUNT, SEED = 5, 6
 

@@ -19,6 +19,8 @@ from chalicelib.auth.secrets import Secrets
 from chalicelib.settings import Plan, Settings
 from tests.support.builders import a_customer, api_client
 
+pytestmark = pytest.mark.campaign
+
 ID = "0" * 32
 
 

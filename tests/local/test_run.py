@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dev.measure import reference
 from dev.play import idp
 from dev.run import dynamodb_local, serve
 from tests.dev.test_serve import call, serving, start
+
+pytestmark = pytest.mark.campaign
 
 
 def test_the_demo_stands_on_dynamodb_local_and_survives_a_restart(local, tmp_path):

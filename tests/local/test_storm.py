@@ -5,8 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import pytest
+
 from chalicelib.storage.clock import Clock
 from tests.campaigns import storm
+
+pytestmark = pytest.mark.campaign
 
 # `make storm` has 64 clients and 10,000 requests.
 THREADS, OPERATIONS, SEED = 16, 800, 20_260_101
