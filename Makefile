@@ -18,7 +18,7 @@ VERB := exec $(VENV) -m dev
 RELEASE := .venv-release/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help sbom run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi clients clients-test campaigns-test pages-test console-test console-size screenshots damage \
+.PHONY: help sbom audit run demo idp receiver corpus providers gallery suites crowd assertions test quick local-test deploy-test planted check format guides openapi clients clients-test campaigns-test pages-test console-test console-size screenshots damage \
 	package account alarms doctor rollback deploy access operator-key operator-keys revoke-operator-key destroy storm crowded events quiet-month replays kills simulate differential scale memory caches oracle slow domains budget bench costs performance peers repair \
 	clean environment generators release engine emulator peer-servers python
 
@@ -177,6 +177,9 @@ costs: environment ## what a deployment costs a month (docs/costs.md), and a use
 
 sbom: environment ## write what the archive contains, as CycloneDX 1.6 (build/sbom.json)
 	@$(VERB) sbom
+
+audit: environment ## look for known vulnerabilities of what is packed, where osv.dev can be reached
+	@$(VERB) audit
 
 package: environment release ## build archive and CloudFormation template into build/ and check them (STAGE=dev)
 	@$(RELEASE) -m dev package $(STAGE)

@@ -45,6 +45,7 @@ release/        AWS
   alarms.py          make alarms: the alarms and the dashboard of a stage
   releases.py        make rollback: versions of what has worked
   doctor.py          make doctor: what is wrong with a deployed stage
+  sbom.py            make sbom: what the archive contains; audit.py: what is known against it
 
 make storm, kills, oracle and planted are in tests/campaigns.
 """

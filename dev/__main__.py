@@ -61,6 +61,7 @@ MODULES: Mapping[str, str] = {
     "domains": "dev.release.domains",
     "package": "dev.release.package",
     "sbom": "dev.release.sbom",
+    "audit": "dev.release.audit",
     "account": "dev.release.account_setup",
     "alarms": "dev.release.alarms",
     "doctor": "dev.release.doctor",
