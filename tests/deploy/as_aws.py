@@ -322,6 +322,7 @@ def lambda_action(method: str, path: str) -> Any:
 
 # What the emulator does not read from a request: it checks these on another resource, or on none.
 RESOURCES: Mapping[str, str] = {
+    "cloudformation": "arn:aws:cloudformation:{region}:000000000000:stack/passerelle-dev/1",
     "events": "arn:aws:events:{region}:000000000000:rule/passerelle-dev-sweep-event",
     "apigateway": "arn:aws:apigateway:{region}::/restapis",
     "monitoring": "arn:aws:cloudwatch::000000000000:dashboard/passerelle-dev",

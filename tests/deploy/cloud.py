@@ -77,6 +77,10 @@ class Cloud:
             aws_secret_access_key=aws_secret_access_key,
         )
 
+    def client_of_engineer(self, service: str) -> Any:
+        """Make a client of a service, with the rights of the guide's policy alone."""
+        return self.client(service, *self.engineer)
+
     def grant(self, **quotas: int) -> dict[str, list[str]]:
         """Change the account's quotas; gives the actions that each access key has been allowed."""
         body = json.dumps(quotas).encode()
@@ -144,6 +148,12 @@ def hire(cloud: Cloud) -> tuple[str, str]:
     iam.put_user_policy(UserName="engineer", PolicyName="deploy", PolicyDocument=policy)
     key = iam.create_access_key(UserName="engineer")["AccessKey"]
     return key["AccessKeyId"], key["SecretAccessKey"]
+
+
+def allowed_to_deployers() -> set[str]:
+    """Return the actions of the guide's policy."""
+    statements = json.loads(DEPLOYER.read_text(encoding="utf-8"))["Statement"]
+    return {action for each in statements for action in each["Action"]}
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:

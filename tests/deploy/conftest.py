@@ -7,10 +7,16 @@ one that holds only data. A test asks for the step that it is about.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
+from botocore.exceptions import WaiterError
 
+from chalicelib.auth.tokens import mint
+from chalicelib.storage.operator_keys import SCOPES
+from tests.deploy import stack as stacks
 from tests.deploy.cloud import (
     AdminPrincipal,
     Cloud,
@@ -19,10 +25,12 @@ from tests.deploy.cloud import (
     a_project,
     connect,
     operator,
+    operator_keys,
 )
 from tests.deploy.cloud import running as running_cloud
 from tests.deploy.page import commands
 
+OPERATOR_KEY = mint("op", Random(5)).text  # noqa: S311 - the key of an account in an emulator
 ROUTE = """
 
 @app.route("/new")
@@ -36,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     A test that needs a later state of the stage runs after all that need an earlier one.
     """
-    states = ("again", "plain", "gone", "erased")
+    states = ("again", "plain", "gone", "erased", "without_stack")
 
     def state(item: pytest.Item) -> int:
         needed = getattr(item, "fixturenames", ())
@@ -114,3 +122,43 @@ def packaged(project: Project, page: dict[str, str]) -> Path:
     """Build archive and template; gives the folder that holds them."""
     project.run(page["With a pipeline"])
     return project.folder / "build"
+
+
+@pytest.fixture(scope="session")
+def elsewhere(cloud: Cloud) -> Cloud:
+    """Reach a second region of the account, where nobody has done anything."""
+    return replace(cloud, region="us-east-1")
+
+
+@pytest.fixture(scope="session")
+def uploaded(elsewhere: Cloud, packaged: Path, erased: str) -> str:
+    """Upload what the template needs; gives its URL."""
+    return stacks.upload(elsewhere, packaged)
+
+
+@pytest.fixture(scope="session")
+def failed(elsewhere: Cloud, uploaded: str) -> tuple[str, str]:
+    """Try it without `make account`; gives the state that the stack is in, and what is said."""
+    with pytest.raises(WaiterError):
+        stacks.create(elsewhere, uploaded)
+    return str(stacks.describe(elsewhere)["StackStatus"]), " ".join(stacks.events(elsewhere))
+
+
+@pytest.fixture(scope="session")
+def stack(
+    elsewhere: Cloud, project: Project, page: dict[str, str], uploaded: str, failed: tuple[str, str]
+) -> dict[str, str]:
+    """Delete what has failed, set up the account as the guide says, and try again."""
+    stacks.delete(elsewhere)
+    replace(project, cloud=elsewhere).run(page["Once for each account and region"])
+    stacks.create(elsewhere, uploaded)
+    operator_keys(elsewhere).create(OPERATOR_KEY, "first", list(SCOPES))
+    made = stacks.describe(elsewhere)
+    return {each["OutputKey"]: each["OutputValue"] for each in made["Outputs"]}
+
+
+@pytest.fixture(scope="session")
+def without_stack(elsewhere: Cloud, stack: dict[str, str]) -> str:
+    """Delete the stack; gives its name."""
+    stacks.delete(elsewhere)
+    return stacks.STACK

@@ -17,7 +17,9 @@ from dev.release import event_source, versions
 from dev.release.stages import FUNCTIONS
 from dev.release.template import STREAM_EVENT
 from dev.run.gateway import GATEWAY_ERRORS
-from tests.deploy.cloud import DOMAIN, EMULATOR, RESERVED
+from tests.deploy import stack_calls
+from tests.deploy.cloud import DOMAIN, EMULATOR, RESERVED, allowed_to_deployers
+from tests.examples.test_terraform import EXAMPLE
 
 pytestmark = pytest.mark.deploy
 
@@ -187,6 +189,14 @@ def test_roles_have_names_of_cloudformation(made: Resources):
     assert not [name for name, each in roles.items() if "RoleName" in each["Properties"]]
 
 
+def test_the_deployers_policy_is_enough_for_the_stack(made: Resources):
+    """CloudFormation makes each resource with the rights of the deployer."""
+    types = {each["Type"] for each in made.values()}
+
+    assert types == stack_calls.CALLS.keys()
+    assert stack_calls.of_all_types() - allowed_to_deployers() == set()
+
+
 def test_the_api_may_invoke_its_alias_and_invokes_nothing_else(made: Resources):
     """A deployment changes what serves requests at once, and a snapshot is of a version."""
     alias = {"Ref": "APIHandlerAliaslive"}
@@ -204,6 +214,25 @@ def test_the_event_sources_invoke_an_alias(made: Resources):
     assert made["SweepSweepEvent"]["Properties"]["Targets"][0]["Arn"] == sweep
     assert made["SweepSweepEventPermission"]["Properties"]["FunctionName"] == sweep
     assert made[MAPPING]["Properties"]["FunctionName"] == {"Ref": "StreamAliaslive"}
+
+
+def test_terraform_passes_every_parameter_with_the_templates_default(template: Any):
+    """A parameter that the example lacks could not be set."""
+    passed = EXAMPLE["resource"]["aws_cloudformation_stack"]["passerelle"]["parameters"]
+    variables = {name: EXAMPLE["variable"][each[6:-1]] for name, each in passed.items()}
+    optional = {name: each["default"] for name, each in variables.items() if "default" in each}
+
+    assert passed.keys() == template["Parameters"].keys()
+    assert optional == {name: template["Parameters"][name]["Default"] for name in optional}
+    assert template["Parameters"].keys() - optional.keys() == {"Stage"}
+
+
+def test_terraform_reads_outputs_that_the_stack_has(template: Any):
+    """Without the URL nothing can be built on the stack."""
+    read = re.findall(r"passerelle\.outputs\b\.?(\w*)", json.dumps(EXAMPLE["output"]))
+
+    assert "EndpointURL" in read
+    assert set(read) <= template["Outputs"].keys()
 
 
 def test_snapstart_is_off_and_follows_its_parameter(template: Any, made: Resources):

@@ -1,4 +1,7 @@
-"""The example for Terraform, as far as it can be checked without it: its JSON and its names."""
+"""The example for Terraform, as far as it can be checked without it: its JSON and its names.
+
+tests/deploy/test_template.py compares its parameters and outputs with the packaged template.
+"""
 
 from __future__ import annotations
 
