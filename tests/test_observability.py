@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,9 @@ from chalicelib.api.edge import Request
 from chalicelib.observability import log_fault, record, record_deadline
 
 ADA = "ada@example.com"
+OPERATE = Path(__file__).parents[1] / "docs" / "operate.md"
+# In a function powertools adds it to each line.
+OF_LAMBDA = {"function_request_id"}
 
 
 def plain(_):
@@ -72,6 +77,18 @@ def test_a_chain_that_leads_back_ends(caplog):
     log_fault("round", one)
 
     assert caplog.records[-1].exception == ["ValueError", "KeyError"]
+
+
+def test_the_query_of_the_page_has_the_fields_of_a_requests_line(caplog):
+    """With the id of a request alone there is no other way to it."""
+    query = r"`fields @timestamp, ([\w, ]+) \\\| filter (\w+) = "
+    ((fields, name),) = re.findall(query, OPERATE.read_text(encoding="utf-8"))
+
+    record("GET", "/health", 200, 5, request_id="r-1")
+
+    line = caplog.records[-1].__dict__
+    assert {*fields.split(", "), name} - OF_LAMBDA <= line.keys()
+    assert line[name] == "r-1"
 
 
 def test_a_metric_says_which_stage_it_is_of(capsys):

@@ -6,7 +6,8 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.organisations import idempotency, tokens
+from chalicelib.directory import pending_ids
+from chalicelib.organisations import console, idempotency, inputs, tokens
 from chalicelib.settings import RETENTION, Plan
 from chalicelib.storage import (
     counters,
@@ -22,7 +23,8 @@ from tests.test_musts import known
 from tests.test_security_page import rows
 
 PAGE = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
-KEPT, PROOF = PAGE.partition("## How long it is kept")[2].split("## The proof")
+KEPT = PAGE.partition("## How long it is kept")[2].partition("\n## ")[0]
+PROOF = PAGE.partition("## The proof")[2]
 LOGS = {
     each["RetentionInDays"]
     for each in resources.read_json("resources.json").values()
@@ -44,6 +46,11 @@ PERIODS: dict[str, tuple[timedelta, ...]] = {
         webhook_items.DEAD_LETTERS_KEPT,
     ),
     "revoked and expired credentials, without their secret": (tokens.KEPT,),
+    "setup links, sessions of the console": (
+        timedelta(days=inputs.MAX_SETUP_DAYS),
+        console.SESSION_LIFE,
+    ),
+    "ids of a large change of members": (pending_ids.IDS_KEPT,),
     "rejected requests, while a page listens": (rejected_items.KEPT,),
     "Idempotency-Keys": (idempotency.LIFETIME,),
 }

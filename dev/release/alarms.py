@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from chalicelib.storage.alert_items import ALERT_TYPES
+from chalicelib.api.admin.alerts import HEALTH
+from chalicelib.storage.alert_items import ALERT_TYPES, AlertType
 from chalicelib.storage.retries import error_code
 from chalicelib.storage.table import chunks
 from dev.measure.pages import Section
@@ -71,10 +72,24 @@ def _errors(suffix: str, above: float, means: str, look: str, do: str) -> Alarm:
     return Alarm(name, "AWS/Lambda", "Errors", dimensions, "Sum", above, means, look, do)
 
 
+def _alert(alert: AlertType) -> Alarm:
+    health = HEALTH.get(alert)
+    of, look = "webhook", "`GET /admin/webhooks`: its `failures`; then its deliveries."
+    if health:
+        of, look = "connection", f"`GET /admin/connections?health={health}`: its `alerts`."
+    return Alarm(
+        *(f"alert-{alert.replace('_', '-')}", "Passerelle", "AlertsRaised"),
+        *({**OWN, "alert": alert}, "Sum", 0),
+        means=f"A {of} has the alert `{alert}`.",
+        look=look,
+        do="As the first table of docs/operate.md says.",
+    )
+
+
 TABLE = (
     Alarm(
         *("api-5xx", "AWS/ApiGateway", "5XXError", API, "Sum", 10),
-        means="More than 10 requests got a 5xx in each of two times 5 minutes.",
+        means="More than 10 requests in 5 minutes got a 5xx, and so in the next 5.",
         look="The access log by `status`, then the function's log by the request id.",
         do="If it began with a release: `make rollback`. Identity providers repeat a 5xx.",
         times=2,
@@ -91,7 +106,7 @@ TABLE = (
         *("The function's log for `Task timed out` or `Runtime exited`.", "As for api-5xx."),
     ),
     _errors(
-        *("-sweep", 2, "Three sweeps of 5 minutes have failed."),
+        *("-sweep", 2, "Three sweeps have failed within 5 minutes."),
         *("The log of `-sweep` for `the sweep failed`.", "The next sweep goes on by itself."),
     ),
     _errors(
@@ -110,7 +125,7 @@ TABLE = (
     ),
     Alarm(
         *("concurrency", "AWS/Lambda", "ConcurrentExecutions", _function(), "Maximum", 0.8),
-        means="Four fifths of what may run at once do.",
+        means="Four fifths of the executions that the quota or reservation allows run at once.",
         look="As for throttles.",
         do="As for throttles, before there are any.",
         is_share=True,
@@ -127,14 +142,14 @@ TABLE = (
         *("pending-change", "Passerelle", "OldestPendingChange", OWN, "Maximum", 3_600),
         means="A change that a request left unfinished is not finished after an hour.",
         look="The log of `-sweep` for `pending change cannot be finished`.",
-        do="`make repair STAGE=` says what it is about.",
+        do="`make repair STAGE=<stage>` says what it is about.",
     ),
     Alarm(
         *("dead-letters", "AWS/SQS", "ApproximateNumberOfMessagesVisible"),
         *({"QueueName": "{function}-dead-letters"}, "Maximum", 0),
-        means="A sweep has failed three times, or a record of the stream is no event.",
+        means="A sweep has failed three times, or a record of the stream became no event.",
         look="The message in the queue `passerelle-<stage>-dead-letters`; the log at its time.",
-        do="Delete the message when the cause is removed; compare by the digest after a record.",
+        do="Remove the cause, delete the message. After a record: as for records-left-out.",
     ),
     Alarm(
         *("iterator-age", "AWS/Lambda", "IteratorAge", _function("-stream"), "Maximum", 300_000),
@@ -144,9 +159,9 @@ TABLE = (
     ),
     Alarm(
         *("records-left-out", "Passerelle", "StreamRecordsLeftOut", OWN, "Sum", 0),
-        means="A record of the stream could not be read, and is no event.",
+        means="A record of the stream could not be read, so consumers lack an event.",
         look="The log of `-stream` for `a record of the stream is left out`.",
-        do="Tell the consumers to compare by the digest; after a rollback it ends by itself.",
+        do="Have the consumers compare by the digest. After a rollback it ends by itself.",
     ),
     Alarm(
         *("leavers-not-acknowledged", "Passerelle", "LeaversNotAcknowledged", OWN, "Sum", 0),
@@ -176,16 +191,7 @@ TABLE = (
         look="The line in the log names route and connection.",
         do="As for api-p99.",
     ),
-    *(
-        Alarm(
-            *(f"alert-{each.replace('_', '-')}", "Passerelle", "AlertsRaised"),
-            *({**OWN, "alert": each}, "Sum", 0),
-            means=f"A connection or webhook has the alert `{each}`.",
-            look="`GET /admin/connections?health=`, or the log line, which names it.",
-            do="What the alert's text in the console says.",
-        )
-        for each in ALERT_TYPES
-    ),
+    *(_alert(each) for each in ALERT_TYPES),
 )
 
 
