@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
@@ -72,6 +73,16 @@ def test_a_preset_names_a_guide_and_a_dialogue_that_are_there():
         assert all((dialogues / f"self_test_{name}.json").is_file() for name in preset.dialogue)
 
 
+def test_every_preset_is_in_the_table_above_and_on_the_page_that_helps_to_choose():
+    """Who looks for a provider finds what its preset does."""
+    page = (PAGE.parent / "connect-other.md").read_text(encoding="utf-8")
+    fits = page.partition("## Which preset fits")[2].partition("\n## ")[0]
+    first_cells = " ".join(re.findall(r"^\|([^|]*)", fits, re.MULTILINE))
+
+    assert {name for name, *_ in IN_FORCE} == PRESETS.keys()
+    assert PRESETS.keys() - {*re.findall(r"`(\w+)`", first_cells)} == set()
+
+
 def written(value):
     """Write a value as JSON has it; a text without its quotation marks."""
     return json.dumps(value).strip('"')
@@ -91,7 +102,7 @@ def documented():
 
 
 def test_every_setting_is_documented():
-    """Put the line that this prints into the page."""
+    """Put the line that this prints into the page, in the place of the one that begins like it."""
     page = PAGE.read_text(encoding="utf-8")
 
     assert "".join(line for line in documented() if line not in page) == ""
