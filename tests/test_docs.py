@@ -20,6 +20,7 @@ from chalicelib.organisations.inputs import (
     NewConnectionCredential,
     NewConsoleLink,
     NewOrganisation,
+    NewRole,
     NewToken,
 )
 from chalicelib.scim import filters, messages, projection, strict_json, validation
@@ -59,6 +60,7 @@ SHAPES: dict[str, type[Body]] = {
     "credentials": NewConnectionCredential,
     "$CONNECTION": ConnectionChanges,
     "console-links": NewConsoleLink,
+    "admin": NewRole,
     "account": AccountOfUser,
     "resolve": Identity,
 }
@@ -156,7 +158,7 @@ def test_bodies_that_are_shown_are_accepted():
 
 
 def test_a_body_of_each_resource_is_shown():
-    """An organisation, a connection, a token, an admin link, an account, a look-up."""
+    """An organisation, a connection, a token, an admin link, a role, an account, a look-up."""
     assert {path.rpartition("/")[2] for _, path, _ in BODIES} == set(SHAPES)
 
 

@@ -223,6 +223,13 @@ def delete(admin: AdminContext, secrets: Secrets, webhook_id: str) -> None:
         admin.items.batch_delete([key_of(item) for item in admin.items.query(items)])
 
 
+def end_pause(items: Namespace, webhook: Webhook) -> None:
+    """Let what a webhook has missed be sent within a minute: its receiver accepts again."""
+    if webhook.next_attempt is not None:
+        key = WebhookKeys(webhook.id).own_item
+        items.try_commit([Update(key, remove=("next_attempt",), condition=EXISTS)])
+
+
 def replay_from(admin: AdminContext, webhook_id: str, after: str) -> None:
     """Send everything after a cursor of the feed, again where it was sent before.
 

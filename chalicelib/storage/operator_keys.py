@@ -13,7 +13,7 @@ Scope = Literal["sign-in", "directory:read", "changes", "admin"]
 # What a key may be used for: each route of the operator needs one of them.
 SCOPES: dict[Scope, str] = {
     "sign-in": "the sign-in page: what a user must do next, and that they have set a password",
-    "directory:read": "read organisations, users and groups, and resolve an assertion",
+    "directory:read": "read organisations, connections, users and groups, and resolve an assertion",
     "changes": "follow the feed of changes, and link users to accounts",
     "admin": "everything else: organisations, connections, tokens, links, sessions, the audit",
 }

@@ -33,6 +33,7 @@ async function main(environment: NodeJS.ProcessEnv): Promise<void> {
   const admin = createAdmin(environment["PASSERELLE_URL"] ?? "", environment["OPERATOR_KEY"] ?? "");
   const consumer = new Consumer(admin, new Accounts(admin, []));
   const app = application(consumer, (environment["WEBHOOK_SECRET"] ?? "").split(" "));
+  console.log("Catching up ...");
   await consumer.catchUp("");
   await app.listen({ port: Number(environment["PORT"] ?? 8100) });
   console.log("Caught up; receiving events until Ctrl-C.");

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from passerelle_client import Admin, Consumer, InvalidSignature, SqliteCopy, pages, verify
@@ -153,6 +154,7 @@ def main(verb: str) -> None:
     if verb == "run":
         Receiver.consumer, Receiver.secrets = consumer, os.environ["WEBHOOK_SECRET"].split()
         with HTTPServer(("127.0.0.1", int(os.environ.get("PORT", "8100"))), Receiver) as server:
+            print("Catching up ...", flush=True)
             stored = "".join(each for (each,) in accounts.sql("SELECT cursor FROM feed"))
             accounts.sql("REPLACE INTO feed VALUES (1, ?)", consumer.catch_up(stored))
             print("Caught up; receiving events until Ctrl-C.", flush=True)
@@ -165,4 +167,7 @@ def main(verb: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1:] not in [["report"], ["run"], ["compare"]]:
+        sys.exit(__doc__)
+    with suppress(KeyboardInterrupt):
+        main(sys.argv[1])

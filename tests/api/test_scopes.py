@@ -88,9 +88,11 @@ def test_the_sample_consumer_gets_along_with_two_scopes(services, keyed):
         send("GET", f"{path}/users?linked=false"),
         send("GET", f"{path}/users/{user}"),
         send("PUT", f"{path}/users/{user}/account", {"id": "acc_1"}),
+        send("GET", f"{path}/connections"),
+        send("GET", f"{path}/connections/{customer.connection}/digest"),
     ]
 
-    assert [each.status for each in responses] == [200] * 5
+    assert [each.status for each in responses] == [200] * 7
     assert send("GET", f"{path}/audit").status == 403
 
 

@@ -27,7 +27,7 @@ from chalicelib.api.admin.responses import (
 )
 from chalicelib.errors import BadRequest, Conflict, NotFound
 from chalicelib.events import webhooks
-from chalicelib.events.sender import Sender
+from chalicelib.events.sender import SUCCESS, Sender
 from chalicelib.events.told import ToldEvent
 from chalicelib.events.webhooks import OWNER
 from chalicelib.organisations.admin_context import AdminContext
@@ -148,7 +148,7 @@ def rotate_webhook(request: AdminRequest) -> Created[NewWebhookSecret]:
 
 
 def send_test_event(request: AdminRequest) -> Ok[Delivery]:
-    """POST /admin/webhooks/{webhook}/test: sends one event now, and says what came back."""
+    """POST /admin/webhooks/{webhook}/test: sends one event now, and ends a pause if accepted."""
     admin, services = _context(request), request.services
     webhook = webhooks.get(admin.items, _id(request))
     live = webhook.live_secrets(timestamp(admin.now()))
@@ -159,7 +159,10 @@ def send_test_event(request: AdminRequest) -> Ok[Delivery]:
     source = request.http.base_url
     sender = Sender(services.table, services.secrets, services.outbound, source, services.queues)
     admin.items.commit([deployment_entry_item(admin, Edit("webhook", webhook.id, action="tested"))])
-    return Ok(_delivery(sender.send(webhook, secrets, ToldEvent(event, None))))
+    delivery = sender.send(webhook, secrets, ToldEvent(event, None))
+    if (delivery.status or 0) // 100 == SUCCESS:
+        webhooks.end_pause(admin.items, webhook)
+    return Ok(_delivery(delivery))
 
 
 def list_deliveries(request: AdminRequest) -> Ok[Page[Delivery]]:

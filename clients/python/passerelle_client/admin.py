@@ -219,7 +219,7 @@ class Admin(HttpClient):
         cursor: str | None = None,
     ) -> types.ConnectionPage:
         """List connections. Needs a session of an admin, or an operator key with the scope
-        `admin`.
+        `directory:read`.
         """
         found: types.ConnectionPage = self.request(
             "GET",
@@ -1131,8 +1131,8 @@ class Admin(HttpClient):
         self,
         webhook: str,
     ) -> types.Delivery:
-        """Send test event. Sends one event now, and says what came back. Needs an operator key
-        with the scope `admin`.
+        """Send test event. Sends one event now, and ends a pause if accepted. Needs an operator
+        key with the scope `admin`.
         """
         found: types.Delivery = self.request(
             "POST",

@@ -235,7 +235,7 @@ export interface paths {
         };
         /**
          * List connections
-         * @description Needs a session of an admin, or an operator key with the scope `admin`.
+         * @description Needs a session of an admin, or an operator key with the scope `directory:read`.
          */
         get: operations["list_connections"];
         put?: never;
@@ -1535,7 +1535,7 @@ export interface paths {
         put?: never;
         /**
          * Send test event
-         * @description Sends one event now, and says what came back. Needs an operator key with the scope `admin`.
+         * @description Sends one event now, and ends a pause if accepted. Needs an operator key with the scope `admin`.
          */
         post: operations["send_test_event"];
         delete?: never;

@@ -480,6 +480,21 @@ def test_a_test_event_is_sent_at_once(webhook, operator, receiver):
     assert verified(receiver, webhook["secret"]) == ["passerelle.test.sent"]
 
 
+def test_a_test_that_is_accepted_ends_the_pause(webhook, operator, scim, receiver, push):
+    """A receiver that is back need not wait for the next attempt, which is up to an hour away."""
+    receiver.respond = lambda _: 503
+    scim.a_user("ada")
+    push()
+    operator("POST", f"/admin/webhooks/{webhook['id']}/test")
+    receiver.respond = lambda _: 204
+    push()
+    assert receiver.accepted == []
+
+    operator("POST", f"/admin/webhooks/{webhook['id']}/test")
+    push()
+    assert len(receiver.accepted) == 2
+
+
 class KilledByTest(BaseException):
     """The process was killed."""
 
