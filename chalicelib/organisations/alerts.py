@@ -64,7 +64,8 @@ TEXTS: Mapping[AlertType, str] = {
     "credential_30_days": "The credential of the identity provider ends within 30 days. Create a "
     "new one and enter it there.",
     "webhook_failing": "The webhook's receiver accepts no events, or has not accepted one at "
-    "five attempts. Read its deliveries, then correct the receiver; what waits is sent by itself.",
+    "five attempts. Read its deliveries, correct the receiver, and send it a test event: when that "
+    "is accepted, what waits is sent within a minute.",
 }
 
 

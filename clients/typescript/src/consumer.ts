@@ -389,8 +389,8 @@ export class Consumer {
   }
 }
 
-/** Read all pages of a list. */
-async function pages<T>(
+/** Read all pages of a list: `read` gets the cursor of a page, none for the first. */
+export async function pages<T>(
   read: (query: { cursor?: string }) => Promise<{ items: T[]; next: string | null }>,
 ): Promise<T[]> {
   let page = await read({});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ApiError, createAdmin, data } from "../src/index.js";
+import { ApiError, createAdmin, data, pages } from "../src/index.js";
 
 /** Return a client whose requests get these statuses, and what it has sent and waited. */
 function client(...statuses: number[]) {
@@ -62,4 +62,13 @@ test("after a minute the last error is thrown", async () => {
   const { admin, seen } = client(...Array<number>(9).fill(503));
   await assert.rejects(admin.GET("/admin/organisations", list), { status: 503, message: "503: no" });
   assert.equal(seen.requests.length, 7);
+});
+
+test("all pages of a list are read, each from the cursor of the one before", async () => {
+  const asked: unknown[] = [];
+  const items = await pages<number>(async ({ cursor }) => {
+    asked.push(cursor);
+    return cursor === undefined ? { items: [1, 2], next: "2" } : { items: [3], next: null };
+  });
+  assert.deepEqual([items, asked], [[1, 2, 3], [undefined, "2"]]);
 });
