@@ -58,8 +58,11 @@ def try_commit(
     kept = [each for each in actions if not _frees_name_of_another(each, canceled)]
     if len(kept) == len(actions):
         return canceled
-    logger.error("the name of a resource belongs to another")
-    return context.try_commit(kept, is_last=is_last)
+    left = context.try_commit(kept, is_last=is_last)
+    if left is None:
+        # Else the resource has changed since it was read, and may have given up that name.
+        logger.error("the name of a resource belongs to another")
+    return left
 
 
 def _frees_name_of_another(action: Action, canceled: TransactionCanceled) -> bool:

@@ -337,6 +337,19 @@ def test_the_same_rename_by_two_requests_is_not_a_conflict(context):
     assert users.get(context, uid)["meta"]["version"] == 'W/"2"'
 
 
+def test_a_name_given_up_meanwhile_is_logged_as_no_damage(context, caplog):
+    """An operator who reads the log is not sent to repair a table that is whole."""
+    uid = a_user(context, "ada")
+
+    def meanwhile():
+        edit(context, uid, userName="byron")
+        a_user(context, "ada")
+
+    edit(between(context, 1, meanwhile), uid, userName="clara")
+
+    assert "the name of a resource belongs to another" not in caplog.messages
+
+
 def test_contention_until_the_deadline_is_busy(context):
     """503 at the deadline, never 409 or 412."""
 
