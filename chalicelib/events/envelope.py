@@ -18,7 +18,8 @@ PREFIX = "passerelle"
 CONTENT_TYPE = "application/cloudevents+json"
 # The largest body; an event whose object makes it larger goes without it.
 MAX_BYTES = 256 * 1024
-TOO_LARGE = {"object": None, "truncated": True}
+# In the place of an object that the receiver has to read.
+LEFT_OUT = {"object": None, "truncated": True}
 SECRET_PREFIX = "whsec_"  # noqa: S105 - of Standard Webhooks, in front of a secret
 
 
@@ -48,7 +49,7 @@ def cloud_event(told: ToldEvent, source: str) -> bytes:
     body = _body(told, source)
     if len(body) <= MAX_BYTES or not told.included:
         return body
-    return _body(replace(told, included=TOO_LARGE), source)
+    return _body(replace(told, included=LEFT_OUT), source)
 
 
 def _body(told: ToldEvent, source: str) -> bytes:

@@ -29,7 +29,7 @@ from chalicelib.events.envelope import CONTENT_TYPE, cloud_event, signed_headers
 from chalicelib.events.feed import FeedEntry
 from chalicelib.events.told import ToldEvent, tell
 from chalicelib.events.webhooks import OWNER, list_webhooks
-from chalicelib.events.whole_objects import WholeObjects
+from chalicelib.events.whole_objects import SECONDS_TO_READ, WholeObjects
 from chalicelib.observability import logger
 from chalicelib.outbound import NotAllowed, OutboundClient, OutboundRequest, Unreachable
 from chalicelib.queues import Message, NotSent, QueueClient
@@ -206,7 +206,8 @@ class _Run:
         return self._has_more()
 
     def _has_time(self) -> bool:
-        return self.items.deadline.left() > SECONDS_PER_REQUEST + 1
+        seconds = SECONDS_PER_REQUEST + (SECONDS_TO_READ if self.webhook.include else 0)
+        return self.items.deadline.left() > seconds + 1
 
     def _has_more(self) -> bool:
         is_behind = str(feed.end(self.items)) != self.webhook.cursor

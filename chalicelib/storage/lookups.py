@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from chalicelib.storage.directory_items import Group, User
 from chalicelib.storage.expressions import Item, key_of
@@ -43,17 +44,22 @@ class UserWithGroups:
     size: int
 
 
-def read_user(scope: ConnectionScope, uid: str) -> UserWithGroups | None:
+def read_user(
+    scope: ConnectionScope, uid: str, *, most_groups: int | None = None
+) -> UserWithGroups | None:
     """Read a user and their groups with one Query; None if there is no such user.
 
-    No Query is needed where the user's item was read ahead and counts no group ever joined.
+    Of the groups all, or so many. No Query is needed where the user's item was read ahead and
+    counts no group ever joined.
     """
     key = scope.keys.user(uid)
     if scope.items.was_read_ahead(key):
         found = read_user_alone(scope, uid)
         if found is None or found.user.joins == 0:
             return found
-    return next(users_of(scope.items.query(scope.keys.user_with_groups(uid))), None)
+    most = None if most_groups is None else 1 + most_groups
+    items = scope.items.query(scope.keys.user_with_groups(uid), page=most)
+    return next(users_of(islice(items, most)), None)
 
 
 def read_user_alone(scope: ConnectionScope, uid: str) -> UserWithGroups | None:

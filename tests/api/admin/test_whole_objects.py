@@ -6,7 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.table_stream import with_stream
+from chalicelib.storage.keys import ConnectionKeys
+from chalicelib.storage.records import SCHEMA
+from dev.measure.scene import write
+from tests.support.faults import FaultyClient, throttled
+from tests.support.invariants import read_all
+from tests.support.table_stream import pushing, with_stream
 
 LONG_NAME = "x" * 3_900
 FIFO = "arn:aws:sqs:eu-west-1:123456789012:events.fifo"
@@ -101,6 +106,63 @@ def test_an_object_that_is_too_large_is_left_out(webhook, scim, receiver, push):
 
     (data,) = [each["data"] for each in receiver.accepted if each["data"]["type"] == "user"]
     assert (data["object"], data["truncated"]) == (None, True)
+
+
+@pytest.fixture
+def damage(scim, services, context):
+    """Create a user, and give what damages the item; at the end it is whole again."""
+    key = ConnectionKeys(context.connection).user(scim.a_user("ada")["id"])
+    whole = read_all(services.table)[key]
+    yield lambda change: write(services.table, [whole | change])
+    write(services.table, [whole])
+
+
+@pytest.mark.parametrize("change", [{"sv": SCHEMA + 1}, {"doc": "{"}])
+def test_an_object_that_cannot_be_read_holds_nothing_up(
+    webhook, damage, scim, receiver, push, change
+):
+    """Of a later release or damaged: before, nobody was told of anything any more."""
+    scim.a_user("bob")
+    damage(change)
+    push()
+
+    told = [each["data"] for each in receiver.accepted]
+    assert sorted(each.get("truncated", False) for each in told) == [False, True]
+
+
+def test_an_object_of_a_throttled_customer_holds_no_other_up(
+    webhook, scim, receiver, services, context, manual_clock
+):
+    """It is waited for two seconds; then the receiver is told to read it."""
+    uid = scim.a_user("ada")["id"]
+    scim("POST", "/Groups", {"displayName": "E"})
+    users = ConnectionKeys(context.connection).user(uid).pk
+
+    def hot(request, send):
+        values = request.get("ExpressionAttributeValues", {})
+        return throttled(request, send) if values.get(":pk") == {"S": users} else send()
+
+    client = FaultyClient(services.table.client, every=hot)
+    before = manual_clock.passed
+    pushing(replace(services, table=replace(services.table, client=client)))(seconds=20)
+
+    found = objects(receiver)
+    assert (found["user.created"], found["team.created"]["displayName"]) == (None, "E")
+    assert manual_clock.passed - before < 4
+
+
+def test_of_many_groups_those_that_are_told_are_read(webhook, scim, receiver, services):
+    """One who is in thousands costs no more than one who is in a hundred."""
+    uid = scim.a_user("ada")["id"]
+    for number in range(101):
+        scim("POST", "/Groups", {"displayName": f"{number}", "members": [{"value": uid}]})
+    client = FaultyClient(services.table.client)
+    pushing(replace(services, table=replace(services.table, client=client)))()
+
+    (data,) = [each["data"] for each in receiver.accepted if each["data"]["type"] == "user"]
+    assert len(data["object"]["groups"]) == 100
+    ranges = [each for each in client.requests if "Limit" in each]
+    assert [each["Limit"] for each in ranges if uid in str(each)] == [101]
 
 
 def test_objects_can_be_asked_for_and_declined_later(webhook, operator, scim, receiver, push):
