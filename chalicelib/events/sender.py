@@ -301,7 +301,7 @@ class _Run:
     def _send_waiting(self) -> None:
         """Send again what waits, where its time has come."""
         now = timestamp(self._now())
-        due = [each for each in self.waiting.values() if each.next_attempt <= now]
+        due = [each for each in self.waiting.values() if self.webhook.due_at(each) <= now]
         places = {each.object: each.places[:PAGE] for each in due}
         found = feed.read_places(self.items, [each for some in places.values() for each in some])
         events: dict[str, list[Event]] = {}
@@ -318,6 +318,10 @@ class _Run:
     def _settle(self, before: Waiting, accepted: int, of: int) -> None:
         """Write what still waits of an object; after the last attempt its first event goes."""
         now, is_down = self._now(), not accepted and self._is_down(before)
+        if not accepted and before.next_attempt > timestamp(now):
+            # It was woken: as its own attempt it would bring the last one nearer.
+            self._put(replace(before, tried=timestamp(now)))
+            return
         attempts = 1 if accepted else before.attempts + 1
         if is_down:
             attempts = max(before.attempts, min(attempts, HOURLY))
@@ -364,7 +368,7 @@ class _Run:
 
     def _release(self) -> None:
         """Let another process send; say when what waits is to be sent again."""
-        earliest = min((each.next_attempt for each in self.waiting.values()), default=None)
+        earliest = min(map(self.webhook.due_at, self.waiting.values()), default=None)
         gone = () if earliest else ("next_waiting",)
         values = {"next_waiting": earliest, "last_accepted": self.accepted}
         self._write(values, ("lease", *gone))
@@ -389,7 +393,9 @@ class _Run:
         if self.webhook.lease is None:
             raise _LostLease
         key = WebhookKeys(self.webhook.id).own_item
-        held = ACTIVE & lease_unchanged(self.webhook.lease) & _same_replays(self.webhook)
+        held = ACTIVE & lease_unchanged(self.webhook.lease) & _same("replays", self.webhook.replays)
+        if not values.keys().isdisjoint(("next_attempt", "next_waiting")):
+            held &= _same("woken", self.webhook.woken)
         own = (
             Update(key, set=values, remove=tuple(remove), condition=held)
             if values or remove
@@ -399,9 +405,9 @@ class _Run:
             raise _LostLease
 
 
-def _same_replays(webhook: Webhook) -> Condition:
-    """Require that nobody has asked for a replay since the webhook was read."""
-    return equals("replays", webhook.replays) if webhook.replays else absent("replays")
+def _same(attribute: str, read: Any) -> Condition:
+    """Require that nobody has replayed or woken the webhook since it was read."""
+    return equals(attribute, read) if read else absent(attribute)
 
 
 def due_webhooks(items: Namespace) -> list[str]:

@@ -225,9 +225,11 @@ def delete(admin: AdminContext, secrets: Secrets, webhook_id: str) -> None:
 
 def end_pause(items: Namespace, webhook: Webhook) -> None:
     """Let what a webhook has missed be sent within a minute: its receiver accepts again."""
-    if webhook.next_attempt is not None:
-        key = WebhookKeys(webhook.id).own_item
-        items.try_commit([Update(key, remove=("next_attempt",), condition=EXISTS)])
+    if webhook.next_attempt is None and webhook.next_waiting is None:
+        return
+    now, key = timestamp(items.table.clock.now()), WebhookKeys(webhook.id).own_item
+    woken = {"woken": now, "next_waiting": now}
+    items.try_commit([Update(key, set=woken, remove=("next_attempt",), condition=EXISTS)])
 
 
 def replay_from(admin: AdminContext, webhook_id: str, after: str) -> None:

@@ -297,13 +297,13 @@ RECORDS: Mapping[type, Record] = {
             "lease": ("lease", LEASE),
             "replays": ("replays", NOT_ZERO),
             **_same_name("url", "queue", "include", "state", "created", "cursor", "failures"),
-            **_same_name("next_attempt", "next_waiting", "last_accepted"),
+            **_same_name("next_attempt", "next_waiting", "last_accepted", "woken"),
         },
         {"id": _sort_key},
         separate=frozenset(
             {
                 *("cursor", "secrets", "failures", "next_attempt", "next_waiting"),
-                *("last_accepted", "replays", "lease"),
+                *("last_accepted", "woken", "replays", "lease"),
             }
         ),
     ),

@@ -36,8 +36,9 @@ class Webhook:
     has it as it is when it is sent. `cursor` is the place in the feed up to which
     all was sent, waits, or was given up. `failures` counts the attempts since something was
     accepted last, at `last_accepted`; nothing is sent before `next_attempt`. `next_waiting` is when
-    the first of what waits is sent again. Who holds the lease sends; `replays` counts the requests
-    to send something again, so that the one who sends notices.
+    the first of what waits is sent again; what was tried last before `woken` is sent at once. Who
+    holds the lease sends; `replays` counts the requests to send something again, so that the one
+    who sends notices.
     """
 
     id: str
@@ -54,12 +55,18 @@ class Webhook:
     next_attempt: str | None = None
     next_waiting: str | None = None
     last_accepted: str | None = None
+    woken: str | None = None
     replays: int = 0
     lease: Lease | None = None
 
     def live_secrets(self, now: str) -> list[SigningSecret]:
         """Return the secrets that a delivery is signed with at a moment."""
         return [each for each in self.secrets if each.until is None or each.until > now]
+
+    def due_at(self, waiting: Waiting) -> str:
+        """Return when what waits is to be sent again."""
+        woken = self.woken or ""
+        return min(woken, waiting.next_attempt) if waiting.tried < woken else waiting.next_attempt
 
     def wants(self, event: Event) -> bool:
         """Tell whether an event is one of those that it asks for."""

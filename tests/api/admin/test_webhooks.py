@@ -495,6 +495,77 @@ def test_a_test_that_is_accepted_ends_the_pause(webhook, operator, scim, receive
     assert len(receiver.accepted) == 2
 
 
+@pytest.fixture
+def waiting(webhook, operator, scim, receiver, push, manual_clock):
+    """Let a user's event wait for an hour, since the receiver was down; returns the test's path."""
+    ada, _ = scim.a_user("ada")["id"], scim.a_user("bob")
+    receiver.respond = lambda event: 500 if event["data"]["subject"] == ada else 204
+    push()
+    receiver.respond = lambda _: 503
+    for _ in range(8):
+        manual_clock.advance(seconds=3601)
+        push()
+    manual_clock.advance(seconds=1)
+    receiver.accepted.clear()
+    receiver.respond = lambda _: 204
+    return f"/admin/webhooks/{webhook['id']}/test"
+
+
+def test_a_test_that_is_accepted_wakes_what_waits_by_itself(waiting, operator, receiver, push):
+    """Before, it came up to an hour after the others: a leaver kept their access so long."""
+    push()
+    assert receiver.accepted == []
+
+    operator("POST", waiting)
+    push()
+    types = [each["type"] for each in receiver.accepted]
+    assert types == ["passerelle.test.sent", "passerelle.user.created"]
+
+
+def test_tests_do_not_bring_the_end_of_what_waits_nearer(
+    waiting, operator, receiver, push, manual_clock
+):
+    """A consumer that starts again and again because of an event does not lose it."""
+    receiver.respond = lambda event: 204 if event["data"]["type"] == "test" else 400
+    for _ in range(14):
+        operator("POST", waiting)
+        push()
+        manual_clock.advance(seconds=60)
+
+    dead = waiting.replace("/test", "/dead-letters")
+    assert operator("GET", dead).body["items"] == []
+
+
+@dataclass
+class Down:
+    """Accepts nothing; during the first attempt something else happens."""
+
+    meanwhile: Callable[[], object] | None
+
+    def send(self, *_: object, **__: object):
+        """Let it happen, and fail."""
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        raise Unreachable
+
+
+def test_a_test_during_an_attempt_ends_the_pause_too(
+    webhook, operator, scim, receiver, push, manual_clock
+):
+    """The process that has just failed does not write another pause over it."""
+    receiver.respond = lambda _: 503
+    scim.a_user("ada")
+    for _ in range(8):
+        push()
+        manual_clock.advance(seconds=3600)
+    receiver.respond = lambda _: 204
+    push(Down(lambda: operator("POST", f"/admin/webhooks/{webhook['id']}/test")))
+
+    push()
+    assert len(receiver.accepted) == 2
+
+
 class KilledByTest(BaseException):
     """The process was killed."""
 
