@@ -170,9 +170,13 @@ def search(area: Area, seconds: float, first_seed: int = 1) -> Find:
 
 
 def measure(searched: Search, shape: Shape, rounds: int = 3) -> Find:
-    """Measure a shape at half of its area's limit and at all of it."""
+    """Measure a shape at half of its area's limit and at all of it, the least of some rounds.
+
+    By turns: a busy moment of the machine hits both.
+    """
     area = searched.area
-    half, whole = (searched.creates(shape, area.limit // part, rounds) for part in (2, 1))
+    turns = [[searched.creates(shape, area.limit // each) for each in (2, 1)] for _ in range(rounds)]
+    half, whole = map(min, zip(*turns, strict=True))
     return Find(area, shape, half, whole, searched.tried, tuple(searched.broken[:KEPT]))
 
 

@@ -22,6 +22,8 @@ from tests.support.client_transport import URL, InProcess
 from tests.support.environment import OPERATOR_KEY
 from tests.support.table_stream import reader_of, with_stream
 
+pytestmark = pytest.mark.clients
+
 DOMAIN, ELSEWHERE = "acme.example", "mail.example"
 
 

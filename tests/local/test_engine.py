@@ -11,6 +11,8 @@ from dev.measure import reference
 from dev.run import dynamodb_local
 from dev.run.engines import EngineFailed
 
+pytestmark = pytest.mark.campaign
+
 
 def test_in_a_folder_it_keeps_what_was_written(local, tmp_path):
     """`make run ENGINE=dynamodb-local` goes on where it stopped, also after a hard kill."""

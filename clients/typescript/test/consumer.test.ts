@@ -96,13 +96,15 @@ test("an event that is told again changes nothing; a cursor that is gone compare
   const consumer = new Consumer(admin, store);
   const query = { after: await consumer.start() };
   const eve = await aUser("eve");
-  let items: unknown[] = [];
+  let items: Event[] = [];
   while (!items.length) {
-    items = (await data(admin.GET("/admin/changes", { params: { query } }))).items;
+    // What the tests before have done may still be told here.
+    const { items: told } = await data(admin.GET("/admin/changes", { params: { query } }));
+    items = (told as Event[]).filter((each) => JSON.stringify(each).includes(eve));
   }
-  for (const event of items) await consumer.apply(event as Event);
+  for (const event of items) await consumer.apply(event);
   const writes = store.writes;
-  for (const event of items) await consumer.apply(event as Event);
+  for (const event of items) await consumer.apply(event);
   assert.equal(store.writes, writes);
 
   await scim("DELETE", `/Users/${eve}`);
