@@ -175,7 +175,8 @@ def measure(searched: Search, shape: Shape, rounds: int = 3) -> Find:
     By turns: a busy moment of the machine hits both.
     """
     area = searched.area
-    turns = [[searched.creates(shape, area.limit // each) for each in (2, 1)] for _ in range(rounds)]
+    parts = (area.limit // 2, area.limit)
+    turns = [[searched.creates(shape, each) for each in parts] for _ in range(rounds)]
     half, whole = map(min, zip(*turns, strict=True))
     return Find(area, shape, half, whole, searched.tried, tuple(searched.broken[:KEPT]))
 
