@@ -81,7 +81,7 @@ QUICK = ("tests/scim", "tests/storage", "tests/auth", "tests/directory")
 TESTS: Mapping[str, Sequence[str]] = {
     "test": WORKERS,
     "quick": (*WORKERS, "-q", *QUICK, "-k", "not on_reference"),
-    "local-test": (*WORKERS, "tests/local", "--on-local"),
+    "local-test": (*WORKERS, "tests/local", "--on-local", "-m", "campaign or not deploy"),
     "deploy-test": ("tests/deploy", "-m", "deploy"),
     "campaigns-test": (*WORKERS, "tests/campaigns", "tests/local", "tests/dev", "-m", "campaign"),
     "pages-test": ("tests/test_doc_blocks.py", "-m", "pages"),
