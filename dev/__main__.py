@@ -78,6 +78,7 @@ WORKERS = ("-n", "2", "--dist", "worksteal")
 QUICK = ("tests/scim", "tests/storage", "tests/auth", "tests/directory")
 
 # Arguments of pytest; what the engineer adds comes behind them: `make test ARGS='-k tokens'`.
+# A marker of tests/conftest.py (LONG) that is not named has its tests skipped.
 TESTS: Mapping[str, Sequence[str]] = {
     "test": WORKERS,
     "quick": (*WORKERS, "-q", *QUICK, "-k", "not on_reference"),

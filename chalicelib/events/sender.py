@@ -77,7 +77,7 @@ SECONDS_PER_REQUEST = 10.0
 MAX_RESPONSE_BYTES = 16_384
 LEASE = timedelta(seconds=60)
 USER_AGENT = "Passerelle"
-SUCCESS, REJECTION = 2, 4
+REJECTION = 4
 # Of the receiver, and not of the event.
 BUSY = frozenset({408, 429})
 ACTIVE = equals("state", "active")
@@ -261,7 +261,7 @@ class _Run:
         return len(chain)
 
     def _is_accepted(self, told: ToldEvent) -> bool:
-        if self.webhook.include == "object":
+        if self.webhook.include:
             objects = WholeObjects(self.items.table, self.sender.source, self.sender.user_types)
             told = replace(told, included=objects.included(told.event, self.items.deadline))
         attempt = self.sender.send(self.webhook, self.secrets, told)
@@ -270,7 +270,7 @@ class _Run:
         status = attempt.status or 0
         if status // 100 == REJECTION and status not in BUSY:
             self.rejected.add(told.event.object)
-        if status // 100 != SUCCESS:
+        if not attempt.is_accepted:
             return False
         self.accepted = attempt.at
         return True

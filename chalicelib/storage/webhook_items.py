@@ -16,6 +16,8 @@ from chalicelib.storage.event_items import Event
 WebhookState = Literal["active", "paused"]
 Include = Literal["object"]
 
+# The first digit of a status.
+SUCCESS = 2
 DELIVERIES_KEPT = timedelta(days=7)
 DEAD_LETTERS_KEPT = timedelta(days=90)
 
@@ -33,12 +35,12 @@ class Webhook:
     """Where events are sent to: a URL of the SaaS, or the ARN of an SQS FIFO queue.
 
     No `types` means all, as no `organisations` does. With `include` the event of a user or group
-    has it as it is when it is sent. `cursor` is the place in the feed up to which
-    all was sent, waits, or was given up. `failures` counts the attempts since something was
-    accepted last, at `last_accepted`; nothing is sent before `next_attempt`. `next_waiting` is when
-    the first of what waits is sent again; what was tried last before `woken` is sent at once. Who
-    holds the lease sends; `replays` counts the requests to send something again, so that the one
-    who sends notices.
+    has the object as it is when it is sent. `cursor` is the place in the feed up to which all was
+    sent, waits, or was given up. `failures` counts the attempts since something was accepted last,
+    at `last_accepted`; nothing is sent before `next_attempt`. `next_waiting` is when the first of
+    what waits is sent again; what was tried last before `woken` is sent at once. Who holds the
+    lease sends; `replays` counts the requests to send something again, so that the one who sends
+    notices.
     """
 
     id: str
@@ -100,6 +102,11 @@ class Delivery:
     status: int | None = None
     length: int | None = None
     error: str | None = None
+
+    @property
+    def is_accepted(self) -> bool:
+        """Tell whether the receiver has accepted the event: a status of 2xx."""
+        return (self.status or 0) // 100 == SUCCESS
 
 
 @dataclass(frozen=True, slots=True)

@@ -367,10 +367,10 @@ PROPERTIES: Mapping[str, Text] = {
     "NewTokenShown.id": Text("Its id.", TOKEN_ID),
     "NewTokenShown.name": Text("Its name.", "Entra ID, 2027"),
     "NewTokenShown.state": Text("Whether it is accepted.", "live"),
+    "NewWebhook.include": Text(INCLUDE, LEFT_OUT),
     "NewWebhook.queue": Text(
         "The ARN of an SQS FIFO queue, in the place of `url`: events are sent there.", LEFT_OUT
     ),
-    "NewWebhook.include": Text(INCLUDE, LEFT_OUT),
     "NewWebhook.organisations": Text("Only events of these; none named means all.", LEFT_OUT),
     "NewWebhookSecret.id": Text("The id of the webhook.", WEBHOOK),
     "NewWorkspace.id": Text("The SaaS's own id of it.", "main"),
@@ -462,8 +462,8 @@ PROPERTIES: Mapping[str, Text] = {
     "User.teams": Text("The teams that they are in."),
     "User.version": Text("Grows with each change of what the identity provider sends.", 4),
     "Visitor.email": Text("The address that was typed on the sign-in page.", "ada@acme.example"),
-    "Webhook.include": Text(INCLUDE, None),
     "Webhook.id": Text("Its id.", WEBHOOK),
+    "Webhook.include": Text(INCLUDE, None),
     "Webhook.queue": Text("The ARN of the SQS FIFO queue; null: events are sent to a URL.", None),
     "WebhookChanges.include": Text(INCLUDE, LEFT_OUT),
     "WebhookChanges.organisations": Text("Only events of these; none named means all.", LEFT_OUT),

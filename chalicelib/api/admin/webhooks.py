@@ -27,7 +27,7 @@ from chalicelib.api.admin.responses import (
 )
 from chalicelib.errors import BadRequest, Conflict, NotFound
 from chalicelib.events import webhooks
-from chalicelib.events.sender import SUCCESS, Sender
+from chalicelib.events.sender import Sender
 from chalicelib.events.told import ToldEvent
 from chalicelib.events.webhooks import OWNER
 from chalicelib.organisations.admin_context import AdminContext
@@ -160,7 +160,7 @@ def send_test_event(request: AdminRequest) -> Ok[Delivery]:
     sender = Sender(services.table, services.secrets, services.outbound, source, services.queues)
     admin.items.commit([deployment_entry_item(admin, Edit("webhook", webhook.id, action="tested"))])
     delivery = sender.send(webhook, secrets, ToldEvent(event, None))
-    if (delivery.status or 0) // 100 == SUCCESS:
+    if delivery.is_accepted:
         webhooks.end_pause(admin.items, webhook)
     return Ok(_delivery(delivery))
 
